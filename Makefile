@@ -1,0 +1,29 @@
+# Every target starts from a fresh clone with nothing but Rust: a missing Vulkan
+# driver and the model are fetched once, and are left alone from then on.
+
+.PHONY: help demo test bench check driver model
+# Both of the setup scripts may need apt, which runs only once at a time.
+.NOTPARALLEL:
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: driver model ## embed the example sentences and search them by meaning
+	@scripts/demo.sh
+
+test: driver model ## run the whole test suite
+	cargo test --release
+
+bench: driver model ## run the benchmarks
+	cargo bench
+
+check: ## check formatting, lints and documentation
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+
+driver: ## install a Vulkan driver if the system has none
+	@scripts/setup-driver.sh
+
+model: ## fetch the default model into models/
+	@scripts/fetch-model.sh

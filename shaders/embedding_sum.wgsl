@@ -1,0 +1,92 @@
+// The front end of BERT: word + position + token type, then layer norm.
+// v = word[ids[t]] + position[positions[t]] + kind[types[t]];
+// y[t, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
+// One workgroup per token; each lane keeps its columns in registers.
+
+struct Params {
+    tokens: u32,
+    hidden: u32,     // at most WORKGROUP_SIZE * COLUMNS_PER_LANE
+    max_positions: u32,
+    max_types: u32,
+    eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> ids: array<u32>;        // [tokens]
+@group(0) @binding(1) var<storage, read> positions: array<u32>;  // [tokens]
+@group(0) @binding(2) var<storage, read> types: array<u32>;      // [tokens]
+@group(0) @binding(3) var<storage, read> word: array<u32>;       // [vocabulary, hidden], two f16 a word if WEIGHT_BITS == 16
+@group(0) @binding(4) var<storage, read> small: array<f32>;      // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [tokens, hidden]
+@group(1) @binding(0) var<uniform> params: Params;
+
+// A power of two: the tree reduction halves it.
+const WORKGROUP_SIZE: u32 = 64u;
+const COLUMNS_PER_LANE: u32 = 16u;
+const WEIGHT_BITS: u32 = 32u;
+
+var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+
+fn reduce_sum(value: f32, lane: u32) -> f32 {
+    partial[lane] = value;
+    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
+        workgroupBarrier();
+        if lane < stride {
+            partial[lane] += partial[lane + stride];
+        }
+    }
+    return workgroupUniformLoad(&partial[0]);  // has a barrier on both sides
+}
+
+fn word_at(element: u32) -> f32 {
+    if WEIGHT_BITS == 16u {
+        return unpack2x16float(word[element / 2u])[element % 2u];
+    }
+    return bitcast<f32>(word[element]);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn embedding_sum(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let token = workgroup.x + workgroup.y * workgroups.x;
+    if token < params.tokens {
+        let hidden = params.hidden;
+        let word_start = ids[token] * hidden;
+        let position_start = positions[token] * hidden;
+        let type_start = (params.max_positions + types[token]) * hidden;
+        let weight_start = (params.max_positions + params.max_types) * hidden;
+
+        var values: array<f32, COLUMNS_PER_LANE>;
+        var sum = 0.0;
+        for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
+            let c = lane + i * WORKGROUP_SIZE;
+            values[i] = 0.0;
+            if c < hidden {
+                values[i] = word_at(word_start + c) + small[type_start + c] + small[position_start + c];
+            }
+            sum += values[i];
+        }
+        let mean = reduce_sum(sum, lane) / f32(hidden);
+
+        var squares = 0.0;
+        for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
+            let c = lane + i * WORKGROUP_SIZE;
+            if c < hidden {
+                let centred = values[i] - mean;
+                squares = fma(centred, centred, squares);
+            }
+        }
+        let variance = reduce_sum(squares, lane) / f32(hidden);
+        let scale = 1.0 / sqrt(variance + params.eps);
+
+        for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
+            let c = lane + i * WORKGROUP_SIZE;
+            if c < hidden {
+                let normal = (values[i] - mean) * scale;
+                y[token * hidden + c] = fma(normal, small[weight_start + c], small[weight_start + hidden + c]);
+            }
+        }
+    }
+}

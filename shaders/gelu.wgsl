@@ -1,0 +1,41 @@
+// Gaussian error linear unit, erf form: y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2))).
+// One lane per element.
+
+struct Params {
+    count: u32,  // elements
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [count]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [count]
+@group(1) @binding(0) var<uniform> params: Params;
+
+const WORKGROUP_SIZE: u32 = 64u;
+
+// erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
+// p: minimax fit on [0, 4.25], error of the result at most 1e-7 of max(1, |y|); see scripts/fit_gelu.py.
+fn gelu_of(v: f32) -> f32 {
+    let z = abs(v) * 0.70710678;  // sqrt(1 / 2)
+    let t = min(z, 4.25);
+    var p = 3.0432931e-5;
+    p = fma(p, t, -3.1742704e-4);
+    p = fma(p, t, 1.0517825e-3);
+    p = fma(p, t, 1.5390981e-3);
+    p = fma(p, t, -2.8981689e-2);
+    p = fma(p, t, 1.4885336e-1);
+    p = fma(p, t, 9.1832429e-1);
+    p = fma(p, t, 1.6279168);
+    let tail = 0.5 * v * exp2(-z * p);
+    return select(tail, v - tail, v > 0.0);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn gelu(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let i = (workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
+    if i < params.count {
+        y[i] = gelu_of(x[i]);
+    }
+}

@@ -1,0 +1,81 @@
+// Layer norm over the last axis, optionally of a sum:
+// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
+// One workgroup per row; each lane keeps its columns in registers, so the row is read once
+// and the variance is taken about the mean (two passes, no cancellation).
+
+struct Params {
+    rows: u32,
+    cols: u32,  // elements per row, at most WORKGROUP_SIZE * COLUMNS_PER_LANE
+    eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;            // [rows, cols]
+@group(0) @binding(1) var<storage, read> residual: array<f32>;     // [rows, cols], read if RESIDUAL
+@group(0) @binding(2) var<storage, read> weight_bias: array<f32>;  // [2, cols]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;      // [rows, cols]
+@group(1) @binding(0) var<uniform> params: Params;
+
+// A power of two: the tree reduction halves it.
+const WORKGROUP_SIZE: u32 = 64u;
+const COLUMNS_PER_LANE: u32 = 16u;
+const RESIDUAL: u32 = 0u;  // 1: add `residual` first
+
+var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+
+fn reduce_sum(value: f32, lane: u32) -> f32 {
+    partial[lane] = value;
+    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
+        workgroupBarrier();
+        if lane < stride {
+            partial[lane] += partial[lane + stride];
+        }
+    }
+    return workgroupUniformLoad(&partial[0]);  // has a barrier on both sides
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn layer_norm(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = workgroup.x + workgroup.y * workgroups.x;
+    if row < params.rows {
+        let start = row * params.cols;
+        let cols = f32(params.cols);
+
+        var values: array<f32, COLUMNS_PER_LANE>;
+        var sum = 0.0;
+        for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
+            let c = lane + i * WORKGROUP_SIZE;
+            values[i] = 0.0;
+            if c < params.cols {
+                values[i] = x[start + c];
+                if RESIDUAL == 1u {
+                    values[i] += residual[start + c];
+                }
+            }
+            sum += values[i];
+        }
+        let mean = reduce_sum(sum, lane) / cols;
+
+        var squares = 0.0;
+        for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
+            let c = lane + i * WORKGROUP_SIZE;
+            if c < params.cols {
+                let centred = values[i] - mean;
+                squares = fma(centred, centred, squares);
+            }
+        }
+        let variance = reduce_sum(squares, lane) / cols;
+        let scale = 1.0 / sqrt(variance + params.eps);
+
+        for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
+            let c = lane + i * WORKGROUP_SIZE;
+            if c < params.cols {
+                let normal = (values[i] - mean) * scale;
+                y[start + c] = fma(normal, weight_bias[c], weight_bias[params.cols + c]);
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// y[r, j] = epilogue(sum over i of x[r, i] * weight[j, i] + bias[j]), for any m, n and k.
+// One lane per output: right everywhere, slow everywhere; the other variants of `linear` give the same bits.
+
+struct Params {
+    m: u32,  // rows of x and y
+    n: u32,  // columns of y
+    k: u32,  // columns of x
+    k_padded: u32,  // not used here; the variants share one `Params`
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]
+@group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, two f16 a word if WEIGHT_BITS == 16
+@group(0) @binding(2) var<storage, read> bias: array<f32>;      // [n], read if BIAS
+@group(0) @binding(3) var<storage, read> residual: array<f32>;  // [m, n], read if RESIDUAL
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
+@group(1) @binding(0) var<uniform> params: Params;
+
+const WORKGROUP_SIZE: u32 = 64u;
+const WEIGHT_BITS: u32 = 32u;
+const BIAS: u32 = 1u;            // 1: add `bias`
+const ACTIVATION: u32 = 0u;      // 0: none, 1: gelu
+const RESIDUAL: u32 = 0u;        // 1: add `residual`, last
+const SPLIT_HEAD_DIM: u32 = 0u;  // > 0: write query, key and value apart, each contiguous per head of this size
+const HEAD_DIM: u32 = max(SPLIT_HEAD_DIM, 1u);  // a divisor, even where it is not used
+
+// erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
+// p: minimax fit on [0, 4.25], error of the result at most 1e-7 of max(1, |y|); see scripts/fit_gelu.py.
+fn gelu_of(v: f32) -> f32 {
+    let z = abs(v) * 0.70710678;  // sqrt(1 / 2)
+    let t = min(z, 4.25);
+    var p = 3.0432931e-5;
+    p = fma(p, t, -3.1742704e-4);
+    p = fma(p, t, 1.0517825e-3);
+    p = fma(p, t, 1.5390981e-3);
+    p = fma(p, t, -2.8981689e-2);
+    p = fma(p, t, 1.4885336e-1);
+    p = fma(p, t, 9.1832429e-1);
+    p = fma(p, t, 1.6279168);
+    let tail = 0.5 * v * exp2(-z * p);
+    return select(tail, v - tail, v > 0.0);
+}
+
+fn weight_at(element: u32) -> f32 {
+    if WEIGHT_BITS == 16u {
+        return unpack2x16float(weight[element / 2u])[element % 2u];
+    }
+    return bitcast<f32>(weight[element]);
+}
+
+fn output_index(row: u32, column: u32) -> u32 {
+    if SPLIT_HEAD_DIM > 0u {
+        // [part, head, row, within the head]; parts and heads follow one another among the columns.
+        return (column / HEAD_DIM * params.m + row) * HEAD_DIM + column % HEAD_DIM;
+    }
+    return row * params.n + column;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn linear(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let output = (workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
+    if output < params.m * params.n {
+        let row = output / params.n;
+        let column = output % params.n;
+        var sum = 0.0;
+        for (var i = 0u; i < params.k; i++) {
+            sum = fma(x[row * params.k + i], weight_at(column * params.k + i), sum);
+        }
+        if BIAS == 1u { sum += bias[column]; }
+        if ACTIVATION == 1u { sum = gelu_of(sum); }
+        if RESIDUAL == 1u { sum += residual[row * params.n + column]; }
+        y[output_index(row, column)] = sum;
+    }
+}

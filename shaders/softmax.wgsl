@@ -1,0 +1,66 @@
+// Row softmax: y[r, c] = exp(x[r, c] - max_r) / sum_r.
+// One workgroup per row; each lane strides over the columns.
+
+struct Params {
+    rows: u32,
+    cols: u32,  // elements per row
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, cols]
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, cols]
+@group(1) @binding(0) var<uniform> params: Params;
+
+// A power of two: the tree reductions halve it.
+const WORKGROUP_SIZE: u32 = 64u;
+
+var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+
+fn reduce_max(value: f32, lane: u32) -> f32 {
+    partial[lane] = value;
+    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
+        workgroupBarrier();
+        if lane < stride {
+            partial[lane] = max(partial[lane], partial[lane + stride]);
+        }
+    }
+    return workgroupUniformLoad(&partial[0]);  // has a barrier on both sides
+}
+
+fn reduce_sum(value: f32, lane: u32) -> f32 {
+    partial[lane] = value;
+    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
+        workgroupBarrier();
+        if lane < stride {
+            partial[lane] += partial[lane + stride];
+        }
+    }
+    return workgroupUniformLoad(&partial[0]);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn softmax(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = workgroup.x + workgroup.y * workgroups.x;
+    if row < params.rows {
+        let start = row * params.cols;
+
+        var local_max = -3.4028235e38;
+        for (var c = lane; c < params.cols; c += WORKGROUP_SIZE) {
+            local_max = max(local_max, x[start + c]);
+        }
+        let row_max = reduce_max(local_max, lane);
+
+        var local_sum = 0.0;
+        for (var c = lane; c < params.cols; c += WORKGROUP_SIZE) {
+            local_sum += exp(x[start + c] - row_max);
+        }
+        let scale = 1.0 / reduce_sum(local_sum, lane);
+
+        for (var c = lane; c < params.cols; c += WORKGROUP_SIZE) {
+            y[start + c] = exp(x[start + c] - row_max) * scale;
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Every way in which this crate can fail, each naming the operation, the thing and the values.
+
+use std::path::PathBuf;
+
+/// What went wrong, in one sentence that says what, where and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Operands of an operation do not fit together.
+    #[error("{operation}: {message}")]
+    Shape {
+        /// The operation, as the graph prints it.
+        operation: &'static str,
+        /// What was found and what was expected.
+        message: String,
+    },
+
+    /// Values given to a run do not fit the graph: a wrong count, an id out of range, a bad segment.
+    #[error("input {name:?}: {message}")]
+    Input {
+        /// The graph's name for the input.
+        name: String,
+        /// What was found and what was expected.
+        message: String,
+    },
+
+    /// There is no adapter at all.
+    #[error(
+        "no GPU adapter was found ({tried}); install your GPU's driver, or a software one: \
+         on Debian and Ubuntu `apt-get install libvulkan1 mesa-vulkan-drivers`"
+    )]
+    NoAdapter {
+        /// The back ends that were asked.
+        tried: String,
+    },
+
+    /// No adapter matches what was asked for.
+    #[error("no adapter matches {wanted:?}; there is: {available}")]
+    AdapterNotFound {
+        /// What was asked for.
+        wanted: String,
+        /// The adapters there are.
+        available: String,
+    },
+
+    /// The driver refused or failed.
+    #[error("{adapter}: {action} failed: {message}")]
+    Device {
+        /// The adapter's name.
+        adapter: String,
+        /// What was being done.
+        action: String,
+        /// What the driver said.
+        message: String,
+    },
+
+    /// The device is gone: the driver was reset, the GPU removed, or its owner destroyed it.
+    #[error("{adapter}: the device was lost while {action}; create a new `Gpu` and load the model again")]
+    DeviceLost {
+        /// The adapter's name.
+        adapter: String,
+        /// What was being done.
+        action: String,
+    },
+
+    /// Something needs more than the device allows.
+    #[error("{thing} needs {needed} {unit}, and this device allows {allowed}; {advice}")]
+    Limit {
+        /// What needs it.
+        thing: String,
+        /// How much it needs.
+        needed: u64,
+        /// The device's limit.
+        allowed: u64,
+        /// The unit of both.
+        unit: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+
+    /// No variant of an operation can run on this adapter.
+    #[error("{operation}: no kernel for {shape} runs on {adapter}")]
+    NoVariant {
+        /// The operation.
+        operation: String,
+        /// Its operands' shapes.
+        shape: String,
+        /// The adapter's name.
+        adapter: String,
+    },
+
+    /// A shader could not be specialised or compiled.
+    #[error("kernel {kernel}: {message}")]
+    Kernel {
+        /// The kernel's name.
+        kernel: String,
+        /// The compiler's message.
+        message: String,
+    },
+
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+
+    /// A file is there, but what it holds is broken or contradictory.
+    #[error("{}: {message}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        message: String,
+    },
+
+    /// A file asks for something that this crate does not do.
+    #[error("{}: {what} {found:?} is not supported; supported: {supported}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The kind of thing: a model type, an activation, a key.
+        what: &'static str,
+        /// The value found.
+        found: String,
+        /// The values that would do.
+        supported: String,
+    },
+
+    /// A weight is missing.
+    #[error("{location}: there is no tensor {tensor:?}")]
+    TensorMissing {
+        /// Where it was looked for.
+        location: String,
+        /// Its name.
+        tensor: String,
+    },
+
+    /// A weight has another shape than the configuration says.
+    #[error("{location}: tensor {tensor:?} has shape {found:?}, and the model's configuration needs {expected:?}")]
+    TensorShape {
+        /// Where it was found.
+        location: String,
+        /// Its name.
+        tensor: String,
+        /// The shape in the file.
+        found: Vec<usize>,
+        /// The shape the configuration needs.
+        expected: Vec<usize>,
+    },
+
+    /// A weight holds a NaN or an infinity, perhaps only after its conversion to f16.
+    #[error("{location}: tensor {tensor:?} holds {value} at element {index}{advice}")]
+    NotFinite {
+        /// Where it was found.
+        location: String,
+        /// Its name.
+        tensor: String,
+        /// The value, as stored on the GPU.
+        value: f32,
+        /// Its place, counted in elements from the start of the tensor.
+        index: usize,
+        /// What to do, where something can be done.
+        advice: &'static str,
+    },
+
+    /// A result holds a NaN or an infinity although every weight is finite.
+    #[error("the result for text {index} holds {value}: the model overflows on it")]
+    Overflow {
+        /// Which text, counted from 0 in the caller's order.
+        index: usize,
+        /// The value found.
+        value: f32,
+    },
+
+    /// The tokenizer could not be built or failed on a text.
+    #[error("{}: {message}", path.display())]
+    Tokenizer {
+        /// Its file.
+        path: PathBuf,
+        /// What it said.
+        message: String,
+    },
+}
+
+/// [`std::result::Result`] with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,107 @@
+use super::Capabilities;
+use crate::error::{Error, Result};
+
+/// Which adapter to take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AdapterChoice {
+    /// A discrete GPU before an integrated one before software; GL only when nothing else is there.
+    #[default]
+    Best,
+    /// The best one whose name contains this, in whatever case.
+    Named(String),
+    /// The one at this place in the list that [`adapters`] gives, counted from 0.
+    Index(usize),
+}
+
+impl AdapterChoice {
+    /// The choice that `WGPU_ADAPTER_NAME` makes; [`AdapterChoice::Best`] where it is not set.
+    ///
+    /// This and wgpu's own reading of `WGPU_BACKEND` are all that the library reads of the environment.
+    #[must_use]
+    pub fn from_env() -> Self {
+        match std::env::var("WGPU_ADAPTER_NAME") {
+            Ok(name) if !name.is_empty() => Self::Named(name),
+            _ => Self::Best,
+        }
+    }
+}
+
+/// Every adapter of the back ends that `WGPU_BACKEND` allows, best first.
+pub async fn adapters() -> Vec<Capabilities> {
+    let mut all = enumerate(modern_backends()).await;
+    all.extend(enumerate(gl_backend()).await);
+    all.iter().map(Capabilities::of_adapter).collect()
+}
+
+/// The adapter that `choice` means.
+///
+/// # Errors
+/// [`Error::NoAdapter`] if there is none at all, [`Error::AdapterNotFound`] if none matches.
+pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
+    let mut seen = Vec::new();
+    // GL is asked last, and only if the others have nothing: starting it is slow, and it may print.
+    for backends in [modern_backends(), gl_backend()] {
+        let first = seen.len();
+        seen.extend(enumerate(backends).await);
+        let found = match choice {
+            AdapterChoice::Best => (first < seen.len()).then_some(first),
+            AdapterChoice::Named(name) => (first..seen.len()).find(|index| matches(&seen[*index], name)),
+            AdapterChoice::Index(index) => (*index < seen.len()).then_some(*index),
+        };
+        if let Some(index) = found {
+            return Ok(seen.swap_remove(index));
+        }
+    }
+    Err(not_found(choice, &seen))
+}
+
+fn not_found(choice: &AdapterChoice, seen: &[wgpu::Adapter]) -> Error {
+    let wanted = match choice {
+        AdapterChoice::Named(name) if !seen.is_empty() => name.clone(),
+        AdapterChoice::Index(index) if !seen.is_empty() => index.to_string(),
+        _ => return Error::NoAdapter { tried: format!("back ends tried: {:?}", modern_backends() | gl_backend()) },
+    };
+    let names = seen.iter().enumerate().map(|(index, adapter)| format!("{index}: {}", adapter.get_info().name));
+    Error::AdapterNotFound { wanted, available: names.collect::<Vec<_>>().join(", ") }
+}
+
+fn matches(adapter: &wgpu::Adapter, name: &str) -> bool {
+    adapter.get_info().name.to_lowercase().contains(&name.to_lowercase())
+}
+
+async fn enumerate(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+    if backends.is_empty() {
+        return Vec::new();
+    }
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    descriptor.backends = backends;
+    let instance = wgpu::Instance::new(descriptor);
+    let mut adapters = instance.enumerate_adapters(backends).await;
+    adapters.retain(|adapter| {
+        adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+    });
+    adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type)); // stable: the driver's order otherwise
+    adapters
+}
+
+fn rank(device_type: wgpu::DeviceType) -> u8 {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    }
+}
+
+fn modern_backends() -> wgpu::Backends {
+    allowed_backends() - wgpu::Backends::GL
+}
+
+fn gl_backend() -> wgpu::Backends {
+    allowed_backends() & wgpu::Backends::GL
+}
+
+fn allowed_backends() -> wgpu::Backends {
+    wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all()) & wgpu::Instance::enabled_backend_features()
+}

@@ -1,0 +1,97 @@
+use futures_channel::oneshot;
+
+use super::Gpu;
+use crate::error::{Error, Result};
+
+impl Gpu {
+    /// A buffer of `size_in_bytes`, checked against the device's limits.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] beyond the largest buffer or binding, [`Error::Device`] if the driver has no memory left.
+    pub(crate) fn create_buffer(&self, label: &str, size_in_bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        self.create_buffer_with(label, size_in_bytes, usage, None)
+    }
+
+    /// A read-only storage buffer that holds `words`.
+    ///
+    /// # Errors
+    /// As [`Gpu::create_buffer`].
+    pub(crate) fn upload(&self, label: &str, words: &[u32]) -> Result<wgpu::Buffer> {
+        let bytes = bytemuck::cast_slice(words);
+        self.create_buffer_with(label, bytes.len() as u64, wgpu::BufferUsages::STORAGE, Some(bytes))
+    }
+
+    fn create_buffer_with(
+        &self,
+        label: &str,
+        size_in_bytes: u64,
+        usage: wgpu::BufferUsages,
+        contents: Option<&[u8]>,
+    ) -> Result<wgpu::Buffer> {
+        self.check_size(label, size_in_bytes, usage)?;
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some(label),
+            size: size_in_bytes.next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT),
+            usage,
+            mapped_at_creation: contents.is_some(),
+        };
+        let action = format!("allocating {size_in_bytes} bytes for {label}");
+        let buffer = self.checked(&action, || self.device().create_buffer(&descriptor))?;
+        if let Some(contents) = contents {
+            let view = buffer.get_mapped_range_mut(..contents.len() as u64);
+            view.map_err(|error| self.device_error(&action, &error.to_string()))?.copy_from_slice(contents);
+            buffer.unmap();
+        }
+        Ok(buffer)
+    }
+
+    fn check_size(&self, label: &str, size_in_bytes: u64, usage: wgpu::BufferUsages) -> Result<()> {
+        let limits = &self.capabilities().limits;
+        let binding = if usage.contains(wgpu::BufferUsages::STORAGE) {
+            limits.max_storage_buffer_binding_size
+        } else {
+            u64::MAX
+        };
+        let allowed = limits.max_buffer_size.min(binding);
+        if size_in_bytes <= allowed {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            thing: label.to_owned(),
+            needed: size_in_bytes,
+            allowed,
+            unit: "bytes in one buffer",
+            advice: "use f16 weights, a smaller token budget, or an adapter with a larger limit",
+        })
+    }
+
+    /// The first `size_in_bytes` of a mappable buffer, once `submission` has filled it.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] or [`Error::Device`] if the submission never completes.
+    pub(crate) async fn read(
+        &self,
+        buffer: &wgpu::Buffer,
+        size_in_bytes: u64,
+        submission: wgpu::SubmissionIndex,
+    ) -> Result<Vec<u8>> {
+        if size_in_bytes == 0 {
+            return Ok(Vec::new());
+        }
+        let (sender, receiver) = oneshot::channel();
+        self.checked("mapping a result", || {
+            buffer.map_async(wgpu::MapMode::Read, ..size_in_bytes, |result| {
+                let _ = sender.send(result); // nobody listens if the future was dropped
+            });
+        })?;
+        self.waiter().wait_for(submission);
+        let failed = |message: String| self.device_error("reading a result back", &message);
+        let mapped = receiver.await.map_err(|_| failed("the device was lost".to_owned()))?;
+        mapped.map_err(|error| failed(error.to_string()))?;
+        let view = buffer.get_mapped_range(..size_in_bytes).map_err(|error| failed(error.to_string()))?;
+        let bytes = view.to_vec();
+        drop(view);
+        buffer.unmap();
+        Ok(bytes)
+    }
+}

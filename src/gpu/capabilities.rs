@@ -1,0 +1,59 @@
+use std::fmt;
+
+/// What an adapter, or a device that somebody made from it, can do; plain data.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    /// Name, back end, driver, kind and subgroup sizes.
+    pub info: wgpu::AdapterInfo,
+    /// The optional features that may be used.
+    pub features: wgpu::Features,
+    /// The limits that hold.
+    pub limits: wgpu::Limits,
+}
+
+impl Capabilities {
+    /// What a device may use: its own features and limits, which may be fewer than its adapter's.
+    #[must_use]
+    pub fn of_device(device: &wgpu::Device) -> Self {
+        Self { info: device.adapter_info(), features: device.features(), limits: device.limits() }
+    }
+
+    /// What an adapter offers.
+    #[must_use]
+    pub fn of_adapter(adapter: &wgpu::Adapter) -> Self {
+        Self { info: adapter.get_info(), features: adapter.features(), limits: adapter.limits() }
+    }
+
+    /// The subgroup size, in lanes, where every pipeline has the same and shaders may use it.
+    #[must_use]
+    pub fn subgroup_size(&self) -> Option<u32> {
+        let fixed = self.info.subgroup_min_size == self.info.subgroup_max_size;
+        (fixed && self.features.contains(wgpu::Features::SUBGROUP)).then_some(self.info.subgroup_min_size)
+    }
+
+    /// Whether the adapter runs on the CPU.
+    #[must_use]
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+}
+
+impl fmt::Display for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:?}, {})", self.info.name, self.info.backend, kind(self.info.device_type))?;
+        if !self.info.driver.is_empty() {
+            write!(f, ", {} {}", self.info.driver, self.info.driver_info)?;
+        }
+        Ok(())
+    }
+}
+
+fn kind(device_type: wgpu::DeviceType) -> &'static str {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => "discrete GPU",
+        wgpu::DeviceType::IntegratedGpu => "integrated GPU",
+        wgpu::DeviceType::VirtualGpu => "virtual GPU",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    }
+}

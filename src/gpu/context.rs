@@ -1,0 +1,127 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::adapters::{self, AdapterChoice};
+use super::pipelines::PipelineCache;
+use super::polling::Waiter;
+use super::{Capabilities, adapters as list_adapters};
+use crate::error::{Error, Result};
+
+/// A device with its queue and its compiled pipelines; clones share it, from any thread.
+#[derive(Clone, Debug)]
+pub struct Gpu {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    capabilities: Capabilities,
+    pipelines: PipelineCache,
+    waiter: Waiter,
+}
+
+impl Gpu {
+    /// The best adapter of this machine, or the one that `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` name.
+    ///
+    /// # Errors
+    /// As [`Gpu::with_adapter`].
+    pub fn new() -> Result<Self> {
+        Self::with_adapter(&AdapterChoice::from_env())
+    }
+
+    /// A device of the chosen adapter, with the optional features that the kernels can use.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], or [`Error::Device`] if the driver refuses.
+    pub fn with_adapter(choice: &AdapterChoice) -> Result<Self> {
+        pollster::block_on(Self::with_adapter_async(choice))
+    }
+
+    /// [`Gpu::with_adapter`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Gpu::with_adapter`].
+    pub async fn with_adapter_async(choice: &AdapterChoice) -> Result<Self> {
+        let adapter = adapters::choose(choice).await?;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("wgformer"),
+            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| Error::Device {
+            adapter: adapter.get_info().name,
+            action: "creating a device".to_owned(),
+            message: error.to_string(),
+        })?;
+        Ok(Self::from_device(device, queue))
+    }
+
+    /// The caller's own device, whatever features and limits it has; nothing is installed on it.
+    #[must_use]
+    pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+        let capabilities = Capabilities::of_device(&device);
+        let waiter = Waiter::new(device.clone());
+        let pipelines = Mutex::new(HashMap::new());
+        Self { inner: Arc::new(Inner { device, queue, capabilities, pipelines, waiter }) }
+    }
+
+    /// Every adapter that could be chosen, best first.
+    #[must_use]
+    pub fn adapters() -> Vec<Capabilities> {
+        pollster::block_on(list_adapters())
+    }
+
+    /// The device.
+    #[must_use]
+    pub fn device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    /// Its queue.
+    #[must_use]
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    /// What the device can do.
+    #[must_use]
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.inner.capabilities
+    }
+
+    pub(super) fn pipelines(&self) -> &PipelineCache {
+        &self.inner.pipelines
+    }
+
+    pub(super) fn waiter(&self) -> &Waiter {
+        &self.inner.waiter
+    }
+
+    /// Runs `work` and turns whatever the device says of it into an error that names `action`.
+    ///
+    /// `work` must not wait for anything: on every native back end its errors are known when it returns.
+    pub(crate) fn checked<T>(&self, action: &str, work: impl FnOnce() -> T) -> Result<T> {
+        let memory = self.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let internal = self.device().push_error_scope(wgpu::ErrorFilter::Internal);
+        let validation = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
+        let value = work();
+        let errors = [validation, internal, memory].map(|scope| pollster::block_on(scope.pop()));
+        match errors.into_iter().flatten().next() {
+            None => Ok(value),
+            Some(error) => Err(self.device_error(action, &error.to_string())),
+        }
+    }
+
+    /// The error for what the device said, told apart from a device that is gone.
+    pub(super) fn device_error(&self, action: &str, message: &str) -> Error {
+        let (adapter, action) = (self.capabilities().info.name.clone(), action.to_owned());
+        if message.contains("lost") || message.contains("destroyed") {
+            Error::DeviceLost { adapter, action }
+        } else {
+            Error::Device { adapter, action, message: message.to_owned() }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The device: adapters and which one to take, buffers, pipelines and their cache, polling.
+
+mod adapters;
+mod buffers;
+mod capabilities;
+mod context;
+mod pipelines;
+mod polling;
+
+pub use adapters::{AdapterChoice, adapters};
+pub use capabilities::Capabilities;
+pub use context::Gpu;
+pub(crate) use pipelines::Pipeline;

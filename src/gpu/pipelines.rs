@@ -1,0 +1,109 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::Gpu;
+use crate::error::{Error, Result};
+use crate::kernel::{Access, Constants, Kernel};
+
+/// A compiled kernel.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) pipeline: wgpu::ComputePipeline,
+    /// The layout of `@group(0)`, the storage buffers.
+    pub(crate) storage_layout: wgpu::BindGroupLayout,
+    /// The layout of `@group(1)`, the uniform `Params` at a dynamic offset.
+    pub(crate) params_layout: wgpu::BindGroupLayout,
+}
+
+/// Compiled kernels by name and constants.
+pub(super) type PipelineCache = Mutex<HashMap<(&'static str, Constants), Arc<Pipeline>>>;
+
+impl Gpu {
+    /// The pipeline of a specialised kernel, compiled at most once per device (or twice, if two threads race for it).
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if the shader does not specialise or the driver refuses it.
+    pub(crate) fn pipeline(&self, kernel: &'static Kernel, constants: &Constants) -> Result<Arc<Pipeline>> {
+        let key = (kernel.name, constants.clone());
+        let cache = || self.pipelines().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(pipeline) = cache().get(&key) {
+            return Ok(Arc::clone(pipeline));
+        }
+        let wgsl = kernel.compose(constants)?; // outside the lock: others compile meanwhile
+        let pipeline = self.checked("compiling", || self.compile(kernel, &wgsl)).map_err(|error| match error {
+            Error::Device { message, .. } => {
+                Error::Kernel { kernel: kernel.name.to_owned(), message: format!("{constants:?}: {message}") }
+            }
+            other => other,
+        })?;
+        Ok(Arc::clone(cache().entry(key).or_insert_with(|| Arc::new(pipeline))))
+    }
+
+    fn compile(&self, kernel: &Kernel, wgsl: &str) -> Pipeline {
+        let device = self.device();
+        let storage_layout = storage_layout(device, kernel);
+        let params_layout = params_layout(device, kernel);
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(kernel.name),
+            bind_group_layouts: &[Some(&storage_layout), Some(&params_layout)],
+            immediate_size: 0,
+        });
+        let module = trusted_module(device, kernel.name, wgsl);
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(kernel.name),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some(kernel.name),
+            compilation_options: wgpu::PipelineCompilationOptions {
+                // Every kernel writes its workgroup memory before it reads it; zeroing is a serial prologue.
+                zero_initialize_workgroup_memory: false,
+                ..Default::default()
+            },
+            cache: None,
+        });
+        Pipeline { pipeline, storage_layout, params_layout }
+    }
+}
+
+/// The one place where wgpu's run-time checks are turned off, for speed: a bounds check costs a `min` per access, and
+/// the bound on loops a counter per iteration that also stops unrolling.
+fn trusted_module(device: &wgpu::Device, name: &str, wgsl: &str) -> wgpu::ShaderModule {
+    let descriptor =
+        wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Wgsl(wgsl.into()) };
+    #[expect(unsafe_code, reason = "wgpu asks for it; the argument is in the SAFETY comment")]
+    // SAFETY: all indices come from `Params`, grids and inputs that the plan has checked on the host: buffers have the
+    // sizes that the graph's shapes say, ids are below their table's length, segment offsets ascend to the token count.
+    // All loops are bounded by those numbers, and all divisors are positive sizes.
+    unsafe {
+        device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked())
+    }
+}
+
+fn storage_layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayout {
+    let entry = |(binding, access): (u32, &Access)| {
+        let ty = wgpu::BufferBindingType::Storage { read_only: *access == Access::Read };
+        layout_entry(binding, ty, false, None)
+    };
+    let entries: Vec<_> = (0..).zip(kernel.bindings).map(entry).collect();
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries })
+}
+
+fn params_layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayout {
+    let size = wgpu::BufferSize::new(kernel.params_size as u64);
+    let entries = [layout_entry(0, wgpu::BufferBindingType::Uniform, true, size)];
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("params"), entries: &entries })
+}
+
+fn layout_entry(
+    binding: u32,
+    ty: wgpu::BufferBindingType,
+    has_dynamic_offset: bool,
+    min_binding_size: Option<wgpu::BufferSize>,
+) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size },
+        count: None,
+    }
+}

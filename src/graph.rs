@@ -1,0 +1,265 @@
+//! Operations over virtual tensors: plain data that can be built, printed and compared with no GPU.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::gpu::Capabilities;
+use crate::kernel::Variant;
+use crate::tensor::{DType, Dim, Shape, Tensor};
+
+/// A tensor of one [`Graph`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TensorId(usize);
+
+impl TensorId {
+    /// Its place in [`Graph::tensors`].
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+/// What a graph knows of a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorInfo {
+    /// The caller's name of an input, the checkpoint's name of a parameter, or the operation's name and a number.
+    pub name: String,
+    /// Row-major, slowest axis first.
+    pub shape: Shape,
+    /// The type of its elements; a parameter may be stored in a smaller one.
+    pub dtype: DType,
+    /// Where its values come from.
+    pub source: Source,
+}
+
+/// Where a tensor's values come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the caller, with every run.
+    Input(Domain),
+    /// From the model's weights, once.
+    Parameter,
+    /// From the graph's node at this place.
+    Node(usize),
+}
+
+/// Which values an input may have; the plan checks it on the host before every run, so that kernels need no checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Domain {
+    /// Any value.
+    Any,
+    /// Integers below this.
+    Below(usize),
+    /// Segment offsets: ascending from 0 to the number of tokens.
+    Segments,
+}
+
+/// What a node computes. Every operation is one type, in one file of `ops/`, that holds its attributes.
+pub trait Operation: Any + fmt::Debug + Send + Sync {
+    /// Its name in the field's standard terms.
+    fn name(&self) -> &'static str;
+
+    /// The result's shape.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the operands do not fit together.
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape>;
+
+    /// Its definition: the same function as `reference/` has it.
+    fn reference(&self, operands: &[&Tensor]) -> Tensor;
+
+    /// The ways to run it that are right on the adapter for these shapes, in no order; never empty.
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant>;
+
+    /// The one operation that equals this one followed by `consumer`, which reads its result as operand `operand`.
+    ///
+    /// The fused operation takes this one's operands and then the consumer's others, in order.
+    fn absorb(&self, consumer: &dyn Operation, operand: usize) -> Option<Arc<dyn Operation>> {
+        let _ = (consumer, operand);
+        None
+    }
+}
+
+/// What an operation may look at when it offers its variants.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// What the device can do.
+    pub capabilities: &'a Capabilities,
+    /// The node's operands.
+    pub operands: Vec<&'a TensorInfo>,
+    /// The type that weight matrices are stored as.
+    pub weight_dtype: DType,
+}
+
+impl Request<'_> {
+    /// An operand's shape, as axes.
+    #[must_use]
+    pub fn dims(&self, operand: usize) -> &[Dim] {
+        self.operands[operand].shape.dims()
+    }
+
+    /// The length of an operand's axis that does not depend on the run.
+    ///
+    /// # Panics
+    /// If it does; [`Operation::infer`] has to refuse that.
+    #[must_use]
+    pub fn fixed(&self, operand: usize, axis: usize) -> usize {
+        self.dims(operand)[axis].fixed().expect("`infer` accepts fixed axes only")
+    }
+}
+
+/// An operation applied to tensors.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What is computed.
+    pub operation: Arc<dyn Operation>,
+    /// Its operands.
+    pub inputs: Vec<TensorId>,
+    /// Its result.
+    pub output: TensorId,
+}
+
+impl PartialEq for Node {
+    /// Operations are equal if they print the same: they hold nothing but their attributes.
+    fn eq(&self, other: &Self) -> bool {
+        self.inputs == other.inputs
+            && self.output == other.output
+            && format!("{:?}", self.operation) == format!("{:?}", other.operation)
+    }
+}
+
+/// Nodes in an order in which each reads only what came before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Graph {
+    tensors: Vec<TensorInfo>,
+    nodes: Vec<Node>,
+    inputs: Vec<TensorId>,
+    output: Option<TensorId>,
+}
+
+impl Graph {
+    /// A graph of nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An input of floats.
+    pub fn input(&mut self, name: &str, shape: impl Into<Shape>) -> TensorId {
+        self.add_input(name, shape.into(), DType::F32, Domain::Any)
+    }
+
+    /// An input of integers below `bound`, such as ids: `[tokens]`.
+    pub fn ids(&mut self, name: &str, bound: usize) -> TensorId {
+        self.add_input(name, [Dim::Tokens].into(), DType::U32, Domain::Below(bound))
+    }
+
+    /// The input that says where each sequence starts and the last one ends: `[sequences + 1]`.
+    pub fn segment_offsets(&mut self) -> TensorId {
+        self.add_input("segment_offsets", [Dim::Boundaries].into(), DType::U32, Domain::Segments)
+    }
+
+    fn add_input(&mut self, name: &str, shape: Shape, dtype: DType, domain: Domain) -> TensorId {
+        let id = self.add_tensor(TensorInfo { name: name.to_owned(), shape, dtype, source: Source::Input(domain) });
+        self.inputs.push(id);
+        id
+    }
+
+    /// A weight, by its name in the checkpoint.
+    pub fn parameter<const N: usize>(&mut self, name: &str, shape: [usize; N]) -> TensorId {
+        let (name, shape) = (name.to_owned(), shape.into());
+        self.add_tensor(TensorInfo { name, shape, dtype: DType::F32, source: Source::Parameter })
+    }
+
+    /// The result of `operation`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the operands do not fit the operation, or are not of this graph.
+    pub fn apply(&mut self, operation: Arc<dyn Operation>, inputs: &[TensorId]) -> Result<TensorId> {
+        let operands: Option<Vec<&TensorInfo>> = inputs.iter().map(|id| self.tensors.get(id.0)).collect();
+        let operands = operands.ok_or_else(|| Error::Shape {
+            operation: operation.name(),
+            message: "an operand is not of this graph".to_owned(),
+        })?;
+        let shape = operation.infer(&operands)?;
+        let name = format!("{}.{}", operation.name(), self.nodes.len());
+        let source = Source::Node(self.nodes.len());
+        let output = self.add_tensor(TensorInfo { name, shape, dtype: DType::F32, source });
+        self.nodes.push(Node { operation, inputs: inputs.to_vec(), output });
+        Ok(output)
+    }
+
+    fn add_tensor(&mut self, info: TensorInfo) -> TensorId {
+        self.tensors.push(info);
+        TensorId(self.tensors.len() - 1)
+    }
+
+    /// Makes `tensor` the graph's result.
+    ///
+    /// # Panics
+    /// If it is not the result of one of the graph's nodes.
+    pub fn set_output(&mut self, tensor: TensorId) {
+        assert!(
+            matches!(self.tensors.get(tensor.0), Some(TensorInfo { source: Source::Node(_), .. })),
+            "a graph's output is the result of one of its nodes"
+        );
+        self.output = Some(tensor);
+    }
+
+    /// Every tensor; a [`TensorId`] is a place in this list.
+    #[must_use]
+    pub fn tensors(&self) -> &[TensorInfo] {
+        &self.tensors
+    }
+
+    /// What is known of `tensor`.
+    #[must_use]
+    pub fn tensor(&self, tensor: TensorId) -> &TensorInfo {
+        &self.tensors[tensor.0]
+    }
+
+    /// The nodes, each after those whose results it reads.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The inputs, in the order in which a run is given them.
+    #[must_use]
+    pub fn inputs(&self) -> &[TensorId] {
+        &self.inputs
+    }
+
+    /// The result: what [`Graph::set_output`] said, else the last node's.
+    #[must_use]
+    pub fn output(&self) -> Option<TensorId> {
+        self.output.or_else(|| self.nodes.last().map(|node| node.output))
+    }
+
+    /// The same tensors with other nodes; a node's output keeps its id.
+    pub(crate) fn with_nodes(&self, nodes: Vec<Node>) -> Self {
+        let mut graph = Self { nodes, output: self.output(), ..self.clone() };
+        for (index, node) in graph.nodes.iter().enumerate() {
+            graph.tensors[node.output.0].source = Source::Node(index);
+        }
+        graph
+    }
+}
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "graph: {} inputs, {} nodes", self.inputs.len(), self.nodes.len())?;
+        for id in &self.inputs {
+            let input = self.tensor(*id);
+            writeln!(f, "  input {}: {} {}", input.name, input.dtype, input.shape)?;
+        }
+        for node in &self.nodes {
+            let names: Vec<&str> = node.inputs.iter().map(|id| self.tensor(*id).name.as_str()).collect();
+            let output = self.tensor(node.output);
+            writeln!(f, "  {} = {:?}({}): {}", output.name, node.operation, names.join(", "), output.shape)?;
+        }
+        Ok(())
+    }
+}

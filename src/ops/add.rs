@@ -1,0 +1,80 @@
+use std::any::Any;
+use std::sync::Arc;
+
+use super::checks;
+use super::layer_norm::LayerNorm;
+use crate::error::Result;
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::reference;
+use crate::tensor::{Shape, Tensor};
+
+impl Graph {
+    /// The sum of two tensors: `y[i] = a[i] + b[i]`.
+    ///
+    /// `a`, `b` and the result have one shape, `[rows, cols]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if the shapes differ.
+    pub fn add(&mut self, a: TensorId, b: TensorId) -> Result<TensorId> {
+        self.apply(Arc::new(Add), &[a, b])
+    }
+}
+
+/// `y[i] = a[i] + b[i]`
+#[derive(Debug)]
+pub(super) struct Add;
+
+impl Operation for Add {
+    fn name(&self) -> &'static str {
+        "add"
+    }
+
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
+        let [a, b] = checks::operands("add", operands)?;
+        checks::rows_and_cols("add", "a", a)?;
+        checks::same_shape("add", ("a", a), ("b", b))?;
+        Ok(a.shape.clone())
+    }
+
+    fn reference(&self, operands: &[&Tensor]) -> Tensor {
+        reference::add(operands[0], operands[1])
+    }
+
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+        let shape = request.operands[0].shape.clone();
+        vec![Variant {
+            kernel: &ADD,
+            constants: vec![],
+            bindings: vec![Binding::Operand(0), Binding::Operand(1)],
+            dispatch: Arc::new(move |sizes| {
+                let count = shape.elements(sizes);
+                Dispatch::new(count.div_ceil(WORKGROUP_SIZE), &Params { count: count as u32 })
+            }),
+        }]
+    }
+
+    /// A sum that is normalised at once need not be stored.
+    fn absorb(&self, consumer: &dyn Operation, operand: usize) -> Option<Arc<dyn Operation>> {
+        let norm = (consumer as &dyn Any).downcast_ref::<LayerNorm>()?;
+        let fits = operand == 0 && !norm.residual;
+        fits.then(|| Arc::new(LayerNorm { eps: norm.eps, residual: true }) as Arc<dyn Operation>)
+    }
+}
+
+pub(super) static ADD: Kernel = Kernel {
+    name: "add",
+    wgsl: include_str!("../../shaders/add.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE"],
+    features: wgpu::Features::empty(),
+};
+
+const WORKGROUP_SIZE: usize = 64; // as the shader has it
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    count: u32,
+}

@@ -1,0 +1,107 @@
+use std::sync::Arc;
+
+use super::checks;
+use super::row_lanes::row_lanes;
+use crate::error::Result;
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant, row_major};
+use crate::reference;
+use crate::tensor::{Dim, Shape, Tensor};
+
+impl Graph {
+    /// The front end of BERT: `layer_norm(word[ids[t]] + position[positions[t]] + kind[types[t]])`.
+    ///
+    /// `indices`: ids, positions and types, each `[tokens]`; `tables`: word `[vocabulary, hidden]`,
+    /// position `[max_positions, hidden]`, type `[max_types, hidden]`; `weight`, `bias`: `[hidden]`;
+    /// the result: `[tokens, hidden]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if they do not fit together, or an index could be out of its table.
+    pub fn embedding_sum(
+        &mut self,
+        indices: [TensorId; 3],
+        tables: [TensorId; 3],
+        weight: TensorId,
+        bias: TensorId,
+        eps: f32,
+    ) -> Result<TensorId> {
+        let [ids, positions, types] = indices;
+        let [word, position, kind] = tables;
+        self.apply(Arc::new(EmbeddingSum { eps }), &[ids, positions, types, word, position, kind, weight, bias])
+    }
+}
+
+/// `layer_norm(word[ids[t]] + position[positions[t]] + kind[types[t]])`
+#[derive(Debug)]
+struct EmbeddingSum {
+    eps: f32,
+}
+
+impl Operation for EmbeddingSum {
+    fn name(&self) -> &'static str {
+        "embedding_sum"
+    }
+
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
+        let [ids, positions, types, word, position, kind, weight, bias] = checks::operands(self.name(), operands)?;
+        let (vocabulary, hidden) = checks::matrix(self.name(), "word", word)?;
+        for (what, indices, table) in [("positions", positions, position), ("types", types, kind)] {
+            let (length, cols) = checks::matrix(self.name(), what, table)?;
+            if cols != hidden {
+                let message = format!("columns differ: word {}, table of {what} {}", word.shape, table.shape);
+                return Err(checks::error(self.name(), message));
+            }
+            checks::indices(self.name(), what, indices, length)?;
+        }
+        checks::indices(self.name(), "ids", ids, vocabulary)?;
+        checks::vector(self.name(), "weight", weight, hidden)?;
+        checks::vector(self.name(), "bias", bias, hidden)?;
+        Ok([Dim::Tokens, Dim::Fixed(hidden)].into())
+    }
+
+    fn reference(&self, operands: &[&Tensor]) -> Tensor {
+        let [ids, positions, types, word, position, kind, weight, bias] = *operands else { panic!("eight operands") };
+        reference::embedding_sum([ids, positions, types], [word, position, kind], weight, bias, self.eps)
+    }
+
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+        let hidden = request.fixed(3, 1);
+        let (max_positions, max_types, eps) = (request.fixed(4, 0) as u32, request.fixed(5, 0) as u32, self.eps);
+        let mut constants = row_lanes(request.capabilities, hidden);
+        constants.push(("WEIGHT_BITS", request.weight_dtype.bits()));
+        vec![Variant {
+            kernel: &EMBEDDING_SUM,
+            constants,
+            bindings: vec![
+                Binding::Operand(0),
+                Binding::Operand(1),
+                Binding::Operand(2),
+                Binding::Matrix { operands: vec![3], pack: row_major() },
+                Binding::Small(vec![4, 5, 6, 7]),
+            ],
+            dispatch: Arc::new(move |sizes| {
+                let (tokens, hidden) = (sizes.tokens as u32, hidden as u32);
+                Dispatch::new(sizes.tokens, &Params { tokens, hidden, max_positions, max_types, eps })
+            }),
+        }]
+    }
+}
+
+pub(super) static EMBEDDING_SUM: Kernel = Kernel {
+    name: "embedding_sum",
+    wgsl: include_str!("../../shaders/embedding_sum.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "WEIGHT_BITS"],
+    features: wgpu::Features::empty(),
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    tokens: u32,
+    hidden: u32,
+    max_positions: u32,
+    max_types: u32,
+    eps: f32,
+}

@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use super::checks;
+use crate::error::Result;
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::reference;
+use crate::tensor::{Shape, Tensor};
+
+impl Graph {
+    /// The Gaussian error linear unit in its erf form: `y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2)))`.
+    ///
+    /// `x` and the result: `[rows, cols]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if `x` is not two-dimensional.
+    pub fn gelu(&mut self, x: TensorId) -> Result<TensorId> {
+        self.apply(Arc::new(Gelu), &[x])
+    }
+}
+
+/// `y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2)))`
+#[derive(Debug)]
+pub(super) struct Gelu;
+
+impl Operation for Gelu {
+    fn name(&self) -> &'static str {
+        "gelu"
+    }
+
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
+        let [x] = checks::operands("gelu", operands)?;
+        checks::rows_and_cols("gelu", "x", x)?;
+        Ok(x.shape.clone())
+    }
+
+    fn reference(&self, operands: &[&Tensor]) -> Tensor {
+        reference::gelu(operands[0])
+    }
+
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+        let shape = request.operands[0].shape.clone();
+        vec![Variant {
+            kernel: &GELU,
+            constants: vec![],
+            bindings: vec![Binding::Operand(0)],
+            dispatch: Arc::new(move |sizes| {
+                let count = shape.elements(sizes);
+                Dispatch::new(count.div_ceil(WORKGROUP_SIZE), &Params { count: count as u32 })
+            }),
+        }]
+    }
+}
+
+pub(super) static GELU: Kernel = Kernel {
+    name: "gelu",
+    wgsl: include_str!("../../shaders/gelu.wgsl"),
+    bindings: &[Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE"],
+    features: wgpu::Features::empty(),
+};
+
+const WORKGROUP_SIZE: usize = 64; // as the shader has it
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    count: u32,
+}

@@ -1,0 +1,102 @@
+use std::sync::Arc;
+
+use super::checks;
+use super::row_lanes::row_lanes;
+use crate::error::Result;
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::reference;
+use crate::tensor::{Shape, Tensor};
+
+impl Graph {
+    /// Layer norm over the last axis: `y[r, c] = (x[r, c] - mean(x[r])) / sqrt(variance(x[r]) + eps) * weight[c] + bias[c]`.
+    ///
+    /// `x` and the result: `[rows, cols]`; `weight`, `bias`: `[cols]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if they do not fit together.
+    pub fn layer_norm(&mut self, x: TensorId, weight: TensorId, bias: TensorId, eps: f32) -> Result<TensorId> {
+        self.apply(Arc::new(LayerNorm { eps, residual: false }), &[x, weight, bias])
+    }
+}
+
+/// Layer norm of `x`, or of `x + residual`; operands: x, residual if there is one, weight, bias.
+#[derive(Debug)]
+pub(super) struct LayerNorm {
+    pub(super) eps: f32,
+    pub(super) residual: bool,
+}
+
+impl LayerNorm {
+    fn weight(&self) -> usize {
+        1 + usize::from(self.residual)
+    }
+}
+
+impl Operation for LayerNorm {
+    fn name(&self) -> &'static str {
+        "layer_norm"
+    }
+
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
+        let [x, rest @ ..] = operands else { return Err(checks::error(self.name(), "takes operands".to_owned())) };
+        let (_, cols) = checks::rows_and_cols(self.name(), "x", x)?;
+        let [weight, bias] = if self.residual {
+            let [residual, weight, bias] = checks::operands(self.name(), rest)?;
+            checks::same_shape(self.name(), ("x", x), ("residual", residual))?;
+            [weight, bias]
+        } else {
+            checks::operands(self.name(), rest)?
+        };
+        checks::vector(self.name(), "weight", weight, cols)?;
+        checks::vector(self.name(), "bias", bias, cols)?;
+        Ok(x.shape.clone())
+    }
+
+    fn reference(&self, operands: &[&Tensor]) -> Tensor {
+        let (weight, bias) = (operands[self.weight()], operands[self.weight() + 1]);
+        if self.residual {
+            let sum = reference::add(operands[0], operands[1]);
+            reference::layer_norm(&sum, weight, bias, self.eps)
+        } else {
+            reference::layer_norm(operands[0], weight, bias, self.eps)
+        }
+    }
+
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+        let (rows, cols, eps) = (request.dims(0)[0], request.fixed(0, 1), self.eps);
+        let mut constants = row_lanes(request.capabilities, cols);
+        constants.push(("RESIDUAL", u32::from(self.residual)));
+        let residual = usize::from(self.residual); // without one, x is bound twice and read once
+        vec![Variant {
+            kernel: &LAYER_NORM,
+            constants,
+            bindings: vec![
+                Binding::Operand(0),
+                Binding::Operand(residual),
+                Binding::Small(vec![self.weight(), self.weight() + 1]),
+            ],
+            dispatch: Arc::new(move |sizes| {
+                let rows = rows.resolve(sizes);
+                Dispatch::new(rows, &Params { rows: rows as u32, cols: cols as u32, eps })
+            }),
+        }]
+    }
+}
+
+pub(super) static LAYER_NORM: Kernel = Kernel {
+    name: "layer_norm",
+    wgsl: include_str!("../../shaders/layer_norm.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "RESIDUAL"],
+    features: wgpu::Features::empty(),
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    rows: u32,
+    cols: u32,
+    eps: f32,
+}

@@ -1,0 +1,166 @@
+//! The kernels behind every linear layer. All of them add a row's products one after another, k increasing,
+//! by `fma` in f32, so they give the same bits.
+
+use std::sync::Arc;
+
+use super::checks;
+use crate::error::Result;
+use crate::graph::{Request, TensorInfo};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Pack, Variant, panels, row_major};
+use crate::tensor::{Dim, Sizes};
+
+/// What is done to a sum before it is stored.
+pub(super) struct Epilogue {
+    pub(super) gelu: bool,
+    /// The operand to add last.
+    pub(super) residual: Option<usize>,
+    /// Write query, key and value apart, each contiguous per head of this size.
+    pub(super) split_head_dim: Option<usize>,
+}
+
+/// One product: the weights, stacked along their rows, and what follows. Operand 0 is x.
+pub(super) struct Projection {
+    pub(super) weights: Vec<usize>,
+    pub(super) biases: Vec<usize>,
+    pub(super) epilogue: Epilogue,
+}
+
+/// The result's rows and, for one weight, its columns.
+pub(super) fn infer(operation: &'static str, x: &TensorInfo, weight: &TensorInfo) -> Result<(Dim, usize)> {
+    let (rows, k) = checks::rows_and_cols(operation, "x", x)?;
+    let (n, weight_k) = checks::matrix(operation, "weight", weight)?;
+    if k != weight_k {
+        let message = format!("inner dimensions differ: x {}, weight {}", x.shape, weight.shape);
+        return Err(checks::error(operation, message));
+    }
+    Ok((rows, n))
+}
+
+/// Every kernel that is right for these shapes on this adapter.
+pub(super) fn variants(request: &Request<'_>, projection: &Projection) -> Vec<Variant> {
+    let shape = Problem {
+        rows: request.dims(0)[0],
+        n: projection.weights.iter().map(|weight| request.fixed(*weight, 0)).sum(),
+        k: request.fixed(0, 1),
+    };
+    let vectors = [Some(shape.n), Some(shape.k), projection.epilogue.split_head_dim];
+    let by_vectors = vectors.into_iter().flatten().all(|length| length % 4 == 0);
+
+    let mut variants = vec![one_output_per_lane(request, projection, &shape)];
+    if by_vectors {
+        variants.push(tile(request, projection, &shape));
+    }
+    if let Some(lanes) = request.capabilities.subgroup_size()
+        && by_vectors
+        && lanes <= MAX_LANES
+    {
+        variants.push(subgroup(request, projection, &shape, lanes));
+    }
+    variants
+}
+
+/// `y[rows, n] = x[rows, k] · weight[n, k]^T`
+#[derive(Clone, Copy)]
+struct Problem {
+    rows: Dim,
+    n: usize,
+    k: usize,
+}
+
+fn one_output_per_lane(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Variant {
+    const WORKGROUP_SIZE: usize = 64; // as the shader has it
+    let grid = |m: usize, n: usize| (m * n).div_ceil(WORKGROUP_SIZE);
+    variant(&LINEAR, request, projection, problem, vec![], (row_major(), 1), grid)
+}
+
+fn tile(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Variant {
+    const TILE: usize = 64; // rows and columns, as the shader has it
+    const TILE_K: usize = 32; // likewise
+    let grid = |m: usize, n: usize| m.div_ceil(TILE) * n.div_ceil(TILE);
+    variant(&LINEAR_TILE, request, projection, problem, vec![], (panels(TILE / 4, TILE_K), TILE_K), grid)
+}
+
+/// The widest subgroup that the register tile is made for: software adapters have 4 to 16 lanes.
+const MAX_LANES: u32 = 16;
+
+fn subgroup(request: &Request<'_>, projection: &Projection, problem: &Problem, lanes: u32) -> Variant {
+    const ROWS: usize = 32;
+    let columns = 4 * lanes as usize;
+    let constants = vec![("LANES", lanes), ("ROWS", ROWS as u32)];
+    let grid = move |m: usize, n: usize| m.div_ceil(ROWS) * n.div_ceil(columns);
+    variant(&LINEAR_SUBGROUP, request, projection, problem, constants, (panels(lanes as usize, 4), 4), grid)
+}
+
+fn variant(
+    kernel: &'static Kernel,
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+    mut constants: Constants,
+    (pack, k_multiple): (Pack, usize),
+    grid: impl Fn(usize, usize) -> usize + Send + Sync + 'static,
+) -> Variant {
+    let Epilogue { gelu, residual, split_head_dim } = projection.epilogue;
+    constants.extend([
+        ("WEIGHT_BITS", request.weight_dtype.bits()),
+        ("BIAS", u32::from(!projection.biases.is_empty())),
+        ("ACTIVATION", u32::from(gelu)),
+        ("RESIDUAL", u32::from(residual.is_some())),
+        ("SPLIT_HEAD_DIM", split_head_dim.unwrap_or(0) as u32),
+    ]);
+    let Problem { rows, n, k } = *problem;
+    Variant {
+        kernel,
+        constants,
+        bindings: vec![
+            Binding::Operand(0),
+            Binding::Matrix { operands: projection.weights.clone(), pack },
+            Binding::Small(projection.biases.clone()),
+            Binding::Operand(residual.unwrap_or(0)), // without one, x is bound twice and read once
+        ],
+        dispatch: Arc::new(move |sizes: &Sizes| {
+            let m = rows.resolve(sizes);
+            let k_padded = k.next_multiple_of(k_multiple);
+            let params = Params { m: m as u32, n: n as u32, k: k as u32, k_padded: k_padded as u32 };
+            Dispatch::new(grid(m, n), &params)
+        }),
+    }
+}
+
+const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::Read, Access::ReadWrite];
+
+pub(super) static LINEAR: Kernel = Kernel {
+    name: "linear",
+    wgsl: include_str!("../../shaders/linear.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL", "SPLIT_HEAD_DIM"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static LINEAR_TILE: Kernel = Kernel {
+    name: "linear_tile",
+    wgsl: include_str!("../../shaders/linear_tile.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL", "SPLIT_HEAD_DIM"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static LINEAR_SUBGROUP: Kernel = Kernel {
+    name: "linear_subgroup",
+    wgsl: include_str!("../../shaders/linear_subgroup.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["LANES", "ROWS", "VECTORS", "WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL", "SPLIT_HEAD_DIM"],
+    features: wgpu::Features::SUBGROUP,
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    k_padded: u32,
+}

@@ -1,0 +1,36 @@
+//! One file per operation: its formula and shapes, its checks, its reference function, its kernels and their `Params`.
+//!
+//! Adding one edits no `match`: a shader, a file here with its line below, a function in `reference/`, its cases in `verify/`.
+
+mod add;
+mod attention;
+mod checks;
+mod embedding_sum;
+mod gelu;
+mod layer_norm;
+mod linear;
+mod linear_kernels;
+mod pool;
+mod qkv_linear;
+mod row_lanes;
+mod softmax;
+
+pub use crate::reference::Pooling;
+pub use qkv_linear::Qkv;
+
+use crate::kernel::Kernel;
+
+/// Every kernel of the crate, for tools that look at all of them.
+pub static KERNELS: &[&Kernel] = &[
+    &add::ADD,
+    &attention::ATTENTION,
+    &attention::ATTENTION_SUBGROUP,
+    &embedding_sum::EMBEDDING_SUM,
+    &gelu::GELU,
+    &layer_norm::LAYER_NORM,
+    &linear_kernels::LINEAR,
+    &linear_kernels::LINEAR_SUBGROUP,
+    &linear_kernels::LINEAR_TILE,
+    &pool::POOL,
+    &softmax::SOFTMAX,
+];

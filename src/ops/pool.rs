@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use super::checks;
+use super::row_lanes::row_lanes;
+use crate::error::Result;
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::reference::{self, Pooling};
+use crate::tensor::{Dim, Shape, Tensor};
+
+impl Graph {
+    /// One vector per sequence, of length 1 if `normalize` is set; a sequence without tokens gives zeros.
+    ///
+    /// `x`: `[tokens, hidden]`; `segment_offsets`: `[sequences + 1]`; the result: `[sequences, hidden]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if they do not fit together.
+    pub fn pool(
+        &mut self,
+        x: TensorId,
+        segment_offsets: TensorId,
+        pooling: Pooling,
+        normalize: bool,
+    ) -> Result<TensorId> {
+        self.apply(Arc::new(Pool { pooling, normalize }), &[x, segment_offsets])
+    }
+}
+
+/// One vector per sequence.
+#[derive(Debug)]
+struct Pool {
+    pooling: Pooling,
+    normalize: bool,
+}
+
+impl Operation for Pool {
+    fn name(&self) -> &'static str {
+        "pool"
+    }
+
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
+        let [x, segment_offsets] = checks::operands(self.name(), operands)?;
+        let (rows, hidden) = checks::rows_and_cols(self.name(), "x", x)?;
+        if rows != Dim::Tokens {
+            return Err(checks::error(self.name(), format!("x must be [tokens, hidden], is {}", x.shape)));
+        }
+        checks::segments(self.name(), segment_offsets)?;
+        Ok([Dim::Sequences, Dim::Fixed(hidden)].into())
+    }
+
+    fn reference(&self, operands: &[&Tensor]) -> Tensor {
+        reference::pool(operands[0], operands[1], self.pooling, self.normalize)
+    }
+
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+        let hidden = request.fixed(0, 1);
+        let mode = match self.pooling {
+            Pooling::Mean => 0,
+            Pooling::Max => 1,
+            Pooling::Cls => 2,
+            Pooling::Last => 3,
+        };
+        let mut constants = row_lanes(request.capabilities, hidden);
+        constants.extend([("MODE", mode), ("NORMALIZE", u32::from(self.normalize))]);
+        vec![Variant {
+            kernel: &POOL,
+            constants,
+            bindings: vec![Binding::Operand(0), Binding::Operand(1)],
+            dispatch: Arc::new(move |sizes| {
+                Dispatch::new(sizes.sequences, &Params { sequences: sizes.sequences as u32, hidden: hidden as u32 })
+            }),
+        }]
+    }
+}
+
+pub(super) static POOL: Kernel = Kernel {
+    name: "pool",
+    wgsl: include_str!("../../shaders/pool.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "MODE", "NORMALIZE"],
+    features: wgpu::Features::empty(),
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    sequences: u32,
+    hidden: u32,
+}

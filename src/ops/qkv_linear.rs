@@ -1,0 +1,97 @@
+use std::sync::Arc;
+
+use super::checks;
+use super::linear_kernels::{self, Epilogue, Projection};
+use crate::error::Result;
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::kernel::Variant;
+use crate::reference;
+use crate::tensor::{Dim, Shape, Tensor};
+
+/// One thing each for query, key and value.
+#[derive(Clone, Copy, Debug)]
+pub struct Qkv<T> {
+    /// For the query.
+    pub query: T,
+    /// For the key.
+    pub key: T,
+    /// For the value.
+    pub value: T,
+}
+
+impl Graph {
+    /// The projections that attention reads, in one product, each written contiguously per head:
+    /// `y[p, h, t, d] = sum over i of x[t, i] * weight_p[h * head_dim + d, i] + bias_p[h * head_dim + d]`.
+    ///
+    /// `x`: `[tokens, k]`; `weights`: each `[hidden, k]`; `biases`: each `[hidden]`;
+    /// the result: `[3, heads, tokens, head_dim]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if they do not fit together, or `heads` does not divide hidden.
+    pub fn qkv_linear(
+        &mut self,
+        x: TensorId,
+        weights: Qkv<TensorId>,
+        biases: Option<Qkv<TensorId>>,
+        heads: usize,
+    ) -> Result<TensorId> {
+        let mut inputs = vec![x, weights.query, weights.key, weights.value];
+        if let Some(biases) = biases {
+            inputs.extend([biases.query, biases.key, biases.value]);
+        }
+        self.apply(Arc::new(QkvLinear { heads, bias: biases.is_some() }), &inputs)
+    }
+}
+
+/// Query, key and value of attention; operands: x, three weights, three biases if there are any.
+#[derive(Debug)]
+struct QkvLinear {
+    heads: usize,
+    bias: bool,
+}
+
+impl Operation for QkvLinear {
+    fn name(&self) -> &'static str {
+        "qkv_linear"
+    }
+
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
+        let expected = if self.bias { 7 } else { 4 };
+        if operands.len() != expected {
+            return Err(checks::error(self.name(), format!("takes {expected} operands, was given {}", operands.len())));
+        }
+        let (rows, hidden) = linear_kernels::infer(self.name(), operands[0], operands[1])?;
+        if rows != Dim::Tokens {
+            return Err(checks::error(self.name(), format!("x must be [tokens, k], is {}", operands[0].shape)));
+        }
+        for weight in &operands[2..4] {
+            checks::same_shape(self.name(), ("query's weight", operands[1]), ("another", weight))?;
+        }
+        for bias in &operands[4..] {
+            checks::vector(self.name(), "bias", bias, hidden)?;
+        }
+        if self.heads == 0 || hidden % self.heads != 0 {
+            return Err(checks::error(self.name(), format!("{hidden} columns do not divide into {} heads", self.heads)));
+        }
+        let (heads, head_dim) = (Dim::Fixed(self.heads), Dim::Fixed(hidden / self.heads));
+        Ok([Dim::Fixed(3), heads, Dim::Tokens, head_dim].into())
+    }
+
+    fn reference(&self, operands: &[&Tensor]) -> Tensor {
+        let three = |first: usize| [operands[first], operands[first + 1], operands[first + 2]];
+        reference::qkv_linear(operands[0], three(1), self.bias.then(|| three(4)), self.heads)
+    }
+
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+        let projection = Projection {
+            weights: vec![1, 2, 3],
+            biases: if self.bias { vec![4, 5, 6] } else { vec![] },
+            epilogue: Epilogue {
+                gelu: false,
+                residual: None,
+                split_head_dim: Some(request.fixed(1, 0) / self.heads),
+            },
+        };
+        linear_kernels::variants(request, &projection)
+    }
+}

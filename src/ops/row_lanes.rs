@@ -1,0 +1,16 @@
+use crate::gpu::Capabilities;
+use crate::kernel::Constants;
+
+/// The constants of a kernel in which one workgroup keeps one row of `cols` elements in registers.
+///
+/// They depend on the adapter and the model only, so the order in which a row is summed does too.
+pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
+    let workgroup_size = if capabilities.is_software() {
+        // One subgroup's worth: on a CPU a barrier between subgroups costs more than a longer loop.
+        8
+    } else {
+        // At most 16 registers a lane, until the default limit of 256 lanes is reached.
+        cols.div_ceil(16).next_power_of_two().clamp(64, 256)
+    };
+    vec![("WORKGROUP_SIZE", workgroup_size as u32), ("COLUMNS_PER_LANE", cols.div_ceil(workgroup_size) as u32)]
+}

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use super::checks;
+use super::row_lanes::row_lanes;
+use crate::error::Result;
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::reference;
+use crate::tensor::{Shape, Tensor};
+
+impl Graph {
+    /// Softmax over the last axis: `y[r, c] = exp(x[r, c] - max_r) / sum_r`.
+    ///
+    /// `x` and the result: `[rows, cols]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if `x` is not two-dimensional.
+    pub fn softmax(&mut self, x: TensorId) -> Result<TensorId> {
+        self.apply(Arc::new(Softmax), &[x])
+    }
+}
+
+/// `y[r, c] = exp(x[r, c] - max_r) / sum_r`
+#[derive(Debug)]
+struct Softmax;
+
+impl Operation for Softmax {
+    fn name(&self) -> &'static str {
+        "softmax"
+    }
+
+    fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
+        let [x] = checks::operands("softmax", operands)?;
+        checks::rows_and_cols("softmax", "x", x)?;
+        Ok(x.shape.clone())
+    }
+
+    fn reference(&self, operands: &[&Tensor]) -> Tensor {
+        reference::softmax(operands[0])
+    }
+
+    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+        let (rows, cols) = (request.dims(0)[0], request.fixed(0, 1));
+        let mut constants = row_lanes(request.capabilities, cols);
+        constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
+        vec![Variant {
+            kernel: &SOFTMAX,
+            constants,
+            bindings: vec![Binding::Operand(0)],
+            dispatch: Arc::new(move |sizes| {
+                let rows = rows.resolve(sizes);
+                Dispatch::new(rows, &Params { rows: rows as u32, cols: cols as u32 })
+            }),
+        }]
+    }
+}
+
+pub(super) static SOFTMAX: Kernel = Kernel {
+    name: "softmax",
+    wgsl: include_str!("../../shaders/softmax.wgsl"),
+    bindings: &[Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE"],
+    features: wgpu::Features::empty(),
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    rows: u32,
+    cols: u32,
+}

@@ -1,0 +1,39 @@
+//! The CPU twin of a run: the same graph, node by node, on the reference functions.
+
+use std::collections::HashMap;
+
+use super::inputs::{self, Value};
+use super::weights::Weights;
+use crate::error::Result;
+use crate::graph::{Graph, Source, TensorId};
+use crate::tensor::{Sizes, Tensor};
+
+/// The graph's output, and every tensor on the way, computed by `reference/`.
+///
+/// `values`: the graph's inputs, in order; `sizes`: the counts they are of.
+///
+/// # Errors
+/// [`crate::Error::Input`] if the inputs do not fit the graph; what `weights` says of a missing or misshapen tensor.
+pub fn interpret(
+    graph: &Graph,
+    weights: &dyn Weights,
+    sizes: &Sizes,
+    values: &[Value<'_>],
+) -> Result<HashMap<TensorId, Tensor>> {
+    inputs::check(graph, sizes, None, values)?;
+    let mut tensors = HashMap::new();
+    for (id, value) in graph.inputs().iter().zip(values) {
+        tensors.insert(*id, Tensor::new(graph.tensor(*id).shape.resolve(sizes), value.to_data()));
+    }
+    for node in graph.nodes() {
+        for input in node.inputs.iter().filter(|input| graph.tensor(**input).source == Source::Parameter) {
+            if !tensors.contains_key(input) {
+                tensors.insert(*input, super::weights::read(graph.tensor(*input), weights)?);
+            }
+        }
+        let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &tensors[input]).collect();
+        let result = node.operation.reference(&operands);
+        tensors.insert(node.output, result);
+    }
+    Ok(tensors)
+}

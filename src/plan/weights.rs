@@ -1,0 +1,146 @@
+//! From a model's weights to buffers that its kernels read.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::graph::{Graph, Node, TensorId, TensorInfo};
+use crate::kernel::{Binding, Matrix, Pack};
+use crate::tensor::{DType, Tensor};
+
+/// Where a graph's parameters come from: a checkpoint, or tensors in memory.
+pub trait Weights {
+    /// Where they are, for error messages.
+    fn location(&self) -> String;
+
+    /// A tensor's shape, row-major; `None` if there is no such tensor.
+    fn shape(&self, name: &str) -> Option<Vec<usize>>;
+
+    /// A tensor's elements, as f32, row-major.
+    ///
+    /// # Errors
+    /// [`Error::TensorMissing`] if there is no such tensor, [`Error::Malformed`] if it cannot be read.
+    fn values(&self, name: &str) -> Result<Cow<'_, [f32]>>;
+
+    /// Checks that a tensor is there and has the shape that the configuration says.
+    ///
+    /// # Errors
+    /// [`Error::TensorMissing`] or [`Error::TensorShape`].
+    fn expect_shape(&self, name: &str, expected: &[usize]) -> Result<()> {
+        let (location, tensor) = (self.location(), name.to_owned());
+        match self.shape(name) {
+            None => Err(Error::TensorMissing { location, tensor }),
+            Some(found) if found != expected => {
+                Err(Error::TensorShape { location, tensor, found, expected: expected.to_vec() })
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl Weights for HashMap<String, Tensor> {
+    fn location(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        Some(self.get(name)?.shape().to_vec())
+    }
+
+    fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
+        let missing = || Error::TensorMissing { location: self.location(), tensor: name.to_owned() };
+        Ok(Cow::Borrowed(self.get(name).ok_or_else(missing)?.f32()))
+    }
+}
+
+/// A parameter on the host, its shape checked.
+pub(super) fn read(parameter: &TensorInfo, weights: &dyn Weights) -> Result<Tensor> {
+    let shape = parameter.shape.fixed().expect("`Graph::parameter` takes numbers only");
+    weights.expect_shape(&parameter.name, &shape)?;
+    Ok(Tensor::new(shape, weights.values(&parameter.name)?.into_owned()))
+}
+
+/// Uploads parameters as the bindings of kernels ask for them; what two nodes share is uploaded once.
+pub(super) struct Uploader<'a> {
+    pub(super) gpu: &'a Gpu,
+    pub(super) graph: &'a Graph,
+    pub(super) weights: &'a dyn Weights,
+    pub(super) dtype: DType,
+    pub(super) small: HashMap<Vec<TensorId>, wgpu::Buffer>,
+    pub(super) bytes: u64,
+}
+
+impl Uploader<'_> {
+    /// The buffer for a binding, or `None` if an activation fills it.
+    pub(super) fn buffer(&mut self, node: &Node, binding: &Binding) -> Result<Option<wgpu::Buffer>> {
+        match binding {
+            Binding::Operand(_) => Ok(None),
+            Binding::Small(operands) => self.small(node, operands).map(Some),
+            Binding::Matrix { operands, pack } => self.matrix(node, operands, pack).map(Some),
+        }
+    }
+
+    fn small(&mut self, node: &Node, operands: &[usize]) -> Result<wgpu::Buffer> {
+        let ids: Vec<TensorId> = operands.iter().map(|operand| node.inputs[*operand]).collect();
+        if let Some(buffer) = self.small.get(&ids) {
+            return Ok(buffer.clone());
+        }
+        let values = self.concatenated(&ids, DType::F32)?;
+        let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
+        let buffer = self.upload(&self.label(&ids), words)?;
+        self.small.insert(ids, buffer.clone());
+        Ok(buffer)
+    }
+
+    fn matrix(&mut self, node: &Node, operands: &[usize], pack: &Pack) -> Result<wgpu::Buffer> {
+        let ids: Vec<TensorId> = operands.iter().map(|operand| node.inputs[*operand]).collect();
+        let values = self.concatenated(&ids, self.dtype)?;
+        let cols = self.graph.tensor(ids[0]).shape.dims()[1].resolve(&Default::default());
+        let matrix = Matrix { values: &values, rows: values.len() / cols, cols, dtype: self.dtype };
+        self.upload(&self.label(&ids), pack(&matrix))
+    }
+
+    fn upload(&mut self, label: &str, mut words: Vec<u32>) -> Result<wgpu::Buffer> {
+        words.resize(words.len().next_multiple_of(4).max(4), 0); // a binding of vec4 needs at least one
+        self.bytes += 4 * words.len() as u64;
+        self.gpu.upload(label, &words)
+    }
+
+    fn label(&self, ids: &[TensorId]) -> String {
+        let names: Vec<&str> = ids.iter().map(|id| self.graph.tensor(*id).name.as_str()).collect();
+        if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") }
+    }
+
+    fn concatenated(&self, ids: &[TensorId], stored_as: DType) -> Result<Vec<f32>> {
+        let mut all = Vec::new();
+        for id in ids {
+            let tensor = read(self.graph.tensor(*id), self.weights)?;
+            self.check_finite(&self.graph.tensor(*id).name, tensor.f32(), stored_as)?;
+            all.extend_from_slice(tensor.f32());
+        }
+        Ok(all)
+    }
+
+    /// A NaN in a weight would spread to every result; better to name it.
+    fn check_finite(&self, tensor: &str, values: &[f32], stored_as: DType) -> Result<()> {
+        let stored = |value: f32| match stored_as {
+            DType::F16 => half::f16::from_f32(value).to_f32(),
+            DType::F32 | DType::U32 => value,
+        };
+        match values.iter().position(|value| !stored(*value).is_finite()) {
+            None => Ok(()),
+            Some(index) => Err(Error::NotFinite {
+                location: self.weights.location(),
+                tensor: tensor.to_owned(),
+                value: stored(values[index]),
+                index,
+                advice: if values[index].is_finite() {
+                    ": it does not fit into f16, use f32"
+                } else {
+                    ": the checkpoint is damaged, fetch it again"
+                },
+            }),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+use super::rounded;
+use crate::tensor::Tensor;
+
+/// `y[r, c] = (x[r, c] - mean(x[r])) / sqrt(variance(x[r]) + eps) * weight[c] + bias[c]` (Ba, Kiros and Hinton, 2016).
+///
+/// `x`: `[rows, cols]`; `weight`, `bias`: `[cols]`; the variance is the biased one.
+#[must_use]
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Tensor {
+    rounded(x.shape(), x.rows().flat_map(|row| {
+        let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+        normalised(&row, weight.f32(), bias.f32(), eps)
+    }))
+}
+
+/// Layer norm of one row that is already in f64.
+pub(super) fn normalised(row: &[f64], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f64> {
+    let cols = row.len() as f64;
+    let mean = row.iter().sum::<f64>() / cols;
+    let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / cols;
+    let scale = 1.0 / (variance + f64::from(eps)).sqrt();
+    let scaled = row.iter().map(|x| (x - mean) * scale);
+    scaled.zip(weight.iter().zip(bias)).map(|(x, (weight, bias))| x * f64::from(*weight) + f64::from(*bias)).collect()
+}

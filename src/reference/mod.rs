@@ -1,0 +1,32 @@
+//! The scalar definition of every operation in plain Rust, accumulated in f64: the specification that the kernels are tested against.
+//!
+//! Every function takes and gives host tensors, row-major; operands stand in the same order as in [`crate::Graph`].
+
+mod add;
+mod attention;
+mod embedding_sum;
+mod gelu;
+mod layer_norm;
+mod linear;
+mod pool;
+mod qkv_linear;
+mod softmax;
+
+pub use add::add;
+pub use attention::attention;
+pub use embedding_sum::embedding_sum;
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
+pub use linear::linear;
+pub use pool::{Pooling, pool};
+pub use qkv_linear::qkv_linear;
+pub use softmax::softmax;
+
+use crate::tensor::Tensor;
+
+/// Rounds what was computed in f64 to a tensor of `shape`.
+fn rounded(shape: &[usize], values: impl IntoIterator<Item = f64>) -> Tensor {
+    #[expect(clippy::cast_possible_truncation, reason = "the one rounding of a result to f32")]
+    let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+    Tensor::new(shape, values)
+}

@@ -1,0 +1,45 @@
+use super::rounded;
+use crate::tensor::Tensor;
+
+/// How the tokens of a sequence become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pooling {
+    /// The mean over its tokens, special tokens included.
+    Mean,
+    /// The maximum over its tokens, column by column.
+    Max,
+    /// The first token, which BERT calls `[CLS]`.
+    Cls,
+    /// The last token.
+    Last,
+}
+
+/// One vector per segment, of length 1 if `normalize` is set; a segment without tokens gives zeros.
+///
+/// `x`: `[tokens, hidden]`; `segment_offsets`: `[sequences + 1]`; the result: `[sequences, hidden]`.
+/// As in PyTorch's `normalize`, a vector shorter than 1e-12 is divided by 1e-12.
+#[must_use]
+pub fn pool(x: &Tensor, segment_offsets: &Tensor, pooling: Pooling, normalize: bool) -> Tensor {
+    let (hidden, rows) = (x.cols(), x.rows().collect::<Vec<_>>());
+    let segments = segment_offsets.u32().windows(2).map(|pair| &rows[pair[0] as usize..pair[1] as usize]);
+    let vectors = segments.flat_map(|rows| {
+        let mut vector: Vec<f64> = (0..hidden).map(|c| pooled(rows, c, pooling)).collect();
+        if normalize {
+            let length = vector.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-12);
+            vector.iter_mut().for_each(|x| *x /= length);
+        }
+        vector
+    });
+    rounded(&[segment_offsets.u32().len() - 1, hidden], vectors)
+}
+
+fn pooled(rows: &[&[f32]], c: usize, pooling: Pooling) -> f64 {
+    let column = rows.iter().map(|row| f64::from(row[c]));
+    let value = match pooling {
+        Pooling::Mean => Some(column.sum::<f64>() / rows.len().max(1) as f64),
+        Pooling::Max => column.reduce(f64::max),
+        Pooling::Cls => { let mut column = column; column.next() },
+        Pooling::Last => column.last(),
+    };
+    value.unwrap_or(0.0)
+}

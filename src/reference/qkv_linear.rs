@@ -1,0 +1,23 @@
+use super::linear;
+use crate::tensor::Tensor;
+
+/// Three projections of one input, laid out per head:
+/// `y[p, h, t, d] = sum over i of x[t, i] * weight_p[h * head_dim + d, i] + bias_p[h * head_dim + d]`.
+///
+/// `x`: `[tokens, k]`; `weights`: query, key, value, each `[hidden, k]`; `biases`: each `[hidden]`;
+/// the result: `[3, heads, tokens, head_dim]`.
+#[must_use]
+pub fn qkv_linear(x: &Tensor, weights: [&Tensor; 3], biases: Option<[&Tensor; 3]>, heads: usize) -> Tensor {
+    let (tokens, hidden) = (x.shape()[0], weights[0].shape()[0]);
+    let head_dim = hidden / heads;
+    let mut values = Vec::with_capacity(3 * tokens * hidden);
+    for part in 0..3 {
+        let projected = linear(x, weights[part], biases.map(|biases| biases[part]));
+        for head in 0..heads {
+            for row in projected.rows() {
+                values.extend_from_slice(&row[head * head_dim..(head + 1) * head_dim]);
+            }
+        }
+    }
+    Tensor::new([3, heads, tokens, head_dim], values)
+}

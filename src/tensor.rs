@@ -1,0 +1,290 @@
+//! Shapes, element types and host tensors; knows nothing of the GPU.
+
+use std::fmt;
+
+/// One axis of a shape: a number, or a count that only a run knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dim {
+    /// A number of elements fixed when the graph is built.
+    Fixed(usize),
+    /// The total number of tokens in the batch.
+    Tokens,
+    /// The number of sequences in the batch.
+    Sequences,
+    /// One more than the number of sequences: where each starts, and where the last ends.
+    Boundaries,
+}
+
+impl Dim {
+    /// The number of elements along this axis in a run of `sizes`.
+    #[must_use]
+    pub fn resolve(self, sizes: &Sizes) -> usize {
+        match self {
+            Self::Fixed(count) => count,
+            Self::Tokens => sizes.tokens,
+            Self::Sequences => sizes.sequences,
+            Self::Boundaries => sizes.sequences + 1,
+        }
+    }
+
+    /// The number, where it does not depend on the run.
+    #[must_use]
+    pub fn fixed(self) -> Option<usize> {
+        match self {
+            Self::Fixed(count) => Some(count),
+            _ => None,
+        }
+    }
+}
+
+impl From<usize> for Dim {
+    fn from(count: usize) -> Self {
+        Self::Fixed(count)
+    }
+}
+
+impl fmt::Display for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(count) => write!(f, "{count}"),
+            Self::Tokens => f.write_str("tokens"),
+            Self::Sequences => f.write_str("sequences"),
+            Self::Boundaries => f.write_str("sequences + 1"),
+        }
+    }
+}
+
+/// The counts of one run, and of a plan's capacity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Tokens in all sequences together.
+    pub tokens: usize,
+    /// Sequences.
+    pub sequences: usize,
+    /// Tokens in the longest sequence.
+    pub longest: usize,
+}
+
+impl Sizes {
+    /// The counts of sequences that start at `segment_offsets[..sequences]` and end where the next one starts.
+    ///
+    /// `segment_offsets`: `[sequences + 1]`, ascending from 0; the last one is the number of tokens.
+    #[must_use]
+    pub fn from_segments(segment_offsets: &[u32]) -> Self {
+        let longest = segment_offsets.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max();
+        Self {
+            tokens: segment_offsets.last().copied().unwrap_or(0) as usize,
+            sequences: segment_offsets.len().saturating_sub(1),
+            longest: longest.unwrap_or(0) as usize,
+        }
+    }
+}
+
+/// A row-major shape, slowest axis first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape(Vec<Dim>);
+
+impl Shape {
+    /// The axes, slowest first.
+    #[must_use]
+    pub fn dims(&self) -> &[Dim] {
+        &self.0
+    }
+
+    /// The number of axes.
+    #[must_use]
+    pub fn rank(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The number of elements in a run of `sizes`.
+    #[must_use]
+    pub fn elements(&self, sizes: &Sizes) -> usize {
+        self.0.iter().map(|dim| dim.resolve(sizes)).product()
+    }
+
+    /// The axes as numbers in a run of `sizes`.
+    #[must_use]
+    pub fn resolve(&self, sizes: &Sizes) -> Vec<usize> {
+        self.0.iter().map(|dim| dim.resolve(sizes)).collect()
+    }
+
+    /// The axes as numbers, where none depends on the run.
+    #[must_use]
+    pub fn fixed(&self) -> Option<Vec<usize>> {
+        self.0.iter().map(|dim| dim.fixed()).collect()
+    }
+}
+
+impl<D: Into<Dim>, const N: usize> From<[D; N]> for Shape {
+    fn from(dims: [D; N]) -> Self {
+        Self(dims.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<Vec<Dim>> for Shape {
+    fn from(dims: Vec<Dim>) -> Self {
+        Self(dims)
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dims: Vec<String> = self.0.iter().map(Dim::to_string).collect();
+        write!(f, "[{}]", dims.join(", "))
+    }
+}
+
+/// The type of one element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    /// 32-bit float: every activation, statistic and sum.
+    F32,
+    /// 16-bit float: storage of weight matrices only.
+    F16,
+    /// 32-bit unsigned integer: ids and offsets.
+    U32,
+}
+
+impl DType {
+    /// The size of one element, in bits.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::F32 | Self::U32 => 32,
+            Self::F16 => 16,
+        }
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::U32 => "u32",
+        })
+    }
+}
+
+/// The elements of a host tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Data {
+    /// Floats.
+    F32(Vec<f32>),
+    /// Ids or offsets.
+    U32(Vec<u32>),
+}
+
+impl Data {
+    /// The number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::U32(values) => values.len(),
+        }
+    }
+
+    /// Whether there is no element.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The elements' type.
+    #[must_use]
+    pub fn dtype(&self) -> DType {
+        match self {
+            Self::F32(_) => DType::F32,
+            Self::U32(_) => DType::U32,
+        }
+    }
+
+    /// The elements as bytes, in this machine's order.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::F32(values) => bytemuck::cast_slice(values),
+            Self::U32(values) => bytemuck::cast_slice(values),
+        }
+    }
+}
+
+impl From<Vec<f32>> for Data {
+    fn from(values: Vec<f32>) -> Self {
+        Self::F32(values)
+    }
+}
+
+impl From<Vec<u32>> for Data {
+    fn from(values: Vec<u32>) -> Self {
+        Self::U32(values)
+    }
+}
+
+/// A tensor in host memory, row-major, slowest axis first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    data: Data,
+}
+
+impl Tensor {
+    /// A tensor of `shape` over `data`.
+    ///
+    /// # Panics
+    /// If `data` has not exactly the shape's number of elements.
+    pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Self {
+        let (shape, data) = (shape.into(), data.into());
+        assert_eq!(shape.iter().product::<usize>(), data.len(), "a tensor of shape {shape:?}");
+        Self { shape, data }
+    }
+
+    /// The axes, slowest first.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The elements.
+    #[must_use]
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The elements of a float tensor.
+    ///
+    /// # Panics
+    /// If the tensor holds integers.
+    #[must_use]
+    pub fn f32(&self) -> &[f32] {
+        match &self.data {
+            Data::F32(values) => values,
+            Data::U32(_) => panic!("a tensor of f32 was expected, found u32"),
+        }
+    }
+
+    /// The elements of an integer tensor.
+    ///
+    /// # Panics
+    /// If the tensor holds floats.
+    #[must_use]
+    pub fn u32(&self) -> &[u32] {
+        match &self.data {
+            Data::U32(values) => values,
+            Data::F32(_) => panic!("a tensor of u32 was expected, found f32"),
+        }
+    }
+
+    /// The length of the last axis; 1 for a scalar.
+    #[must_use]
+    pub fn cols(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    /// The elements of a float tensor, one row of the last axis after another.
+    pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
+        self.f32().chunks_exact(self.cols().max(1))
+    }
+}

@@ -1,0 +1,44 @@
+use crate::tensor::Tensor;
+
+/// A small seeded generator (SplitMix64; Steele, Lea and Flood, 2014), so that every run has the same values.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// The generator of this seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number in [-1, 1].
+    pub fn unit(&mut self) -> f32 {
+        // 24 bits: as many as an f32 holds exactly.
+        (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() % bound as u64) as usize
+    }
+
+    /// A tensor of numbers in [-1, 1].
+    pub fn tensor(&mut self, shape: &[usize]) -> Tensor {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.unit()).collect();
+        Tensor::new(shape, values)
+    }
+
+    /// A tensor of numbers in [-1, 1] that f16 holds exactly, so that f16 and f32 weights give one result.
+    pub fn weights(&mut self, shape: &[usize]) -> Tensor {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|_| half::f16::from_f32(self.unit()).to_f32()).collect();
+        Tensor::new(shape, values)
+    }
+}
