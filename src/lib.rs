@@ -9,6 +9,13 @@ pub mod ops;
 pub mod tuning;
 pub mod plan;
 pub mod verify;
+pub mod models;
+#[cfg(feature = "text")]
+pub mod text;
+#[cfg(feature = "text")]
+pub mod tasks;
 pub use error::{Error, Result};
 pub use gpu::Gpu;
 pub use graph::Graph;
+#[cfg(feature = "text")]
+pub use tasks::Embedder;

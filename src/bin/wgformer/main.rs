@@ -1,1 +1,60 @@
-fn main(){}
+//! The command line: one file per subcommand, thin over the library.
+
+mod doctor;
+mod embed;
+mod lines;
+mod locate;
+mod model_args;
+mod output;
+mod progress;
+mod quiet;
+mod search;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Transformer encoders on any GPU.
+#[derive(Parser)]
+#[command(name = "wgformer", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Turn texts into vectors: a JSON line per text, or a NumPy array.
+    Embed(embed::Arguments),
+    /// Rank the lines of a file by their similarity in meaning to a query.
+    Search(search::Arguments),
+    /// Show the adapters, which one is taken and why, and whether it computes correctly.
+    Doctor(doctor::Arguments),
+}
+
+fn main() -> ExitCode {
+    // Off unless RUST_LOG says otherwise.
+    env_logger::Builder::new().filter_level(log::LevelFilter::Off).parse_default_env().init();
+    let result = match Arguments::parse().command {
+        Command::Embed(arguments) => embed::run(&arguments),
+        Command::Search(arguments) => search::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads the output has read enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "the one place where errors reach the user")]
+            {
+                eprintln!("error: {error}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}

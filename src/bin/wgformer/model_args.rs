@@ -1,0 +1,82 @@
+//! The options of every command that runs a model.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use wgformer::gpu::AdapterChoice;
+use wgformer::ops::Pooling;
+use wgformer::tasks::EmbedderOptions;
+use wgformer::tensor::DType;
+use wgformer::{Embedder, Gpu};
+
+use crate::locate::locate;
+use crate::quiet::quietly;
+
+pub(crate) const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
+
+#[derive(Args)]
+pub(crate) struct ModelArgs {
+    /// A folder, or a name in models/ or in the Hugging Face cache.
+    #[arg(long, value_name = "NAME|DIR", default_value = DEFAULT_MODEL)]
+    pub(crate) model: String,
+    /// How weight matrices are stored on the GPU.
+    #[arg(long, value_enum, default_value_t = WeightType::F32)]
+    dtype: WeightType,
+    /// Part of an adapter's name, or its number in `doctor`.
+    #[arg(long, value_name = "SUBSTRING|INDEX")]
+    adapter: Option<String>,
+    /// The most tokens in one GPU batch; a longer text goes alone [default: by the adapter].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    batch_tokens: Option<u32>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum WeightType {
+    F32,
+    F16,
+}
+
+/// `--pooling`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PoolingChoice {
+    Mean,
+    Max,
+    Cls,
+    Last,
+    /// One vector per token.
+    None,
+}
+
+impl ModelArgs {
+    /// The model on its adapter; without a pooling, the model's own.
+    pub(crate) fn load(&self, pooling: Option<PoolingChoice>, no_normalize: bool) -> Result<Embedder> {
+        let directory = locate(&self.model)?;
+        let mut options = EmbedderOptions::default();
+        options.model.weight_dtype = match self.dtype {
+            WeightType::F32 => DType::F32,
+            WeightType::F16 => DType::F16,
+        };
+        options.model.batch_tokens = self.batch_tokens.map(|tokens| tokens as usize);
+        options.per_token = pooling == Some(PoolingChoice::None);
+        options.pooling = match pooling {
+            Some(PoolingChoice::Mean) => Some(Pooling::Mean),
+            Some(PoolingChoice::Max) => Some(Pooling::Max),
+            Some(PoolingChoice::Cls) => Some(Pooling::Cls),
+            Some(PoolingChoice::Last) => Some(Pooling::Last),
+            Some(PoolingChoice::None) | None => None,
+        };
+        options.normalize = no_normalize.then_some(false);
+        let gpu = quietly(|| Gpu::with_adapter(&choice(self.adapter.as_deref())))?;
+        Ok(Embedder::load_with(&gpu, directory, &options)?)
+    }
+}
+
+/// What `--adapter` means: a number is a place in the list, anything else a part of a name.
+pub(crate) fn choice(adapter: Option<&str>) -> AdapterChoice {
+    match adapter {
+        None => AdapterChoice::from_env(),
+        Some(adapter) => match adapter.parse() {
+            Ok(index) => AdapterChoice::Index(index),
+            Err(_) => AdapterChoice::Named(adapter.to_owned()),
+        },
+    }
+}

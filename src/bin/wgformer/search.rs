@@ -1,0 +1,78 @@
+//! `search`: the lines of a file, nearest in meaning first.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+use wgformer::tasks::rank;
+
+use crate::lines::Lines;
+use crate::model_args::ModelArgs;
+use crate::progress::Progress;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// What to look for.
+    query: String,
+    /// A file with one text per line, or - for standard input.
+    #[arg(long, value_name = "FILE|-")]
+    input: PathBuf,
+    /// How many lines to show.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top: usize,
+    /// A JSON line per hit instead of a table.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    model: ModelArgs,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    rank: usize,
+    index: usize,
+    score: f32,
+    text: &'a str,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
+    let embedder = arguments.model.load(None, false)?;
+    texts.push(arguments.query.clone()); // in the same batches as the lines
+    let mut progress = Progress::new(Some(texts.len() as u64));
+    let embedded = embedder.embeddings_with_progress(&texts, |texts| progress.advance(texts));
+    let mut vectors: Vec<Vec<f32>> =
+        pollster::block_on(embedded)?.into_iter().map(|embedding| embedding.values).collect();
+    drop(progress);
+    let query = vectors.pop().unwrap_or_default();
+    let hits = rank(&query, &vectors, arguments.top);
+    let lines: Vec<Line<'_>> = (1..)
+        .zip(&hits)
+        .map(|(rank, hit)| Line { rank, index: hit.index, score: hit.score, text: &texts[hit.index] })
+        .collect();
+    if arguments.json { print_json(&lines) } else { print_table(&lines) }
+}
+
+fn print_json(lines: &[Line<'_>]) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    for line in lines {
+        serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
+        stdout.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn print_table(lines: &[Line<'_>]) -> Result<()> {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING).set_header(["rank", "score", "line", "text"]);
+    for column in table.column_iter_mut().take(3) {
+        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+    for line in lines {
+        let (score, number) = (format!("{:.3}", line.score), (line.index + 1).to_string());
+        table.add_row([line.rank.to_string(), score, number, line.text.to_owned()]);
+    }
+    Ok(writeln!(io::stdout(), "{}", table.trim_fmt())?)
+}

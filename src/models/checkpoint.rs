@@ -1,0 +1,130 @@
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
+use safetensors::{SafeTensorError, SafeTensors};
+use serde::Deserialize;
+
+use super::json;
+use crate::error::{Error, Result};
+use crate::plan::Weights;
+
+/// A model's weights: one safetensors file, or the shards that an index names, memory-mapped.
+#[derive(Debug)]
+pub struct Checkpoint {
+    directory: PathBuf,
+    shards: Vec<Shard>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    file: Mmap,
+    metadata: Metadata,
+    /// Where the tensors' bytes start: offsets count from here.
+    data: usize,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Checkpoint {
+    /// Opens `model.safetensors`, or the shards of `model.safetensors.index.json`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file is missing, [`Error::Malformed`] if one is damaged or its header lies.
+    pub fn open(directory: &Path) -> Result<Self> {
+        let whole = directory.join("model.safetensors");
+        let index = directory.join("model.safetensors.index.json");
+        let paths = match json::read_if_there::<Index>(&index)? {
+            Some(read) if !whole.exists() => shard_paths(directory, &index, read)?,
+            _ => vec![whole],
+        };
+        let shards = paths.into_iter().map(Shard::open).collect::<Result<_>>()?;
+        Ok(Self { directory: directory.to_owned(), shards })
+    }
+
+    fn find(&self, name: &str) -> Option<(&Shard, &TensorInfo)> {
+        self.shards.iter().find_map(|shard| Some((shard, shard.metadata.info(name)?)))
+    }
+}
+
+fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBuf>> {
+    let names: BTreeSet<String> = read.weight_map.into_values().collect();
+    // A name is a file of this directory and nothing else.
+    if let Some(name) = names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
+        let message = format!("{name:?} is not the name of a file in the same folder");
+        return Err(Error::Malformed { path: index.to_owned(), message });
+    }
+    if names.is_empty() {
+        return Err(Error::Malformed { path: index.to_owned(), message: "names no file".to_owned() });
+    }
+    Ok(names.iter().map(|name| directory.join(name)).collect())
+}
+
+impl Shard {
+    fn open(path: PathBuf) -> Result<Self> {
+        let io = |source| Error::Io { path: path.clone(), source };
+        let file = File::open(&path).map_err(io)?;
+        #[expect(unsafe_code, reason = "memory-mapping; the argument is in the SAFETY comment")]
+        // SAFETY: the map is only read. Another process that shortens the file meanwhile would end this one by a
+        // signal, as for every program that maps files; the weights are read once, while the model is loaded.
+        let file = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let (header, metadata) = SafeTensors::read_metadata(&file)
+            .map_err(|error| Error::Malformed { path: path.clone(), message: explain(&error) })?;
+        Ok(Self { path, file, metadata, data: header + 8 })
+    }
+
+    fn values(&self, name: &str, info: &TensorInfo) -> Result<Cow<'_, [f32]>> {
+        let malformed = |message| Error::Malformed { path: self.path.clone(), message };
+        let (start, end) = info.data_offsets;
+        let bytes = self.file.get(self.data + start..self.data + end);
+        let bytes = bytes.ok_or_else(|| malformed(format!("tensor {name:?} lies past the end of the file")))?;
+        match info.dtype {
+            Dtype::F32 => Ok(match bytemuck::try_cast_slice(bytes) {
+                Ok(values) => Cow::Borrowed(values),
+                Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(bytes)), // not aligned in the file
+            }),
+            Dtype::F16 => Ok(halves(bytes).map(|bits| half::f16::from_bits(bits).to_f32()).collect()),
+            Dtype::BF16 => Ok(halves(bytes).map(|bits| half::bf16::from_bits(bits).to_f32()).collect()),
+            other => Err(malformed(format!("tensor {name:?} is {other:?}; only F32, F16 and BF16 can be read"))),
+        }
+    }
+}
+
+fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+}
+
+fn explain(error: &SafeTensorError) -> String {
+    match error {
+        SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength => {
+            "is cut off, or is no safetensors file: its header is longer than the file".to_owned()
+        }
+        SafeTensorError::MetadataIncompleteBuffer => {
+            "is cut off, or its header lies: the tensors it lists do not fill the file exactly".to_owned()
+        }
+        other => format!("has a broken safetensors header: {other}"),
+    }
+}
+
+impl Weights for Checkpoint {
+    fn location(&self) -> String {
+        self.directory.display().to_string()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        Some(self.find(name)?.1.shape.clone())
+    }
+
+    fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
+        let missing = || Error::TensorMissing { location: self.location(), tensor: name.to_owned() };
+        let (shard, info) = self.find(name).ok_or_else(missing)?;
+        shard.values(name, info)
+    }
+}

@@ -1,0 +1,148 @@
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::error::{Error, Result};
+
+/// `config.json`: remembers which keys were asked for, so that one nobody understood is an error and not silence.
+#[derive(Debug)]
+pub struct Config {
+    path: PathBuf,
+    values: Map<String, Value>,
+    understood: RefCell<BTreeSet<&'static str>>,
+}
+
+/// Keys of every architecture that change nothing about inference.
+const HARMLESS: &[&str] = &[
+    "_attn_implementation_autoset",
+    "_name_or_path",
+    "architectures",
+    "bos_token_id",
+    "chunk_size_feed_forward",
+    "directionality",
+    "dtype",
+    "eos_token_id",
+    "finetuning_task",
+    "gradient_checkpointing",
+    "id2label",
+    "initializer_range",
+    "label2id",
+    "language",
+    "name",
+    "output_attentions",
+    "output_hidden_states",
+    "output_past",
+    "pad_token_id",
+    "problem_type",
+    "return_dict",
+    "sep_token_id",
+    "tie_word_embeddings",
+    "torch_dtype",
+    "torchscript",
+    "transformers_version",
+    "use_cache",
+];
+
+/// No size in a configuration is larger: products of two of them still fit 64 bits.
+const MAX_SIZE: u64 = 1 << 28;
+
+impl Config {
+    /// Reads `config.json`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] or [`Error::Malformed`].
+    pub fn read(path: &Path) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), values: json::read(path)?, understood: RefCell::default() })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn get(&self, key: &'static str) -> Option<&Value> {
+        self.understood.borrow_mut().insert(key);
+        self.values.get(key).filter(|value| !value.is_null())
+    }
+
+    fn malformed(&self, message: String) -> Error {
+        Error::Malformed { path: self.path.clone(), message }
+    }
+
+    /// A size, at least 1; `default` where the key is missing, as transformers has it.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is something else.
+    pub fn size(&self, key: &'static str, default: usize) -> Result<usize> {
+        let Some(value) = self.get(key) else { return Ok(default) };
+        match value.as_u64() {
+            #[expect(clippy::cast_possible_truncation, reason = "at most MAX_SIZE")]
+            Some(size @ 1..=MAX_SIZE) => Ok(size as usize),
+            _ => Err(self.malformed(format!("{key} must be a number from 1 to {MAX_SIZE}, is {value}"))),
+        }
+    }
+
+    /// A positive number; `default` where the key is missing.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is something else.
+    pub fn positive(&self, key: &'static str, default: f32) -> Result<f32> {
+        let Some(value) = self.get(key) else { return Ok(default) };
+        #[expect(clippy::cast_possible_truncation, reason = "an epsilon is used in f32")]
+        let number = value.as_f64().map(|number| number as f32);
+        match number {
+            Some(number) if number > 0.0 && number.is_finite() => Ok(number),
+            _ => Err(self.malformed(format!("{key} must be a positive number, is {value}"))),
+        }
+    }
+
+    /// A string.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is missing or something else.
+    pub fn string(&self, key: &'static str) -> Result<String> {
+        match self.get(key) {
+            Some(Value::String(string)) => Ok(string.clone()),
+            Some(other) => Err(self.malformed(format!("{key} must be a string, is {other}"))),
+            None => Err(self.malformed(format!("{key} is missing"))),
+        }
+    }
+
+    /// Refuses a key that has another value than those this crate does; a missing key is fine.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], listing what is supported.
+    pub fn expect(&self, key: &'static str, supported: &[Value]) -> Result<()> {
+        match self.get(key) {
+            Some(found) if !supported.contains(found) => Err(Error::Unsupported {
+                path: self.path.clone(),
+                what: key,
+                found: found.as_str().map_or_else(|| found.to_string(), str::to_owned),
+                supported: supported.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses any key that was not asked for and is not harmless, in every architecture or in this one.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], naming the first such key.
+    pub fn refuse_unknown(&self, harmless: &[&str]) -> Result<()> {
+        let understood = self.understood.borrow();
+        let known = |key: &str| understood.contains(key) || HARMLESS.contains(&key) || harmless.contains(&key);
+        match self.values.keys().find(|key| !known(key)) {
+            None => Ok(()),
+            Some(key) => Err(Error::Unsupported {
+                path: self.path.clone(),
+                what: "key",
+                found: key.clone(),
+                supported: understood.iter().copied().collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+}

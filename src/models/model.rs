@@ -1,0 +1,170 @@
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Batch, Builder, Checkpoint, Config, Encoder, Family};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::graph::Graph;
+use crate::ops::Pooling;
+use crate::plan::{Plan, PlanOptions, Value};
+use crate::tensor::{DType, Dim, Sizes};
+use crate::tuning::Selection;
+
+/// What follows the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Head {
+    /// Nothing: the hidden states, `[tokens, hidden]`.
+    HiddenStates,
+    /// One vector per sequence, `[sequences, hidden]`.
+    Pooled {
+        /// How tokens become one vector.
+        pooling: Pooling,
+        /// Whether the vector has length 1.
+        normalize: bool,
+    },
+}
+
+/// How a model is loaded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ModelOptions {
+    /// How weight matrices are stored: [`DType::F32`] or [`DType::F16`].
+    pub weight_dtype: DType,
+    /// The most tokens in one GPU batch; `None` chooses by the adapter. A longer sequence goes alone.
+    pub batch_tokens: Option<usize>,
+    /// How kernels are chosen.
+    pub selection: Selection,
+}
+
+impl Default for ModelOptions {
+    fn default() -> Self {
+        Self { weight_dtype: DType::F32, batch_tokens: None, selection: Selection::Table }
+    }
+}
+
+/// A compiled graph with its weights on the device. Clones share both, from any thread.
+#[derive(Clone, Debug)]
+pub struct Model {
+    plan: Arc<Plan>,
+    encoder: Encoder,
+    batch_tokens: usize,
+}
+
+/// The most sequences in one batch.
+const MAX_SEQUENCES: usize = 1024;
+
+impl Model {
+    /// Loads `config.json` and the safetensors of a Hugging Face directory.
+    ///
+    /// `max_tokens`: the longest sequence that will be run, if shorter than the model's own.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Malformed`] or [`Error::Unsupported`] for the configuration;
+    /// [`Error::TensorMissing`], [`Error::TensorShape`] or [`Error::NotFinite`] for the weights;
+    /// [`Error::Limit`], [`Error::Kernel`] or [`Error::Device`] for the device.
+    pub fn load(gpu: &Gpu, directory: &Path, head: Head, max_tokens: usize, options: &ModelOptions) -> Result<Self> {
+        let checkpoint = Checkpoint::open(directory)?;
+        let (graph, encoder) = build(directory, &checkpoint, head)?;
+        let max_tokens = max_tokens.min(encoder.max_tokens);
+        let batch_tokens = options.batch_tokens.unwrap_or_else(|| default_batch_tokens(gpu, &graph)).max(1);
+        let tokens = batch_tokens.max(max_tokens);
+        let capacity = Sizes { tokens, sequences: tokens.min(MAX_SEQUENCES), longest: max_tokens };
+        let plan_options = PlanOptions {
+            weight_dtype: options.weight_dtype,
+            selection: options.selection.clone(),
+            ..PlanOptions::new(capacity)
+        };
+        let plan = Plan::compile(gpu, &graph, &checkpoint, &plan_options)?;
+        Ok(Self { plan: Arc::new(plan), encoder, batch_tokens })
+    }
+
+    /// The encoder's graph with its head, without a device.
+    ///
+    /// # Errors
+    /// As [`Model::load`], without what concerns a device.
+    pub fn graph(directory: &Path, head: Head) -> Result<Graph> {
+        Ok(build(directory, &Checkpoint::open(directory)?, head)?.0)
+    }
+
+    /// The columns of the result.
+    #[must_use]
+    pub fn hidden(&self) -> usize {
+        self.encoder.hidden
+    }
+
+    /// The longest sequence, in tokens.
+    #[must_use]
+    pub fn max_tokens(&self) -> usize {
+        self.plan.capacity().longest
+    }
+
+    /// The most tokens in one batch; a longer sequence goes alone.
+    #[must_use]
+    pub fn batch_tokens(&self) -> usize {
+        self.batch_tokens
+    }
+
+    /// The most sequences in one batch.
+    #[must_use]
+    pub fn batch_sequences(&self) -> usize {
+        self.plan.capacity().sequences
+    }
+
+    /// The compiled graph.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Runs a batch and waits: f32, row-major, `[sequences, hidden]` or `[tokens, hidden]` by the head.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if an id, a type or a length is out of range; as [`Plan::run`] for the device.
+    pub fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
+        pollster::block_on(self.run_async(batch))
+    }
+
+    /// [`Model::run`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub async fn run_async(&self, batch: &Batch) -> Result<Vec<f32>> {
+        let graph = self.plan.graph();
+        let value = |name: &str| {
+            let unknown = || Error::Input { name: name.to_owned(), message: "is no input of a batch".to_owned() };
+            batch.input(name).map(Value::U32).ok_or_else(unknown)
+        };
+        let values = graph.inputs().iter().map(|input| value(&graph.tensor(*input).name)).collect::<Result<Vec<_>>>()?;
+        self.plan.run_async(&batch.sizes(), &values).await
+    }
+}
+
+fn build(directory: &Path, checkpoint: &Checkpoint, head: Head) -> Result<(Graph, Encoder)> {
+    let config = Config::read(&directory.join("config.json"))?;
+    let mut builder = Builder::new(checkpoint);
+    let encoder = (Family::of(&config)?.build)(&config, &mut builder)?;
+    let mut graph = builder.graph;
+    let output = match head {
+        Head::HiddenStates => encoder.hidden_states,
+        Head::Pooled { pooling, normalize } => {
+            graph.pool(encoder.hidden_states, encoder.segment_offsets, pooling, normalize)?
+        }
+    };
+    graph.set_output(output);
+    Ok((graph, encoder))
+}
+
+/// Enough tokens to fill the adapter, as long as no activation exceeds one binding.
+fn default_batch_tokens(gpu: &Gpu, graph: &Graph) -> usize {
+    // A software adapter gains nothing from more, and a batch is the step of a progress bar.
+    let wanted = if gpu.capabilities().is_software() { 1024 } else { 8192 };
+    let one_token = Sizes { tokens: 1, sequences: 0, longest: 1 };
+    let per_token = |tensor: &crate::graph::TensorInfo| {
+        let grows = tensor.shape.dims().contains(&Dim::Tokens);
+        if grows { 4 * tensor.shape.elements(&one_token) } else { 0 }
+    };
+    let widest = graph.tensors().iter().map(per_token).max().unwrap_or(0).max(1) as u64;
+    let limits = &gpu.capabilities().limits;
+    let room = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / widest;
+    wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
+}

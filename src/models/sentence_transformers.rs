@@ -1,0 +1,142 @@
+//! What a sentence-transformers directory says of its model: pooling, normalisation, the longest text.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::error::{Error, Result};
+use crate::ops::Pooling;
+
+/// How a directory's embeddings are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentenceTransformer {
+    /// Where `config.json`, the weights and the tokenizer are.
+    pub transformer: PathBuf,
+    /// How tokens become one vector.
+    pub pooling: Pooling,
+    /// Whether vectors have length 1.
+    pub normalize: bool,
+    /// The longest text, in tokens, special tokens included; `None` where only the model's positions limit it.
+    pub max_tokens: Option<usize>,
+    /// Whether texts are put in lower case first.
+    pub lower_case: bool,
+}
+
+#[derive(Deserialize)]
+struct Module {
+    #[serde(default)]
+    path: String,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Deserialize, Default)]
+struct TransformerConfig {
+    max_seq_length: Option<usize>,
+    #[serde(default)]
+    do_lower_case: bool,
+}
+
+#[derive(Deserialize, Default)]
+struct TokenizerConfig {
+    /// Transformers writes 1e30 for "no limit".
+    model_max_length: Option<f64>,
+}
+
+#[derive(Deserialize, Default)]
+struct Prompts {
+    default_prompt_name: Option<String>,
+}
+
+impl SentenceTransformer {
+    /// Reads `modules.json` and what it names; where there is none: mean, not normalised, the tokenizer's own limit.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`], or [`Error::Unsupported`] for a module, a pooling or a prompt that this crate does not do.
+    pub fn read(directory: &Path) -> Result<Self> {
+        let modules_path = directory.join("modules.json");
+        let modules: Vec<Module> = json::read_if_there(&modules_path)?.unwrap_or_default();
+        let mut read = Self {
+            transformer: directory.to_owned(),
+            pooling: Pooling::Mean,
+            normalize: false,
+            max_tokens: None,
+            lower_case: false,
+        };
+        for module in &modules {
+            read.add(module, &modules_path)?;
+        }
+        if read.max_tokens.is_none() {
+            read.max_tokens = tokenizer_limit(&read.transformer)?;
+        }
+        refuse_default_prompt(directory)?;
+        Ok(read)
+    }
+
+    fn add(&mut self, module: &Module, modules_path: &Path) -> Result<()> {
+        let folder = modules_path.with_file_name(&module.path);
+        let folder = if module.path.is_empty() { modules_path.with_file_name("") } else { folder };
+        // The class's own name; where it lives has changed over the years.
+        match module.kind.rsplit('.').next().unwrap_or_default() {
+            "Transformer" => {
+                let config: TransformerConfig =
+                    json::read_if_there(&folder.join("sentence_bert_config.json"))?.unwrap_or_default();
+                self.max_tokens = config.max_seq_length;
+                self.lower_case = config.do_lower_case;
+                self.transformer = folder;
+            }
+            "Pooling" => self.pooling = read_pooling(&folder.join("config.json"))?,
+            "Normalize" => self.normalize = true,
+            other => {
+                return Err(Error::Unsupported {
+                    path: modules_path.to_owned(),
+                    what: "module",
+                    found: other.to_owned(),
+                    supported: "Transformer, Pooling, Normalize".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
+fn read_pooling(path: &Path) -> Result<Pooling> {
+    let config: Map<String, Value> = json::read(path)?;
+    let mut modes: Vec<&str> = config.get("pooling_mode").and_then(Value::as_str).into_iter().collect();
+    let flags = config.iter().filter(|(key, value)| key.starts_with("pooling_mode_") && **value == Value::Bool(true));
+    modes.extend(flags.map(|(key, _)| key.trim_start_matches("pooling_mode_")));
+    match modes[..] {
+        ["mean" | "mean_tokens"] => Ok(Pooling::Mean),
+        ["max" | "max_tokens"] => Ok(Pooling::Max),
+        ["cls" | "cls_token"] => Ok(Pooling::Cls),
+        ["lasttoken"] => Ok(Pooling::Last),
+        _ => Err(Error::Unsupported {
+            path: path.to_owned(),
+            what: "pooling mode",
+            found: modes.join(" and "),
+            supported: "one of mean, max, cls, lasttoken".to_owned(),
+        }),
+    }
+}
+
+fn tokenizer_limit(directory: &Path) -> Result<Option<usize>> {
+    let config: TokenizerConfig =
+        json::read_if_there(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 1e9")]
+    Ok(config.model_max_length.filter(|limit| (1.0..1e9).contains(limit)).map(|limit| limit as usize))
+}
+
+/// A prompt before every text would change every vector: better refused than left out.
+fn refuse_default_prompt(directory: &Path) -> Result<()> {
+    let path = directory.join("config_sentence_transformers.json");
+    let prompts: Prompts = json::read_if_there(&path)?.unwrap_or_default();
+    match prompts.default_prompt_name {
+        None => Ok(()),
+        Some(found) => {
+            Err(Error::Unsupported { path, what: "default_prompt_name", found, supported: "none".to_owned() })
+        }
+    }
+}

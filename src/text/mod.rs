@@ -1,0 +1,5 @@
+//! Text -> tokens.
+
+mod tokenizer;
+
+pub use tokenizer::{Tokenizer, Tokens};

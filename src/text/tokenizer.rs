@@ -1,0 +1,86 @@
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use tokenizers::{TruncationDirection, TruncationParams, TruncationStrategy};
+
+use crate::error::{Error, Result};
+
+/// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
+const MAX_BYTES: u64 = 128 << 20;
+
+/// What a model reads: `tokenizer.json` of a Hugging Face directory.
+pub struct Tokenizer {
+    path: PathBuf,
+    tokenizer: tokenizers::Tokenizer,
+}
+
+/// A text as tokens, special tokens included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Places in the vocabulary.
+    pub ids: Vec<u32>,
+    /// Token types: which of a pair of texts each is of.
+    pub types: Vec<u32>,
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`. Texts are cut to `max_tokens`, special tokens included, and never padded, whatever the
+    /// file itself says.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Tokenizer`] if it is broken or leaves no room for a text.
+    pub fn load(path: &Path, max_tokens: usize) -> Result<Self> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let mut json = Vec::new();
+        File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut json).map_err(io)?;
+        if json.len() as u64 > MAX_BYTES {
+            let message = format!("is larger than {MAX_BYTES} bytes");
+            return Err(Error::Tokenizer { path: path.to_owned(), message });
+        }
+        let tokenizer = guarded(path, || {
+            let mut tokenizer = tokenizers::Tokenizer::from_bytes(&json)?;
+            tokenizer.with_padding(None);
+            tokenizer.with_truncation(Some(TruncationParams {
+                max_length: max_tokens,
+                strategy: TruncationStrategy::LongestFirst,
+                stride: 0,
+                direction: TruncationDirection::Right,
+            }))?;
+            Ok(tokenizer)
+        })?;
+        Ok(Self { path: path.to_owned(), tokenizer })
+    }
+
+    /// The tokens of each text, in order.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the tokenizer fails on one.
+    pub fn encode<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Tokens>> {
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let encodings = guarded(&self.path, || self.tokenizer.encode_batch_fast(texts, true))?;
+        let tokens = |encoding: &tokenizers::Encoding| Tokens {
+            ids: encoding.get_ids().to_vec(),
+            types: encoding.get_type_ids().to_vec(),
+        };
+        Ok(encodings.iter().map(tokens).collect())
+    }
+}
+
+/// The one place where a panic of the tokenizer crate, which a hostile file can cause, becomes an error.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+    let error = |message| Error::Tokenizer { path: path.to_owned(), message };
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(message)) => Err(error(message.to_string())),
+        Err(_) => Err(error("is broken: the tokenizer crate panicked on it".to_owned())),
+    }
+}
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokenizer").field("path", &self.path).finish_non_exhaustive()
+    }
+}
