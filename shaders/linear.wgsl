@@ -5,7 +5,6 @@ struct Params {
     m: u32,  // rows of x and y
     n: u32,  // columns of y
     k: u32,  // columns of x
-    k_padded: u32,  // not used here; the variants share one `Params`
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]

@@ -55,7 +55,9 @@ pub enum Error {
     },
 
     /// The device is gone: the driver was reset, the GPU removed, or its owner destroyed it.
-    #[error("{adapter}: the device was lost while {action}; create a new `Gpu` and load the model again")]
+    #[error(
+        "{adapter}: the device was lost while {action}; create a new `Gpu` and load the model again"
+    )]
     DeviceLost {
         /// The adapter's name.
         adapter: String,
@@ -139,7 +141,9 @@ pub enum Error {
     },
 
     /// A weight has another shape than the configuration says.
-    #[error("{location}: tensor {tensor:?} has shape {found:?}, and the model's configuration needs {expected:?}")]
+    #[error(
+        "{location}: tensor {tensor:?} has shape {found:?}, and the model's configuration needs {expected:?}"
+    )]
     TensorShape {
         /// Where it was found.
         location: String,

@@ -70,7 +70,7 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// Its definition: the same function as `reference/` has it.
     fn reference(&self, operands: &[&Tensor]) -> Tensor;
 
-    /// The ways to run it that are right on the adapter for these shapes, in no order; never empty.
+    /// The ways to run it that are right on the adapter for these shapes, in no order; never empty for buffers.
     fn variants(&self, request: &Request<'_>) -> Vec<Variant>;
 
     /// The one operation that equals this one followed by `consumer`, which reads its result as operand `operand`.
@@ -106,7 +106,9 @@ impl Request<'_> {
     /// If it does; [`Operation::infer`] has to refuse that.
     #[must_use]
     pub fn fixed(&self, operand: usize, axis: usize) -> usize {
-        self.dims(operand)[axis].fixed().expect("`infer` accepts fixed axes only")
+        self.dims(operand)[axis]
+            .fixed()
+            .expect("`infer` accepts fixed axes only")
     }
 }
 
@@ -158,11 +160,21 @@ impl Graph {
 
     /// The input that says where each sequence starts and the last one ends: `[sequences + 1]`.
     pub fn segment_offsets(&mut self) -> TensorId {
-        self.add_input("segment_offsets", [Dim::Boundaries].into(), DType::U32, Domain::Segments)
+        self.add_input(
+            "segment_offsets",
+            [Dim::Boundaries].into(),
+            DType::U32,
+            Domain::Segments,
+        )
     }
 
     fn add_input(&mut self, name: &str, shape: Shape, dtype: DType, domain: Domain) -> TensorId {
-        let id = self.add_tensor(TensorInfo { name: name.to_owned(), shape, dtype, source: Source::Input(domain) });
+        let id = self.add_tensor(TensorInfo {
+            name: name.to_owned(),
+            shape,
+            dtype,
+            source: Source::Input(domain),
+        });
         self.inputs.push(id);
         id
     }
@@ -170,15 +182,25 @@ impl Graph {
     /// A weight, by its name in the checkpoint.
     pub fn parameter<const N: usize>(&mut self, name: &str, shape: [usize; N]) -> TensorId {
         let (name, shape) = (name.to_owned(), shape.into());
-        self.add_tensor(TensorInfo { name, shape, dtype: DType::F32, source: Source::Parameter })
+        self.add_tensor(TensorInfo {
+            name,
+            shape,
+            dtype: DType::F32,
+            source: Source::Parameter,
+        })
     }
 
     /// The result of `operation`.
     ///
     /// # Errors
     /// [`Error::Shape`] if the operands do not fit the operation, or are not of this graph.
-    pub fn apply(&mut self, operation: Arc<dyn Operation>, inputs: &[TensorId]) -> Result<TensorId> {
-        let operands: Option<Vec<&TensorInfo>> = inputs.iter().map(|id| self.tensors.get(id.0)).collect();
+    pub fn apply(
+        &mut self,
+        operation: Arc<dyn Operation>,
+        inputs: &[TensorId],
+    ) -> Result<TensorId> {
+        let operands: Option<Vec<&TensorInfo>> =
+            inputs.iter().map(|id| self.tensors.get(id.0)).collect();
         let operands = operands.ok_or_else(|| Error::Shape {
             operation: operation.name(),
             message: "an operand is not of this graph".to_owned(),
@@ -186,8 +208,17 @@ impl Graph {
         let shape = operation.infer(&operands)?;
         let name = format!("{}.{}", operation.name(), self.nodes.len());
         let source = Source::Node(self.nodes.len());
-        let output = self.add_tensor(TensorInfo { name, shape, dtype: DType::F32, source });
-        self.nodes.push(Node { operation, inputs: inputs.to_vec(), output });
+        let output = self.add_tensor(TensorInfo {
+            name,
+            shape,
+            dtype: DType::F32,
+            source,
+        });
+        self.nodes.push(Node {
+            operation,
+            inputs: inputs.to_vec(),
+            output,
+        });
         Ok(output)
     }
 
@@ -202,7 +233,13 @@ impl Graph {
     /// If it is not the result of one of the graph's nodes.
     pub fn set_output(&mut self, tensor: TensorId) {
         assert!(
-            matches!(self.tensors.get(tensor.0), Some(TensorInfo { source: Source::Node(_), .. })),
+            matches!(
+                self.tensors.get(tensor.0),
+                Some(TensorInfo {
+                    source: Source::Node(_),
+                    ..
+                })
+            ),
             "a graph's output is the result of one of its nodes"
         );
         self.output = Some(tensor);
@@ -235,12 +272,17 @@ impl Graph {
     /// The result: what [`Graph::set_output`] said, else the last node's.
     #[must_use]
     pub fn output(&self) -> Option<TensorId> {
-        self.output.or_else(|| self.nodes.last().map(|node| node.output))
+        self.output
+            .or_else(|| self.nodes.last().map(|node| node.output))
     }
 
     /// The same tensors with other nodes; a node's output keeps its id.
     pub(crate) fn with_nodes(&self, nodes: Vec<Node>) -> Self {
-        let mut graph = Self { nodes, output: self.output(), ..self.clone() };
+        let mut graph = Self {
+            nodes,
+            output: self.output(),
+            ..self.clone()
+        };
         for (index, node) in graph.nodes.iter().enumerate() {
             graph.tensors[node.output.0].source = Source::Node(index);
         }
@@ -250,15 +292,31 @@ impl Graph {
 
 impl fmt::Display for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "graph: {} inputs, {} nodes", self.inputs.len(), self.nodes.len())?;
+        writeln!(
+            f,
+            "graph: {} inputs, {} nodes",
+            self.inputs.len(),
+            self.nodes.len()
+        )?;
         for id in &self.inputs {
             let input = self.tensor(*id);
             writeln!(f, "  input {}: {} {}", input.name, input.dtype, input.shape)?;
         }
         for node in &self.nodes {
-            let names: Vec<&str> = node.inputs.iter().map(|id| self.tensor(*id).name.as_str()).collect();
+            let names: Vec<&str> = node
+                .inputs
+                .iter()
+                .map(|id| self.tensor(*id).name.as_str())
+                .collect();
             let output = self.tensor(node.output);
-            writeln!(f, "  {} = {:?}({}): {}", output.name, node.operation, names.join(", "), output.shape)?;
+            writeln!(
+                f,
+                "  {} = {:?}({}): {}",
+                output.name,
+                node.operation,
+                names.join(", "),
+                output.shape
+            )?;
         }
         Ok(())
     }

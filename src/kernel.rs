@@ -7,18 +7,37 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::tensor::{DType, Sizes};
 
-/// What a kernel does with a storage buffer.
+/// What a kernel binds, and what it does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It only reads it.
+    /// A storage buffer that it only reads.
     Read,
-    /// It writes it, and may read back what it wrote.
+    /// A storage buffer that it writes, and may read back.
     ReadWrite,
+    /// An activation as a texture, `texture_2d<f32>`, that it reads.
+    Load,
+    /// A packed weight matrix as a texture, `texture_2d<u32>`, that it reads.
+    LoadBits,
+    /// An activation as a texture, `texture_storage_2d<rgba32float, write>`, that it writes.
+    Store,
+}
+
+/// What a plan keeps its activations in.
+///
+/// As a texture a tensor has one row per token (or sequence), and its other axes, flattened, four to a texel.
+/// GPUs want buffers. A software adapter may want textures: lavapipe reads a buffer lane by lane, in a loop,
+/// and a texture in one go (docs/performance.md has the figures).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// Storage buffers.
+    Buffers,
+    /// 2-D textures of `rgba32float`.
+    Textures,
 }
 
 /// A compute shader: a complete WGSL module whose file stem, entry point and label are its name.
 ///
-/// The storage buffers are `@group(0)`, in binding order, inputs first and the output last;
+/// Tensors are `@group(0)`, in binding order, inputs first and the output last;
 /// the uniform `Params` is `@group(1) @binding(0)`.
 #[derive(Debug)]
 pub struct Kernel {
@@ -26,7 +45,7 @@ pub struct Kernel {
     pub name: &'static str,
     /// The module's text.
     pub wgsl: &'static str,
-    /// The storage buffers of `@group(0)`, in binding order.
+    /// What `@group(0)` holds, in binding order.
     pub bindings: &'static [Access],
     /// The size of `Params`, in bytes.
     pub params_size: usize,
@@ -40,6 +59,30 @@ pub struct Kernel {
 pub type Constants = Vec<(&'static str, u32)>;
 
 impl Kernel {
+    /// What it keeps activations in.
+    #[must_use]
+    pub fn storage(&self) -> Storage {
+        let on_textures = self
+            .bindings
+            .iter()
+            .any(|access| matches!(access, Access::Load | Access::Store));
+        if on_textures {
+            Storage::Textures
+        } else {
+            Storage::Buffers
+        }
+    }
+
+    /// What it writes its result to: a kernel on textures may end in a buffer.
+    #[must_use]
+    pub fn output(&self) -> Storage {
+        if self.bindings.last() == Some(&Access::Store) {
+            Storage::Textures
+        } else {
+            Storage::Buffers
+        }
+    }
+
     /// The module's text with the values of the named `const`s replaced.
     ///
     /// # Errors
@@ -53,18 +96,27 @@ impl Kernel {
     }
 
     fn specialise(&self, wgsl: &str, name: &'static str, value: u32) -> Result<String> {
-        let error = |message| Error::Kernel { kernel: self.name.to_owned(), message };
+        let error = |message| Error::Kernel {
+            kernel: self.name.to_owned(),
+            message,
+        };
         if !self.constants.contains(&name) {
             return Err(error(format!("constant {name} is not declared")));
         }
         let declaration = format!("\nconst {name}: u32 = ");
         let Some(start) = wgsl.find(&declaration).map(|at| at + declaration.len()) else {
-            return Err(error(format!("the module has no line `const {name}: u32 = …;`")));
+            return Err(error(format!(
+                "the module has no line `const {name}: u32 = …;`"
+            )));
         };
         let Some(length) = wgsl[start..].find(';') else {
             return Err(error(format!("constant {name} has no end")));
         };
-        Ok(format!("{}{value}u{}", &wgsl[..start], &wgsl[start + length..]))
+        Ok(format!(
+            "{}{value}u{}",
+            &wgsl[..start],
+            &wgsl[start + length..]
+        ))
     }
 }
 
@@ -75,7 +127,8 @@ pub enum Binding {
     Operand(usize),
     /// Small parameters one after another, in f32; none at all gives a few zeros.
     Small(Vec<usize>),
-    /// Weight matrices of equal row length stacked along their rows, packed once at load.
+    /// Weight matrices of equal row length stacked along their rows, packed once at load;
+    /// as a texture, a quarter as many texels wide as the stack has rows.
     Matrix {
         /// The operands to stack.
         operands: Vec<usize>,
@@ -104,7 +157,11 @@ impl Matrix<'_> {
     /// The element at `row`, `col`, and zero beyond the edges.
     #[must_use]
     pub fn get(&self, row: usize, col: usize) -> f32 {
-        if row < self.rows && col < self.cols { self.values[row * self.cols + col] } else { 0.0 }
+        if row < self.rows && col < self.cols {
+            self.values[row * self.cols + col]
+        } else {
+            0.0
+        }
     }
 }
 
@@ -120,7 +177,10 @@ pub struct Dispatch {
 impl Dispatch {
     /// A dispatch of `workgroups` with `params`.
     pub fn new<P: bytemuck::NoUninit>(workgroups: usize, params: &P) -> Self {
-        Self { workgroups, params: bytemuck::bytes_of(params).to_vec() }
+        Self {
+            workgroups,
+            params: bytemuck::bytes_of(params).to_vec(),
+        }
     }
 }
 
@@ -148,8 +208,16 @@ impl fmt::Debug for Variant {
 pub fn row_major() -> Pack {
     Arc::new(|matrix| match matrix.dtype {
         DType::F16 => {
-            let halves: Vec<half::f16> = matrix.values.iter().copied().map(half::f16::from_f32).collect();
-            halves.chunks(2).map(|pair| pack_halves(pair[0], pair.get(1).copied().unwrap_or_default())).collect()
+            let halves: Vec<half::f16> = matrix
+                .values
+                .iter()
+                .copied()
+                .map(half::f16::from_f32)
+                .collect();
+            halves
+                .chunks(2)
+                .map(|pair| pack_halves(pair[0], pair.get(1).copied().unwrap_or_default()))
+                .collect()
         }
         DType::F32 | DType::U32 => matrix.values.iter().map(|value| value.to_bits()).collect(),
     })
@@ -165,24 +233,42 @@ pub fn panels(lanes: usize, k_multiple: usize) -> Pack {
         let columns = 4 * lanes;
         let k_padded = matrix.cols.next_multiple_of(k_multiple);
         let panel_count = matrix.rows.div_ceil(columns);
-        let mut packed = Vec::with_capacity(panel_count * columns * k_padded * matrix.dtype.bits() as usize / 32);
+        let mut packed = Vec::with_capacity(
+            panel_count * columns * k_padded * matrix.dtype.bits() as usize / 32,
+        );
         for panel in 0..panel_count {
             match matrix.dtype {
-                DType::F16 => pack_panel_f16(matrix, panel * columns, columns, k_padded, &mut packed),
-                DType::F32 | DType::U32 => pack_panel_f32(matrix, panel * columns, columns, k_padded, &mut packed),
+                DType::F16 => {
+                    pack_panel_f16(matrix, panel * columns, columns, k_padded, &mut packed)
+                }
+                DType::F32 | DType::U32 => {
+                    pack_panel_f32(matrix, panel * columns, columns, k_padded, &mut packed)
+                }
             }
         }
         packed
     })
 }
 
-fn pack_panel_f32(matrix: &Matrix<'_>, first: usize, columns: usize, k_padded: usize, packed: &mut Vec<u32>) {
+fn pack_panel_f32(
+    matrix: &Matrix<'_>,
+    first: usize,
+    columns: usize,
+    k_padded: usize,
+    packed: &mut Vec<u32>,
+) {
     for k in 0..k_padded {
         packed.extend((first..first + columns).map(|column| matrix.get(column, k).to_bits()));
     }
 }
 
-fn pack_panel_f16(matrix: &Matrix<'_>, first: usize, columns: usize, k_padded: usize, packed: &mut Vec<u32>) {
+fn pack_panel_f16(
+    matrix: &Matrix<'_>,
+    first: usize,
+    columns: usize,
+    k_padded: usize,
+    packed: &mut Vec<u32>,
+) {
     let half = |column, k| half::f16::from_f32(matrix.get(column, k));
     for k in (0..k_padded).step_by(2) {
         for column in (first..first + columns).step_by(4) {
@@ -214,17 +300,39 @@ mod tests {
 
     #[test]
     fn constants_are_replaced_by_name() {
-        assert_eq!(KERNEL.compose(&[("ROWS", 3)]).unwrap(), "// example\nconst ROWS: u32 = 3u;  // rows\n");
-        assert!(KERNEL.compose(&[("LANES", 3)]).is_err(), "an undeclared name");
-        assert!(KERNEL.compose(&[("COLUMNS", 3)]).is_err(), "a name that the text does not have");
+        assert_eq!(
+            KERNEL.compose(&[("ROWS", 3)]).unwrap(),
+            "// example\nconst ROWS: u32 = 3u;  // rows\n"
+        );
+        assert!(
+            KERNEL.compose(&[("LANES", 3)]).is_err(),
+            "an undeclared name"
+        );
+        assert!(
+            KERNEL.compose(&[("COLUMNS", 3)]).is_err(),
+            "a name that the text does not have"
+        );
     }
 
     #[test]
     fn panels_pad_with_zeros() {
         let values: Vec<f32> = (0..6).map(|value| value as f32).collect();
-        let matrix = |dtype| Matrix { values: &values, rows: 3, cols: 2, dtype };
-        let f32s: Vec<f32> = panels(1, 4)(&matrix(DType::F32)).into_iter().map(f32::from_bits).collect();
-        assert_eq!(f32s, [0., 2., 4., 0., 1., 3., 5., 0., 0., 0., 0., 0., 0., 0., 0., 0.]);
+        let matrix = |dtype| Matrix {
+            values: &values,
+            rows: 3,
+            cols: 2,
+            dtype,
+        };
+        let f32s: Vec<f32> = panels(1, 4)(&matrix(DType::F32))
+            .into_iter()
+            .map(f32::from_bits)
+            .collect();
+        assert_eq!(
+            f32s,
+            [
+                0., 2., 4., 0., 1., 3., 5., 0., 0., 0., 0., 0., 0., 0., 0., 0.
+            ]
+        );
         let f16s = panels(1, 2)(&matrix(DType::F16));
         let halves: Vec<f32> = f16s
             .iter()

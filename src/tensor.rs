@@ -71,7 +71,10 @@ impl Sizes {
     /// `segment_offsets`: `[sequences + 1]`, ascending from 0; the last one is the number of tokens.
     #[must_use]
     pub fn from_segments(segment_offsets: &[u32]) -> Self {
-        let longest = segment_offsets.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max();
+        let longest = segment_offsets
+            .windows(2)
+            .map(|pair| pair[1].saturating_sub(pair[0]))
+            .max();
         Self {
             tokens: segment_offsets.last().copied().unwrap_or(0) as usize,
             sequences: segment_offsets.len().saturating_sub(1),
@@ -237,7 +240,11 @@ impl Tensor {
     /// If `data` has not exactly the shape's number of elements.
     pub fn new(shape: impl Into<Vec<usize>>, data: impl Into<Data>) -> Self {
         let (shape, data) = (shape.into(), data.into());
-        assert_eq!(shape.iter().product::<usize>(), data.len(), "a tensor of shape {shape:?}");
+        assert_eq!(
+            shape.iter().product::<usize>(),
+            data.len(),
+            "a tensor of shape {shape:?}"
+        );
         Self { shape, data }
     }
 

@@ -11,7 +11,9 @@ fn every_kernel_agrees_with_the_reference() {
     let mut worst = std::collections::BTreeMap::new();
     for case in verify::cases().unwrap() {
         let started = std::time::Instant::now();
-        for outcome in verify::check(&gpu, &case).unwrap_or_else(|error| panic!("{}: {error}", case.name)) {
+        for outcome in
+            verify::check(&gpu, &case).unwrap_or_else(|error| panic!("{}: {error}", case.name))
+        {
             let worst = worst.entry(outcome.kernel).or_insert(0.0_f64);
             *worst = worst.max(outcome.worst);
             failures.extend(outcome.failure.is_some().then(|| outcome.to_string()));
@@ -19,5 +21,10 @@ fn every_kernel_agrees_with_the_reference() {
         println!("{:6.2} s {}", started.elapsed().as_secs_f64(), case.name);
     }
     println!("largest errors, as shares of the tolerance: {worst:#?}");
-    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} failures:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
 }

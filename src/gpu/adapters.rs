@@ -45,7 +45,9 @@ pub(super) async fn choose(choice: &AdapterChoice) -> Result<wgpu::Adapter> {
         seen.extend(enumerate(backends).await);
         let found = match choice {
             AdapterChoice::Best => (first < seen.len()).then_some(first),
-            AdapterChoice::Named(name) => (first..seen.len()).find(|index| matches(&seen[*index], name)),
+            AdapterChoice::Named(name) => {
+                (first..seen.len()).find(|index| matches(&seen[*index], name))
+            }
             AdapterChoice::Index(index) => (*index < seen.len()).then_some(*index),
         };
         if let Some(index) = found {
@@ -59,14 +61,28 @@ fn not_found(choice: &AdapterChoice, seen: &[wgpu::Adapter]) -> Error {
     let wanted = match choice {
         AdapterChoice::Named(name) if !seen.is_empty() => name.clone(),
         AdapterChoice::Index(index) if !seen.is_empty() => index.to_string(),
-        _ => return Error::NoAdapter { tried: format!("back ends tried: {:?}", modern_backends() | gl_backend()) },
+        _ => {
+            return Error::NoAdapter {
+                tried: format!("back ends tried: {:?}", modern_backends() | gl_backend()),
+            };
+        }
     };
-    let names = seen.iter().enumerate().map(|(index, adapter)| format!("{index}: {}", adapter.get_info().name));
-    Error::AdapterNotFound { wanted, available: names.collect::<Vec<_>>().join(", ") }
+    let names = seen
+        .iter()
+        .enumerate()
+        .map(|(index, adapter)| format!("{index}: {}", adapter.get_info().name));
+    Error::AdapterNotFound {
+        wanted,
+        available: names.collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn matches(adapter: &wgpu::Adapter, name: &str) -> bool {
-    adapter.get_info().name.to_lowercase().contains(&name.to_lowercase())
+    adapter
+        .get_info()
+        .name
+        .to_lowercase()
+        .contains(&name.to_lowercase())
 }
 
 async fn enumerate(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
@@ -78,7 +94,10 @@ async fn enumerate(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(descriptor);
     let mut adapters = instance.enumerate_adapters(backends).await;
     adapters.retain(|adapter| {
-        adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+        adapter
+            .get_downlevel_capabilities()
+            .flags
+            .contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
     });
     adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type)); // stable: the driver's order otherwise
     adapters
@@ -103,5 +122,6 @@ fn gl_backend() -> wgpu::Backends {
 }
 
 fn allowed_backends() -> wgpu::Backends {
-    wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all()) & wgpu::Instance::enabled_backend_features()
+    wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all())
+        & wgpu::Instance::enabled_backend_features()
 }

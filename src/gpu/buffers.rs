@@ -8,7 +8,12 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Limit`] beyond the largest buffer or binding, [`Error::Device`] if the driver has no memory left.
-    pub(crate) fn create_buffer(&self, label: &str, size_in_bytes: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(crate) fn create_buffer(
+        &self,
+        label: &str,
+        size_in_bytes: u64,
+        usage: wgpu::BufferUsages,
+    ) -> Result<wgpu::Buffer> {
         self.create_buffer_with(label, size_in_bytes, usage, None)
     }
 
@@ -18,7 +23,12 @@ impl Gpu {
     /// As [`Gpu::create_buffer`].
     pub(crate) fn upload(&self, label: &str, words: &[u32]) -> Result<wgpu::Buffer> {
         let bytes = bytemuck::cast_slice(words);
-        self.create_buffer_with(label, bytes.len() as u64, wgpu::BufferUsages::STORAGE, Some(bytes))
+        self.create_buffer_with(
+            label,
+            bytes.len() as u64,
+            wgpu::BufferUsages::STORAGE,
+            Some(bytes),
+        )
     }
 
     fn create_buffer_with(
@@ -39,7 +49,8 @@ impl Gpu {
         let buffer = self.checked(&action, || self.device().create_buffer(&descriptor))?;
         if let Some(contents) = contents {
             let view = buffer.get_mapped_range_mut(..contents.len() as u64);
-            view.map_err(|error| self.device_error(&action, &error.to_string()))?.copy_from_slice(contents);
+            view.map_err(|error| self.device_error(&action, &error.to_string()))?
+                .copy_from_slice(contents);
             buffer.unmap();
         }
         Ok(buffer)
@@ -86,9 +97,13 @@ impl Gpu {
         })?;
         self.waiter().wait_for(submission);
         let failed = |message: String| self.device_error("reading a result back", &message);
-        let mapped = receiver.await.map_err(|_| failed("the device was lost".to_owned()))?;
+        let mapped = receiver
+            .await
+            .map_err(|_| failed("the device was lost".to_owned()))?;
         mapped.map_err(|error| failed(error.to_string()))?;
-        let view = buffer.get_mapped_range(..size_in_bytes).map_err(|error| failed(error.to_string()))?;
+        let view = buffer
+            .get_mapped_range(..size_in_bytes)
+            .map_err(|error| failed(error.to_string()))?;
         let bytes = view.to_vec();
         drop(view);
         buffer.unmap();

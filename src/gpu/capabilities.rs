@@ -15,20 +15,29 @@ impl Capabilities {
     /// What a device may use: its own features and limits, which may be fewer than its adapter's.
     #[must_use]
     pub fn of_device(device: &wgpu::Device) -> Self {
-        Self { info: device.adapter_info(), features: device.features(), limits: device.limits() }
+        Self {
+            info: device.adapter_info(),
+            features: device.features(),
+            limits: device.limits(),
+        }
     }
 
     /// What an adapter offers.
     #[must_use]
     pub fn of_adapter(adapter: &wgpu::Adapter) -> Self {
-        Self { info: adapter.get_info(), features: adapter.features(), limits: adapter.limits() }
+        Self {
+            info: adapter.get_info(),
+            features: adapter.features(),
+            limits: adapter.limits(),
+        }
     }
 
     /// The subgroup size, in lanes, where every pipeline has the same and shaders may use it.
     #[must_use]
     pub fn subgroup_size(&self) -> Option<u32> {
         let fixed = self.info.subgroup_min_size == self.info.subgroup_max_size;
-        (fixed && self.features.contains(wgpu::Features::SUBGROUP)).then_some(self.info.subgroup_min_size)
+        (fixed && self.features.contains(wgpu::Features::SUBGROUP))
+            .then_some(self.info.subgroup_min_size)
     }
 
     /// Whether the adapter runs on the CPU.
@@ -40,7 +49,13 @@ impl Capabilities {
 
 impl fmt::Display for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:?}, {})", self.info.name, self.info.backend, kind(self.info.device_type))?;
+        write!(
+            f,
+            "{} ({:?}, {})",
+            self.info.name,
+            self.info.backend,
+            kind(self.info.device_type)
+        )?;
         if !self.info.driver.is_empty() {
             write!(f, ", {} {}", self.info.driver, self.info.driver_info)?;
         }

@@ -51,11 +51,15 @@ impl Gpu {
             required_limits: adapter.limits(),
             ..Default::default()
         };
-        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|error| Error::Device {
-            adapter: adapter.get_info().name,
-            action: "creating a device".to_owned(),
-            message: error.to_string(),
-        })?;
+        let (device, queue) =
+            adapter
+                .request_device(&descriptor)
+                .await
+                .map_err(|error| Error::Device {
+                    adapter: adapter.get_info().name,
+                    action: "creating a device".to_owned(),
+                    message: error.to_string(),
+                })?;
         Ok(Self::from_device(device, queue))
     }
 
@@ -65,7 +69,15 @@ impl Gpu {
         let capabilities = Capabilities::of_device(&device);
         let waiter = Waiter::new(device.clone());
         let pipelines = Mutex::new(HashMap::new());
-        Self { inner: Arc::new(Inner { device, queue, capabilities, pipelines, waiter }) }
+        Self {
+            inner: Arc::new(Inner {
+                device,
+                queue,
+                capabilities,
+                pipelines,
+                waiter,
+            }),
+        }
     }
 
     /// Every adapter that could be chosen, best first.
@@ -104,9 +116,13 @@ impl Gpu {
     ///
     /// `work` must not wait for anything: on every native back end its errors are known when it returns.
     pub(crate) fn checked<T>(&self, action: &str, work: impl FnOnce() -> T) -> Result<T> {
-        let memory = self.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let memory = self
+            .device()
+            .push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let internal = self.device().push_error_scope(wgpu::ErrorFilter::Internal);
-        let validation = self.device().push_error_scope(wgpu::ErrorFilter::Validation);
+        let validation = self
+            .device()
+            .push_error_scope(wgpu::ErrorFilter::Validation);
         let value = work();
         let errors = [validation, internal, memory].map(|scope| pollster::block_on(scope.pop()));
         match errors.into_iter().flatten().next() {
@@ -121,7 +137,11 @@ impl Gpu {
         if message.contains("lost") || message.contains("destroyed") {
             Error::DeviceLost { adapter, action }
         } else {
-            Error::Device { adapter, action, message: message.to_owned() }
+            Error::Device {
+                adapter,
+                action,
+                message: message.to_owned(),
+            }
         }
     }
 }

@@ -6,8 +6,12 @@ mod capabilities;
 mod context;
 mod pipelines;
 mod polling;
+mod resource;
+mod textures;
 
 pub use adapters::{AdapterChoice, adapters};
 pub use capabilities::Capabilities;
 pub use context::Gpu;
 pub(crate) use pipelines::Pipeline;
+pub(crate) use resource::Resource;
+pub(crate) use textures::{TEXEL_BYTES, extent};

@@ -9,8 +9,8 @@ use crate::kernel::{Access, Constants, Kernel};
 #[derive(Debug)]
 pub(crate) struct Pipeline {
     pub(crate) pipeline: wgpu::ComputePipeline,
-    /// The layout of `@group(0)`, the storage buffers.
-    pub(crate) storage_layout: wgpu::BindGroupLayout,
+    /// The layout of `@group(0)`, the tensors.
+    pub(crate) tensor_layout: wgpu::BindGroupLayout,
     /// The layout of `@group(1)`, the uniform `Params` at a dynamic offset.
     pub(crate) params_layout: wgpu::BindGroupLayout,
 }
@@ -23,29 +23,42 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Error::Kernel`] if the shader does not specialise or the driver refuses it.
-    pub(crate) fn pipeline(&self, kernel: &'static Kernel, constants: &Constants) -> Result<Arc<Pipeline>> {
+    pub(crate) fn pipeline(
+        &self,
+        kernel: &'static Kernel,
+        constants: &Constants,
+    ) -> Result<Arc<Pipeline>> {
         let key = (kernel.name, constants.clone());
-        let cache = || self.pipelines().lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let cache = || {
+            self.pipelines()
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+        };
         if let Some(pipeline) = cache().get(&key) {
             return Ok(Arc::clone(pipeline));
         }
         let wgsl = kernel.compose(constants)?; // outside the lock: others compile meanwhile
-        let pipeline = self.checked("compiling", || self.compile(kernel, &wgsl)).map_err(|error| match error {
-            Error::Device { message, .. } => {
-                Error::Kernel { kernel: kernel.name.to_owned(), message: format!("{constants:?}: {message}") }
-            }
-            other => other,
-        })?;
-        Ok(Arc::clone(cache().entry(key).or_insert_with(|| Arc::new(pipeline))))
+        let pipeline = self
+            .checked("compiling", || self.compile(kernel, &wgsl))
+            .map_err(|error| match error {
+                Error::Device { message, .. } => Error::Kernel {
+                    kernel: kernel.name.to_owned(),
+                    message: format!("{constants:?}: {message}"),
+                },
+                other => other,
+            })?;
+        Ok(Arc::clone(
+            cache().entry(key).or_insert_with(|| Arc::new(pipeline)),
+        ))
     }
 
     fn compile(&self, kernel: &Kernel, wgsl: &str) -> Pipeline {
         let device = self.device();
-        let storage_layout = storage_layout(device, kernel);
+        let tensor_layout = tensor_layout(device, kernel);
         let params_layout = params_layout(device, kernel);
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(kernel.name),
-            bind_group_layouts: &[Some(&storage_layout), Some(&params_layout)],
+            bind_group_layouts: &[Some(&tensor_layout), Some(&params_layout)],
             immediate_size: 0,
         });
         let module = trusted_module(device, kernel.name, wgsl);
@@ -61,16 +74,25 @@ impl Gpu {
             },
             cache: None,
         });
-        Pipeline { pipeline, storage_layout, params_layout }
+        Pipeline {
+            pipeline,
+            tensor_layout,
+            params_layout,
+        }
     }
 }
 
 /// The one place where wgpu's run-time checks are turned off, for speed: a bounds check costs a `min` per access, and
 /// the bound on loops a counter per iteration that also stops unrolling.
 fn trusted_module(device: &wgpu::Device, name: &str, wgsl: &str) -> wgpu::ShaderModule {
-    let descriptor =
-        wgpu::ShaderModuleDescriptor { label: Some(name), source: wgpu::ShaderSource::Wgsl(wgsl.into()) };
-    #[expect(unsafe_code, reason = "wgpu asks for it; the argument is in the SAFETY comment")]
+    let descriptor = wgpu::ShaderModuleDescriptor {
+        label: Some(name),
+        source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+    };
+    #[expect(
+        unsafe_code,
+        reason = "wgpu asks for it; the argument is in the SAFETY comment"
+    )]
     // SAFETY: all indices come from `Params`, grids and inputs that the plan has checked on the host: buffers have the
     // sizes that the graph's shapes say, ids are below their table's length, segment offsets ascend to the token count.
     // All loops are bounded by those numbers, and all divisors are positive sizes.
@@ -79,31 +101,57 @@ fn trusted_module(device: &wgpu::Device, name: &str, wgsl: &str) -> wgpu::Shader
     }
 }
 
-fn storage_layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayout {
-    let entry = |(binding, access): (u32, &Access)| {
-        let ty = wgpu::BufferBindingType::Storage { read_only: *access == Access::Read };
-        layout_entry(binding, ty, false, None)
-    };
+fn tensor_layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayout {
+    let entry = |(binding, access): (u32, &Access)| layout_entry(binding, binding_type(*access));
     let entries: Vec<_> = (0..).zip(kernel.bindings).map(entry).collect();
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(kernel.name), entries: &entries })
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some(kernel.name),
+        entries: &entries,
+    })
 }
 
 fn params_layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayout {
-    let size = wgpu::BufferSize::new(kernel.params_size as u64);
-    let entries = [layout_entry(0, wgpu::BufferBindingType::Uniform, true, size)];
-    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some("params"), entries: &entries })
+    let ty = wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: true,
+        min_binding_size: wgpu::BufferSize::new(kernel.params_size as u64),
+    };
+    let entries = [layout_entry(0, ty)];
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("params"),
+        entries: &entries,
+    })
 }
 
-fn layout_entry(
-    binding: u32,
-    ty: wgpu::BufferBindingType,
-    has_dynamic_offset: bool,
-    min_binding_size: Option<wgpu::BufferSize>,
-) -> wgpu::BindGroupLayoutEntry {
+fn binding_type(access: Access) -> wgpu::BindingType {
+    let buffer = |read_only| wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Storage { read_only },
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    };
+    let texture = |sample_type| wgpu::BindingType::Texture {
+        sample_type,
+        view_dimension: wgpu::TextureViewDimension::D2,
+        multisampled: false,
+    };
+    match access {
+        Access::Read => buffer(true),
+        Access::ReadWrite => buffer(false),
+        Access::Load => texture(wgpu::TextureSampleType::Float { filterable: false }),
+        Access::LoadBits => texture(wgpu::TextureSampleType::Uint),
+        Access::Store => wgpu::BindingType::StorageTexture {
+            access: wgpu::StorageTextureAccess::WriteOnly,
+            format: wgpu::TextureFormat::Rgba32Float,
+            view_dimension: wgpu::TextureViewDimension::D2,
+        },
+    }
+}
+
+fn layout_entry(binding: u32, ty: wgpu::BindingType) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size },
+        ty,
         count: None,
     }
 }

@@ -12,7 +12,10 @@ pub(super) struct Waiter {
 
 impl Waiter {
     pub(super) fn new(device: wgpu::Device) -> Self {
-        Self { device, sender: OnceLock::new() }
+        Self {
+            device,
+            sender: OnceLock::new(),
+        }
     }
 
     /// Sees to it that the callbacks of `submission` are called once it is done.
@@ -27,7 +30,10 @@ impl Waiter {
                 // Ends when the `Gpu` and with it the sender is dropped. A lost device calls its callbacks
                 // with an error, so what `poll` says needs no answer here.
                 for submission in receiver {
-                    let _ = device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None });
+                    let _ = device.poll(wgpu::PollType::Wait {
+                        submission_index: Some(submission),
+                        timeout: None,
+                    });
                 }
             });
             sender

@@ -11,7 +11,12 @@ pub struct Batch {
 
 impl Default for Batch {
     fn default() -> Self {
-        Self { ids: vec![], positions: vec![], types: vec![], segment_offsets: vec![0] }
+        Self {
+            ids: vec![],
+            positions: vec![],
+            types: vec![],
+            segment_offsets: vec![0],
+        }
     }
 }
 
@@ -33,7 +38,8 @@ impl Batch {
         self.ids.extend_from_slice(ids);
         self.types.extend_from_slice(types);
         self.positions.extend((0..).take(ids.len()));
-        self.segment_offsets.push(u32::try_from(self.ids.len()).expect("a batch has less than 2^32 tokens"));
+        self.segment_offsets
+            .push(u32::try_from(self.ids.len()).expect("a batch has less than 2^32 tokens"));
     }
 
     /// Its counts.

@@ -37,9 +37,14 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let max_types = config.size("type_vocab_size", 2)?;
     config.refuse_unknown(HARMLESS)?;
     if sizes.hidden % sizes.heads != 0 {
-        let message =
-            format!("hidden_size {} is no multiple of num_attention_heads {}", sizes.hidden, sizes.heads);
-        return Err(Error::Malformed { path: config.path().to_owned(), message });
+        let message = format!(
+            "hidden_size {} is no multiple of num_attention_heads {}",
+            sizes.hidden, sizes.heads
+        );
+        return Err(Error::Malformed {
+            path: config.path().to_owned(),
+            message,
+        });
     }
 
     builder.set_prefix("bert.");
@@ -48,16 +53,33 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let types = builder.graph.ids("types", max_types);
     let segment_offsets = builder.graph.segment_offsets();
     let tables = [
-        builder.parameter("embeddings.word_embeddings.weight", [vocabulary, sizes.hidden])?,
-        builder.parameter("embeddings.position_embeddings.weight", [max_positions, sizes.hidden])?,
-        builder.parameter("embeddings.token_type_embeddings.weight", [max_types, sizes.hidden])?,
+        builder.parameter(
+            "embeddings.word_embeddings.weight",
+            [vocabulary, sizes.hidden],
+        )?,
+        builder.parameter(
+            "embeddings.position_embeddings.weight",
+            [max_positions, sizes.hidden],
+        )?,
+        builder.parameter(
+            "embeddings.token_type_embeddings.weight",
+            [max_types, sizes.hidden],
+        )?,
     ];
     let (weight, bias) = builder.norm("embeddings.LayerNorm", sizes.hidden)?;
-    let mut x = builder.graph.embedding_sum([ids, positions, types], tables, weight, bias, sizes.eps)?;
+    let mut x =
+        builder
+            .graph
+            .embedding_sum([ids, positions, types], tables, weight, bias, sizes.eps)?;
     for layer in 0..layers {
         x = post_norm_layer(builder, x, segment_offsets, &names(layer), &sizes)?;
     }
-    Ok(Encoder { hidden_states: x, segment_offsets, hidden: sizes.hidden, max_tokens: max_positions })
+    Ok(Encoder {
+        hidden_states: x,
+        segment_offsets,
+        hidden: sizes.hidden,
+        max_tokens: max_positions,
+    })
 }
 
 fn names(layer: usize) -> LayerNames {

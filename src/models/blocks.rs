@@ -73,8 +73,14 @@ fn self_attention(
     let (key, key_bias) = builder.linear(&names.key, hidden, hidden)?;
     let (value, value_bias) = builder.linear(&names.value, hidden, hidden)?;
     let weights = Qkv { query, key, value };
-    let biases = Qkv { query: query_bias, key: key_bias, value: value_bias };
-    let qkv = builder.graph.qkv_linear(x, weights, Some(biases), sizes.heads)?;
+    let biases = Qkv {
+        query: query_bias,
+        key: key_bias,
+        value: value_bias,
+    };
+    let qkv = builder
+        .graph
+        .qkv_linear(x, weights, Some(biases), sizes.heads)?;
     let scale = 1.0 / ((hidden / sizes.heads) as f32).sqrt();
     builder.graph.attention(qkv, segment_offsets, scale)
 }

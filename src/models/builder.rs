@@ -15,7 +15,11 @@ impl<'a> Builder<'a> {
     /// An empty graph over `weights`.
     #[must_use]
     pub fn new(weights: &'a dyn Weights) -> Self {
-        Self { graph: Graph::new(), weights, prefix: "" }
+        Self {
+            graph: Graph::new(),
+            weights,
+            prefix: "",
+        }
     }
 
     /// Says what checkpoints of this architecture may put before every name.
@@ -28,9 +32,18 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// [`crate::Error::TensorMissing`], or [`crate::Error::TensorShape`] with both shapes.
     pub fn parameter<const N: usize>(&mut self, name: &str, shape: [usize; N]) -> Result<TensorId> {
-        let old = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
-        let candidates = [name.to_owned(), format!("{}{name}", self.prefix), format!("{}{old}", self.prefix), old];
-        let found = candidates.iter().find(|candidate| self.weights.shape(candidate).is_some());
+        let old = name
+            .replace("LayerNorm.weight", "LayerNorm.gamma")
+            .replace("LayerNorm.bias", "LayerNorm.beta");
+        let candidates = [
+            name.to_owned(),
+            format!("{}{name}", self.prefix),
+            format!("{}{old}", self.prefix),
+            old,
+        ];
+        let found = candidates
+            .iter()
+            .find(|candidate| self.weights.shape(candidate).is_some());
         let found = found.unwrap_or(&candidates[0]);
         self.weights.expect_shape(found, &shape)?;
         Ok(self.graph.parameter(found, shape))
@@ -41,7 +54,10 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`Builder::parameter`].
     pub fn linear(&mut self, name: &str, n: usize, k: usize) -> Result<(TensorId, TensorId)> {
-        Ok((self.parameter(&format!("{name}.weight"), [n, k])?, self.parameter(&format!("{name}.bias"), [n])?))
+        Ok((
+            self.parameter(&format!("{name}.weight"), [n, k])?,
+            self.parameter(&format!("{name}.bias"), [n])?,
+        ))
     }
 
     /// The weight and the bias of a norm: `[hidden]` each.
@@ -49,12 +65,18 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`Builder::parameter`].
     pub fn norm(&mut self, name: &str, hidden: usize) -> Result<(TensorId, TensorId)> {
-        Ok((self.parameter(&format!("{name}.weight"), [hidden])?, self.parameter(&format!("{name}.bias"), [hidden])?))
+        Ok((
+            self.parameter(&format!("{name}.weight"), [hidden])?,
+            self.parameter(&format!("{name}.bias"), [hidden])?,
+        ))
     }
 }
 
 impl std::fmt::Debug for Builder<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("graph", &self.graph).field("weights", &self.weights.location()).finish()
+        f.debug_struct("Builder")
+            .field("graph", &self.graph)
+            .field("weights", &self.weights.location())
+            .finish()
     }
 }

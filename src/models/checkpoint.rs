@@ -46,59 +46,99 @@ impl Checkpoint {
             _ => vec![whole],
         };
         let shards = paths.into_iter().map(Shard::open).collect::<Result<_>>()?;
-        Ok(Self { directory: directory.to_owned(), shards })
+        Ok(Self {
+            directory: directory.to_owned(),
+            shards,
+        })
     }
 
     fn find(&self, name: &str) -> Option<(&Shard, &TensorInfo)> {
-        self.shards.iter().find_map(|shard| Some((shard, shard.metadata.info(name)?)))
+        self.shards
+            .iter()
+            .find_map(|shard| Some((shard, shard.metadata.info(name)?)))
     }
 }
 
 fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBuf>> {
     let names: BTreeSet<String> = read.weight_map.into_values().collect();
     // A name is a file of this directory and nothing else.
-    if let Some(name) = names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
+    if let Some(name) = names
+        .iter()
+        .find(|name| Path::new(name).file_name() != Some(name.as_ref()))
+    {
         let message = format!("{name:?} is not the name of a file in the same folder");
-        return Err(Error::Malformed { path: index.to_owned(), message });
+        return Err(Error::Malformed {
+            path: index.to_owned(),
+            message,
+        });
     }
     if names.is_empty() {
-        return Err(Error::Malformed { path: index.to_owned(), message: "names no file".to_owned() });
+        return Err(Error::Malformed {
+            path: index.to_owned(),
+            message: "names no file".to_owned(),
+        });
     }
     Ok(names.iter().map(|name| directory.join(name)).collect())
 }
 
 impl Shard {
     fn open(path: PathBuf) -> Result<Self> {
-        let io = |source| Error::Io { path: path.clone(), source };
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
         let file = File::open(&path).map_err(io)?;
-        #[expect(unsafe_code, reason = "memory-mapping; the argument is in the SAFETY comment")]
+        #[expect(
+            unsafe_code,
+            reason = "memory-mapping; the argument is in the SAFETY comment"
+        )]
         // SAFETY: the map is only read. Another process that shortens the file meanwhile would end this one by a
         // signal, as for every program that maps files; the weights are read once, while the model is loaded.
         let file = unsafe { Mmap::map(&file) }.map_err(io)?;
-        let (header, metadata) = SafeTensors::read_metadata(&file)
-            .map_err(|error| Error::Malformed { path: path.clone(), message: explain(&error) })?;
-        Ok(Self { path, file, metadata, data: header + 8 })
+        let (header, metadata) =
+            SafeTensors::read_metadata(&file).map_err(|error| Error::Malformed {
+                path: path.clone(),
+                message: explain(&error),
+            })?;
+        Ok(Self {
+            path,
+            file,
+            metadata,
+            data: header + 8,
+        })
     }
 
     fn values(&self, name: &str, info: &TensorInfo) -> Result<Cow<'_, [f32]>> {
-        let malformed = |message| Error::Malformed { path: self.path.clone(), message };
+        let malformed = |message| Error::Malformed {
+            path: self.path.clone(),
+            message,
+        };
         let (start, end) = info.data_offsets;
         let bytes = self.file.get(self.data + start..self.data + end);
-        let bytes = bytes.ok_or_else(|| malformed(format!("tensor {name:?} lies past the end of the file")))?;
+        let bytes = bytes
+            .ok_or_else(|| malformed(format!("tensor {name:?} lies past the end of the file")))?;
         match info.dtype {
             Dtype::F32 => Ok(match bytemuck::try_cast_slice(bytes) {
                 Ok(values) => Cow::Borrowed(values),
                 Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(bytes)), // not aligned in the file
             }),
-            Dtype::F16 => Ok(halves(bytes).map(|bits| half::f16::from_bits(bits).to_f32()).collect()),
-            Dtype::BF16 => Ok(halves(bytes).map(|bits| half::bf16::from_bits(bits).to_f32()).collect()),
-            other => Err(malformed(format!("tensor {name:?} is {other:?}; only F32, F16 and BF16 can be read"))),
+            Dtype::F16 => Ok(halves(bytes)
+                .map(|bits| half::f16::from_bits(bits).to_f32())
+                .collect()),
+            Dtype::BF16 => Ok(halves(bytes)
+                .map(|bits| half::bf16::from_bits(bits).to_f32())
+                .collect()),
+            other => Err(malformed(format!(
+                "tensor {name:?} is {other:?}; only F32, F16 and BF16 can be read"
+            ))),
         }
     }
 }
 
 fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
-    bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+    bytes
+        .chunks_exact(2)
+        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
 }
 
 fn explain(error: &SafeTensorError) -> String {
@@ -107,7 +147,8 @@ fn explain(error: &SafeTensorError) -> String {
             "is cut off, or is no safetensors file: its header is longer than the file".to_owned()
         }
         SafeTensorError::MetadataIncompleteBuffer => {
-            "is cut off, or its header lies: the tensors it lists do not fill the file exactly".to_owned()
+            "is cut off, or its header lies: the tensors it lists do not fill the file exactly"
+                .to_owned()
         }
         other => format!("has a broken safetensors header: {other}"),
     }
@@ -123,7 +164,10 @@ impl Weights for Checkpoint {
     }
 
     fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
-        let missing = || Error::TensorMissing { location: self.location(), tensor: name.to_owned() };
+        let missing = || Error::TensorMissing {
+            location: self.location(),
+            tensor: name.to_owned(),
+        };
         let (shard, info) = self.find(name).ok_or_else(missing)?;
         shard.values(name, info)
     }

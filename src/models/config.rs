@@ -55,7 +55,11 @@ impl Config {
     /// # Errors
     /// [`Error::Io`] or [`Error::Malformed`].
     pub fn read(path: &Path) -> Result<Self> {
-        Ok(Self { path: path.to_owned(), values: json::read(path)?, understood: RefCell::default() })
+        Ok(Self {
+            path: path.to_owned(),
+            values: json::read(path)?,
+            understood: RefCell::default(),
+        })
     }
 
     /// The file.
@@ -70,7 +74,10 @@ impl Config {
     }
 
     fn malformed(&self, message: String) -> Error {
-        Error::Malformed { path: self.path.clone(), message }
+        Error::Malformed {
+            path: self.path.clone(),
+            message,
+        }
     }
 
     /// A size, at least 1; `default` where the key is missing, as transformers has it.
@@ -78,11 +85,15 @@ impl Config {
     /// # Errors
     /// [`Error::Malformed`] if it is something else.
     pub fn size(&self, key: &'static str, default: usize) -> Result<usize> {
-        let Some(value) = self.get(key) else { return Ok(default) };
+        let Some(value) = self.get(key) else {
+            return Ok(default);
+        };
         match value.as_u64() {
             #[expect(clippy::cast_possible_truncation, reason = "at most MAX_SIZE")]
             Some(size @ 1..=MAX_SIZE) => Ok(size as usize),
-            _ => Err(self.malformed(format!("{key} must be a number from 1 to {MAX_SIZE}, is {value}"))),
+            _ => Err(self.malformed(format!(
+                "{key} must be a number from 1 to {MAX_SIZE}, is {value}"
+            ))),
         }
     }
 
@@ -91,7 +102,9 @@ impl Config {
     /// # Errors
     /// [`Error::Malformed`] if it is something else.
     pub fn positive(&self, key: &'static str, default: f32) -> Result<f32> {
-        let Some(value) = self.get(key) else { return Ok(default) };
+        let Some(value) = self.get(key) else {
+            return Ok(default);
+        };
         #[expect(clippy::cast_possible_truncation, reason = "an epsilon is used in f32")]
         let number = value.as_f64().map(|number| number as f32);
         match number {
@@ -121,8 +134,14 @@ impl Config {
             Some(found) if !supported.contains(found) => Err(Error::Unsupported {
                 path: self.path.clone(),
                 what: key,
-                found: found.as_str().map_or_else(|| found.to_string(), str::to_owned),
-                supported: supported.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
+                found: found
+                    .as_str()
+                    .map_or_else(|| found.to_string(), str::to_owned),
+                supported: supported
+                    .iter()
+                    .map(Value::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             }),
             _ => Ok(()),
         }
@@ -134,7 +153,9 @@ impl Config {
     /// [`Error::Unsupported`], naming the first such key.
     pub fn refuse_unknown(&self, harmless: &[&str]) -> Result<()> {
         let understood = self.understood.borrow();
-        let known = |key: &str| understood.contains(key) || HARMLESS.contains(&key) || harmless.contains(&key);
+        let known = |key: &str| {
+            understood.contains(key) || HARMLESS.contains(&key) || harmless.contains(&key)
+        };
         match self.values.keys().find(|key| !known(key)) {
             None => Ok(()),
             Some(key) => Err(Error::Unsupported {

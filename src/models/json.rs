@@ -13,11 +13,19 @@ const MAX_BYTES: u64 = 16 << 20;
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::Malformed`] if it is not the JSON that was expected.
 pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let malformed = |message: String| Error::Malformed { path: path.to_owned(), message };
-    let io = |source| Error::Io { path: path.to_owned(), source };
+    let malformed = |message: String| Error::Malformed {
+        path: path.to_owned(),
+        message,
+    };
+    let io = |source| Error::Io {
+        path: path.to_owned(),
+        source,
+    };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(io)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(io)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(malformed(format!("is larger than {MAX_BYTES} bytes")));
     }

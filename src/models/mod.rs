@@ -32,7 +32,10 @@ pub struct Family {
 }
 
 /// Every architecture; adding one is a file beside this and a line here.
-pub static FAMILIES: &[Family] = &[Family { model_type: "bert", build: bert::build }];
+pub static FAMILIES: &[Family] = &[Family {
+    model_type: "bert",
+    build: bert::build,
+}];
 
 impl Family {
     /// The family that a configuration names.
@@ -41,9 +44,21 @@ impl Family {
     /// [`Error::Unsupported`] if there is none, listing those there are.
     pub fn of(config: &Config) -> Result<&'static Self> {
         let found = config.string("model_type")?;
-        FAMILIES.iter().find(|family| family.model_type == found).ok_or_else(|| {
-            let supported = FAMILIES.iter().map(|family| family.model_type).collect::<Vec<_>>().join(", ");
-            Error::Unsupported { path: config.path().to_owned(), what: "model_type", found, supported }
-        })
+        FAMILIES
+            .iter()
+            .find(|family| family.model_type == found)
+            .ok_or_else(|| {
+                let supported = FAMILIES
+                    .iter()
+                    .map(|family| family.model_type)
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Error::Unsupported {
+                    path: config.path().to_owned(),
+                    what: "model_type",
+                    found,
+                    supported,
+                }
+            })
     }
 }

@@ -38,7 +38,11 @@ pub struct ModelOptions {
 
 impl Default for ModelOptions {
     fn default() -> Self {
-        Self { weight_dtype: DType::F32, batch_tokens: None, selection: Selection::Table }
+        Self {
+            weight_dtype: DType::F32,
+            batch_tokens: None,
+            selection: Selection::Table,
+        }
     }
 }
 
@@ -62,20 +66,37 @@ impl Model {
     /// [`Error::Io`], [`Error::Malformed`] or [`Error::Unsupported`] for the configuration;
     /// [`Error::TensorMissing`], [`Error::TensorShape`] or [`Error::NotFinite`] for the weights;
     /// [`Error::Limit`], [`Error::Kernel`] or [`Error::Device`] for the device.
-    pub fn load(gpu: &Gpu, directory: &Path, head: Head, max_tokens: usize, options: &ModelOptions) -> Result<Self> {
+    pub fn load(
+        gpu: &Gpu,
+        directory: &Path,
+        head: Head,
+        max_tokens: usize,
+        options: &ModelOptions,
+    ) -> Result<Self> {
         let checkpoint = Checkpoint::open(directory)?;
         let (graph, encoder) = build(directory, &checkpoint, head)?;
         let max_tokens = max_tokens.min(encoder.max_tokens);
-        let batch_tokens = options.batch_tokens.unwrap_or_else(|| default_batch_tokens(gpu, &graph)).max(1);
+        let batch_tokens = options
+            .batch_tokens
+            .unwrap_or_else(|| default_batch_tokens(gpu, &graph))
+            .max(1);
         let tokens = batch_tokens.max(max_tokens);
-        let capacity = Sizes { tokens, sequences: tokens.min(MAX_SEQUENCES), longest: max_tokens };
+        let capacity = Sizes {
+            tokens,
+            sequences: tokens.min(MAX_SEQUENCES),
+            longest: max_tokens,
+        };
         let plan_options = PlanOptions {
             weight_dtype: options.weight_dtype,
             selection: options.selection.clone(),
             ..PlanOptions::new(capacity)
         };
         let plan = Plan::compile(gpu, &graph, &checkpoint, &plan_options)?;
-        Ok(Self { plan: Arc::new(plan), encoder, batch_tokens })
+        Ok(Self {
+            plan: Arc::new(plan),
+            encoder,
+            batch_tokens,
+        })
     }
 
     /// The encoder's graph with its head, without a device.
@@ -131,10 +152,17 @@ impl Model {
     pub async fn run_async(&self, batch: &Batch) -> Result<Vec<f32>> {
         let graph = self.plan.graph();
         let value = |name: &str| {
-            let unknown = || Error::Input { name: name.to_owned(), message: "is no input of a batch".to_owned() };
+            let unknown = || Error::Input {
+                name: name.to_owned(),
+                message: "is no input of a batch".to_owned(),
+            };
             batch.input(name).map(Value::U32).ok_or_else(unknown)
         };
-        let values = graph.inputs().iter().map(|input| value(&graph.tensor(*input).name)).collect::<Result<Vec<_>>>()?;
+        let values = graph
+            .inputs()
+            .iter()
+            .map(|input| value(&graph.tensor(*input).name))
+            .collect::<Result<Vec<_>>>()?;
         self.plan.run_async(&batch.sizes(), &values).await
     }
 }
@@ -146,9 +174,12 @@ fn build(directory: &Path, checkpoint: &Checkpoint, head: Head) -> Result<(Graph
     let mut graph = builder.graph;
     let output = match head {
         Head::HiddenStates => encoder.hidden_states,
-        Head::Pooled { pooling, normalize } => {
-            graph.pool(encoder.hidden_states, encoder.segment_offsets, pooling, normalize)?
-        }
+        Head::Pooled { pooling, normalize } => graph.pool(
+            encoder.hidden_states,
+            encoder.segment_offsets,
+            pooling,
+            normalize,
+        )?,
     };
     graph.set_output(output);
     Ok((graph, encoder))
@@ -157,14 +188,35 @@ fn build(directory: &Path, checkpoint: &Checkpoint, head: Head) -> Result<(Graph
 /// Enough tokens to fill the adapter, as long as no activation exceeds one binding.
 fn default_batch_tokens(gpu: &Gpu, graph: &Graph) -> usize {
     // A software adapter gains nothing from more, and a batch is the step of a progress bar.
-    let wanted = if gpu.capabilities().is_software() { 1024 } else { 8192 };
-    let one_token = Sizes { tokens: 1, sequences: 0, longest: 1 };
+    let wanted = if gpu.capabilities().is_software() {
+        1024
+    } else {
+        8192
+    };
+    let one_token = Sizes {
+        tokens: 1,
+        sequences: 0,
+        longest: 1,
+    };
     let per_token = |tensor: &crate::graph::TensorInfo| {
         let grows = tensor.shape.dims().contains(&Dim::Tokens);
-        if grows { 4 * tensor.shape.elements(&one_token) } else { 0 }
+        if grows {
+            4 * tensor.shape.elements(&one_token)
+        } else {
+            0
+        }
     };
-    let widest = graph.tensors().iter().map(per_token).max().unwrap_or(0).max(1) as u64;
+    let widest = graph
+        .tensors()
+        .iter()
+        .map(per_token)
+        .max()
+        .unwrap_or(0)
+        .max(1) as u64;
     let limits = &gpu.capabilities().limits;
-    let room = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / widest;
+    let room = limits
+        .max_storage_buffer_binding_size
+        .min(limits.max_buffer_size)
+        / widest;
     wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }

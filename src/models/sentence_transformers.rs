@@ -77,12 +77,17 @@ impl SentenceTransformer {
 
     fn add(&mut self, module: &Module, modules_path: &Path) -> Result<()> {
         let folder = modules_path.with_file_name(&module.path);
-        let folder = if module.path.is_empty() { modules_path.with_file_name("") } else { folder };
+        let folder = if module.path.is_empty() {
+            modules_path.with_file_name("")
+        } else {
+            folder
+        };
         // The class's own name; where it lives has changed over the years.
         match module.kind.rsplit('.').next().unwrap_or_default() {
             "Transformer" => {
                 let config: TransformerConfig =
-                    json::read_if_there(&folder.join("sentence_bert_config.json"))?.unwrap_or_default();
+                    json::read_if_there(&folder.join("sentence_bert_config.json"))?
+                        .unwrap_or_default();
                 self.max_tokens = config.max_seq_length;
                 self.lower_case = config.do_lower_case;
                 self.transformer = folder;
@@ -105,8 +110,14 @@ impl SentenceTransformer {
 /// The one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
 fn read_pooling(path: &Path) -> Result<Pooling> {
     let config: Map<String, Value> = json::read(path)?;
-    let mut modes: Vec<&str> = config.get("pooling_mode").and_then(Value::as_str).into_iter().collect();
-    let flags = config.iter().filter(|(key, value)| key.starts_with("pooling_mode_") && **value == Value::Bool(true));
+    let mut modes: Vec<&str> = config
+        .get("pooling_mode")
+        .and_then(Value::as_str)
+        .into_iter()
+        .collect();
+    let flags = config
+        .iter()
+        .filter(|(key, value)| key.starts_with("pooling_mode_") && **value == Value::Bool(true));
     modes.extend(flags.map(|(key, _)| key.trim_start_matches("pooling_mode_")));
     match modes[..] {
         ["mean" | "mean_tokens"] => Ok(Pooling::Mean),
@@ -125,8 +136,15 @@ fn read_pooling(path: &Path) -> Result<Pooling> {
 fn tokenizer_limit(directory: &Path) -> Result<Option<usize>> {
     let config: TokenizerConfig =
         json::read_if_there(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 1e9")]
-    Ok(config.model_max_length.filter(|limit| (1.0..1e9).contains(limit)).map(|limit| limit as usize))
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 1e9"
+    )]
+    Ok(config
+        .model_max_length
+        .filter(|limit| (1.0..1e9).contains(limit))
+        .map(|limit| limit as usize))
 }
 
 /// A prompt before every text would change every vector: better refused than left out.
@@ -135,8 +153,11 @@ fn refuse_default_prompt(directory: &Path) -> Result<()> {
     let prompts: Prompts = json::read_if_there(&path)?.unwrap_or_default();
     match prompts.default_prompt_name {
         None => Ok(()),
-        Some(found) => {
-            Err(Error::Unsupported { path, what: "default_prompt_name", found, supported: "none".to_owned() })
-        }
+        Some(found) => Err(Error::Unsupported {
+            path,
+            what: "default_prompt_name",
+            found,
+            supported: "none".to_owned(),
+        }),
     }
 }

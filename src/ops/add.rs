@@ -49,7 +49,12 @@ impl Operation for Add {
             bindings: vec![Binding::Operand(0), Binding::Operand(1)],
             dispatch: Arc::new(move |sizes| {
                 let count = shape.elements(sizes);
-                Dispatch::new(count.div_ceil(WORKGROUP_SIZE), &Params { count: count as u32 })
+                Dispatch::new(
+                    count.div_ceil(WORKGROUP_SIZE),
+                    &Params {
+                        count: count as u32,
+                    },
+                )
             }),
         }]
     }
@@ -58,7 +63,12 @@ impl Operation for Add {
     fn absorb(&self, consumer: &dyn Operation, operand: usize) -> Option<Arc<dyn Operation>> {
         let norm = (consumer as &dyn Any).downcast_ref::<LayerNorm>()?;
         let fits = operand == 0 && !norm.residual;
-        fits.then(|| Arc::new(LayerNorm { eps: norm.eps, residual: true }) as Arc<dyn Operation>)
+        fits.then(|| {
+            Arc::new(LayerNorm {
+                eps: norm.eps,
+                residual: true,
+            }) as Arc<dyn Operation>
+        })
     }
 }
 

@@ -13,52 +13,105 @@ pub(super) fn operands<'a, const N: usize>(
     operation: &'static str,
     operands: &[&'a TensorInfo],
 ) -> Result<[&'a TensorInfo; N]> {
-    operands
-        .try_into()
-        .map_err(|_| error(operation, format!("takes {N} operands, was given {}", operands.len())))
+    operands.try_into().map_err(|_| {
+        error(
+            operation,
+            format!("takes {N} operands, was given {}", operands.len()),
+        )
+    })
 }
 
 /// `[rows, cols]` of floats, cols known and at least 1.
-pub(super) fn rows_and_cols(operation: &'static str, what: &str, tensor: &TensorInfo) -> Result<(Dim, usize)> {
+pub(super) fn rows_and_cols(
+    operation: &'static str,
+    what: &str,
+    tensor: &TensorInfo,
+) -> Result<(Dim, usize)> {
     match *tensor.shape.dims() {
         [rows, Dim::Fixed(cols)] if cols > 0 && tensor.dtype == DType::F32 => Ok((rows, cols)),
-        _ => Err(error(operation, format!("{what} must be f32 [rows, cols], is {} {}", tensor.dtype, tensor.shape))),
+        _ => Err(error(
+            operation,
+            format!(
+                "{what} must be f32 [rows, cols], is {} {}",
+                tensor.dtype, tensor.shape
+            ),
+        )),
     }
 }
 
 /// A matrix of weights, `[rows, cols]`.
-pub(super) fn matrix(operation: &'static str, what: &str, tensor: &TensorInfo) -> Result<(usize, usize)> {
+pub(super) fn matrix(
+    operation: &'static str,
+    what: &str,
+    tensor: &TensorInfo,
+) -> Result<(usize, usize)> {
     match *tensor.shape.dims() {
         [Dim::Fixed(rows), Dim::Fixed(cols)]
             if rows > 0 && cols > 0 && matches!(tensor.source, Source::Parameter) =>
         {
             Ok((rows, cols))
         }
-        _ => Err(error(operation, format!("{what} must be a parameter [rows, cols], is {}", tensor.shape))),
+        _ => Err(error(
+            operation,
+            format!(
+                "{what} must be a parameter [rows, cols], is {}",
+                tensor.shape
+            ),
+        )),
     }
 }
 
 /// A vector of weights of known length.
-pub(super) fn vector(operation: &'static str, what: &str, tensor: &TensorInfo, length: usize) -> Result<()> {
+pub(super) fn vector(
+    operation: &'static str,
+    what: &str,
+    tensor: &TensorInfo,
+    length: usize,
+) -> Result<()> {
     if tensor.shape == [length].into() && matches!(tensor.source, Source::Parameter) {
         return Ok(());
     }
-    Err(error(operation, format!("{what} must be a parameter [{length}], is {}", tensor.shape)))
+    Err(error(
+        operation,
+        format!("{what} must be a parameter [{length}], is {}", tensor.shape),
+    ))
 }
 
 /// Two shapes that must be one.
-pub(super) fn same_shape(operation: &'static str, a: (&str, &TensorInfo), b: (&str, &TensorInfo)) -> Result<()> {
+pub(super) fn same_shape(
+    operation: &'static str,
+    a: (&str, &TensorInfo),
+    b: (&str, &TensorInfo),
+) -> Result<()> {
     if a.1.shape == b.1.shape {
         return Ok(());
     }
-    Err(error(operation, format!("shapes differ: {} {}, {} {}", a.0, a.1.shape, b.0, b.1.shape)))
+    Err(error(
+        operation,
+        format!(
+            "shapes differ: {} {}, {} {}",
+            a.0, a.1.shape, b.0, b.1.shape
+        ),
+    ))
 }
 
 /// Ids, one per token, each below `length`.
-pub(super) fn indices(operation: &'static str, what: &str, tensor: &TensorInfo, length: usize) -> Result<()> {
+pub(super) fn indices(
+    operation: &'static str,
+    what: &str,
+    tensor: &TensorInfo,
+    length: usize,
+) -> Result<()> {
     match tensor.source {
-        Source::Input(Domain::Below(bound)) if bound <= length && tensor.shape == [Dim::Tokens].into() => Ok(()),
-        _ => Err(error(operation, format!("{what} must be an input of ids below {length}, one per token"))),
+        Source::Input(Domain::Below(bound))
+            if bound <= length && tensor.shape == [Dim::Tokens].into() =>
+        {
+            Ok(())
+        }
+        _ => Err(error(
+            operation,
+            format!("{what} must be an input of ids below {length}, one per token"),
+        )),
     }
 }
 
@@ -67,5 +120,11 @@ pub(super) fn segments(operation: &'static str, tensor: &TensorInfo) -> Result<(
     if tensor.source == Source::Input(Domain::Segments) {
         return Ok(());
     }
-    Err(error(operation, format!("segment offsets must be the graph's own input, found {:?}", tensor.name)))
+    Err(error(
+        operation,
+        format!(
+            "segment offsets must be the graph's own input, found {:?}",
+            tensor.name
+        ),
+    ))
 }

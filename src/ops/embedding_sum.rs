@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::row_lanes;
+use super::row_lanes::{row_lanes, row_vectors};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant, row_major};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant, row_major};
 use crate::reference;
 use crate::tensor::{Dim, Shape, Tensor};
 
@@ -27,7 +27,10 @@ impl Graph {
     ) -> Result<TensorId> {
         let [ids, positions, types] = indices;
         let [word, position, kind] = tables;
-        self.apply(Arc::new(EmbeddingSum { eps }), &[ids, positions, types, word, position, kind, weight, bias])
+        self.apply(
+            Arc::new(EmbeddingSum { eps }),
+            &[ids, positions, types, word, position, kind, weight, bias],
+        )
     }
 }
 
@@ -43,12 +46,16 @@ impl Operation for EmbeddingSum {
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let [ids, positions, types, word, position, kind, weight, bias] = checks::operands(self.name(), operands)?;
+        let [ids, positions, types, word, position, kind, weight, bias] =
+            checks::operands(self.name(), operands)?;
         let (vocabulary, hidden) = checks::matrix(self.name(), "word", word)?;
         for (what, indices, table) in [("positions", positions, position), ("types", types, kind)] {
             let (length, cols) = checks::matrix(self.name(), what, table)?;
             if cols != hidden {
-                let message = format!("columns differ: word {}, table of {what} {}", word.shape, table.shape);
+                let message = format!(
+                    "columns differ: word {}, table of {what} {}",
+                    word.shape, table.shape
+                );
                 return Err(checks::error(self.name(), message));
             }
             checks::indices(self.name(), what, indices, length)?;
@@ -60,39 +67,96 @@ impl Operation for EmbeddingSum {
     }
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
-        let [ids, positions, types, word, position, kind, weight, bias] = *operands else { panic!("eight operands") };
-        reference::embedding_sum([ids, positions, types], [word, position, kind], weight, bias, self.eps)
+        let [ids, positions, types, word, position, kind, weight, bias] = *operands else {
+            panic!("eight operands")
+        };
+        reference::embedding_sum(
+            [ids, positions, types],
+            [word, position, kind],
+            weight,
+            bias,
+            self.eps,
+        )
     }
 
     fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
         let hidden = request.fixed(3, 1);
-        let (max_positions, max_types, eps) = (request.fixed(4, 0) as u32, request.fixed(5, 0) as u32, self.eps);
-        let mut constants = row_lanes(request.capabilities, hidden);
-        constants.push(("WEIGHT_BITS", request.weight_dtype.bits()));
-        vec![Variant {
-            kernel: &EMBEDDING_SUM,
-            constants,
-            bindings: vec![
-                Binding::Operand(0),
-                Binding::Operand(1),
-                Binding::Operand(2),
-                Binding::Matrix { operands: vec![3], pack: row_major() },
-                Binding::Small(vec![4, 5, 6, 7]),
-            ],
-            dispatch: Arc::new(move |sizes| {
-                let (tokens, hidden) = (sizes.tokens as u32, hidden as u32);
-                Dispatch::new(sizes.tokens, &Params { tokens, hidden, max_positions, max_types, eps })
-            }),
-        }]
+        let (max_positions, max_types, eps) = (
+            request.fixed(4, 0) as u32,
+            request.fixed(5, 0) as u32,
+            self.eps,
+        );
+        let variant = |kernel, mut constants: Constants| {
+            constants.push(("WEIGHT_BITS", request.weight_dtype.bits()));
+            Variant {
+                kernel,
+                constants,
+                bindings: vec![
+                    Binding::Operand(0),
+                    Binding::Operand(1),
+                    Binding::Operand(2),
+                    Binding::Matrix {
+                        operands: vec![3],
+                        pack: row_major(),
+                    },
+                    Binding::Small(vec![4, 5, 6, 7]),
+                ],
+                dispatch: Arc::new(move |sizes| {
+                    let (tokens, hidden) = (sizes.tokens as u32, hidden as u32);
+                    Dispatch::new(
+                        sizes.tokens,
+                        &Params {
+                            tokens,
+                            hidden,
+                            max_positions,
+                            max_types,
+                            eps,
+                        },
+                    )
+                }),
+            }
+        };
+        let on_textures = row_vectors(request.capabilities, hidden);
+        let on_textures = on_textures.map(|constants| variant(&EMBEDDING_SUM_TEXTURE, constants));
+        [variant(
+            &EMBEDDING_SUM,
+            row_lanes(request.capabilities, hidden),
+        )]
+        .into_iter()
+        .chain(on_textures)
+        .collect()
     }
 }
 
 pub(super) static EMBEDDING_SUM: Kernel = Kernel {
     name: "embedding_sum",
     wgsl: include_str!("../../shaders/embedding_sum.wgsl"),
-    bindings: &[Access::Read, Access::Read, Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    bindings: &[
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::ReadWrite,
+    ],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "WEIGHT_BITS"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static EMBEDDING_SUM_TEXTURE: Kernel = Kernel {
+    name: "embedding_sum_texture",
+    wgsl: include_str!("../../shaders/embedding_sum_texture.wgsl"),
+    bindings: &[
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Store,
+    ],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
 };
 

@@ -46,7 +46,12 @@ impl Operation for Gelu {
             bindings: vec![Binding::Operand(0)],
             dispatch: Arc::new(move |sizes| {
                 let count = shape.elements(sizes);
-                Dispatch::new(count.div_ceil(WORKGROUP_SIZE), &Params { count: count as u32 })
+                Dispatch::new(
+                    count.div_ceil(WORKGROUP_SIZE),
+                    &Params {
+                        count: count as u32,
+                    },
+                )
             }),
         }]
     }

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::row_lanes;
+use super::row_lanes::{row_lanes, row_vectors};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
 use crate::reference;
 use crate::tensor::{Shape, Tensor};
 
@@ -15,8 +15,20 @@ impl Graph {
     ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together.
-    pub fn layer_norm(&mut self, x: TensorId, weight: TensorId, bias: TensorId, eps: f32) -> Result<TensorId> {
-        self.apply(Arc::new(LayerNorm { eps, residual: false }), &[x, weight, bias])
+    pub fn layer_norm(
+        &mut self,
+        x: TensorId,
+        weight: TensorId,
+        bias: TensorId,
+        eps: f32,
+    ) -> Result<TensorId> {
+        self.apply(
+            Arc::new(LayerNorm {
+                eps,
+                residual: false,
+            }),
+            &[x, weight, bias],
+        )
     }
 }
 
@@ -39,7 +51,9 @@ impl Operation for LayerNorm {
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let [x, rest @ ..] = operands else { return Err(checks::error(self.name(), "takes operands".to_owned())) };
+        let [x, rest @ ..] = operands else {
+            return Err(checks::error(self.name(), "takes operands".to_owned()));
+        };
         let (_, cols) = checks::rows_and_cols(self.name(), "x", x)?;
         let [weight, bias] = if self.residual {
             let [residual, weight, bias] = checks::operands(self.name(), rest)?;
@@ -65,22 +79,36 @@ impl Operation for LayerNorm {
 
     fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
         let (rows, cols, eps) = (request.dims(0)[0], request.fixed(0, 1), self.eps);
-        let mut constants = row_lanes(request.capabilities, cols);
-        constants.push(("RESIDUAL", u32::from(self.residual)));
         let residual = usize::from(self.residual); // without one, x is bound twice and read once
-        vec![Variant {
-            kernel: &LAYER_NORM,
-            constants,
-            bindings: vec![
-                Binding::Operand(0),
-                Binding::Operand(residual),
-                Binding::Small(vec![self.weight(), self.weight() + 1]),
-            ],
-            dispatch: Arc::new(move |sizes| {
-                let rows = rows.resolve(sizes);
-                Dispatch::new(rows, &Params { rows: rows as u32, cols: cols as u32, eps })
-            }),
-        }]
+        let variant = |kernel, mut constants: Constants| {
+            constants.push(("RESIDUAL", u32::from(self.residual)));
+            Variant {
+                kernel,
+                constants,
+                bindings: vec![
+                    Binding::Operand(0),
+                    Binding::Operand(residual),
+                    Binding::Small(vec![self.weight(), self.weight() + 1]),
+                ],
+                dispatch: Arc::new(move |sizes| {
+                    let rows = rows.resolve(sizes);
+                    Dispatch::new(
+                        rows,
+                        &Params {
+                            rows: rows as u32,
+                            cols: cols as u32,
+                            eps,
+                        },
+                    )
+                }),
+            }
+        };
+        let on_textures = row_vectors(request.capabilities, cols);
+        let on_textures = on_textures.map(|constants| variant(&LAYER_NORM_TEXTURE, constants));
+        [variant(&LAYER_NORM, row_lanes(request.capabilities, cols))]
+            .into_iter()
+            .chain(on_textures)
+            .collect()
     }
 }
 
@@ -90,6 +118,15 @@ pub(super) static LAYER_NORM: Kernel = Kernel {
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "RESIDUAL"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static LAYER_NORM_TEXTURE: Kernel = Kernel {
+    name: "layer_norm_texture",
+    wgsl: include_str!("../../shaders/layer_norm_texture.wgsl"),
+    bindings: &[Access::Load, Access::Load, Access::Read, Access::Store],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL"],
     features: wgpu::Features::empty(),
 };
 

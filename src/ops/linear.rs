@@ -18,9 +18,24 @@ impl Graph {
     ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together.
-    pub fn linear(&mut self, x: TensorId, weight: TensorId, bias: Option<TensorId>) -> Result<TensorId> {
-        let operation = Linear { bias: bias.is_some(), gelu: false, residual: false };
-        self.apply(Arc::new(operation), &[Some(x), Some(weight), bias].into_iter().flatten().collect::<Vec<_>>())
+    pub fn linear(
+        &mut self,
+        x: TensorId,
+        weight: TensorId,
+        bias: Option<TensorId>,
+    ) -> Result<TensorId> {
+        let operation = Linear {
+            bias: bias.is_some(),
+            gelu: false,
+            residual: false,
+        };
+        self.apply(
+            Arc::new(operation),
+            &[Some(x), Some(weight), bias]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>(),
+        )
     }
 }
 
@@ -50,7 +65,10 @@ impl Operation for Linear {
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
         let expected = 2 + usize::from(self.bias) + usize::from(self.residual);
         if operands.len() != expected {
-            return Err(checks::error("linear", format!("takes {expected} operands, was given {}", operands.len())));
+            return Err(checks::error(
+                "linear",
+                format!("takes {expected} operands, was given {}", operands.len()),
+            ));
         }
         let (rows, n) = linear_kernels::infer("linear", operands[0], operands[1])?;
         if let Some(bias) = self.bias() {
@@ -58,14 +76,25 @@ impl Operation for Linear {
         }
         let shape: Shape = [rows, Dim::Fixed(n)].into();
         if let Some(residual) = self.residual() {
-            let result = TensorInfo { shape: shape.clone(), ..operands[0].clone() };
-            checks::same_shape("linear", ("result", &result), ("residual", operands[residual]))?;
+            let result = TensorInfo {
+                shape: shape.clone(),
+                ..operands[0].clone()
+            };
+            checks::same_shape(
+                "linear",
+                ("result", &result),
+                ("residual", operands[residual]),
+            )?;
         }
         Ok(shape)
     }
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
-        let mut y = reference::linear(operands[0], operands[1], self.bias().map(|bias| operands[bias]));
+        let mut y = reference::linear(
+            operands[0],
+            operands[1],
+            self.bias().map(|bias| operands[bias]),
+        );
         if self.gelu {
             y = reference::gelu(&y);
         }
@@ -79,7 +108,11 @@ impl Operation for Linear {
         let projection = Projection {
             weights: vec![1],
             biases: self.bias().into_iter().collect(),
-            epilogue: Epilogue { gelu: self.gelu, residual: self.residual(), split_head_dim: None },
+            epilogue: Epilogue {
+                gelu: self.gelu,
+                residual: self.residual(),
+                split_head_dim: None,
+            },
         };
         linear_kernels::variants(request, &projection)
     }
@@ -87,11 +120,23 @@ impl Operation for Linear {
     /// What follows element by element is done before the sum leaves the registers.
     fn absorb(&self, consumer: &dyn Operation, _operand: usize) -> Option<Arc<dyn Operation>> {
         let consumer = consumer as &dyn Any;
-        let Self { bias, gelu, residual } = *self;
+        let Self {
+            bias,
+            gelu,
+            residual,
+        } = *self;
         if consumer.is::<Gelu>() && !gelu && !residual {
-            Some(Arc::new(Self { bias, gelu: true, residual }))
+            Some(Arc::new(Self {
+                bias,
+                gelu: true,
+                residual,
+            }))
         } else if consumer.is::<Add>() && !residual {
-            Some(Arc::new(Self { bias, gelu, residual: true }))
+            Some(Arc::new(Self {
+                bias,
+                gelu,
+                residual: true,
+            }))
         } else {
             None
         }

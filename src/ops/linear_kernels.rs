@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::checks;
 use crate::error::Result;
 use crate::graph::{Request, TensorInfo};
-use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Pack, Variant, panels, row_major};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Pack, Variant, panels, row_major};
 use crate::tensor::{Dim, Sizes};
 
 /// What is done to a sum before it is stored.
@@ -26,11 +26,18 @@ pub(super) struct Projection {
 }
 
 /// The result's rows and, for one weight, its columns.
-pub(super) fn infer(operation: &'static str, x: &TensorInfo, weight: &TensorInfo) -> Result<(Dim, usize)> {
+pub(super) fn infer(
+    operation: &'static str,
+    x: &TensorInfo,
+    weight: &TensorInfo,
+) -> Result<(Dim, usize)> {
     let (rows, k) = checks::rows_and_cols(operation, "x", x)?;
     let (n, weight_k) = checks::matrix(operation, "weight", weight)?;
     if k != weight_k {
-        let message = format!("inner dimensions differ: x {}, weight {}", x.shape, weight.shape);
+        let message = format!(
+            "inner dimensions differ: x {}, weight {}",
+            x.shape, weight.shape
+        );
         return Err(checks::error(operation, message));
     }
     Ok((rows, n))
@@ -40,21 +47,24 @@ pub(super) fn infer(operation: &'static str, x: &TensorInfo, weight: &TensorInfo
 pub(super) fn variants(request: &Request<'_>, projection: &Projection) -> Vec<Variant> {
     let shape = Problem {
         rows: request.dims(0)[0],
-        n: projection.weights.iter().map(|weight| request.fixed(*weight, 0)).sum(),
+        n: projection
+            .weights
+            .iter()
+            .map(|weight| request.fixed(*weight, 0))
+            .sum(),
         k: request.fixed(0, 1),
     };
-    let vectors = [Some(shape.n), Some(shape.k), projection.epilogue.split_head_dim];
+    let vectors = [
+        Some(shape.n),
+        Some(shape.k),
+        projection.epilogue.split_head_dim,
+    ];
     let by_vectors = vectors.into_iter().flatten().all(|length| length % 4 == 0);
 
     let mut variants = vec![one_output_per_lane(request, projection, &shape)];
     if by_vectors {
         variants.push(tile(request, projection, &shape));
-    }
-    if let Some(lanes) = request.capabilities.subgroup_size()
-        && by_vectors
-        && lanes <= MAX_LANES
-    {
-        variants.push(subgroup(request, projection, &shape, lanes));
+        variants.extend(texture(request, projection, &shape));
     }
     variants
 }
@@ -67,74 +77,139 @@ struct Problem {
     k: usize,
 }
 
-fn one_output_per_lane(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Variant {
+fn one_output_per_lane(
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+) -> Variant {
     const WORKGROUP_SIZE: usize = 64; // as the shader has it
-    let grid = |m: usize, n: usize| (m * n).div_ceil(WORKGROUP_SIZE);
-    variant(&LINEAR, request, projection, problem, vec![], (row_major(), 1), grid)
+    let Problem { rows, n, k } = *problem;
+    let mut variant = variant(&LINEAR, request, projection, row_major(), move |sizes| {
+        let m = rows.resolve(sizes);
+        Dispatch::new(
+            (m * n).div_ceil(WORKGROUP_SIZE),
+            &Params {
+                m: m as u32,
+                n: n as u32,
+                k: k as u32,
+            },
+        )
+    });
+    variant.constants.push(split(projection));
+    variant
 }
 
 fn tile(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Variant {
     const TILE: usize = 64; // rows and columns, as the shader has it
     const TILE_K: usize = 32; // likewise
-    let grid = |m: usize, n: usize| m.div_ceil(TILE) * n.div_ceil(TILE);
-    variant(&LINEAR_TILE, request, projection, problem, vec![], (panels(TILE / 4, TILE_K), TILE_K), grid)
+    let Problem { rows, n, k } = *problem;
+    let mut variant = variant(
+        &LINEAR_TILE,
+        request,
+        projection,
+        panels(TILE / 4, TILE_K),
+        move |sizes| {
+            let (m, k_padded) = (rows.resolve(sizes), k.next_multiple_of(TILE_K));
+            let params = TileParams {
+                m: m as u32,
+                n: n as u32,
+                k: k as u32,
+                k_padded: k_padded as u32,
+            };
+            Dispatch::new(m.div_ceil(TILE) * n.div_ceil(TILE), &params)
+        },
+    );
+    variant.constants.push(split(projection));
+    variant
 }
 
-/// The widest subgroup that the register tile is made for: software adapters have 4 to 16 lanes.
-const MAX_LANES: u32 = 16;
-
-fn subgroup(request: &Request<'_>, projection: &Projection, problem: &Problem, lanes: u32) -> Variant {
+/// On textures query, key and value need no splitting: a tensor's axes before the tokens lie side by side in a row.
+fn texture(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Option<Variant> {
     const ROWS: usize = 32;
-    let columns = 4 * lanes as usize;
-    let constants = vec![("LANES", lanes), ("ROWS", ROWS as u32)];
-    let grid = move |m: usize, n: usize| m.div_ceil(ROWS) * n.div_ceil(columns);
-    variant(&LINEAR_SUBGROUP, request, projection, problem, constants, (panels(lanes as usize, 4), 4), grid)
+    let Problem { rows, n, k } = *problem;
+    let lanes = request.capabilities.subgroup_size()? as usize;
+    let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
+    if ROWS % lanes != 0 || n / 4 > largest || k > largest {
+        return None;
+    }
+    let mut variant = variant(
+        &LINEAR_TEXTURE,
+        request,
+        projection,
+        panels(n / 4, 4),
+        move |sizes| {
+            let m = rows.resolve(sizes);
+            let params = Params {
+                m: m as u32,
+                n: n as u32,
+                k: k as u32,
+            };
+            Dispatch::new(m.div_ceil(ROWS) * n.div_ceil(4 * lanes), &params)
+        },
+    );
+    variant
+        .constants
+        .extend([("LANES", lanes as u32), ("ROWS", ROWS as u32)]);
+    Some(variant)
+}
+
+fn split(projection: &Projection) -> (&'static str, u32) {
+    (
+        "SPLIT_HEAD_DIM",
+        projection.epilogue.split_head_dim.unwrap_or(0) as u32,
+    )
 }
 
 fn variant(
     kernel: &'static Kernel,
     request: &Request<'_>,
     projection: &Projection,
-    problem: &Problem,
-    mut constants: Constants,
-    (pack, k_multiple): (Pack, usize),
-    grid: impl Fn(usize, usize) -> usize + Send + Sync + 'static,
+    pack: Pack,
+    dispatch: impl Fn(&Sizes) -> Dispatch + Send + Sync + 'static,
 ) -> Variant {
-    let Epilogue { gelu, residual, split_head_dim } = projection.epilogue;
-    constants.extend([
-        ("WEIGHT_BITS", request.weight_dtype.bits()),
-        ("BIAS", u32::from(!projection.biases.is_empty())),
-        ("ACTIVATION", u32::from(gelu)),
-        ("RESIDUAL", u32::from(residual.is_some())),
-        ("SPLIT_HEAD_DIM", split_head_dim.unwrap_or(0) as u32),
-    ]);
-    let Problem { rows, n, k } = *problem;
+    let Epilogue { gelu, residual, .. } = projection.epilogue;
     Variant {
         kernel,
-        constants,
+        constants: vec![
+            ("WEIGHT_BITS", request.weight_dtype.bits()),
+            ("BIAS", u32::from(!projection.biases.is_empty())),
+            ("ACTIVATION", u32::from(gelu)),
+            ("RESIDUAL", u32::from(residual.is_some())),
+        ],
         bindings: vec![
             Binding::Operand(0),
-            Binding::Matrix { operands: projection.weights.clone(), pack },
+            Binding::Matrix {
+                operands: projection.weights.clone(),
+                pack,
+            },
             Binding::Small(projection.biases.clone()),
             Binding::Operand(residual.unwrap_or(0)), // without one, x is bound twice and read once
         ],
-        dispatch: Arc::new(move |sizes: &Sizes| {
-            let m = rows.resolve(sizes);
-            let k_padded = k.next_multiple_of(k_multiple);
-            let params = Params { m: m as u32, n: n as u32, k: k as u32, k_padded: k_padded as u32 };
-            Dispatch::new(grid(m, n), &params)
-        }),
+        dispatch: Arc::new(dispatch),
     }
 }
 
-const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::Read, Access::ReadWrite];
+const BINDINGS: &[Access] = &[
+    Access::Read,
+    Access::Read,
+    Access::Read,
+    Access::Read,
+    Access::ReadWrite,
+];
 
 pub(super) static LINEAR: Kernel = Kernel {
     name: "linear",
     wgsl: include_str!("../../shaders/linear.wgsl"),
     bindings: BINDINGS,
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE", "WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL", "SPLIT_HEAD_DIM"],
+    constants: &[
+        "WORKGROUP_SIZE",
+        "WEIGHT_BITS",
+        "BIAS",
+        "ACTIVATION",
+        "RESIDUAL",
+        "SPLIT_HEAD_DIM",
+    ],
     features: wgpu::Features::empty(),
 };
 
@@ -142,23 +217,51 @@ pub(super) static LINEAR_TILE: Kernel = Kernel {
     name: "linear_tile",
     wgsl: include_str!("../../shaders/linear_tile.wgsl"),
     bindings: BINDINGS,
-    params_size: size_of::<Params>(),
-    constants: &["WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL", "SPLIT_HEAD_DIM"],
+    params_size: size_of::<TileParams>(),
+    constants: &[
+        "WEIGHT_BITS",
+        "BIAS",
+        "ACTIVATION",
+        "RESIDUAL",
+        "SPLIT_HEAD_DIM",
+    ],
     features: wgpu::Features::empty(),
 };
 
-pub(super) static LINEAR_SUBGROUP: Kernel = Kernel {
-    name: "linear_subgroup",
-    wgsl: include_str!("../../shaders/linear_subgroup.wgsl"),
-    bindings: BINDINGS,
+pub(super) static LINEAR_TEXTURE: Kernel = Kernel {
+    name: "linear_texture",
+    wgsl: include_str!("../../shaders/linear_texture.wgsl"),
+    bindings: &[
+        Access::Load,
+        Access::LoadBits,
+        Access::Read,
+        Access::Load,
+        Access::Store,
+    ],
     params_size: size_of::<Params>(),
-    constants: &["LANES", "ROWS", "VECTORS", "WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL", "SPLIT_HEAD_DIM"],
+    constants: &[
+        "LANES",
+        "ROWS",
+        "VECTORS",
+        "WEIGHT_BITS",
+        "BIAS",
+        "ACTIVATION",
+        "RESIDUAL",
+    ],
     features: wgpu::Features::SUBGROUP,
 };
 
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::NoUninit)]
 struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct TileParams {
     m: u32,
     n: u32,
     k: u32,

@@ -24,13 +24,16 @@ use crate::kernel::Kernel;
 pub static KERNELS: &[&Kernel] = &[
     &add::ADD,
     &attention::ATTENTION,
-    &attention::ATTENTION_SUBGROUP,
+    &attention::ATTENTION_TEXTURE,
     &embedding_sum::EMBEDDING_SUM,
+    &embedding_sum::EMBEDDING_SUM_TEXTURE,
     &gelu::GELU,
     &layer_norm::LAYER_NORM,
+    &layer_norm::LAYER_NORM_TEXTURE,
     &linear_kernels::LINEAR,
-    &linear_kernels::LINEAR_SUBGROUP,
+    &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
     &pool::POOL,
+    &pool::POOL_TEXTURE,
     &softmax::SOFTMAX,
 ];

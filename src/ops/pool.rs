@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::row_lanes;
+use super::row_lanes::{row_lanes, row_vectors};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
 use crate::reference::{self, Pooling};
 use crate::tensor::{Dim, Shape, Tensor};
 
@@ -42,7 +42,10 @@ impl Operation for Pool {
         let [x, segment_offsets] = checks::operands(self.name(), operands)?;
         let (rows, hidden) = checks::rows_and_cols(self.name(), "x", x)?;
         if rows != Dim::Tokens {
-            return Err(checks::error(self.name(), format!("x must be [tokens, hidden], is {}", x.shape)));
+            return Err(checks::error(
+                self.name(),
+                format!("x must be [tokens, hidden], is {}", x.shape),
+            ));
         }
         checks::segments(self.name(), segment_offsets)?;
         Ok([Dim::Sequences, Dim::Fixed(hidden)].into())
@@ -60,16 +63,27 @@ impl Operation for Pool {
             Pooling::Cls => 2,
             Pooling::Last => 3,
         };
-        let mut constants = row_lanes(request.capabilities, hidden);
-        constants.extend([("MODE", mode), ("NORMALIZE", u32::from(self.normalize))]);
-        vec![Variant {
-            kernel: &POOL,
-            constants,
-            bindings: vec![Binding::Operand(0), Binding::Operand(1)],
-            dispatch: Arc::new(move |sizes| {
-                Dispatch::new(sizes.sequences, &Params { sequences: sizes.sequences as u32, hidden: hidden as u32 })
-            }),
-        }]
+        let variant = |kernel, mut constants: Constants| {
+            constants.extend([("MODE", mode), ("NORMALIZE", u32::from(self.normalize))]);
+            Variant {
+                kernel,
+                constants,
+                bindings: vec![Binding::Operand(0), Binding::Operand(1)],
+                dispatch: Arc::new(move |sizes| {
+                    let params = Params {
+                        sequences: sizes.sequences as u32,
+                        hidden: hidden as u32,
+                    };
+                    Dispatch::new(sizes.sequences, &params)
+                }),
+            }
+        };
+        let on_textures = row_vectors(request.capabilities, hidden);
+        let on_textures = on_textures.map(|constants| variant(&POOL_TEXTURE, constants));
+        [variant(&POOL, row_lanes(request.capabilities, hidden))]
+            .into_iter()
+            .chain(on_textures)
+            .collect()
     }
 }
 
@@ -79,6 +93,15 @@ pub(super) static POOL: Kernel = Kernel {
     bindings: &[Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "MODE", "NORMALIZE"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static POOL_TEXTURE: Kernel = Kernel {
+    name: "pool_texture",
+    wgsl: include_str!("../../shaders/pool_texture.wgsl"),
+    bindings: &[Access::Load, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
 };
 

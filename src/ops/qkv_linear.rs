@@ -39,7 +39,13 @@ impl Graph {
         if let Some(biases) = biases {
             inputs.extend([biases.query, biases.key, biases.value]);
         }
-        self.apply(Arc::new(QkvLinear { heads, bias: biases.is_some() }), &inputs)
+        self.apply(
+            Arc::new(QkvLinear {
+                heads,
+                bias: biases.is_some(),
+            }),
+            &inputs,
+        )
     }
 }
 
@@ -58,20 +64,33 @@ impl Operation for QkvLinear {
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
         let expected = if self.bias { 7 } else { 4 };
         if operands.len() != expected {
-            return Err(checks::error(self.name(), format!("takes {expected} operands, was given {}", operands.len())));
+            return Err(checks::error(
+                self.name(),
+                format!("takes {expected} operands, was given {}", operands.len()),
+            ));
         }
         let (rows, hidden) = linear_kernels::infer(self.name(), operands[0], operands[1])?;
         if rows != Dim::Tokens {
-            return Err(checks::error(self.name(), format!("x must be [tokens, k], is {}", operands[0].shape)));
+            return Err(checks::error(
+                self.name(),
+                format!("x must be [tokens, k], is {}", operands[0].shape),
+            ));
         }
         for weight in &operands[2..4] {
-            checks::same_shape(self.name(), ("query's weight", operands[1]), ("another", weight))?;
+            checks::same_shape(
+                self.name(),
+                ("query's weight", operands[1]),
+                ("another", weight),
+            )?;
         }
         for bias in &operands[4..] {
             checks::vector(self.name(), "bias", bias, hidden)?;
         }
         if self.heads == 0 || hidden % self.heads != 0 {
-            return Err(checks::error(self.name(), format!("{hidden} columns do not divide into {} heads", self.heads)));
+            return Err(checks::error(
+                self.name(),
+                format!("{hidden} columns do not divide into {} heads", self.heads),
+            ));
         }
         let (heads, head_dim) = (Dim::Fixed(self.heads), Dim::Fixed(hidden / self.heads));
         Ok([Dim::Fixed(3), heads, Dim::Tokens, head_dim].into())
@@ -79,7 +98,12 @@ impl Operation for QkvLinear {
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
         let three = |first: usize| [operands[first], operands[first + 1], operands[first + 2]];
-        reference::qkv_linear(operands[0], three(1), self.bias.then(|| three(4)), self.heads)
+        reference::qkv_linear(
+            operands[0],
+            three(1),
+            self.bias.then(|| three(4)),
+            self.heads,
+        )
     }
 
     fn variants(&self, request: &Request<'_>) -> Vec<Variant> {

@@ -12,5 +12,22 @@ pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
         // At most 16 registers a lane, until the default limit of 256 lanes is reached.
         cols.div_ceil(16).next_power_of_two().clamp(64, 256)
     };
-    vec![("WORKGROUP_SIZE", workgroup_size as u32), ("COLUMNS_PER_LANE", cols.div_ceil(workgroup_size) as u32)]
+    vec![
+        ("WORKGROUP_SIZE", workgroup_size as u32),
+        ("COLUMNS_PER_LANE", cols.div_ceil(workgroup_size) as u32),
+    ]
+}
+
+/// As [`row_lanes`], for a kernel on textures, whose lanes keep four columns to a vector; `None` where rows are no
+/// multiple of four, or too long for a texture.
+pub(super) fn row_vectors(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
+    const WORKGROUP_SIZE: usize = 8; // one subgroup's worth, as above: textures are for software adapters
+    let largest = capabilities.limits.max_texture_dimension_2d as usize;
+    let vectors_per_lane = (cols / 4).div_ceil(WORKGROUP_SIZE);
+    (cols % 4 == 0 && cols / 4 <= largest).then(|| {
+        vec![
+            ("WORKGROUP_SIZE", WORKGROUP_SIZE as u32),
+            ("VECTORS_PER_LANE", vectors_per_lane as u32),
+        ]
+    })
 }

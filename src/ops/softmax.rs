@@ -49,7 +49,13 @@ impl Operation for Softmax {
             bindings: vec![Binding::Operand(0)],
             dispatch: Arc::new(move |sizes| {
                 let rows = rows.resolve(sizes);
-                Dispatch::new(rows, &Params { rows: rows as u32, cols: cols as u32 })
+                Dispatch::new(
+                    rows,
+                    &Params {
+                        rows: rows as u32,
+                        cols: cols as u32,
+                    },
+                )
             }),
         }]
     }

@@ -11,7 +11,9 @@ pub fn fuse(graph: &Graph) -> Graph {
     for node in graph.nodes() {
         let fused = (0..node.inputs.len()).find_map(|operand| {
             let read_once = uses[node.inputs[operand].index()] == 1;
-            let producer = nodes.iter().position(|producer| producer.output == node.inputs[operand])?;
+            let producer = nodes
+                .iter()
+                .position(|producer| producer.output == node.inputs[operand])?;
             let fused = merge(&nodes[producer], node, operand).filter(|_| read_once)?;
             Some((producer, fused))
         });
@@ -27,16 +29,30 @@ pub fn fuse(graph: &Graph) -> Graph {
 }
 
 fn merge(producer: &Node, consumer: &Node, operand: usize) -> Option<Node> {
-    let operation = producer.operation.absorb(consumer.operation.as_ref(), operand)?;
+    let operation = producer
+        .operation
+        .absorb(consumer.operation.as_ref(), operand)?;
     let mut inputs = producer.inputs.clone();
-    inputs.extend((0..consumer.inputs.len()).filter(|other| *other != operand).map(|other| consumer.inputs[other]));
-    Some(Node { operation, inputs, output: consumer.output })
+    inputs.extend(
+        (0..consumer.inputs.len())
+            .filter(|other| *other != operand)
+            .map(|other| consumer.inputs[other]),
+    );
+    Some(Node {
+        operation,
+        inputs,
+        output: consumer.output,
+    })
 }
 
 /// How often each tensor is read, the graph's output counting as one more.
 fn count_uses(graph: &Graph) -> Vec<usize> {
     let mut uses = vec![0; graph.tensors().len()];
-    let reads = graph.nodes().iter().flat_map(|node| node.inputs.iter().copied()).chain(graph.output());
+    let reads = graph
+        .nodes()
+        .iter()
+        .flat_map(|node| node.inputs.iter().copied())
+        .chain(graph.output());
     reads.for_each(|tensor: TensorId| uses[tensor.index()] += 1);
     uses
 }

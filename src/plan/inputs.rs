@@ -46,22 +46,38 @@ impl Value<'_> {
 ///
 /// # Errors
 /// [`Error::Input`], naming the first input that does not fit.
-pub(super) fn check(graph: &Graph, sizes: &Sizes, capacity: Option<&Sizes>, values: &[Value<'_>]) -> Result<()> {
+pub(super) fn check(
+    graph: &Graph,
+    sizes: &Sizes,
+    capacity: Option<&Sizes>,
+    values: &[Value<'_>],
+) -> Result<()> {
     check_sizes(sizes, capacity)?;
     if values.len() != graph.inputs().len() {
-        let message = format!("{} inputs were given, the graph has {}", values.len(), graph.inputs().len());
-        return Err(Error::Input { name: "all".to_owned(), message });
+        let message = format!(
+            "{} inputs were given, the graph has {}",
+            values.len(),
+            graph.inputs().len()
+        );
+        return Err(Error::Input {
+            name: "all".to_owned(),
+            message,
+        });
     }
     for (id, value) in graph.inputs().iter().zip(values) {
         let input = graph.tensor(*id);
-        check_value(input, sizes, value)
-            .map_err(|message| Error::Input { name: input.name.clone(), message })?;
+        check_value(input, sizes, value).map_err(|message| Error::Input {
+            name: input.name.clone(),
+            message,
+        })?;
     }
     Ok(())
 }
 
 fn check_sizes(sizes: &Sizes, capacity: Option<&Sizes>) -> Result<()> {
-    let Some(capacity) = capacity else { return Ok(()) };
+    let Some(capacity) = capacity else {
+        return Ok(());
+    };
     for (what, count, most) in [
         ("tokens", sizes.tokens, capacity.tokens),
         ("sequences", sizes.sequences, capacity.sequences),
@@ -69,7 +85,10 @@ fn check_sizes(sizes: &Sizes, capacity: Option<&Sizes>) -> Result<()> {
     ] {
         if count > most {
             let message = format!("{count} {what}, and the plan was compiled for at most {most}");
-            return Err(Error::Input { name: "batch".to_owned(), message });
+            return Err(Error::Input {
+                name: "batch".to_owned(),
+                message,
+            });
         }
     }
     Ok(())
@@ -77,11 +96,19 @@ fn check_sizes(sizes: &Sizes, capacity: Option<&Sizes>) -> Result<()> {
 
 fn check_value(input: &TensorInfo, sizes: &Sizes, value: &Value<'_>) -> Result<(), String> {
     if value.dtype() != input.dtype {
-        return Err(format!("holds {}, the graph needs {}", value.dtype(), input.dtype));
+        return Err(format!(
+            "holds {}, the graph needs {}",
+            value.dtype(),
+            input.dtype
+        ));
     }
     let expected = input.shape.elements(sizes);
     if value.len() != expected {
-        return Err(format!("has {} elements, {} needs {expected}", value.len(), input.shape));
+        return Err(format!(
+            "has {} elements, {} needs {expected}",
+            value.len(),
+            input.shape
+        ));
     }
     match (input.source, value) {
         (Source::Input(Domain::Below(bound)), Value::U32(ids)) => check_ids(ids, bound),
@@ -93,7 +120,10 @@ fn check_value(input: &TensorInfo, sizes: &Sizes, value: &Value<'_>) -> Result<(
 fn check_ids(ids: &[u32], bound: usize) -> Result<(), String> {
     match ids.iter().position(|id| *id as usize >= bound) {
         None => Ok(()),
-        Some(place) => Err(format!("{} at place {place} is not below {bound}", ids[place])),
+        Some(place) => Err(format!(
+            "{} at place {place} is not below {bound}",
+            ids[place]
+        )),
     }
 }
 
@@ -103,7 +133,9 @@ fn check_segments(offsets: &[u32], sizes: &Sizes) -> Result<(), String> {
     }
     let found = Sizes::from_segments(offsets);
     if found != *sizes {
-        return Err(format!("offsets describe {found:?}, the run was said to be {sizes:?}"));
+        return Err(format!(
+            "offsets describe {found:?}, the run was said to be {sizes:?}"
+        ));
     }
     Ok(())
 }

@@ -23,10 +23,17 @@ pub fn interpret(
     inputs::check(graph, sizes, None, values)?;
     let mut tensors = HashMap::new();
     for (id, value) in graph.inputs().iter().zip(values) {
-        tensors.insert(*id, Tensor::new(graph.tensor(*id).shape.resolve(sizes), value.to_data()));
+        tensors.insert(
+            *id,
+            Tensor::new(graph.tensor(*id).shape.resolve(sizes), value.to_data()),
+        );
     }
     for node in graph.nodes() {
-        for input in node.inputs.iter().filter(|input| graph.tensor(**input).source == Source::Parameter) {
+        for input in node
+            .inputs
+            .iter()
+            .filter(|input| graph.tensor(**input).source == Source::Parameter)
+        {
             if !tensors.contains_key(input) {
                 tensors.insert(*input, super::weights::read(graph.tensor(*input), weights)?);
             }

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, Resource};
 use crate::graph::{Graph, Node, TensorId, TensorInfo};
-use crate::kernel::{Binding, Matrix, Pack};
+use crate::kernel::{Access, Binding, Matrix, Pack};
 use crate::tensor::{DType, Tensor};
 
 /// Where a graph's parameters come from: a checkpoint, or tensors in memory.
@@ -31,9 +31,12 @@ pub trait Weights {
         let (location, tensor) = (self.location(), name.to_owned());
         match self.shape(name) {
             None => Err(Error::TensorMissing { location, tensor }),
-            Some(found) if found != expected => {
-                Err(Error::TensorShape { location, tensor, found, expected: expected.to_vec() })
-            }
+            Some(found) if found != expected => Err(Error::TensorShape {
+                location,
+                tensor,
+                found,
+                expected: expected.to_vec(),
+            }),
             Some(_) => Ok(()),
         }
     }
@@ -49,16 +52,25 @@ impl Weights for HashMap<String, Tensor> {
     }
 
     fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
-        let missing = || Error::TensorMissing { location: self.location(), tensor: name.to_owned() };
+        let missing = || Error::TensorMissing {
+            location: self.location(),
+            tensor: name.to_owned(),
+        };
         Ok(Cow::Borrowed(self.get(name).ok_or_else(missing)?.f32()))
     }
 }
 
 /// A parameter on the host, its shape checked.
 pub(super) fn read(parameter: &TensorInfo, weights: &dyn Weights) -> Result<Tensor> {
-    let shape = parameter.shape.fixed().expect("`Graph::parameter` takes numbers only");
+    let shape = parameter
+        .shape
+        .fixed()
+        .expect("`Graph::parameter` takes numbers only");
     weights.expect_shape(&parameter.name, &shape)?;
-    Ok(Tensor::new(shape, weights.values(&parameter.name)?.into_owned()))
+    Ok(Tensor::new(
+        shape,
+        weights.values(&parameter.name)?.into_owned(),
+    ))
 }
 
 /// Uploads parameters as the bindings of kernels ask for them; what two nodes share is uploaded once.
@@ -67,49 +79,102 @@ pub(super) struct Uploader<'a> {
     pub(super) graph: &'a Graph,
     pub(super) weights: &'a dyn Weights,
     pub(super) dtype: DType,
-    pub(super) small: HashMap<Vec<TensorId>, wgpu::Buffer>,
+    pub(super) small: HashMap<Vec<TensorId>, Resource>,
     pub(super) bytes: u64,
 }
 
 impl Uploader<'_> {
-    /// The buffer for a binding, or `None` if an activation fills it.
-    pub(super) fn buffer(&mut self, node: &Node, binding: &Binding) -> Result<Option<wgpu::Buffer>> {
+    /// What a binding refers to, or `None` if an activation fills it.
+    pub(super) fn resource(
+        &mut self,
+        node: &Node,
+        binding: &Binding,
+        access: Access,
+    ) -> Result<Option<Resource>> {
         match binding {
             Binding::Operand(_) => Ok(None),
             Binding::Small(operands) => self.small(node, operands).map(Some),
-            Binding::Matrix { operands, pack } => self.matrix(node, operands, pack).map(Some),
+            Binding::Matrix { operands, pack } => {
+                self.matrix(node, operands, pack, access).map(Some)
+            }
         }
     }
 
-    fn small(&mut self, node: &Node, operands: &[usize]) -> Result<wgpu::Buffer> {
-        let ids: Vec<TensorId> = operands.iter().map(|operand| node.inputs[*operand]).collect();
-        if let Some(buffer) = self.small.get(&ids) {
-            return Ok(buffer.clone());
+    fn small(&mut self, node: &Node, operands: &[usize]) -> Result<Resource> {
+        let ids: Vec<TensorId> = operands
+            .iter()
+            .map(|operand| node.inputs[*operand])
+            .collect();
+        if let Some(resource) = self.small.get(&ids) {
+            return Ok(resource.clone());
         }
         let values = self.concatenated(&ids, DType::F32)?;
         let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
-        let buffer = self.upload(&self.label(&ids), words)?;
-        self.small.insert(ids, buffer.clone());
-        Ok(buffer)
+        let resource = self.upload(&self.label(&ids), words)?;
+        self.small.insert(ids, resource.clone());
+        Ok(resource)
     }
 
-    fn matrix(&mut self, node: &Node, operands: &[usize], pack: &Pack) -> Result<wgpu::Buffer> {
-        let ids: Vec<TensorId> = operands.iter().map(|operand| node.inputs[*operand]).collect();
+    fn matrix(
+        &mut self,
+        node: &Node,
+        operands: &[usize],
+        pack: &Pack,
+        access: Access,
+    ) -> Result<Resource> {
+        let ids: Vec<TensorId> = operands
+            .iter()
+            .map(|operand| node.inputs[*operand])
+            .collect();
         let values = self.concatenated(&ids, self.dtype)?;
         let cols = self.graph.tensor(ids[0]).shape.dims()[1].resolve(&Default::default());
-        let matrix = Matrix { values: &values, rows: values.len() / cols, cols, dtype: self.dtype };
-        self.upload(&self.label(&ids), pack(&matrix))
+        let matrix = Matrix {
+            values: &values,
+            rows: values.len() / cols,
+            cols,
+            dtype: self.dtype,
+        };
+        let (label, words) = (self.label(&ids), pack(&matrix));
+        match access {
+            Access::LoadBits => self.upload_texture(&label, &words, matrix.rows / 4),
+            _ => self.upload(&label, words),
+        }
     }
 
-    fn upload(&mut self, label: &str, mut words: Vec<u32>) -> Result<wgpu::Buffer> {
+    fn upload(&mut self, label: &str, mut words: Vec<u32>) -> Result<Resource> {
         words.resize(words.len().next_multiple_of(4).max(4), 0); // a binding of vec4 needs at least one
         self.bytes += 4 * words.len() as u64;
-        self.gpu.upload(label, &words)
+        Ok(Resource::Buffer(self.gpu.upload(label, &words)?))
+    }
+
+    /// `words`: `[height, width, 4]`
+    fn upload_texture(&mut self, label: &str, words: &[u32], width: usize) -> Result<Resource> {
+        use wgpu::TextureUsages as Usage;
+        self.bytes += 4 * words.len() as u64;
+        let (extent, usage) = (
+            [width, words.len() / (4 * width)],
+            Usage::TEXTURE_BINDING | Usage::COPY_DST,
+        );
+        let texture =
+            self.gpu
+                .create_texture(label, extent, wgpu::TextureFormat::Rgba32Uint, usage)?;
+        self.gpu.checked("uploading a weight", || {
+            self.gpu
+                .write_texture(&texture, width, bytemuck::cast_slice(words));
+            Resource::texture(texture)
+        })
     }
 
     fn label(&self, ids: &[TensorId]) -> String {
-        let names: Vec<&str> = ids.iter().map(|id| self.graph.tensor(*id).name.as_str()).collect();
-        if names.is_empty() { "nothing".to_owned() } else { names.join(" + ") }
+        let names: Vec<&str> = ids
+            .iter()
+            .map(|id| self.graph.tensor(*id).name.as_str())
+            .collect();
+        if names.is_empty() {
+            "nothing".to_owned()
+        } else {
+            names.join(" + ")
+        }
     }
 
     fn concatenated(&self, ids: &[TensorId], stored_as: DType) -> Result<Vec<f32>> {

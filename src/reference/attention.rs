@@ -9,7 +9,9 @@ use crate::tensor::Tensor;
 /// the result: `[tokens, heads * head_dim]`.
 #[must_use]
 pub fn attention(qkv: &Tensor, segment_offsets: &Tensor, scale: f32) -> Tensor {
-    let [_, heads, tokens, head_dim] = *qkv.shape() else { panic!("qkv is [3, heads, tokens, head_dim]") };
+    let [_, heads, tokens, head_dim] = *qkv.shape() else {
+        panic!("qkv is [3, heads, tokens, head_dim]")
+    };
     let row = |part: usize, head: usize, token: usize| {
         let start = ((part * heads + head) * tokens + token) * head_dim;
         &qkv.f32()[start..start + head_dim]
@@ -17,8 +19,13 @@ pub fn attention(qkv: &Tensor, segment_offsets: &Tensor, scale: f32) -> Tensor {
     let mut values = vec![0.0; tokens * heads * head_dim];
     for segment in segment_offsets.u32().windows(2) {
         let segment = segment[0] as usize..segment[1] as usize;
-        for (query, head) in segment.clone().flat_map(|query| (0..heads).map(move |head| (query, head))) {
-            let scores = segment.clone().map(|key| f64::from(scale) * dot(row(0, head, query), row(1, head, key)));
+        for (query, head) in segment
+            .clone()
+            .flat_map(|query| (0..heads).map(move |head| (query, head)))
+        {
+            let scores = segment
+                .clone()
+                .map(|key| f64::from(scale) * dot(row(0, head, query), row(1, head, key)));
             let weights = softmax_of(&scores.collect::<Vec<_>>());
             let context = &mut values[(query * heads + head) * head_dim..][..head_dim];
             for (key, weight) in segment.clone().zip(weights) {
@@ -36,5 +43,8 @@ pub(super) fn softmax_of(x: &[f64]) -> Vec<f64> {
     let max = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let exponentials: Vec<f64> = x.iter().map(|x| (x - max).exp()).collect();
     let sum: f64 = exponentials.iter().sum();
-    exponentials.iter().map(|exponential| exponential / sum).collect()
+    exponentials
+        .iter()
+        .map(|exponential| exponential / sum)
+        .collect()
 }

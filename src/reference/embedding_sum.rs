@@ -7,16 +7,26 @@ use crate::tensor::Tensor;
 /// `ids`, `positions`, `types`: `[tokens]`; `word`: `[vocabulary, hidden]`; `position`: `[max_positions, hidden]`;
 /// `kind`: `[max_types, hidden]`; `weight`, `bias`: `[hidden]`; the result: `[tokens, hidden]`.
 #[must_use]
-pub fn embedding_sum(indices: [&Tensor; 3], tables: [&Tensor; 3], weight: &Tensor, bias: &Tensor, eps: f32) -> Tensor {
+pub fn embedding_sum(
+    indices: [&Tensor; 3],
+    tables: [&Tensor; 3],
+    weight: &Tensor,
+    bias: &Tensor,
+    eps: f32,
+) -> Tensor {
     let hidden = weight.cols();
     let row = |table: usize, token: usize| {
         let index = indices[table].u32()[token] as usize;
         &tables[table].f32()[index * hidden..(index + 1) * hidden]
     };
     let tokens = indices[0].u32().len();
-    rounded(&[tokens, hidden], (0..tokens).flat_map(|token| {
-        let sum: Vec<f64> =
-            (0..hidden).map(|c| (0..3).map(|table| f64::from(row(table, token)[c])).sum()).collect();
-        normalised(&sum, weight.f32(), bias.f32(), eps)
-    }))
+    rounded(
+        &[tokens, hidden],
+        (0..tokens).flat_map(|token| {
+            let sum: Vec<f64> = (0..hidden)
+                .map(|c| (0..3).map(|table| f64::from(row(table, token)[c])).sum())
+                .collect();
+            normalised(&sum, weight.f32(), bias.f32(), eps)
+        }),
+    )
 }

@@ -34,7 +34,9 @@ fn erf_series(z: f64) -> f64 {
 
 /// `erfc(z) = exp(-z²) / sqrt(pi) / (z + (1/2) / (z + (2/2) / (z + (3/2) / …)))`, from the inside out.
 fn erfc_continued_fraction(z: f64) -> f64 {
-    let fraction = (1..=120).rev().fold(z, |inner, n| z + 0.5 * f64::from(n) / inner);
+    let fraction = (1..=120)
+        .rev()
+        .fold(z, |inner, n| z + 0.5 * f64::from(n) / inner);
     (-z * z).exp() * std::f64::consts::FRAC_2_SQRT_PI / 2.0 / fraction
 }
 

@@ -6,10 +6,13 @@ use crate::tensor::Tensor;
 /// `x`: `[rows, cols]`; `weight`, `bias`: `[cols]`; the variance is the biased one.
 #[must_use]
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Tensor {
-    rounded(x.shape(), x.rows().flat_map(|row| {
-        let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
-        normalised(&row, weight.f32(), bias.f32(), eps)
-    }))
+    rounded(
+        x.shape(),
+        x.rows().flat_map(|row| {
+            let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+            normalised(&row, weight.f32(), bias.f32(), eps)
+        }),
+    )
 }
 
 /// Layer norm of one row that is already in f64.
@@ -19,5 +22,8 @@ pub(super) fn normalised(row: &[f64], weight: &[f32], bias: &[f32], eps: f32) ->
     let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / cols;
     let scale = 1.0 / (variance + f64::from(eps)).sqrt();
     let scaled = row.iter().map(|x| (x - mean) * scale);
-    scaled.zip(weight.iter().zip(bias)).map(|(x, (weight, bias))| x * f64::from(*weight) + f64::from(*bias)).collect()
+    scaled
+        .zip(weight.iter().zip(bias))
+        .map(|(x, (weight, bias))| x * f64::from(*weight) + f64::from(*bias))
+        .collect()
 }

@@ -7,14 +7,20 @@ use crate::tensor::Tensor;
 #[must_use]
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let (m, n) = (x.shape()[0], weight.shape()[0]);
-    rounded(&[m, n], x.rows().flat_map(|row| {
-        weight.rows().enumerate().map(move |(j, weight)| {
-            dot(row, weight) + bias.map_or(0.0, |bias| f64::from(bias.f32()[j]))
-        })
-    }))
+    rounded(
+        &[m, n],
+        x.rows().flat_map(|row| {
+            weight.rows().enumerate().map(move |(j, weight)| {
+                dot(row, weight) + bias.map_or(0.0, |bias| f64::from(bias.f32()[j]))
+            })
+        }),
+    )
 }
 
 /// The sum of products, in f64.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| f64::from(*a) * f64::from(*b))
+        .sum()
 }

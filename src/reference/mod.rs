@@ -26,7 +26,10 @@ use crate::tensor::Tensor;
 
 /// Rounds what was computed in f64 to a tensor of `shape`.
 fn rounded(shape: &[usize], values: impl IntoIterator<Item = f64>) -> Tensor {
-    #[expect(clippy::cast_possible_truncation, reason = "the one rounding of a result to f32")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the one rounding of a result to f32"
+    )]
     let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
     Tensor::new(shape, values)
 }

@@ -21,7 +21,10 @@ pub enum Pooling {
 #[must_use]
 pub fn pool(x: &Tensor, segment_offsets: &Tensor, pooling: Pooling, normalize: bool) -> Tensor {
     let (hidden, rows) = (x.cols(), x.rows().collect::<Vec<_>>());
-    let segments = segment_offsets.u32().windows(2).map(|pair| &rows[pair[0] as usize..pair[1] as usize]);
+    let segments = segment_offsets
+        .u32()
+        .windows(2)
+        .map(|pair| &rows[pair[0] as usize..pair[1] as usize]);
     let vectors = segments.flat_map(|rows| {
         let mut vector: Vec<f64> = (0..hidden).map(|c| pooled(rows, c, pooling)).collect();
         if normalize {
@@ -38,7 +41,10 @@ fn pooled(rows: &[&[f32]], c: usize, pooling: Pooling) -> f64 {
     let value = match pooling {
         Pooling::Mean => Some(column.sum::<f64>() / rows.len().max(1) as f64),
         Pooling::Max => column.reduce(f64::max),
-        Pooling::Cls => { let mut column = column; column.next() },
+        Pooling::Cls => {
+            let mut column = column;
+            column.next()
+        }
         Pooling::Last => column.last(),
     };
     value.unwrap_or(0.0)

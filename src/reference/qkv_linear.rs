@@ -7,7 +7,12 @@ use crate::tensor::Tensor;
 /// `x`: `[tokens, k]`; `weights`: query, key, value, each `[hidden, k]`; `biases`: each `[hidden]`;
 /// the result: `[3, heads, tokens, head_dim]`.
 #[must_use]
-pub fn qkv_linear(x: &Tensor, weights: [&Tensor; 3], biases: Option<[&Tensor; 3]>, heads: usize) -> Tensor {
+pub fn qkv_linear(
+    x: &Tensor,
+    weights: [&Tensor; 3],
+    biases: Option<[&Tensor; 3]>,
+    heads: usize,
+) -> Tensor {
     let (tokens, hidden) = (x.shape()[0], weights[0].shape()[0]);
     let head_dim = hidden / heads;
     let mut values = Vec::with_capacity(3 * tokens * hidden);

@@ -7,5 +7,9 @@ use crate::tensor::Tensor;
 /// `x` and the result: `[rows, cols]`.
 #[must_use]
 pub fn softmax(x: &Tensor) -> Tensor {
-    rounded(x.shape(), x.rows().flat_map(|row| softmax_of(&row.iter().map(|x| f64::from(*x)).collect::<Vec<_>>())))
+    rounded(
+        x.shape(),
+        x.rows()
+            .flat_map(|row| softmax_of(&row.iter().map(|x| f64::from(*x)).collect::<Vec<_>>())),
+    )
 }

@@ -2,14 +2,20 @@
 /// `max_sequences` sequences. A sequence that is longer than the budget goes alone.
 ///
 /// Sequences of like length share a batch, since the grid of attention is as long as the longest.
-pub(super) fn batches(lengths: &[usize], max_tokens: usize, max_sequences: usize) -> Vec<Vec<usize>> {
+pub(super) fn batches(
+    lengths: &[usize],
+    max_tokens: usize,
+    max_sequences: usize,
+) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|place| std::cmp::Reverse(lengths[*place])); // stable
     let mut batches: Vec<Vec<usize>> = Vec::new();
     let mut tokens = 0;
     for place in order {
         match batches.last_mut() {
-            Some(batch) if tokens + lengths[place] <= max_tokens && batch.len() < max_sequences => batch.push(place),
+            Some(batch) if tokens + lengths[place] <= max_tokens && batch.len() < max_sequences => {
+                batch.push(place)
+            }
             _ => {
                 batches.push(vec![place]);
                 tokens = 0;
@@ -26,7 +32,10 @@ mod tests {
 
     #[test]
     fn the_budget_is_exactly_honoured_and_a_longer_sequence_goes_alone() {
-        assert_eq!(batches(&[3, 9, 5, 2, 5], 10, 99), [vec![1], vec![2, 4], vec![0, 3]]);
+        assert_eq!(
+            batches(&[3, 9, 5, 2, 5], 10, 99),
+            [vec![1], vec![2, 4], vec![0, 3]]
+        );
         assert_eq!(batches(&[4, 20, 6], 10, 99), [vec![1], vec![2, 0]]);
         assert_eq!(batches(&[1; 5], 10, 2), [vec![0, 1], vec![2, 3], vec![4]]);
         assert_eq!(batches(&[], 10, 2), Vec::<Vec<usize>>::new());

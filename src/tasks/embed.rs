@@ -60,7 +60,11 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::load`].
-    pub fn load_with(gpu: &Gpu, directory: impl AsRef<Path>, options: &EmbedderOptions) -> Result<Self> {
+    pub fn load_with(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &EmbedderOptions,
+    ) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = if options.per_token {
             Head::HiddenStates
@@ -72,8 +76,14 @@ impl Embedder {
         };
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = Model::load(gpu, &own.transformer, head, max_tokens, &options.model)?;
-        let tokenizer = Tokenizer::load(&own.transformer.join("tokenizer.json"), model.max_tokens())?;
-        Ok(Self { model, tokenizer, lower_case: own.lower_case, head })
+        let tokenizer =
+            Tokenizer::load(&own.transformer.join("tokenizer.json"), model.max_tokens())?;
+        Ok(Self {
+            model,
+            tokenizer,
+            lower_case: own.lower_case,
+            head,
+        })
     }
 
     /// The model.
@@ -102,7 +112,10 @@ impl Embedder {
     /// As [`Embedder::embed`].
     pub async fn embed_async<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
         let embeddings = self.embeddings_async(texts).await?;
-        Ok(embeddings.into_iter().map(|embedding| embedding.values).collect())
+        Ok(embeddings
+            .into_iter()
+            .map(|embedding| embedding.values)
+            .collect())
     }
 
     /// As [`Embedder::embed`], with the number of tokens of each text.
@@ -132,9 +145,18 @@ impl Embedder {
     ) -> Result<Vec<Embedding>> {
         let tokens = self.tokenize(texts)?;
         let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.ids.len()).collect();
-        let mut results: Vec<Embedding> =
-            lengths.iter().map(|tokens| Embedding { tokens: *tokens, values: Vec::new() }).collect();
-        for places in batches(&lengths, self.model.batch_tokens(), self.model.batch_sequences()) {
+        let mut results: Vec<Embedding> = lengths
+            .iter()
+            .map(|tokens| Embedding {
+                tokens: *tokens,
+                values: Vec::new(),
+            })
+            .collect();
+        for places in batches(
+            &lengths,
+            self.model.batch_tokens(),
+            self.model.batch_sequences(),
+        ) {
             let mut batch = Batch::new();
             for place in &places {
                 batch.push(&tokens[*place].ids, &tokens[*place].types);
@@ -142,7 +164,11 @@ impl Embedder {
             let mut values = &self.model.run_async(&batch).await?[..];
             progress(places.len());
             for place in places {
-                let rows = if self.head == Head::HiddenStates { lengths[place] } else { 1 };
+                let rows = if self.head == Head::HiddenStates {
+                    lengths[place]
+                } else {
+                    1
+                };
                 let (own, rest) = values.split_at(rows * self.dimensions());
                 results[place].values = own.to_vec();
                 values = rest;
@@ -154,7 +180,10 @@ impl Embedder {
 
     fn tokenize<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Tokens>> {
         if self.lower_case {
-            let texts: Vec<String> = texts.iter().map(|text| text.as_ref().to_lowercase()).collect();
+            let texts: Vec<String> = texts
+                .iter()
+                .map(|text| text.as_ref().to_lowercase())
+                .collect();
             self.tokenizer.encode(&texts)
         } else {
             self.tokenizer.encode(texts)
@@ -166,7 +195,10 @@ impl Embedder {
 fn check_finite(results: &[Embedding]) -> Result<()> {
     for (index, result) in results.iter().enumerate() {
         if let Some(value) = result.values.iter().find(|value| !value.is_finite()) {
-            return Err(Error::Overflow { index, value: *value });
+            return Err(Error::Overflow {
+                index,
+                value: *value,
+            });
         }
     }
     Ok(())

@@ -12,7 +12,10 @@ pub struct Hit {
 /// `query`: `[hidden]`; `vectors`: `[hidden]` each, of any length other than 0.
 #[must_use]
 pub fn rank(query: &[f32], vectors: &[Vec<f32>], top: usize) -> Vec<Hit> {
-    let hit = |(index, vector): (usize, &Vec<f32>)| Hit { index, score: cosine(query, vector) };
+    let hit = |(index, vector): (usize, &Vec<f32>)| Hit {
+        index,
+        score: cosine(query, vector),
+    };
     let mut hits: Vec<Hit> = vectors.iter().enumerate().map(hit).collect();
     hits.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
     hits.truncate(top);
@@ -22,10 +25,19 @@ pub fn rank(query: &[f32], vectors: &[Vec<f32>], top: usize) -> Vec<Hit> {
 /// The cosine of the angle between two vectors of one length; 0 if either is all zeros.
 #[must_use]
 pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
+    let dot = |a: &[f32], b: &[f32]| {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum::<f64>()
+    };
     let length = (dot(a, a) * dot(b, b)).sqrt();
     #[expect(clippy::cast_possible_truncation, reason = "between -1 and 1")]
-    let cosine = if length > 0.0 { (dot(a, b) / length) as f32 } else { 0.0 };
+    let cosine = if length > 0.0 {
+        (dot(a, b) / length) as f32
+    } else {
+        0.0
+    };
     cosine
 }
 
@@ -35,9 +47,17 @@ mod tests {
 
     #[test]
     fn the_nearest_comes_first_whatever_its_length() {
-        let vectors = [vec![0.0, 1.0], vec![0.0, 0.0], vec![5.0, 5.0], vec![-1.0, 0.0]];
+        let vectors = [
+            vec![0.0, 1.0],
+            vec![0.0, 0.0],
+            vec![5.0, 5.0],
+            vec![-1.0, 0.0],
+        ];
         let hits = rank(&[2.0, 0.0], &vectors, 3);
-        assert_eq!(hits.iter().map(|hit| hit.index).collect::<Vec<_>>(), [2, 0, 1]);
+        assert_eq!(
+            hits.iter().map(|hit| hit.index).collect::<Vec<_>>(),
+            [2, 0, 1]
+        );
         assert!((hits[0].score - 0.5_f32.sqrt()).abs() < 1e-6);
     }
 }

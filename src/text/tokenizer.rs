@@ -33,12 +33,22 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Io`] if it cannot be read, [`Error::Tokenizer`] if it is broken or leaves no room for a text.
     pub fn load(path: &Path, max_tokens: usize) -> Result<Self> {
-        let io = |source| Error::Io { path: path.to_owned(), source };
+        let io = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
         let mut json = Vec::new();
-        File::open(path).map_err(io)?.take(MAX_BYTES + 1).read_to_end(&mut json).map_err(io)?;
+        File::open(path)
+            .map_err(io)?
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut json)
+            .map_err(io)?;
         if json.len() as u64 > MAX_BYTES {
             let message = format!("is larger than {MAX_BYTES} bytes");
-            return Err(Error::Tokenizer { path: path.to_owned(), message });
+            return Err(Error::Tokenizer {
+                path: path.to_owned(),
+                message,
+            });
         }
         let tokenizer = guarded(path, || {
             let mut tokenizer = tokenizers::Tokenizer::from_bytes(&json)?;
@@ -51,7 +61,10 @@ impl Tokenizer {
             }))?;
             Ok(tokenizer)
         })?;
-        Ok(Self { path: path.to_owned(), tokenizer })
+        Ok(Self {
+            path: path.to_owned(),
+            tokenizer,
+        })
     }
 
     /// The tokens of each text, in order.
@@ -71,16 +84,23 @@ impl Tokenizer {
 
 /// The one place where a panic of the tokenizer crate, which a hostile file can cause, becomes an error.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
-    let error = |message| Error::Tokenizer { path: path.to_owned(), message };
+    let error = |message| Error::Tokenizer {
+        path: path.to_owned(),
+        message,
+    };
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(message)) => Err(error(message.to_string())),
-        Err(_) => Err(error("is broken: the tokenizer crate panicked on it".to_owned())),
+        Err(_) => Err(error(
+            "is broken: the tokenizer crate panicked on it".to_owned(),
+        )),
     }
 }
 
 impl fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokenizer").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Tokenizer")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@
 //! result does not depend on what it is batched with.
 
 use crate::gpu::Capabilities;
-use crate::kernel::Variant;
+use crate::kernel::{Storage, Variant};
 
 /// How variants are chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,36 +12,56 @@ pub enum Selection {
     /// By the built-in table.
     #[default]
     Table,
-    /// The first of these kernels that is among the candidates, else by the table: for tests and experiments.
-    Kernels(Vec<String>),
+    /// By the names of kernels, for tests and experiments: a node takes the first of these that it offers, else what
+    /// the table says; activations are in what the first of them wants.
+    Kernels(Vec<&'static str>),
 }
 
 impl Selection {
-    /// The variant to run, and why.
-    pub(crate) fn choose(&self, candidates: Vec<Variant>, capabilities: &Capabilities) -> Option<Variant> {
-        let runnable = |variant: &Variant| capabilities.features.contains(variant.kernel.features);
-        let mut candidates: Vec<Variant> = candidates.into_iter().filter(runnable).collect();
-        if let Self::Kernels(names) = self
-            && let Some(named) =
-                names.iter().find_map(|name| candidates.iter().position(|variant| variant.kernel.name == name))
-        {
-            return Some(candidates.swap_remove(named));
-        }
-        // Stable: a kernel that the table does not name keeps its operation's order.
-        candidates.sort_by_key(|variant| place(variant.kernel.name, capabilities));
+    /// The variant to run, of those on `storage` that this device can run.
+    pub(crate) fn choose(
+        &self,
+        candidates: Vec<Variant>,
+        storage: Storage,
+        capabilities: &Capabilities,
+    ) -> Option<Variant> {
+        let mut candidates: Vec<Variant> = candidates
+            .into_iter()
+            .filter(|variant| variant.kernel.storage() == storage)
+            .filter(|variant| capabilities.features.contains(variant.kernel.features))
+            .collect();
+        // Stable: a kernel that nothing names keeps its operation's order.
+        candidates.sort_by_key(|variant| self.place(variant.kernel.name));
         candidates.into_iter().next()
+    }
+
+    /// A kernel's place: the lowest is taken.
+    fn place(&self, kernel: &str) -> (usize, usize) {
+        let named: &[&str] = match self {
+            Self::Table => &[],
+            Self::Kernels(names) => names,
+        };
+        let place = |names: &[&str]| {
+            names
+                .iter()
+                .position(|name| *name == kernel)
+                .unwrap_or(names.len())
+        };
+        (place(named), place(BEST_FIRST))
     }
 }
 
-/// A kernel's place in the table of its adapter's class; the lowest is taken.
-fn place(kernel: &str, capabilities: &Capabilities) -> usize {
-    let table = if capabilities.is_software() { SOFTWARE } else { HARDWARE };
-    table.iter().position(|name| *name == kernel).unwrap_or(table.len())
+/// What an adapter's activations are best kept in.
+///
+/// A software adapter reads a texture many times faster than a buffer, but the kernels for that pass values between
+/// the lanes of a subgroup, whose size must be known.
+pub(crate) fn storage(capabilities: &Capabilities) -> Storage {
+    if capabilities.is_software() && capabilities.subgroup_size().is_some() {
+        Storage::Textures
+    } else {
+        Storage::Buffers
+    }
 }
 
-/// On a CPU a load costs about as much as fifty multiply-adds and a barrier more than workgroup memory saves:
-/// registers and shuffles win (docs/performance.md).
-const SOFTWARE: &[&str] = &["linear_subgroup", "linear_tile", "linear", "attention_subgroup", "attention"];
-
-/// On a GPU workgroup memory is what shares a load among lanes.
-const HARDWARE: &[&str] = &["linear_tile", "linear", "attention"];
+/// Where an operation has several kernels for one storage: the tile shares each load among the lanes of a workgroup.
+const BEST_FIRST: &[&str] = &["linear_tile", "linear"];

@@ -33,33 +33,70 @@ pub struct Case {
 /// None for the table as it is: what a graph says if a case does not fit an operation.
 pub fn cases() -> Result<Vec<Case>> {
     let mut cases = quick_cases()?;
-    for (m, n, k) in [(1, 1, 1), (3, 5, 7), (1, 4, 4), (31, 33, 12), (64, 64, 32), (65, 68, 36), (97, 130, 33)] {
+    for (m, n, k) in [
+        (1, 1, 1),
+        (3, 5, 7),
+        (1, 4, 4),
+        (31, 33, 12),
+        (64, 64, 32),
+        (65, 68, 36),
+        (97, 130, 33),
+    ] {
         for epilogue in 0..8 {
             cases.push(linear(m, n, k, epilogue)?);
         }
     }
-    cases.extend([linear(130, 384, 384, 1)?, linear(17, 1536, 384, 3)?, linear(16, 384, 1536, 5)?]);
+    cases.extend([
+        linear(130, 384, 384, 1)?,
+        linear(17, 1536, 384, 3)?,
+        linear(16, 384, 1536, 5)?,
+    ]);
     for (tokens, heads, head_dim) in [(1, 1, 1), (5, 3, 5), (33, 2, 8), (70, 12, 32), (3, 1, 256)] {
         cases.push(qkv_linear(tokens, heads, head_dim)?);
     }
-    for head_dim in [1, 2, 3, 4, 8, 17, 20, 32, 33, 64, 80, 96, 127, 128, 129, 160, 255, 256] {
+    for head_dim in [
+        1, 2, 3, 4, 8, 17, 20, 32, 33, 64, 80, 96, 127, 128, 129, 160, 255, 256,
+    ] {
         cases.push(attention(&[1, 19, 0, 70], 2, head_dim, 1.0)?);
     }
-    for lengths in [&[1][..], &[1, 1, 1], &[16, 17, 31, 32, 33], &[64, 65, 127], &[512]] {
+    for lengths in [
+        &[1][..],
+        &[1, 1, 1],
+        &[16, 17, 31, 32, 33],
+        &[64, 65, 127],
+        &[512],
+    ] {
         cases.push(attention(lengths, 3, 32, 1.0)?);
         cases.push(attention(lengths, 1, 24, 40.0)?);
     }
-    for (rows, cols) in [(1, 1), (2, 7), (3, 8), (5, 63), (4, 65), (130, 384), (2, 1500)] {
+    for (rows, cols) in [
+        (1, 1),
+        (2, 7),
+        (3, 8),
+        (5, 63),
+        (4, 65),
+        (130, 384),
+        (2, 1500),
+    ] {
         for values in VALUES {
-            cases.extend([softmax(rows, cols, values)?, layer_norm(rows, cols, values, false)?]);
+            cases.extend([
+                softmax(rows, cols, values)?,
+                layer_norm(rows, cols, values, false)?,
+            ]);
         }
-        cases.extend([layer_norm(rows, cols, Values::Unit, true)?, embedding_sum(rows, cols)?]);
+        cases.extend([
+            layer_norm(rows, cols, Values::Unit, true)?,
+            embedding_sum(rows, cols)?,
+        ]);
         cases.extend([gelu(rows, cols)?, add(rows, cols)?]);
     }
     cases.push(softmax(65_537, 2, Values::Unit)?); // more rows than one dimension of a grid holds
     for pooling in [Pooling::Mean, Pooling::Max, Pooling::Cls, Pooling::Last] {
         for normalize in [false, true] {
-            cases.extend([pool(&[1], 1, pooling, normalize)?, pool(&[3, 0, 1, 70], 130, pooling, normalize)?]);
+            cases.extend([
+                pool(&[1], 1, pooling, normalize)?,
+                pool(&[3, 0, 1, 70], 130, pooling, normalize)?,
+            ]);
         }
     }
     Ok(cases)
@@ -140,12 +177,22 @@ struct Builder {
 impl Builder {
     fn new(sizes: Sizes) -> Self {
         let seed = (sizes.tokens * 1000 + sizes.sequences) as u64;
-        Self { graph: Graph::new(), weights: HashMap::new(), inputs: vec![], sizes, random: Random::new(seed) }
+        Self {
+            graph: Graph::new(),
+            weights: HashMap::new(),
+            inputs: vec![],
+            sizes,
+            random: Random::new(seed),
+        }
     }
 
     /// One sequence of `tokens` rows.
     fn rows(tokens: usize) -> Self {
-        Self::new(Sizes { tokens, sequences: 1, longest: tokens })
+        Self::new(Sizes {
+            tokens,
+            sequences: 1,
+            longest: tokens,
+        })
     }
 
     fn segments(lengths: &[usize]) -> (Self, TensorId) {
@@ -162,24 +209,42 @@ impl Builder {
 
     fn input(&mut self, name: &str, cols: usize, values: Values) -> TensorId {
         let count = self.sizes.tokens * cols;
-        self.inputs.push(values.fill(&mut self.random, count).into());
+        self.inputs
+            .push(values.fill(&mut self.random, count).into());
         self.graph.input(name, [Dim::Tokens, Dim::Fixed(cols)])
     }
 
     fn ids(&mut self, name: &str, bound: usize) -> TensorId {
-        let ids: Vec<u32> = (0..self.sizes.tokens).map(|_| self.random.below(bound) as u32).collect();
+        let ids: Vec<u32> = (0..self.sizes.tokens)
+            .map(|_| self.random.below(bound) as u32)
+            .collect();
         self.inputs.push(ids.into());
         self.graph.ids(name, bound)
     }
 
     fn parameter<const N: usize>(&mut self, name: &str, shape: [usize; N]) -> TensorId {
-        self.weights.insert(name.to_owned(), self.random.weights(&shape));
+        self.weights
+            .insert(name.to_owned(), self.random.weights(&shape));
         self.graph.parameter(name, shape)
     }
 
     fn finish(self, operation: &'static str, name: String, tolerance: Tolerance) -> Case {
-        let Self { graph, weights, inputs, sizes, .. } = self;
-        Case { operation, name: format!("{operation} {name}"), graph, weights, sizes, inputs, tolerance }
+        let Self {
+            graph,
+            weights,
+            inputs,
+            sizes,
+            ..
+        } = self;
+        Case {
+            operation,
+            name: format!("{operation} {name}"),
+            graph,
+            weights,
+            sizes,
+            inputs,
+            tolerance,
+        }
     }
 }
 
@@ -198,8 +263,16 @@ fn linear(m: usize, n: usize, k: usize, epilogue: u32) -> Result<Case> {
         case.graph.add(residual, y)?;
     }
     let parts = ["", " + bias", " + gelu", " + bias + gelu"][epilogue as usize & 3];
-    let residual = if residual.is_some() { " + residual" } else { "" };
-    Ok(case.finish("linear", format!("{m} x {n} x {k}{parts}{residual}"), Tolerance::dot(k)))
+    let residual = if residual.is_some() {
+        " + residual"
+    } else {
+        ""
+    };
+    Ok(case.finish(
+        "linear",
+        format!("{m} x {n} x {k}{parts}{residual}"),
+        Tolerance::dot(k),
+    ))
 }
 
 fn qkv_linear(tokens: usize, heads: usize, head_dim: usize) -> Result<Case> {
@@ -209,7 +282,8 @@ fn qkv_linear(tokens: usize, heads: usize, head_dim: usize) -> Result<Case> {
     let [query, key, value] = three("weight").map(|name| case.parameter(&name, [hidden, hidden]));
     let weights = Qkv { query, key, value };
     let [query, key, value] = three("bias").map(|name| case.parameter(&name, [hidden]));
-    case.graph.qkv_linear(x, weights, Some(Qkv { query, key, value }), heads)?;
+    case.graph
+        .qkv_linear(x, weights, Some(Qkv { query, key, value }), heads)?;
     let name = format!("{tokens} tokens, {heads} heads of {head_dim}");
     Ok(case.finish("qkv_linear", name, Tolerance::dot(hidden)))
 }
@@ -218,8 +292,20 @@ fn qkv_linear(tokens: usize, heads: usize, head_dim: usize) -> Result<Case> {
 fn attention(lengths: &[usize], heads: usize, head_dim: usize, peak: f32) -> Result<Case> {
     let (mut case, segment_offsets) = Builder::segments(lengths);
     let tokens = case.sizes.tokens;
-    case.inputs.push(Values::Unit.fill(&mut case.random, 3 * heads * tokens * head_dim).into());
-    let qkv = case.graph.input("qkv", [Dim::Fixed(3), Dim::Fixed(heads), Dim::Tokens, Dim::Fixed(head_dim)]);
+    case.inputs.push(
+        Values::Unit
+            .fill(&mut case.random, 3 * heads * tokens * head_dim)
+            .into(),
+    );
+    let qkv = case.graph.input(
+        "qkv",
+        [
+            Dim::Fixed(3),
+            Dim::Fixed(heads),
+            Dim::Tokens,
+            Dim::Fixed(head_dim),
+        ],
+    );
     // A score is a sum of head_dim products of deviation 1/3.
     let scale = peak * 3.0 / (head_dim as f32).sqrt();
     case.graph.attention(qkv, segment_offsets, scale)?;
@@ -232,7 +318,11 @@ fn softmax(rows: usize, cols: usize, values: Values) -> Result<Case> {
     let mut case = Builder::rows(rows);
     let x = case.input("x", cols, values);
     case.graph.softmax(x)?;
-    Ok(case.finish("softmax", format!("{rows} x {cols} {values:?}"), Tolerance::exponentials(cols, values.range())))
+    Ok(case.finish(
+        "softmax",
+        format!("{rows} x {cols} {values:?}"),
+        Tolerance::exponentials(cols, values.range()),
+    ))
 }
 
 fn layer_norm(rows: usize, cols: usize, values: Values, residual: bool) -> Result<Case> {
@@ -242,36 +332,61 @@ fn layer_norm(rows: usize, cols: usize, values: Values, residual: bool) -> Resul
         let residual = case.input("residual", cols, values);
         x = case.graph.add(x, residual)?;
     }
-    let (weight, bias) = (case.parameter("weight", [cols]), case.parameter("bias", [cols]));
+    let (weight, bias) = (
+        case.parameter("weight", [cols]),
+        case.parameter("bias", [cols]),
+    );
     // Large enough that a row of one column or of equal values does not divide by next to nothing.
     let eps = 1e-2_f32;
     case.graph.layer_norm(x, weight, bias, eps)?;
-    let name = format!("{rows} x {cols} {values:?}{}", if residual { " + residual" } else { "" });
+    let name = format!(
+        "{rows} x {cols} {values:?}{}",
+        if residual { " + residual" } else { "" }
+    );
     let tolerance = Tolerance::norm(cols, values.magnitude(), eps.sqrt());
     Ok(case.finish("layer_norm", name, tolerance))
 }
 
 fn embedding_sum(tokens: usize, hidden: usize) -> Result<Case> {
     let mut case = Builder::rows(tokens);
-    let indices = [case.ids("ids", 50), case.ids("positions", 9), case.ids("types", 2)];
+    let indices = [
+        case.ids("ids", 50),
+        case.ids("positions", 9),
+        case.ids("types", 2),
+    ];
     let tables = [
         case.parameter("word", [50, hidden]),
         case.parameter("position", [9, hidden]),
         case.parameter("type", [2, hidden]),
     ];
-    let (weight, bias) = (case.parameter("weight", [hidden]), case.parameter("bias", [hidden]));
+    let (weight, bias) = (
+        case.parameter("weight", [hidden]),
+        case.parameter("bias", [hidden]),
+    );
     let eps = 1e-2_f32;
-    case.graph.embedding_sum(indices, tables, weight, bias, eps)?;
-    Ok(case.finish("embedding_sum", format!("{tokens} x {hidden}"), Tolerance::norm(hidden, 3.0, eps.sqrt())))
+    case.graph
+        .embedding_sum(indices, tables, weight, bias, eps)?;
+    Ok(case.finish(
+        "embedding_sum",
+        format!("{tokens} x {hidden}"),
+        Tolerance::norm(hidden, 3.0, eps.sqrt()),
+    ))
 }
 
 fn pool(lengths: &[usize], hidden: usize, pooling: Pooling, normalize: bool) -> Result<Case> {
     let (mut case, segment_offsets) = Builder::segments(lengths);
     let x = case.input("x", hidden, Values::Unit);
     case.graph.pool(x, segment_offsets, pooling, normalize)?;
-    let name = format!("{lengths:?} tokens x {hidden} {pooling:?}{}", if normalize { " normalised" } else { "" });
+    let name = format!(
+        "{lengths:?} tokens x {hidden} {pooling:?}{}",
+        if normalize { " normalised" } else { "" }
+    );
     // A mean may be small, and then its length magnifies the rounding of its sum.
-    let tolerance = if normalize { Tolerance::norm(hidden, 1.0, 0.1) } else { Tolerance::dot(case.sizes.longest) };
+    let tolerance = if normalize {
+        Tolerance::norm(hidden, 1.0, 0.1)
+    } else {
+        Tolerance::dot(case.sizes.longest)
+    };
     Ok(case.finish("pool", name, tolerance))
 }
 
@@ -284,7 +399,10 @@ fn gelu(rows: usize, cols: usize) -> Result<Case> {
 
 fn add(rows: usize, cols: usize) -> Result<Case> {
     let mut case = Builder::rows(rows);
-    let (a, b) = (case.input("a", cols, Values::Unit), case.input("b", cols, Values::Unit));
+    let (a, b) = (
+        case.input("a", cols, Values::Unit),
+        case.input("b", cols, Values::Unit),
+    );
     case.graph.add(a, b)?;
     Ok(case.finish("add", format!("{rows} x {cols}"), Tolerance::elementwise()))
 }

@@ -4,6 +4,7 @@ use super::Case;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::graph::{Graph, Request};
+use crate::kernel::Kernel;
 use crate::plan::{Plan, PlanOptions, Value, fuse, interpret};
 use crate::tensor::{DType, Data, Sizes};
 use crate::tuning::Selection;
@@ -25,8 +26,14 @@ pub struct Outcome {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} on {}: {:.3} of the tolerance", self.kernel, self.case, self.worst)?;
-        self.failure.as_ref().map_or(Ok(()), |failure| write!(f, ", {failure}"))
+        write!(
+            f,
+            "{} on {}: {:.3} of the tolerance",
+            self.kernel, self.case, self.worst
+        )?;
+        self.failure
+            .as_ref()
+            .map_or(Ok(()), |failure| write!(f, ", {failure}"))
     }
 }
 
@@ -41,17 +48,27 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
     // From the graph as it was written, so that fusion is checked too.
     let mut reference = interpret(&case.graph, &case.weights, &case.sizes, &values)?;
     let output = graph.output().expect("a case has nodes");
-    let expected = reference.remove(&output).expect("the interpreter computes every node");
+    let expected = reference
+        .remove(&output)
+        .expect("the interpreter computes every node");
 
     let mut outcomes = Vec::new();
     for weight_dtype in [DType::F32, DType::F16] {
         for kernel in kernels(gpu, &graph, weight_dtype) {
             let mut options = PlanOptions::new(with_room(&case.sizes));
             options.weight_dtype = weight_dtype;
-            options.selection = Selection::Kernels(vec![kernel.to_owned()]);
+            options.selection = Selection::Kernels(vec![kernel.name]);
+            options.storage = Some(kernel.storage());
             let plan = Plan::compile(gpu, &case.graph, &case.weights, &options)?;
-            let slot = plan.run_poisoned(&case.sizes, &values)?;
-            outcomes.push(judge(case, kernel, weight_dtype, &slot, expected.f32()));
+            let (result, guard) = plan.run_poisoned(&case.sizes, &values)?;
+            outcomes.push(judge(
+                case,
+                kernel.name,
+                weight_dtype,
+                &result,
+                &guard,
+                expected.f32(),
+            ));
         }
     }
     Ok(outcomes)
@@ -66,35 +83,81 @@ fn as_value(data: &Data) -> Value<'_> {
 
 /// A capacity beyond the case's sizes: what lies between is the guard region.
 fn with_room(sizes: &Sizes) -> Sizes {
-    Sizes { tokens: sizes.tokens + 3, sequences: sizes.sequences + 2, longest: sizes.longest }
+    Sizes {
+        tokens: sizes.tokens + 3,
+        sequences: sizes.sequences + 2,
+        longest: sizes.longest,
+    }
 }
 
 /// The kernels that the last node may run on; with f16 only those for which the weights' type makes a difference.
-fn kernels(gpu: &Gpu, graph: &Graph, weight_dtype: DType) -> Vec<&'static str> {
+fn kernels(gpu: &Gpu, graph: &Graph, weight_dtype: DType) -> Vec<&'static Kernel> {
     let node = graph.nodes().last().expect("a case has nodes");
-    let operands: Vec<_> = node.inputs.iter().map(|input| graph.tensor(*input)).collect();
-    let request = Request { capabilities: gpu.capabilities(), operands, weight_dtype };
-    let candidates = node.operation.variants(&request).into_iter().filter(|variant| {
-        let runs = gpu.capabilities().features.contains(variant.kernel.features);
-        runs && (weight_dtype == DType::F32 || variant.kernel.constants.contains(&"WEIGHT_BITS"))
-    });
-    candidates.map(|variant| variant.kernel.name).collect()
+    let operands: Vec<_> = node
+        .inputs
+        .iter()
+        .map(|input| graph.tensor(*input))
+        .collect();
+    let request = Request {
+        capabilities: gpu.capabilities(),
+        operands,
+        weight_dtype,
+    };
+    let candidates = node
+        .operation
+        .variants(&request)
+        .into_iter()
+        .filter(|variant| {
+            let runs = gpu
+                .capabilities()
+                .features
+                .contains(variant.kernel.features);
+            runs && (weight_dtype == DType::F32
+                || variant.kernel.constants.contains(&"WEIGHT_BITS"))
+        });
+    candidates.map(|variant| variant.kernel).collect()
 }
 
-fn judge(case: &Case, kernel: &'static str, weight_dtype: DType, slot: &[f32], expected: &[f32]) -> Outcome {
-    let (result, guard) = slot.split_at(expected.len());
-    let shares = result.iter().zip(expected).map(|(gpu, reference)| case.tolerance.share(*gpu, *reference));
-    let (place, worst) = shares.enumerate().fold((0, 0.0), |worst: (usize, f64), share| {
-        if share.1 > worst.1 { share } else { worst }
-    });
+fn judge(
+    case: &Case,
+    kernel: &'static str,
+    weight_dtype: DType,
+    result: &[f32],
+    guard: &[f32],
+    expected: &[f32],
+) -> Outcome {
+    let shares = result
+        .iter()
+        .zip(expected)
+        .map(|(gpu, reference)| case.tolerance.share(*gpu, *reference));
+    let (place, worst) =
+        shares.enumerate().fold(
+            (0, 0.0),
+            |worst: (usize, f64), share| {
+                if share.1 > worst.1 { share } else { worst }
+            },
+        );
     let failure = if worst > 1.0 {
-        let count = result.iter().zip(expected).filter(|(gpu, value)| case.tolerance.share(**gpu, **value) > 1.0).count();
+        let count = result
+            .iter()
+            .zip(expected)
+            .filter(|(gpu, value)| case.tolerance.share(**gpu, **value) > 1.0)
+            .count();
         let (gpu, reference) = (result[place], expected[place]);
-        Some(format!("{count} of {} wrong; at {place} the GPU has {gpu}, the reference {reference}", expected.len()))
+        Some(format!(
+            "{count} of {} wrong; at {place} the GPU has {gpu}, the reference {reference}",
+            expected.len()
+        ))
     } else {
         let touched = guard.iter().position(|value| !value.is_nan());
         touched.map(|place| format!("wrote {place} elements past the end of its result"))
     };
     let case_name = format!("{} ({weight_dtype} weights)", case.name);
-    Outcome { operation: case.operation, kernel, case: case_name, worst, failure }
+    Outcome {
+        operation: case.operation,
+        kernel,
+        case: case_name,
+        worst,
+        failure,
+    }
 }

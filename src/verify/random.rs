@@ -38,7 +38,9 @@ impl Random {
 
     /// A tensor of numbers in [-1, 1] that f16 holds exactly, so that f16 and f32 weights give one result.
     pub fn weights(&mut self, shape: &[usize]) -> Tensor {
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| half::f16::from_f32(self.unit()).to_f32()).collect();
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|_| half::f16::from_f32(self.unit()).to_f32())
+            .collect();
         Tensor::new(shape, values)
     }
 }

@@ -16,14 +16,20 @@ impl Tolerance {
     /// A few roundings per element.
     #[must_use]
     pub fn elementwise() -> Self {
-        Self { absolute: 2.0 * EPSILON, relative: 4.0 * EPSILON }
+        Self {
+            absolute: 2.0 * EPSILON,
+            relative: 4.0 * EPSILON,
+        }
     }
 
     /// A sum of `k` products added one after another. Partial sums grow like sqrt(i) / 3, each rounded to half an
     /// epsilon of itself: a random walk of about epsilon * k / 12. The largest of a million is five times as far.
     #[must_use]
     pub fn dot(k: usize) -> Self {
-        Self { absolute: EPSILON * (4.0 + 0.5 * k as f64), ..Self::elementwise() }
+        Self {
+            absolute: EPSILON * (4.0 + 0.5 * k as f64),
+            ..Self::elementwise()
+        }
     }
 
     /// Weights exp(s) / sum over `terms` of scores up to `range` in size: exp is good to 3 + 2 |x| units in the last
@@ -31,7 +37,10 @@ impl Tolerance {
     #[must_use]
     pub fn exponentials(terms: usize, range: f32) -> Self {
         let relative = EPSILON * (8.0 + 4.0 * f64::from(range) + (terms as f64).sqrt());
-        Self { absolute: relative, relative }
+        Self {
+            absolute: relative,
+            relative,
+        }
     }
 
     /// A row of `cols` values up to `magnitude` brought to deviation 1 from `deviation`: the mean is off by epsilon
@@ -40,7 +49,10 @@ impl Tolerance {
     pub fn norm(cols: usize, magnitude: f32, deviation: f32) -> Self {
         let levels = 4.0 + (cols as f64).sqrt();
         let absolute = EPSILON * levels * (1.0 + f64::from(magnitude / deviation));
-        Self { absolute, relative: EPSILON * levels }
+        Self {
+            absolute,
+            relative: EPSILON * levels,
+        }
     }
 
     /// The error as a share of what is allowed: at most 1 is right. A NaN on either side gives infinity.
@@ -48,7 +60,11 @@ impl Tolerance {
     pub fn share(&self, gpu: f32, reference: f32) -> f64 {
         let error = (f64::from(gpu) - f64::from(reference)).abs();
         let share = error / (self.absolute + self.relative * f64::from(reference).abs());
-        if share <= f64::MAX { share } else { f64::INFINITY }
+        if share <= f64::MAX {
+            share
+        } else {
+            f64::INFINITY
+        }
     }
 }
 
@@ -59,7 +75,12 @@ mod tests {
     #[test]
     fn nan_is_never_close() {
         let tolerance = Tolerance::dot(8);
-        for (gpu, reference) in [(f32::NAN, 0.0), (0.0, f32::NAN), (f32::NAN, f32::NAN), (f32::INFINITY, 1.0)] {
+        for (gpu, reference) in [
+            (f32::NAN, 0.0),
+            (0.0, f32::NAN),
+            (f32::NAN, f32::NAN),
+            (f32::INFINITY, 1.0),
+        ] {
             assert!(!(tolerance.share(gpu, reference) <= 1.0));
         }
         assert!(tolerance.share(1.0, 1.0) == 0.0);

@@ -72,7 +72,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let choice = choice(arguments.adapter.as_deref());
     let (all, gpu) = quietly(|| (Gpu::adapters(), Gpu::with_adapter(&choice)));
     let gpu = gpu?;
-    let chosen = all.iter().position(|adapter| is_same(adapter, gpu.capabilities())).unwrap_or_default();
+    let chosen = all
+        .iter()
+        .position(|adapter| is_same(adapter, gpu.capabilities()))
+        .unwrap_or_default();
     let report = Report {
         adapters: all.iter().enumerate().map(describe).collect(),
         chosen,
@@ -88,14 +91,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     match report.self_test.verdict {
         "pass" => Ok(()),
-        _ => Err(anyhow!("{} computes wrongly: update its driver, or choose another with --adapter", gpu.capabilities())),
+        _ => Err(anyhow!(
+            "{} computes wrongly: update its driver, or choose another with --adapter",
+            gpu.capabilities()
+        )),
     }
 }
 
 fn is_same(a: &Capabilities, b: &Capabilities) -> bool {
     let key = |adapter: &Capabilities| {
         let info = &adapter.info;
-        (info.name.clone(), info.backend, info.vendor, info.device, info.device_pci_bus_id.clone())
+        (
+            info.name.clone(),
+            info.backend,
+            info.vendor,
+            info.device,
+            info.device_pci_bus_id.clone(),
+        )
     };
     key(a) == key(b)
 }
@@ -104,7 +116,9 @@ fn reason(arguments: &Arguments, choice: &AdapterChoice) -> &'static str {
     match choice {
         _ if arguments.adapter.is_some() => "--adapter names it",
         AdapterChoice::Named(_) => "WGPU_ADAPTER_NAME names it",
-        _ => "the best there is: a discrete GPU before an integrated one before software, GL only without another",
+        _ => {
+            "the best there is: a discrete GPU before an integrated one before software, GL only without another"
+        }
     }
 }
 
@@ -113,7 +127,10 @@ fn describe((index, adapter): (usize, &Capabilities)) -> Adapter {
     let optional = [
         ("subgroups", wgpu::Features::SUBGROUP),
         ("f16 arithmetic", wgpu::Features::SHADER_F16),
-        ("cooperative matrix", wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
+        (
+            "cooperative matrix",
+            wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
+        ),
         ("timestamps", wgpu::Features::TIMESTAMP_QUERY),
         ("pipeline cache", wgpu::Features::PIPELINE_CACHE),
     ];
@@ -125,7 +142,11 @@ fn describe((index, adapter): (usize, &Capabilities)) -> Adapter {
         driver: info.driver.clone(),
         driver_info: info.driver_info.clone(),
         subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
-        features: optional.iter().filter(|(_, feature)| adapter.features.contains(*feature)).map(|(name, _)| *name).collect(),
+        features: optional
+            .iter()
+            .filter(|(_, feature)| adapter.features.contains(*feature))
+            .map(|(name, _)| *name)
+            .collect(),
         limits: Limits {
             max_buffer_size: limits.max_buffer_size,
             max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
@@ -141,24 +162,57 @@ fn self_test(gpu: &Gpu) -> Result<SelfTest> {
     let mut kernels = Vec::new();
     for case in verify::quick_cases()? {
         for outcome in verify::check(gpu, &case)? {
-            let verify::Outcome { operation, kernel, worst, failure, .. } = outcome;
-            kernels.push(KernelResult { operation, kernel, worst, failure });
+            let verify::Outcome {
+                operation,
+                kernel,
+                worst,
+                failure,
+                ..
+            } = outcome;
+            kernels.push(KernelResult {
+                operation,
+                kernel,
+                worst,
+                failure,
+            });
         }
     }
-    let verdict = if kernels.iter().all(|kernel| kernel.failure.is_none()) { "pass" } else { "fail" };
+    let verdict = if kernels.iter().all(|kernel| kernel.failure.is_none()) {
+        "pass"
+    } else {
+        "fail"
+    };
     Ok(SelfTest { verdict, kernels })
 }
 
 fn print(report: &Report) -> Result<()> {
     let mut stdout = io::stdout().lock();
     for adapter in &report.adapters {
-        let Adapter { index, name, backend, kind, driver, driver_info, subgroup_sizes: [min, max], features, limits } = adapter;
+        let Adapter {
+            index,
+            name,
+            backend,
+            kind,
+            driver,
+            driver_info,
+            subgroup_sizes: [min, max],
+            features,
+            limits,
+        } = adapter;
         let mark = if *index == report.chosen { "*" } else { " " };
         writeln!(stdout, "{mark} {index}: {name}")?;
         writeln!(stdout, "     back end   {backend}, {kind}")?;
         writeln!(stdout, "     driver     {driver} {driver_info}")?;
         writeln!(stdout, "     subgroups  {min} to {max} lanes")?;
-        writeln!(stdout, "     features   {}", if features.is_empty() { "none".to_owned() } else { features.join(", ") })?;
+        writeln!(
+            stdout,
+            "     features   {}",
+            if features.is_empty() {
+                "none".to_owned()
+            } else {
+                features.join(", ")
+            }
+        )?;
         writeln!(
             stdout,
             "     limits     {} MiB a binding, {} MiB a buffer, {} storage buffers, {} KiB of workgroup memory, {} lanes a workgroup",
@@ -170,10 +224,30 @@ fn print(report: &Report) -> Result<()> {
         )?;
     }
     writeln!(stdout, "\nchosen: {} ({})", report.chosen, report.reason)?;
-    let failures: Vec<&KernelResult> = report.self_test.kernels.iter().filter(|kernel| kernel.failure.is_some()).collect();
-    writeln!(stdout, "self-test: {} of {} kernel runs agree with the reference", report.self_test.kernels.len() - failures.len(), report.self_test.kernels.len())?;
-    for KernelResult { operation, kernel, failure, .. } in failures {
-        writeln!(stdout, "  {operation} by {kernel}: {}", failure.as_deref().unwrap_or_default())?;
+    let failures: Vec<&KernelResult> = report
+        .self_test
+        .kernels
+        .iter()
+        .filter(|kernel| kernel.failure.is_some())
+        .collect();
+    writeln!(
+        stdout,
+        "self-test: {} of {} kernel runs agree with the reference",
+        report.self_test.kernels.len() - failures.len(),
+        report.self_test.kernels.len()
+    )?;
+    for KernelResult {
+        operation,
+        kernel,
+        failure,
+        ..
+    } in failures
+    {
+        writeln!(
+            stdout,
+            "  {operation} by {kernel}: {}",
+            failure.as_deref().unwrap_or_default()
+        )?;
     }
     Ok(())
 }

@@ -52,14 +52,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(path) => Box::new(Lines::open(path)?),
         None => Box::new(arguments.texts.iter().cloned().map(Ok)),
     };
-    let total = arguments.input.as_deref().map_or(Some(arguments.texts.len() as u64), lines::count);
+    let total = arguments
+        .input
+        .as_deref()
+        .map_or(Some(arguments.texts.len() as u64), lines::count);
     let mut writer = Writer::create(arguments.format, arguments.output.as_deref(), per_token)?;
-    let embedder = arguments.model.load(arguments.pooling, arguments.no_normalize)?;
+    let embedder = arguments
+        .model
+        .load(arguments.pooling, arguments.no_normalize)?;
 
     let mut progress = Progress::new(total);
     let mut first = 0;
     loop {
-        let window = texts.by_ref().take(WINDOW).collect::<Result<Vec<String>>>()?;
+        let window = texts
+            .by_ref()
+            .take(WINDOW)
+            .collect::<Result<Vec<String>>>()?;
         if window.is_empty() {
             break;
         }
@@ -76,7 +84,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 /// The library counts texts from the start of its call; people from the start of the file.
 fn name_text(error: wgformer::Error, first: usize) -> wgformer::Error {
     match error {
-        wgformer::Error::Overflow { index, value } => wgformer::Error::Overflow { index: first + index, value },
+        wgformer::Error::Overflow { index, value } => wgformer::Error::Overflow {
+            index: first + index,
+            value,
+        },
         other => other,
     }
 }

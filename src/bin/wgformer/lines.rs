@@ -23,7 +23,11 @@ impl Lines {
             let file = File::open(path).map_err(|error| anyhow!("{name}: {error}"))?;
             (name, Box::new(BufReader::new(file)))
         };
-        Ok(Self { name, reader, number: 0 })
+        Ok(Self {
+            name,
+            reader,
+            number: 0,
+        })
     }
 
     fn read(&mut self) -> Result<Option<String>> {
@@ -42,7 +46,9 @@ impl Lines {
             line.drain(..3);
         }
         let line = String::from_utf8(line).ok();
-        Ok(Some(line.with_context(|| format!("{}: line {} is not valid UTF-8", self.name, self.number))?))
+        Ok(Some(line.with_context(|| {
+            format!("{}: line {} is not valid UTF-8", self.name, self.number)
+        })?))
     }
 }
 

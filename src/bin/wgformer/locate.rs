@@ -9,26 +9,43 @@ use anyhow::{Result, anyhow};
 /// The folder of the model that `--model` names.
 pub(crate) fn locate(model: &str) -> Result<PathBuf> {
     let direct = [PathBuf::from(model), Path::new("models").join(model)];
-    if let Some(found) = direct.into_iter().find(|folder| folder.join("config.json").is_file()) {
+    if let Some(found) = direct
+        .into_iter()
+        .find(|folder| folder.join("config.json").is_file())
+    {
         return Ok(found);
     }
     if Path::new(model).is_dir() {
-        return Err(anyhow!("{model}: this folder has no config.json, so it holds no model"));
+        return Err(anyhow!(
+            "{model}: this folder has no config.json, so it holds no model"
+        ));
     }
     let cache = hugging_face_cache();
-    let found = cache.as_deref().map(|cache| in_cache(cache, model)).unwrap_or_default();
+    let found = cache
+        .as_deref()
+        .map(|cache| in_cache(cache, model))
+        .unwrap_or_default();
     match &found[..] {
         [folder] => Ok(folder.clone()),
         [] => Err(anyhow!("{}", how_to_get(model, cache.as_deref()))),
         several => {
-            let names: Vec<String> = several.iter().map(|folder| folder.display().to_string()).collect();
-            Err(anyhow!("the Hugging Face cache has more than one model {model:?}; name one as ORG/NAME: {}", names.join(", ")))
+            let names: Vec<String> = several
+                .iter()
+                .map(|folder| folder.display().to_string())
+                .collect();
+            Err(anyhow!(
+                "the Hugging Face cache has more than one model {model:?}; name one as ORG/NAME: {}",
+                names.join(", ")
+            ))
         }
     }
 }
 
 fn how_to_get(model: &str, cache: Option<&Path>) -> String {
-    let cache = cache.map_or_else(|| "a Hugging Face cache".to_owned(), |cache| cache.display().to_string());
+    let cache = cache.map_or_else(
+        || "a Hugging Face cache".to_owned(),
+        |cache| cache.display().to_string(),
+    );
     let get = if model == super::model_args::DEFAULT_MODEL {
         "`make model` in wgformer's repository fetches it".to_owned()
     } else {
@@ -38,12 +55,18 @@ fn how_to_get(model: &str, cache: Option<&Path>) -> String {
         };
         format!("fetch it with `hf download {repository} --local-dir models/{name}`")
     };
-    format!("there is no model {model:?}, neither as a folder, nor in models/, nor in {cache}; {get}")
+    format!(
+        "there is no model {model:?}, neither as a folder, nor in models/, nor in {cache}; {get}"
+    )
 }
 
 /// As Hugging Face's own tools find it.
 fn hugging_face_cache() -> Option<PathBuf> {
-    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let home = || variable("XDG_CACHE_HOME").or_else(|| Some(env::home_dir()?.join(".cache")));
     variable("HF_HUB_CACHE")
         .or_else(|| Some(variable("HF_HOME")?.join("hub")))
@@ -60,7 +83,9 @@ fn in_cache(cache: &Path, model: &str) -> Vec<PathBuf> {
     };
     let entries = fs::read_dir(cache).into_iter().flatten().flatten();
     let repositories = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_wanted));
-    repositories.filter_map(|repository| snapshot(&repository.path())).collect()
+    repositories
+        .filter_map(|repository| snapshot(&repository.path()))
+        .collect()
 }
 
 /// What the `main` branch points at, else the only snapshot there is.
@@ -70,6 +95,10 @@ fn snapshot(repository: &Path) -> Option<PathBuf> {
     if let Ok(revision) = fs::read_to_string(repository.join("refs").join("main")) {
         return Some(snapshots.join(revision.trim())).filter(holds_model);
     }
-    let mut all = fs::read_dir(snapshots).ok()?.flatten().map(|entry| entry.path()).filter(holds_model);
+    let mut all = fs::read_dir(snapshots)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(holds_model);
     all.next().filter(|_| all.next().is_none())
 }

@@ -34,7 +34,10 @@ enum Command {
 
 fn main() -> ExitCode {
     // Off unless RUST_LOG says otherwise.
-    env_logger::Builder::new().filter_level(log::LevelFilter::Off).parse_default_env().init();
+    env_logger::Builder::new()
+        .filter_level(log::LevelFilter::Off)
+        .parse_default_env()
+        .init();
     let result = match Arguments::parse().command {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
@@ -45,7 +48,10 @@ fn main() -> ExitCode {
         // Whoever reads the output has read enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the one place where errors reach the user")]
+            #[expect(
+                clippy::print_stderr,
+                reason = "the one place where errors reach the user"
+            )]
             {
                 eprintln!("error: {error}");
             }
@@ -55,6 +61,8 @@ fn main() -> ExitCode {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = error.chain().find_map(|cause| cause.downcast_ref::<std::io::Error>());
+    let io = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<std::io::Error>());
     io.is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -48,7 +48,11 @@ pub(crate) enum PoolingChoice {
 
 impl ModelArgs {
     /// The model on its adapter; without a pooling, the model's own.
-    pub(crate) fn load(&self, pooling: Option<PoolingChoice>, no_normalize: bool) -> Result<Embedder> {
+    pub(crate) fn load(
+        &self,
+        pooling: Option<PoolingChoice>,
+        no_normalize: bool,
+    ) -> Result<Embedder> {
         let directory = locate(&self.model)?;
         let mut options = EmbedderOptions::default();
         options.model.weight_dtype = match self.dtype {

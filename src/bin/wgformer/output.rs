@@ -10,7 +10,10 @@ use tempfile::NamedTempFile;
 pub(crate) enum Output {
     Stream(Box<dyn Write>),
     /// Written beside its final place and renamed at the end.
-    File { writer: BufWriter<NamedTempFile>, path: PathBuf },
+    File {
+        writer: BufWriter<NamedTempFile>,
+        path: PathBuf,
+    },
 }
 
 impl Output {
@@ -24,11 +27,16 @@ impl Output {
             return Err(anyhow!("cannot write {}: it is a folder", path.display()));
         }
         if path.exists() && !path.is_file() {
-            return Ok(Self::Stream(Box::new(BufWriter::new(File::create(path).map_err(failed)?))));
+            return Ok(Self::Stream(Box::new(BufWriter::new(
+                File::create(path).map_err(failed)?,
+            ))));
         }
         // Through a link: it is the file that is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         builder.prefix(".wgformer-");
         #[cfg(unix)]
@@ -38,7 +46,10 @@ impl Output {
             builder.permissions(fs::Permissions::from_mode(0o666));
         }
         let file = builder.tempfile_in(folder).map_err(failed)?;
-        Ok(Self::File { writer: BufWriter::new(file), path })
+        Ok(Self::File {
+            writer: BufWriter::new(file),
+            path,
+        })
     }
 
     /// Everything is written: the file gets its name.
@@ -47,7 +58,9 @@ impl Output {
             Self::Stream(mut writer) => Ok(writer.flush()?),
             Self::File { writer, path } => {
                 let failed = |error: io::Error| anyhow!("cannot write {}: {error}", path.display());
-                let file = writer.into_inner().map_err(|error| failed(error.into_error()))?;
+                let file = writer
+                    .into_inner()
+                    .map_err(|error| failed(error.into_error()))?;
                 file.persist(&path).map_err(|error| failed(error.error))?;
                 Ok(())
             }

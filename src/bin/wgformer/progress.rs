@@ -19,8 +19,14 @@ impl Progress {
         } else {
             "{spinner} {pos} texts, {per_sec}"
         };
-        bar.set_style(ProgressStyle::with_template(template).expect("the templates above are valid"));
-        Self { bar, started: Instant::now(), shown: false }
+        bar.set_style(
+            ProgressStyle::with_template(template).expect("the templates above are valid"),
+        );
+        Self {
+            bar,
+            started: Instant::now(),
+            shown: false,
+        }
     }
 
     pub(crate) fn advance(&mut self, texts: usize) {

@@ -4,9 +4,11 @@
 #[cfg(unix)]
 pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null");
-    let (Ok(nowhere), Ok(stderr), None) =
-        (nowhere, rustix::io::dup(rustix::stdio::stderr()), std::env::var_os("RUST_LOG"))
-    else {
+    let (Ok(nowhere), Ok(stderr), None) = (
+        nowhere,
+        rustix::io::dup(rustix::stdio::stderr()),
+        std::env::var_os("RUST_LOG"),
+    ) else {
         return work();
     };
     if rustix::stdio::dup2_stderr(&nowhere).is_err() {

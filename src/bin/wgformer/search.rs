@@ -43,16 +43,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     texts.push(arguments.query.clone()); // in the same batches as the lines
     let mut progress = Progress::new(Some(texts.len() as u64));
     let embedded = embedder.embeddings_with_progress(&texts, |texts| progress.advance(texts));
-    let mut vectors: Vec<Vec<f32>> =
-        pollster::block_on(embedded)?.into_iter().map(|embedding| embedding.values).collect();
+    let mut vectors: Vec<Vec<f32>> = pollster::block_on(embedded)?
+        .into_iter()
+        .map(|embedding| embedding.values)
+        .collect();
     drop(progress);
     let query = vectors.pop().unwrap_or_default();
     let hits = rank(&query, &vectors, arguments.top);
     let lines: Vec<Line<'_>> = (1..)
         .zip(&hits)
-        .map(|(rank, hit)| Line { rank, index: hit.index, score: hit.score, text: &texts[hit.index] })
+        .map(|(rank, hit)| Line {
+            rank,
+            index: hit.index,
+            score: hit.score,
+            text: &texts[hit.index],
+        })
         .collect();
-    if arguments.json { print_json(&lines) } else { print_table(&lines) }
+    if arguments.json {
+        print_json(&lines)
+    } else {
+        print_table(&lines)
+    }
 }
 
 fn print_json(lines: &[Line<'_>]) -> Result<()> {
@@ -66,7 +77,9 @@ fn print_json(lines: &[Line<'_>]) -> Result<()> {
 
 fn print_table(lines: &[Line<'_>]) -> Result<()> {
     let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING).set_header(["rank", "score", "line", "text"]);
+    table
+        .load_preset(comfy_table::presets::NOTHING)
+        .set_header(["rank", "score", "line", "text"]);
     for column in table.column_iter_mut().take(3) {
         column.set_cell_alignment(comfy_table::CellAlignment::Right);
     }

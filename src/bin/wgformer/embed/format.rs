@@ -41,17 +41,35 @@ impl Writer {
             Format::Jsonl => None,
             Format::Npy => Some(Npy::create(path, per_token)?),
         };
-        Ok(Self { output: Output::create(path)?, npy, per_token })
+        Ok(Self {
+            output: Output::create(path)?,
+            npy,
+            per_token,
+        })
     }
 
-    pub(super) fn write(&mut self, index: usize, text: &str, embedding: &Embedding, hidden: usize) -> Result<()> {
+    pub(super) fn write(
+        &mut self,
+        index: usize,
+        text: &str,
+        embedding: &Embedding,
+        hidden: usize,
+    ) -> Result<()> {
         if let Some(npy) = &mut self.npy {
             return npy.write(embedding);
         }
         let values = &embedding.values[..];
-        let embedding_values =
-            if self.per_token { Vectors::PerToken(values.chunks(hidden).collect()) } else { Vectors::One(values) };
-        let line = Line { index, text, tokens: embedding.tokens, embedding: embedding_values };
+        let embedding_values = if self.per_token {
+            Vectors::PerToken(values.chunks(hidden).collect())
+        } else {
+            Vectors::One(values)
+        };
+        let line = Line {
+            index,
+            text,
+            tokens: embedding.tokens,
+            embedding: embedding_values,
+        };
         serde_json::to_writer(&mut self.output, &line).map_err(io::Error::from)?;
         Ok(self.output.write_all(b"\n")?)
     }
@@ -84,14 +102,22 @@ impl Npy {
         } else {
             None
         };
-        Ok(Self { rows: BufWriter::new(rows), count: 0, offsets })
+        Ok(Self {
+            rows: BufWriter::new(rows),
+            count: 0,
+            offsets,
+        })
     }
 
     fn write(&mut self, embedding: &Embedding) -> Result<()> {
         for value in &embedding.values {
             self.rows.write_all(&value.to_le_bytes())?;
         }
-        self.count += if self.offsets.is_some() { embedding.tokens as u64 } else { 1 };
+        self.count += if self.offsets.is_some() {
+            embedding.tokens as u64
+        } else {
+            1
+        };
         if let Some((_, offsets)) = &mut self.offsets {
             offsets.push(self.count);
         }
@@ -99,20 +125,33 @@ impl Npy {
     }
 
     fn finish(self, output: &mut Output, hidden: usize) -> Result<()> {
-        let mut rows = self.rows.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let mut rows = self
+            .rows
+            .into_inner()
+            .map_err(io::IntoInnerError::into_error)?;
         rows.rewind()?;
         let mut rows = BufReader::new(rows);
         let shape = [self.count, hidden as u64];
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(output).begin_nd()?;
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&shape)
+            .writer(output)
+            .begin_nd()?;
         let mut bytes = [0; 4];
         for _ in 0..shape.iter().product() {
             rows.read_exact(&mut bytes)?;
             writer.push(&f32::from_le_bytes(bytes))?;
         }
         writer.finish()?;
-        let Some((mut output, offsets)) = self.offsets else { return Ok(()) };
+        let Some((mut output, offsets)) = self.offsets else {
+            return Ok(());
+        };
         let shape = [offsets.len() as u64];
-        let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut output).begin_nd()?;
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(&shape)
+            .writer(&mut output)
+            .begin_nd()?;
         writer.extend(offsets)?;
         writer.finish()?;
         output.finish()

@@ -1,0 +1,122 @@
+// Softmax attention over packed segments, scores never materialised:
+// y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment.
+// One subgroup per segment, tile of ROWS queries and head, all in registers. Each lane owns queries; keys and
+// values are loaded LANES at a time, one to a lane, and passed round by shuffles at constant lanes, so that
+// the online softmax needs nothing from other lanes. It is rescaled once per LANES keys, counted from the
+// segment's start: a query's result depends on its segment alone. head_dim is a multiple of 4, at most 128.
+// For software adapters, where a load from a texture costs a fraction of one from a buffer. Arrays and the loops over
+// them are of a length, at most 32, so that lavapipe unrolls them whatever their size: see linear_texture.wgsl.
+// A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
+
+struct Params {
+    sequences: u32,
+    heads: u32,
+    query_tiles: u32,  // tiles of ROWS queries in the longest segment
+    scale: f32,
+}
+
+// A texel is four columns.
+@group(0) @binding(0) var qkv: texture_2d<f32>;                        // query, key, value: tokens high, 3 * heads * head_dim / 4 wide
+@group(0) @binding(1) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
+@group(0) @binding(2) var y: texture_storage_2d<rgba32float, write>;   // tokens high, heads * head_dim / 4 wide
+@group(1) @binding(0) var<uniform> params: Params;
+
+const LANES: u32 = 8u;
+const ROWS: u32 = 16u;  // queries of a tile, a multiple of LANES
+const HEAD_DIM: u32 = 32u;
+const VECTORS: u32 = HEAD_DIM / 4u;    // of a head's row
+const ROW_GROUPS: u32 = ROWS / LANES;  // queries of a lane
+const LOWEST: f32 = -3.4028235e38;
+
+@compute @workgroup_size(LANES)
+fn attention_texture(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let tile = workgroup.x + workgroup.y * workgroups.x;
+    let head = tile % params.heads;
+    let query_tile = tile / params.heads % params.query_tiles;
+    let sequence = tile / params.heads / params.query_tiles;
+    if sequence < params.sequences {
+        let start = segment_offsets[sequence];
+        let end = segment_offsets[sequence + 1u];
+        let first_query = start + query_tile * ROWS;
+        if first_query < end {
+            let query_column = head * VECTORS;
+            let key_column = (params.heads + head) * VECTORS;
+            let value_column = (2u * params.heads + head) * VECTORS;
+
+            // Lane l holds queries l, l + LANES, …; queries past the end repeat the last one.
+            var query: array<array<vec4<f32>, VECTORS>, ROW_GROUPS>;
+            for (var g = 0u; g < ROW_GROUPS; g++) {
+                let row = min(first_query + g * LANES + lane, end - 1u);
+                for (var v = 0u; v < VECTORS; v++) {
+                    query[g][v] = textureLoad(qkv, vec2(query_column + v, row), 0) * (params.scale * 1.442695);  // log2(e), for exp2
+                }
+            }
+
+            var context: array<array<vec4<f32>, VECTORS>, ROW_GROUPS>;
+            var weights: array<array<f32, LANES>, ROW_GROUPS>;  // scores first
+            var row_max: array<f32, ROW_GROUPS>;
+            var row_sum: array<f32, ROW_GROUPS>;
+            for (var g = 0u; g < ROW_GROUPS; g++) { row_max[g] = LOWEST; }
+            for (var first_key = start; first_key < end; first_key += LANES) {
+                let row = min(first_key + lane, end - 1u);
+                for (var g = 0u; g < ROW_GROUPS; g++) {
+                    for (var l = 0u; l < LANES; l++) { weights[g][l] = 0.0; }
+                }
+                for (var v = 0u; v < VECTORS; v++) {
+                    let keys = textureLoad(qkv, vec2(key_column + v, row), 0);
+                    for (var l = 0u; l < LANES; l++) {
+                        let key = subgroupShuffle(keys, l);
+                        for (var g = 0u; g < ROW_GROUPS; g++) {
+                            var score = weights[g][l];
+                            score = fma(key.x, query[g][v].x, score);
+                            score = fma(key.y, query[g][v].y, score);
+                            score = fma(key.z, query[g][v].z, score);
+                            score = fma(key.w, query[g][v].w, score);
+                            weights[g][l] = score;
+                        }
+                    }
+                }
+
+                for (var g = 0u; g < ROW_GROUPS; g++) {
+                    var new_max = row_max[g];
+                    for (var l = 0u; l < LANES; l++) {
+                        weights[g][l] = select(LOWEST, weights[g][l], first_key + l < end);
+                        new_max = max(new_max, weights[g][l]);
+                    }
+                    let rescale = exp2(row_max[g] - new_max);
+                    row_max[g] = new_max;
+                    row_sum[g] *= rescale;
+                    for (var v = 0u; v < VECTORS; v++) { context[g][v] *= rescale; }
+                    for (var l = 0u; l < LANES; l++) {
+                        weights[g][l] = exp2(weights[g][l] - new_max);  // 0 past the end
+                        row_sum[g] += weights[g][l];
+                    }
+                }
+
+                for (var v = 0u; v < VECTORS; v++) {
+                    let values = textureLoad(qkv, vec2(value_column + v, row), 0);
+                    for (var l = 0u; l < LANES; l++) {
+                        let value = subgroupShuffle(values, l);
+                        for (var g = 0u; g < ROW_GROUPS; g++) {
+                            context[g][v] = fma(vec4(weights[g][l]), value, context[g][v]);
+                        }
+                    }
+                }
+            }
+
+            for (var g = 0u; g < ROW_GROUPS; g++) {
+                let row = first_query + g * LANES + lane;
+                let factor = 1.0 / row_sum[g];
+                if row < end {
+                    for (var v = 0u; v < VECTORS; v++) {
+                        textureStore(y, vec2(query_column + v, row), context[g][v] * factor);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,72 @@
+use super::Gpu;
+use crate::error::{Error, Result};
+
+/// A texel is four elements of four bytes.
+pub(crate) const TEXEL_BYTES: u32 = 16;
+
+impl Gpu {
+    /// A 2-D texture of `format`, checked against the device's limits.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] beyond the largest width or height, [`Error::Device`] if the driver has no memory left.
+    pub(crate) fn create_texture(
+        &self,
+        label: &str,
+        [width, height]: [usize; 2],
+        format: wgpu::TextureFormat,
+        usage: wgpu::TextureUsages,
+    ) -> Result<wgpu::Texture> {
+        let allowed = self.capabilities().limits.max_texture_dimension_2d;
+        let [width, height] = [width, height].map(|extent| extent.max(1));
+        let largest = width.max(height) as u64;
+        if largest > u64::from(allowed) {
+            return Err(Error::Limit {
+                thing: label.to_owned(),
+                needed: largest,
+                allowed: allowed.into(),
+                unit: "texels along one side of a texture",
+                advice: "use a smaller token budget, or an adapter with a larger limit",
+            });
+        }
+        let descriptor = wgpu::TextureDescriptor {
+            label: Some(label),
+            size: extent(width, height),
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format,
+            usage,
+            view_formats: &[],
+        };
+        self.checked(
+            &format!("allocating a texture of {width} x {height} for {label}"),
+            || self.device().create_texture(&descriptor),
+        )
+    }
+
+    /// Fills the first rows of a texture; `texels`: `[rows, width]`, 16 bytes each.
+    ///
+    /// Errors are the device's own, so call it within [`Gpu::checked`].
+    pub(crate) fn write_texture(&self, texture: &wgpu::Texture, width: usize, texels: &[u8]) {
+        let bytes_per_row = width * TEXEL_BYTES as usize;
+        let rows = texels.len() / bytes_per_row.max(1);
+        if rows == 0 {
+            return;
+        }
+        let layout = wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(bytes_per_row as u32),
+            rows_per_image: None,
+        };
+        self.queue()
+            .write_texture(texture.as_image_copy(), texels, layout, extent(width, rows));
+    }
+}
+
+pub(crate) fn extent(width: usize, height: usize) -> wgpu::Extent3d {
+    wgpu::Extent3d {
+        width: width as u32,
+        height: height as u32,
+        depth_or_array_layers: 1,
+    }
+}

@@ -1,0 +1,96 @@
+//! The graph's output on its way to the host.
+
+use super::Plan;
+use super::texels::Texels;
+use crate::gpu::{Resource, TEXEL_BYTES, extent};
+use crate::kernel::Storage;
+use crate::tensor::Sizes;
+
+/// How the output lies in its slot for the sizes of a run.
+pub(super) struct Readback {
+    storage: Storage,
+    texels: Texels,
+}
+
+impl Readback {
+    /// `None` for a graph without nodes.
+    pub(super) fn of(plan: &Plan, sizes: &Sizes) -> Option<Self> {
+        let output = plan.graph.output()?;
+        let texels = Texels::of(&plan.graph.tensor(output).shape, sizes);
+        Some(Self {
+            storage: plan.storage[&output],
+            texels,
+        })
+    }
+
+    /// The elements of the output.
+    pub(super) fn elements(&self) -> usize {
+        self.texels.rows * self.texels.width()
+    }
+
+    /// The bytes that are copied: rows of a texture are padded to what copies want.
+    pub(super) fn bytes(&self) -> u64 {
+        match self.storage {
+            Storage::Buffers => 4 * self.elements() as u64,
+            Storage::Textures => (self.texels.rows * self.padded_row()) as u64,
+        }
+    }
+
+    fn padded_row(&self) -> usize {
+        (4 * self.texels.width()).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
+    }
+
+    /// Copies the output to `staging`.
+    pub(super) fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        slot: &Resource,
+        staging: &wgpu::Buffer,
+    ) {
+        match slot {
+            Resource::Buffer(buffer) => {
+                encoder.copy_buffer_to_buffer(buffer, 0, staging, 0, self.bytes())
+            }
+            Resource::Texture(..) if self.texels.rows == 0 => {} // a copy of nothing is an error for a texture
+            Resource::Texture(texture, _) => {
+                let layout = wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(self.padded_row() as u32),
+                    rows_per_image: None,
+                };
+                let into = wgpu::TexelCopyBufferInfo {
+                    buffer: staging,
+                    layout,
+                };
+                let width = 4 * self.texels.width() / TEXEL_BYTES as usize;
+                encoder.copy_texture_to_buffer(
+                    texture.as_image_copy(),
+                    into,
+                    extent(width, self.texels.rows),
+                );
+            }
+        }
+    }
+
+    /// What was copied, without padding, in the order of the slot.
+    pub(super) fn values(&self, bytes: &[u8]) -> Vec<f32> {
+        match self.storage {
+            Storage::Buffers => bytemuck::pod_collect_to_vec(bytes),
+            Storage::Textures => {
+                let rows = bytes
+                    .chunks_exact(self.padded_row().max(1))
+                    .map(|row| &row[..4 * self.texels.width()]);
+                rows.flat_map(bytemuck::pod_collect_to_vec::<u8, f32>)
+                    .collect()
+            }
+        }
+    }
+
+    /// From the order of the slot to the tensor's own.
+    pub(super) fn to_tensor(&self, values: Vec<f32>) -> Vec<f32> {
+        match self.storage {
+            Storage::Buffers => values,
+            Storage::Textures => self.texels.from_texture(&values),
+        }
+    }
+}

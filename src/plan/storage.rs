@@ -1,0 +1,53 @@
+//! Which tensors are buffers and which are textures.
+
+use std::collections::HashMap;
+
+use super::slots::Slot;
+use super::texels::Texels;
+use crate::graph::{Graph, TensorId};
+use crate::kernel::{Access, Binding, Storage, Variant};
+use crate::tensor::Sizes;
+
+/// Where each activation and input is kept, as the chosen kernels bind them; `None` if two of them do not agree.
+///
+/// A result is what its kernel writes; an input is what its readers want.
+pub(super) fn of_tensors(
+    graph: &Graph,
+    variants: &[Variant],
+) -> Option<HashMap<TensorId, Storage>> {
+    let outputs = graph
+        .nodes()
+        .iter()
+        .zip(variants)
+        .map(|(node, variant)| (node.output, variant.kernel.output()));
+    let mut storage: HashMap<TensorId, Storage> = outputs.collect();
+    for (node, variant) in graph.nodes().iter().zip(variants) {
+        for (binding, access) in variant.bindings.iter().zip(variant.kernel.bindings) {
+            let Binding::Operand(operand) = binding else {
+                continue;
+            };
+            let wanted = if *access == Access::Load {
+                Storage::Textures
+            } else {
+                Storage::Buffers
+            };
+            if *storage.entry(node.inputs[*operand]).or_insert(wanted) != wanted {
+                return None;
+            }
+        }
+    }
+    Some(storage)
+}
+
+/// The memory that a tensor needs at most.
+pub(super) fn slot(graph: &Graph, tensor: TensorId, storage: Storage, capacity: &Sizes) -> Slot {
+    let shape = &graph.tensor(tensor).shape;
+    let extent = match storage {
+        Storage::Buffers => [shape.elements(capacity), 1],
+        Storage::Textures => {
+            let texels = Texels::of(shape, capacity);
+            [texels.width(), texels.rows]
+        }
+    };
+    Slot { storage, extent }
+}
