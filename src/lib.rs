@@ -1,21 +1,100 @@
 //! A graph of compute dispatches for transformer encoders, compiled once into a plan and run on any wgpu device.
+//!
+//! [`Embedder`] loads a model and builds its [`Graph`]; [`plan::Plan`] turns it into pipelines, bind groups, buffers
+//! and textures; [`Gpu`] holds the device.
+//!
+//! # The way of the data
+//!
+//! [`Embedder::embed`] -> tokens, packed one sequence after another without padding ([`models::Batch`]) -> a run of the
+//! plan: every step a pipeline, its bind groups and a grid, all in one compute pass and one submit -> the result
+//! alone is read back -> `Vec<Vec<f32>>`.
+//!
+//! # The house, in the order of its imports
+//!
+//! * [`error`]: what can go wrong, in sentences.
+//! * [`tensor`]: shapes, element types, host tensors; knows nothing of the GPU.
+//! * [`kernel`]: a compute shader before any device exists, its specialised constants, and how an operation uses it.
+//!   Shaders are the files of `shaders/`: each a complete module whose stem is the kernel's name and entry point.
+//! * [`reference`](mod@reference): the scalar definition of every operation, accumulated in f64: the specification.
+//! * [`gpu`]: adapters, device, buffers, textures, pipelines, polling.
+//! * [`graph`]: operations over virtual tensors; shape inference; plain data.
+//! * [`ops`]: a file per operation: its formula, its checks, its kernels and their `Params`.
+//! * [`tuning`]: which kernel for which adapter.
+//! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also interprets a graph
+//!   on `reference`.
+//! * [`verify`]: the case table and the tolerances, for tests, benches and `doctor`.
+//! * [`models`]: a Hugging Face directory -> graph and weights.
+//! * `text`: tokenizers (feature `text`).
+//! * `tasks`: what a user asks for (feature `text`).
+//! * `src/bin/wgformer/`: the command line, a file per subcommand (feature `cli`).
+//!
+//! # Invariants
+//!
+//! `tests/architecture.rs` and the tests named below hold the house to them.
+//!
+//! **Invariant:** a module imports only from those above it in this list.
+//!
+//! **Invariant:** a [`Graph`] holds no GPU object; it can be built, printed, compared and interpreted without a device.
+//! A [`graph::Node`] is an operation and its operands; which kernel runs it, and on what grid, is the plan's business.
+//!
+//! **Invariant:** only `gpu` and `plan` make wgpu calls, and only `plan` allocates activation memory. Other modules may
+//! name its types of features and limits.
+//!
+//! **Invariant:** adding an operation edits no `match`: a shader, a file in `ops`, a function in `reference`, cases in
+//! `verify`. An operation is a type that implements [`graph::Operation`] and holds its attributes as fields, rather
+//! than a table of functions over untyped attributes: the compiler checks their names and types, and what an operation
+//! can absorb (a linear layer a gelu) stands beside it instead of in the fusion pass.
+//!
+//! **Invariant:** `models` uses the public graph API alone.
+//!
+//! **Invariant:** no optional GPU feature is required, and the default limits of WebGPU suffice; features only make it
+//! faster.
+//!
+//! **Invariant:** user input never panics, and nothing is recorded before it is checked: ids, types, lengths and
+//! offsets are range-checked on the host ([`plan::Plan::run`]), so no kernel relies on the driver's bounds checks,
+//! which are turned off at one place (`gpu/pipelines.rs`, with the reason).
+//!
+//! **Invariant:** no global state. The environment is read at one place, [`gpu::AdapterChoice::from_env`] and wgpu's
+//! own reading of `WGPU_BACKEND` beside it.
+//!
+//! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/embed.rs`). Each
+//! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32; attention's key
+//! tiles are counted from the segment's start; every reduction has a fixed order; and which kernel runs depends on
+//! the adapter, the model and its options, never on the batch. (Metal's compiler may reorder sums by default: bit
+//! equality has not been shown there.)
+//!
+//! **Invariant:** statistics, softmax, sums and the residual stream are f32; f16 is storage of weight matrices.
+//!
+//! # Buffers and textures
+//!
+//! Activations are storage buffers, except on software adapters, where they are textures and weight matrices are too:
+//! lavapipe reads a buffer lane by lane and a texture at once, and the default model runs five times faster so
+//! (docs/performance.md). Each such kernel is a shader of its own, `…_texture.wgsl`. A graph is on one or the other as a
+//! whole; one that a texture kernel does not suit (rows that are no multiple of four elements) runs on buffers.
+
 pub mod error;
+pub mod tensor;
+pub mod kernel;
+pub mod reference;
 pub mod gpu;
 pub mod graph;
-pub mod kernel;
-pub mod models;
 pub mod ops;
+pub mod tuning;
 pub mod plan;
-pub mod reference;
-#[cfg(feature = "text")]
-pub mod tasks;
-pub mod tensor;
+pub mod verify;
+pub mod models;
 #[cfg(feature = "text")]
 pub mod text;
-pub mod tuning;
-pub mod verify;
+#[cfg(feature = "text")]
+pub mod tasks;
+
 pub use error::{Error, Result};
 pub use gpu::Gpu;
 pub use graph::Graph;
 #[cfg(feature = "text")]
 pub use tasks::Embedder;
+
+/// The README's example compiles.
+#[cfg(all(doctest, feature = "text"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -36,7 +36,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let max_positions = config.size("max_position_embeddings", 512)?;
     let max_types = config.size("type_vocab_size", 2)?;
     config.refuse_unknown(HARMLESS)?;
-    if sizes.hidden % sizes.heads != 0 {
+    if !sizes.hidden.is_multiple_of(sizes.heads) {
         let message = format!(
             "hidden_size {} is no multiple of num_attention_heads {}",
             sizes.hidden, sizes.heads

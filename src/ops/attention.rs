@@ -99,7 +99,10 @@ fn portable(heads: usize, head_dim: usize, scale: f32) -> Variant {
 fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> Option<Variant> {
     let lanes = request.capabilities.subgroup_size()? as usize;
     let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
-    if head_dim % 4 != 0 || head_dim > 128 || 3 * heads * head_dim / 4 > largest || 32 % lanes != 0
+    if !head_dim.is_multiple_of(4)
+        || head_dim > 128
+        || 3 * heads * head_dim / 4 > largest
+        || !32_usize.is_multiple_of(lanes)
     {
         return None;
     }

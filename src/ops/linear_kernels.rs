@@ -129,7 +129,7 @@ fn texture(request: &Request<'_>, projection: &Projection, problem: &Problem) ->
     let Problem { rows, n, k } = *problem;
     let lanes = request.capabilities.subgroup_size()? as usize;
     let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
-    if ROWS % lanes != 0 || n / 4 > largest || k > largest {
+    if !ROWS.is_multiple_of(lanes) || n / 4 > largest || k > largest {
         return None;
     }
     let mut variant = variant(

@@ -24,7 +24,7 @@ pub(super) fn row_vectors(capabilities: &Capabilities, cols: usize) -> Option<Co
     const WORKGROUP_SIZE: usize = 8; // one subgroup's worth, as above: textures are for software adapters
     let largest = capabilities.limits.max_texture_dimension_2d as usize;
     let vectors_per_lane = (cols / 4).div_ceil(WORKGROUP_SIZE);
-    (cols % 4 == 0 && cols / 4 <= largest).then(|| {
+    (cols.is_multiple_of(4) && cols / 4 <= largest).then(|| {
         vec![
             ("WORKGROUP_SIZE", WORKGROUP_SIZE as u32),
             ("VECTORS_PER_LANE", vectors_per_lane as u32),

@@ -38,7 +38,7 @@ impl Texels {
     }
 
     /// And back.
-    pub(super) fn from_texture(self, values: &[f32]) -> Vec<f32> {
+    pub(super) fn to_tensor(self, values: &[f32]) -> Vec<f32> {
         swap_axes(values, [self.rows, self.outer, self.inner])
     }
 }
@@ -75,6 +75,6 @@ mod tests {
         let values: Vec<f32> = (0..24).map(|value| value as f32).collect();
         let texture = texels.to_texture(&values);
         assert_eq!(texture[..8], [0., 1., 2., 3., 12., 13., 14., 15.]);
-        assert_eq!(texels.from_texture(&texture), values);
+        assert_eq!(texels.to_tensor(&texture), values);
     }
 }

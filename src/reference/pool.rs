@@ -37,15 +37,12 @@ pub fn pool(x: &Tensor, segment_offsets: &Tensor, pooling: Pooling, normalize: b
 }
 
 fn pooled(rows: &[&[f32]], c: usize, pooling: Pooling) -> f64 {
-    let column = rows.iter().map(|row| f64::from(row[c]));
+    let mut column = rows.iter().map(|row| f64::from(row[c]));
     let value = match pooling {
         Pooling::Mean => Some(column.sum::<f64>() / rows.len().max(1) as f64),
         Pooling::Max => column.reduce(f64::max),
-        Pooling::Cls => {
-            let mut column = column;
-            column.next()
-        }
-        Pooling::Last => column.last(),
+        Pooling::Cls => column.next(),
+        Pooling::Last => column.next_back(),
     };
     value.unwrap_or(0.0)
 }

@@ -44,7 +44,7 @@ impl fmt::Display for Outcome {
 /// What a plan says if it cannot be compiled or run; a wrong result is not an error but an outcome.
 pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
     let graph = fuse(&case.graph);
-    let values: Vec<Value<'_>> = case.inputs.iter().map(as_value).collect();
+    let values = case.values();
     // From the graph as it was written, so that fusion is checked too.
     let mut reference = interpret(&case.graph, &case.weights, &case.sizes, &values)?;
     let output = graph.output().expect("a case has nodes");
@@ -53,6 +53,44 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
         .expect("the interpreter computes every node");
 
     let mut outcomes = Vec::new();
+    for Candidate {
+        kernel,
+        weight_dtype,
+        plan,
+    } in plans(gpu, case)?
+    {
+        let (result, guard) = plan.run_poisoned(&case.sizes, &values)?;
+        outcomes.push(judge(
+            case,
+            kernel,
+            weight_dtype,
+            &result,
+            &guard,
+            expected.f32(),
+        ));
+    }
+    Ok(outcomes)
+}
+
+/// A case compiled for one of the kernels that can run it.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The kernel, by its file stem.
+    pub kernel: &'static str,
+    /// How weight matrices are stored.
+    pub weight_dtype: DType,
+    /// The case's graph with that kernel in its last node.
+    pub plan: Plan,
+}
+
+/// A case compiled for every kernel that this adapter can run, with f32 and, where a kernel reads weight matrices, with
+/// f16 weights.
+///
+/// # Errors
+/// What a plan says if it cannot be compiled.
+pub fn plans(gpu: &Gpu, case: &Case) -> Result<Vec<Candidate>> {
+    let graph = fuse(&case.graph);
+    let mut plans = Vec::new();
     for weight_dtype in [DType::F32, DType::F16] {
         for kernel in kernels(gpu, &graph, weight_dtype) {
             let mut options = PlanOptions::new(with_room(&case.sizes));
@@ -60,18 +98,22 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
             options.selection = Selection::Kernels(vec![kernel.name]);
             options.storage = Some(kernel.storage());
             let plan = Plan::compile(gpu, &case.graph, &case.weights, &options)?;
-            let (result, guard) = plan.run_poisoned(&case.sizes, &values)?;
-            outcomes.push(judge(
-                case,
-                kernel.name,
+            plans.push(Candidate {
+                kernel: kernel.name,
                 weight_dtype,
-                &result,
-                &guard,
-                expected.f32(),
-            ));
+                plan,
+            });
         }
     }
-    Ok(outcomes)
+    Ok(plans)
+}
+
+impl Case {
+    /// Its inputs as a run wants them, in order.
+    #[must_use]
+    pub fn values(&self) -> Vec<Value<'_>> {
+        self.inputs.iter().map(as_value).collect()
+    }
 }
 
 fn as_value(data: &Data) -> Value<'_> {

@@ -5,7 +5,7 @@ mod check;
 mod random;
 mod tolerance;
 
-pub use cases::{Case, cases, quick_cases};
-pub use check::{Outcome, check};
+pub use cases::{Case, cases, model_cases, quick_cases};
+pub use check::{Candidate, Outcome, check, plans};
 pub use random::Random;
 pub use tolerance::Tolerance;

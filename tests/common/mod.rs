@@ -11,7 +11,13 @@ pub(crate) fn gpu() -> (Gpu, MutexGuard<'static, ()>) {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let gpu = GPU.get_or_init(|| {
         let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
-        eprintln!("adapter: {}", gpu.capabilities());
+        #[expect(
+            clippy::print_stderr,
+            reason = "which adapter a test ran on is part of its report"
+        )]
+        {
+            eprintln!("adapter: {}", gpu.capabilities());
+        }
         gpu
     });
     (gpu.clone(), turn)
