@@ -1,4 +1,5 @@
 use std::sync::{OnceLock, mpsc};
+use std::thread::{self, JoinHandle};
 
 /// Waits for submissions on a thread of its own, so that a future completes even if nobody polls the device.
 ///
@@ -7,14 +8,20 @@ use std::sync::{OnceLock, mpsc};
 #[derive(Debug)]
 pub(super) struct Waiter {
     device: wgpu::Device,
-    sender: OnceLock<mpsc::Sender<wgpu::SubmissionIndex>>,
+    running: OnceLock<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    submissions: mpsc::Sender<wgpu::SubmissionIndex>,
+    thread: JoinHandle<()>,
 }
 
 impl Waiter {
     pub(super) fn new(device: wgpu::Device) -> Self {
         Self {
             device,
-            sender: OnceLock::new(),
+            running: OnceLock::new(),
         }
     }
 
@@ -23,22 +30,44 @@ impl Waiter {
         if cfg!(target_arch = "wasm32") {
             return;
         }
-        let sender = self.sender.get_or_init(|| {
-            let (sender, receiver) = mpsc::channel::<wgpu::SubmissionIndex>();
-            let device = self.device.clone();
-            std::thread::spawn(move || {
-                // Ends when the `Gpu` and with it the sender is dropped. A lost device calls its callbacks
-                // with an error, so what `poll` says needs no answer here.
-                for submission in receiver {
-                    let _ = device.poll(wgpu::PollType::Wait {
-                        submission_index: Some(submission),
-                        timeout: None,
-                    });
-                }
-            });
-            sender
-        });
-        // The receiver lives as long as the thread, which ends only after this sender is dropped.
-        let _ = sender.send(submission);
+        let running = self.running.get_or_init(|| start(self.device.clone()));
+        // The thread, and with it the receiver, lives until this sender is dropped.
+        let _ = running.submissions.send(submission);
+    }
+}
+
+fn start(device: wgpu::Device) -> Running {
+    let (submissions, receiver) = mpsc::channel::<wgpu::SubmissionIndex>();
+    let thread = thread::spawn(move || {
+        // A lost device calls its callbacks with an error, so what `poll` says needs no answer here.
+        for submission in receiver {
+            let wait = wgpu::PollType::Wait {
+                submission_index: Some(submission),
+                timeout: None,
+            };
+            let _ = device.poll(wait);
+        }
+    });
+    Running {
+        submissions,
+        thread,
+    }
+}
+
+impl Drop for Waiter {
+    /// Waits for the thread: a driver must not be torn down there while the process ends here.
+    fn drop(&mut self) {
+        let Some(Running {
+            submissions,
+            thread,
+        }) = self.running.take()
+        else {
+            return;
+        };
+        drop(submissions);
+        // A callback may have dropped the last `Gpu` on the thread itself.
+        if thread.thread().id() != thread::current().id() {
+            let _ = thread.join();
+        }
     }
 }

@@ -257,6 +257,15 @@ fn choose(
 
 /// Compiles what is not compiled yet, each on a thread of its own: drivers take 5 to 1,000 ms for one.
 fn compile_all(gpu: &Gpu, variants: &[Variant]) -> Result<Vec<Arc<Pipeline>>> {
+    // A GL context belongs to one thread at a time, and wgpu panics in those that wait for it too long.
+    if gpu.capabilities().info.backend != wgpu::Backend::Gl {
+        compile_in_parallel(gpu, variants)?;
+    }
+    let pipeline = |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants);
+    variants.iter().map(pipeline).collect()
+}
+
+fn compile_in_parallel(gpu: &Gpu, variants: &[Variant]) -> Result<()> {
     let mut distinct: Vec<&Variant> = Vec::new();
     for variant in variants {
         if !distinct
@@ -269,20 +278,15 @@ fn compile_all(gpu: &Gpu, variants: &[Variant]) -> Result<Vec<Arc<Pipeline>>> {
     std::thread::scope(|scope| {
         let compile =
             |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants).map(drop);
-        let threads: Vec<_> = distinct
-            .iter()
-            .map(|variant| scope.spawn(move || compile(variant)))
-            .collect();
-        threads.into_iter().try_for_each(|thread| {
+        let start = |variant| scope.spawn(move || compile(variant));
+        let threads: Vec<_> = distinct.into_iter().map(start).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
             thread
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
-    })?;
-    variants
-        .iter()
-        .map(|variant| gpu.pipeline(variant.kernel, &variant.constants))
-        .collect()
+        };
+        threads.into_iter().try_for_each(join)
+    })
 }
 
 fn is_same_pipeline(a: &Variant, b: &Variant) -> bool {
