@@ -4,7 +4,7 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use tokenizers::{TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy};
 
 use crate::error::{Error, Result};
 
@@ -52,6 +52,15 @@ impl Tokenizer {
         }
         let tokenizer = guarded(path, || {
             let mut tokenizer = tokenizers::Tokenizer::from_bytes(&json)?;
+            let processor = tokenizer.get_post_processor();
+            let special = processor.map_or(0, |processor| processor.added_tokens(false));
+            // The crate subtracts one from the other unchecked.
+            if max_tokens <= special {
+                let message = format!(
+                    "leaves no room for a text: {max_tokens} tokens at most, {special} special ones"
+                );
+                return Err(message.into());
+            }
             tokenizer.with_padding(None);
             tokenizer.with_truncation(Some(TruncationParams {
                 max_length: max_tokens,
