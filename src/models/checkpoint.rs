@@ -98,7 +98,7 @@ impl Shard {
         let (header, metadata) =
             SafeTensors::read_metadata(&file).map_err(|error| Error::Malformed {
                 path: path.clone(),
-                message: explain(&error),
+                message: explain(&file, &error),
             })?;
         Ok(Self {
             path,
@@ -141,8 +141,15 @@ fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
         .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
 }
 
-fn explain(error: &SafeTensorError) -> String {
+fn explain(file: &[u8], error: &SafeTensorError) -> String {
     match error {
+        // What a clone without Git LFS has in the place of every large file.
+        _ if file.starts_with(b"version https://git-lfs") => {
+            "is only a Git LFS pointer: fetch the file itself with `git lfs pull`".to_owned()
+        }
+        SafeTensorError::HeaderTooLarge => {
+            "is no safetensors file, or its header lies: it would be longer than 100 MB".to_owned()
+        }
         SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength => {
             "is cut off, or is no safetensors file: its header is longer than the file".to_owned()
         }
