@@ -1,6 +1,6 @@
 //! What a sentence-transformers directory says of its model: pooling, normalisation, the longest text.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -76,12 +76,14 @@ impl SentenceTransformer {
     }
 
     fn add(&mut self, module: &Module, modules_path: &Path) -> Result<()> {
+        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !Path::new(&module.path).components().all(is_inside) {
+            return Err(Error::Malformed {
+                path: modules_path.to_owned(),
+                message: format!("{:?} is not a folder of this model", module.path),
+            });
+        }
         let folder = modules_path.with_file_name(&module.path);
-        let folder = if module.path.is_empty() {
-            modules_path.with_file_name("")
-        } else {
-            folder
-        };
         // The class's own name; where it lives has changed over the years.
         match module.kind.rsplit('.').next().unwrap_or_default() {
             "Transformer" => {
@@ -110,24 +112,25 @@ impl SentenceTransformer {
 /// The one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
 fn read_pooling(path: &Path) -> Result<Pooling> {
     let config: Map<String, Value> = json::read(path)?;
-    let mut modes: Vec<&str> = config
-        .get("pooling_mode")
-        .and_then(Value::as_str)
-        .into_iter()
-        .collect();
+    let named = match config.get("pooling_mode") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(mode)) => Some(mode.clone()),
+        Some(other) => Some(other.to_string()),
+    };
     let flags = config
         .iter()
-        .filter(|(key, value)| key.starts_with("pooling_mode_") && **value == Value::Bool(true));
-    modes.extend(flags.map(|(key, _)| key.trim_start_matches("pooling_mode_")));
-    match modes[..] {
-        ["mean" | "mean_tokens"] => Ok(Pooling::Mean),
-        ["max" | "max_tokens"] => Ok(Pooling::Max),
-        ["cls" | "cls_token"] => Ok(Pooling::Cls),
-        ["lasttoken"] => Ok(Pooling::Last),
-        _ => Err(Error::Unsupported {
+        .filter(|(key, value)| key.starts_with("pooling_mode_") && **value == Value::Bool(true))
+        .map(|(key, _)| key.trim_start_matches("pooling_mode_").to_owned());
+    let modes: Vec<String> = named.into_iter().chain(flags).collect();
+    match modes.join(" and ").as_str() {
+        "mean" | "mean_tokens" => Ok(Pooling::Mean),
+        "max" | "max_tokens" => Ok(Pooling::Max),
+        "cls" | "cls_token" => Ok(Pooling::Cls),
+        "lasttoken" => Ok(Pooling::Last),
+        found => Err(Error::Unsupported {
             path: path.to_owned(),
             what: "pooling mode",
-            found: modes.join(" and "),
+            found: if found.is_empty() { "none" } else { found }.to_owned(),
             supported: "one of mean, max, cls, lasttoken".to_owned(),
         }),
     }
