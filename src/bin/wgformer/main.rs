@@ -55,10 +55,15 @@ fn main() -> ExitCode {
             {
                 eprintln!("error: {error}");
             }
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
 }
+
+/// Options that do not go together: ends as what clap itself refuses.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) &'static str);
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let io = error

@@ -5,12 +5,13 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use npyz::WriterBuilder;
 use serde::Serialize;
 use wgformer::tasks::Embedding;
 
 use super::Format;
+use crate::Usage;
 use crate::output::Output;
 
 /// A JSON line per text, or one array at the end.
@@ -92,12 +93,18 @@ struct Npy {
 
 impl Npy {
     fn create(path: Option<&Path>, per_token: bool) -> Result<Self> {
-        let rows = tempfile::tempfile().context("cannot create a temporary file")?;
+        let rows = tempfile::tempfile().map_err(|error| {
+            let folder = std::env::temp_dir();
+            anyhow!(
+                "cannot create a temporary file in {}: {error}",
+                folder.display()
+            )
+        })?;
         let offsets = if per_token {
             let path = path.filter(|path| *path != Path::new("-"));
-            let path = path.ok_or_else(|| {
-                anyhow!("--format npy with --pooling none writes two files: name the first with --output FILE")
-            })?;
+            let path = path.ok_or(Usage(
+                "--format npy with --pooling none writes two files: name the first with --output FILE",
+            ))?;
             Some((Output::create(Some(&offsets_path(path)))?, vec![0]))
         } else {
             None
