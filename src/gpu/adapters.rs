@@ -70,10 +70,10 @@ fn not_found(choice: &AdapterChoice, seen: &[wgpu::Adapter]) -> Error {
     let names = seen
         .iter()
         .enumerate()
-        .map(|(index, adapter)| format!("{index}: {}", adapter.get_info().name));
+        .map(|(index, adapter)| format!("{index}: {}", Capabilities::of_adapter(adapter)));
     Error::AdapterNotFound {
         wanted,
-        available: names.collect::<Vec<_>>().join(", "),
+        available: names.collect::<Vec<_>>().join("; "),
     }
 }
 

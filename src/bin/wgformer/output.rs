@@ -37,6 +37,13 @@ impl Output {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(anyhow!(
+                "cannot write {}: there is no folder {}",
+                path.display(),
+                folder.display()
+            ));
+        }
         let mut builder = tempfile::Builder::new();
         builder.prefix(".wgformer-");
         #[cfg(unix)]
