@@ -7,7 +7,7 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wgformer::Gpu;
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
-use wgformer::tensor::DType;
+use wgformer::tensor::WeightType;
 
 const MODEL: &str = "models/all-MiniLM-L6-v2";
 
@@ -32,12 +32,9 @@ fn verify(embedder: &Embedder) {
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let expected: Vec<f32> =
         bytemuck::pod_collect_to_vec(file.tensor("embeddings").unwrap().data());
-    for (found, expected) in embedder
-        .embed(&reference)
-        .unwrap()
-        .iter()
-        .zip(expected.chunks(384))
-    {
+    let found = embedder.embed(&reference).unwrap();
+    assert_eq!(found.len() * embedder.dimensions(), expected.len());
+    for (found, expected) in found.iter().zip(expected.chunks(embedder.dimensions())) {
         assert!(cosine(found, expected) >= 0.9999);
     }
 }
@@ -45,9 +42,9 @@ fn verify(embedder: &Embedder) {
 fn embed(criterion: &mut Criterion) {
     let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
     eprintln!("adapter: {}", gpu.capabilities());
-    for dtype in [DType::F32, DType::F16] {
+    for dtype in [WeightType::F32, WeightType::F16] {
         let mut options = EmbedderOptions::default();
-        options.model.weight_dtype = dtype;
+        options.model.weight_type = dtype;
         let embedder = Embedder::load_with(&gpu, MODEL, &options).expect("run `make model` first");
         verify(&embedder);
         let mut group = criterion.benchmark_group(format!("all-MiniLM-L6-v2 {dtype}"));

@@ -18,7 +18,7 @@ fn kernels(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(case.name.replace('/', " per "));
         group.sample_size(10);
         for candidate in verify::plans(&gpu, &case).unwrap() {
-            let name = format!("{}, {} weights", candidate.kernel, candidate.weight_dtype);
+            let name = format!("{}, {} weights", candidate.kernel, candidate.weight_type);
             let values = case.values();
             group.bench_function(name, |bencher| {
                 bencher.iter(|| candidate.plan.run(&case.sizes, &values).unwrap())

@@ -4,8 +4,8 @@
 // values are loaded LANES at a time, one to a lane, and passed round by shuffles at constant lanes, so that
 // the online softmax needs nothing from other lanes. It is rescaled once per LANES keys, counted from the
 // segment's start: a query's result depends on its segment alone. head_dim is a multiple of 4, at most 128.
-// For software adapters, where a load from a texture costs a fraction of one from a buffer. Arrays and the loops over
-// them are of a length, at most 32, so that lavapipe unrolls them whatever their size: see linear_texture.wgsl.
+// For software adapters, where a load from a texture costs a fraction of one from a buffer. Each loop
+// over an array runs as often as the array is long, at most 32 times: lavapipe unrolls those (see linear_texture.wgsl).
 // A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
 
 struct Params {

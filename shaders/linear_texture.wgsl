@@ -1,5 +1,5 @@
 // y[r, j] = epilogue(sum over i of x[r, i] * weight[j, i] + bias[j]), for n and k that are multiples of 4.
-// One subgroup per ROWS x (4 * LANES * VECTORS) outputs, all in registers: each lane loads its share of
+// One subgroup per ROWS x (4 * LANES) outputs, all in registers: each lane loads its share of
 // x once and passes it round by shuffles at constant lanes, so that memory is touched as rarely as possible.
 // For software adapters, where a load from a texture costs a fraction of one from a buffer.
 // A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
@@ -22,7 +22,6 @@ struct Params {
 
 const LANES: u32 = 8u;
 const ROWS: u32 = 32u;    // a multiple of LANES, at most 32
-const VECTORS: u32 = 1u;  // panels of 4 * LANES columns
 const WEIGHT_BITS: u32 = 32u;
 const BIAS: u32 = 1u;        // 1: add `bias`
 const ACTIVATION: u32 = 0u;  // 0: none, 1: gelu
@@ -69,45 +68,40 @@ fn linear_texture(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let tile = workgroup.x + workgroup.y * workgroups.x;
-    let column_tiles = (params.n / 4u + LANES * VECTORS - 1u) / (LANES * VECTORS);
+    let column_tiles = (params.n / 4u + LANES - 1u) / LANES;
     let first_row = tile / column_tiles * ROWS;
-    let first_column4 = tile % column_tiles * (LANES * VECTORS) + lane;
+    let column4 = tile % column_tiles * LANES + lane;
     let last_column4 = params.n / 4u - 1u;
     if first_row < params.m {
         // Lane l holds rows l, l + LANES, …; rows past the end repeat the last one.
         var a: array<vec4<f32>, ROW_GROUPS>;
         var b: array<vec4<f32>, 4>;
-        var sums: array<array<vec4<f32>, ROWS>, VECTORS>;
+        var sums: array<vec4<f32>, ROWS>;
         for (var k4 = 0u; k4 < params.k / 4u; k4++) {
             for (var g = 0u; g < ROW_GROUPS; g++) {
                 a[g] = textureLoad(x, vec2(k4, min(first_row + g * LANES + lane, params.m - 1u)), 0);
             }
-            for (var v = 0u; v < VECTORS; v++) {
-                load_weight(min(first_column4 + v * LANES, last_column4), k4, &b);
-                for (var r = 0u; r < ROWS; r++) {
-                    let row = subgroupShuffle(a[r / LANES], r % LANES);
-                    var sum = sums[v][r];
-                    sum = fma(vec4(row.x), b[0], sum);
-                    sum = fma(vec4(row.y), b[1], sum);
-                    sum = fma(vec4(row.z), b[2], sum);
-                    sum = fma(vec4(row.w), b[3], sum);
-                    sums[v][r] = sum;
-                }
+            load_weight(min(column4, last_column4), k4, &b);
+            for (var r = 0u; r < ROWS; r++) {
+                let row = subgroupShuffle(a[r / LANES], r % LANES);
+                var sum = sums[r];
+                sum = fma(vec4(row.x), b[0], sum);
+                sum = fma(vec4(row.y), b[1], sum);
+                sum = fma(vec4(row.z), b[2], sum);
+                sum = fma(vec4(row.w), b[3], sum);
+                sums[r] = sum;
             }
         }
 
-        for (var v = 0u; v < VECTORS; v++) {
-            let column4 = first_column4 + v * LANES;
-            if column4 <= last_column4 {
-                for (var r = 0u; r < ROWS; r++) {
-                    // A repeated row is the last one's equal, and stored over it.
-                    let at = vec2(column4, min(first_row + r, params.m - 1u));
-                    var value = sums[v][r];
-                    if BIAS == 1u { value += bias[column4]; }
-                    if ACTIVATION == 1u { value = gelu_of(value); }
-                    if RESIDUAL == 1u { value += textureLoad(residual, at, 0); }
-                    textureStore(y, at, value);
-                }
+        if column4 <= last_column4 {
+            for (var r = 0u; r < ROWS; r++) {
+                // A repeated row is the last one's equal, and stored over it.
+                let at = vec2(column4, min(first_row + r, params.m - 1u));
+                var value = sums[r];
+                if BIAS == 1u { value += bias[column4]; }
+                if ACTIVATION == 1u { value = gelu_of(value); }
+                if RESIDUAL == 1u { value += textureLoad(residual, at, 0); }
+                textureStore(y, at, value);
             }
         }
     }

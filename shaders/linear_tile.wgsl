@@ -10,7 +10,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
-@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // [n / COLUMNS][k_padded][COLUMNS] in f32, [n / COLUMNS][k_padded / 2][COLUMNS / 4][2][4] in f16
+@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // [n / TILE][k_padded][TILE] in f32, [n / TILE][k_padded / 2][TILE / 4][2][4] in f16
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;      // [n], read if BIAS
 @group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if RESIDUAL
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
@@ -25,9 +25,8 @@ const HEAD_DIM: u32 = max(SPLIT_HEAD_DIM, 1u);  // a divisor, even where it is n
 
 const TILE: u32 = 64u;     // rows and columns of outputs
 const TILE_K: u32 = 32u;   // k_padded is a multiple of it
-const COLUMNS: u32 = TILE;
-const LANES: u32 = COLUMNS / 4u;  // of a panel of the weight
-const WORKGROUP_SIZE: u32 = 128u;
+const PANEL: u32 = TILE / 4u;           // vectors of a panel of the weight
+const WORKGROUP_SIZE: u32 = TILE * TILE / 32u;  // each lane has 8 x 4 outputs
 
 var<workgroup> a_tile: array<vec4<f32>, TILE_K * TILE / 4u>;  // [k][rows / 4], four rows a vector
 var<workgroup> b_tile: array<vec4<f32>, TILE_K * TILE / 4u>;  // [k][columns / 4], four columns a vector
@@ -71,13 +70,13 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
 fn load_weight(panel: u32, k4: u32, lane: u32, into: ptr<function, array<vec4<f32>, 4>>) {
     if WEIGHT_BITS == 16u {
         for (var i = 0u; i < 2u; i++) {
-            let packed = weight[(panel * params.k_padded / 2u + k4 * 2u + i) * LANES + lane];
+            let packed = weight[(panel * params.k_padded / 2u + k4 * 2u + i) * PANEL + lane];
             (*into)[2u * i] = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));
             (*into)[2u * i + 1u] = vec4(unpack2x16float(packed.z), unpack2x16float(packed.w));
         }
     } else {
         for (var i = 0u; i < 4u; i++) {
-            (*into)[i] = bitcast<vec4<f32>>(weight[(panel * params.k_padded + k4 * 4u + i) * LANES + lane]);
+            (*into)[i] = bitcast<vec4<f32>>(weight[(panel * params.k_padded + k4 * 4u + i) * PANEL + lane]);
         }
     }
 }
@@ -107,9 +106,9 @@ fn stage_x(first_row: u32, first_k4: u32, lane: u32) {
 
 fn stage_weight(panel: u32, first_k4: u32, lane: u32) {
     var four: array<vec4<f32>, 4>;
-    load_weight(panel, first_k4 + lane / LANES, lane % LANES, &four);
+    load_weight(panel, first_k4 + lane / PANEL, lane % PANEL, &four);
     for (var i = 0u; i < 4u; i++) {
-        b_tile[(4u * (lane / LANES) + i) * LANES + lane % LANES] = four[i];
+        b_tile[(4u * (lane / PANEL) + i) * PANEL + lane % PANEL] = four[i];
     }
 }
 
@@ -124,8 +123,8 @@ fn linear_tile(
     let first_row = tile / column_tiles * TILE;
     let panel = tile % column_tiles;
     if first_row < params.m {
-        let row4 = lane / 16u * 2u;  // this lane's eight rows, in vectors
-        let column4 = lane % 16u;    // and its four columns
+        let row4 = lane / PANEL * 2u;  // this lane's eight rows, in vectors
+        let column4 = lane % PANEL;    // and its four columns
         var sums: array<vec4<f32>, 8>;
         for (var first_k4 = 0u; first_k4 < params.k_padded / 4u; first_k4 += TILE_K / 4u) {
             stage_x(first_row, first_k4, lane);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::Capabilities;
 use crate::kernel::Variant;
-use crate::tensor::{DType, Dim, Shape, Tensor};
+use crate::tensor::{DType, Dim, Shape, Sizes, Tensor, WeightType};
 
 /// A tensor of one [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +57,9 @@ pub enum Domain {
 }
 
 /// What a node computes. Every operation is one type, in one file of `ops/`, that holds its attributes.
+///
+/// A graph takes this crate's own operations only: their kernels run without the driver's checks, which is sound
+/// because of the checks that stand beside them.
 pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// Its name in the field's standard terms.
     fn name(&self) -> &'static str;
@@ -90,7 +93,7 @@ pub struct Request<'a> {
     /// The node's operands.
     pub operands: Vec<&'a TensorInfo>,
     /// The type that weight matrices are stored as.
-    pub weight_dtype: DType,
+    pub weight_type: WeightType,
 }
 
 impl Request<'_> {
@@ -194,7 +197,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`Error::Shape`] if the operands do not fit the operation, or are not of this graph.
-    pub fn apply(
+    pub(crate) fn apply(
         &mut self,
         operation: Arc<dyn Operation>,
         inputs: &[TensorId],
@@ -205,6 +208,9 @@ impl Graph {
             operation: operation.name(),
             message: "an operand is not of this graph".to_owned(),
         })?;
+        for operand in &operands {
+            check_size(operation.name(), operand)?;
+        }
         let shape = operation.infer(&operands)?;
         let name = format!("{}.{}", operation.name(), self.nodes.len());
         let source = Source::Node(self.nodes.len());
@@ -287,6 +293,25 @@ impl Graph {
             graph.tensors[node.output.0].source = Source::Node(index);
         }
         graph
+    }
+}
+
+/// What does not depend on the run must be countable by 32 bits, so that no shape inferred from it overflows.
+fn check_size(operation: &'static str, operand: &TensorInfo) -> Result<()> {
+    let one_of_each = Sizes {
+        tokens: 1,
+        sequences: 1,
+        longest: 1,
+    };
+    match operand.shape.checked_elements(&one_of_each) {
+        Some(_) => Ok(()),
+        None => Err(Error::Shape {
+            operation,
+            message: format!(
+                "{} {} has 2^32 elements or more",
+                operand.name, operand.shape
+            ),
+        }),
     }
 }
 

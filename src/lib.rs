@@ -41,7 +41,7 @@
 //! name its types of features and limits.
 //!
 //! **Invariant:** adding an operation edits no `match`: a shader, a file in `ops`, a function in `reference`, cases in
-//! `verify`. An operation is a type that implements [`graph::Operation`] and holds its attributes as fields, rather
+//! `verify`, and the lines that register them (`ops/mod.rs` lists all). An operation is a type that implements [`graph::Operation`] and holds its attributes as fields, rather
 //! than a table of functions over untyped attributes: the compiler checks their names and types, and what an operation
 //! can absorb (a linear layer a gelu) stands beside it instead of in the fusion pass.
 //!
@@ -54,8 +54,9 @@
 //! offsets are range-checked on the host ([`plan::Plan::run`]), so no kernel relies on the driver's bounds checks,
 //! which are turned off at one place (`gpu/pipelines.rs`, with the reason).
 //!
-//! **Invariant:** no global state. The environment is read at one place, [`gpu::AdapterChoice::from_env`] and wgpu's
-//! own reading of `WGPU_BACKEND` beside it.
+//! **Invariant:** no global state. The library reads the environment at one place, `gpu/adapters.rs`
+//! ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own helpers). The tokenizer crate reads one variable of its
+//! own, for its threads.
 //!
 //! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/embed.rs`). Each
 //! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32; attention's key

@@ -94,16 +94,25 @@ impl Shape {
         &self.0
     }
 
-    /// The number of axes.
-    #[must_use]
-    pub fn rank(&self) -> usize {
-        self.0.len()
-    }
-
     /// The number of elements in a run of `sizes`.
     #[must_use]
     pub fn elements(&self, sizes: &Sizes) -> usize {
         self.0.iter().map(|dim| dim.resolve(sizes)).product()
+    }
+
+    /// As [`Shape::elements`]; `None` from 2^32 on, where the kernels' indices end, also for a single axis.
+    #[must_use]
+    pub fn checked_elements(&self, sizes: &Sizes) -> Option<usize> {
+        let dims = self.0.iter().map(|dim| dim.resolve(sizes));
+        let product = dims.clone().try_fold(1, usize::checked_mul)?;
+        let fits = |count: usize| u32::try_from(count).is_ok();
+        (fits(product) && dims.into_iter().all(fits)).then_some(product)
+    }
+
+    /// As [`Shape::elements`]; the largest number where it overflows.
+    pub(crate) fn elements_or_max(&self, sizes: &Sizes) -> u64 {
+        let dims = self.0.iter().map(|dim| dim.resolve(sizes) as u64);
+        dims.fold(1, u64::saturating_mul)
     }
 
     /// The axes as numbers in a run of `sizes`.
@@ -143,29 +152,54 @@ impl fmt::Display for Shape {
 pub enum DType {
     /// 32-bit float: every activation, statistic and sum.
     F32,
-    /// 16-bit float: storage of weight matrices only.
-    F16,
     /// 32-bit unsigned integer: ids and offsets.
     U32,
-}
-
-impl DType {
-    /// The size of one element, in bits.
-    #[must_use]
-    pub fn bits(self) -> u32 {
-        match self {
-            Self::F32 | Self::U32 => 32,
-            Self::F16 => 16,
-        }
-    }
 }
 
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::F32 => "f32",
-            Self::F16 => "f16",
             Self::U32 => "u32",
+        })
+    }
+}
+
+/// What the elements of weight matrices are stored as on the device; everything else is f32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WeightType {
+    /// 32-bit float.
+    #[default]
+    F32,
+    /// 16-bit float: half the memory, and half the bytes that a kernel reads.
+    F16,
+}
+
+impl WeightType {
+    /// The size of one element, in bits.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::F32 => 32,
+            Self::F16 => 16,
+        }
+    }
+
+    /// `value` as it is once it has been stored.
+    #[must_use]
+    pub fn rounded(self, value: f32) -> f32 {
+        match self {
+            Self::F32 => value,
+            Self::F16 => half::f16::from_f32(value).to_f32(),
+        }
+    }
+}
+
+impl fmt::Display for WeightType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
         })
     }
 }

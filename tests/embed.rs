@@ -10,7 +10,7 @@ use wgformer::models::{Batch, Head, Model, ModelOptions};
 use wgformer::ops::Pooling;
 use wgformer::plan::{Plan, PlanOptions};
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
-use wgformer::tensor::{DType, Sizes};
+use wgformer::tensor::{Sizes, WeightType};
 
 const MODEL: &str = "models/all-MiniLM-L6-v2";
 
@@ -69,10 +69,10 @@ fn embeddings_agree_with_sentence_transformers() {
     let reference = Reference::read();
     let (gpu, _turn) = common::gpu();
     for (dtype, least_cosine, most_difference) in [
-        (DType::F32, 0.99999, 1e-4),
-        (DType::F16, 0.9999, f32::INFINITY),
+        (WeightType::F32, 0.99999, 1e-4),
+        (WeightType::F16, 0.9999, f32::INFINITY),
     ] {
-        let embedder = load(&gpu, |options| options.model.weight_dtype = dtype);
+        let embedder = load(&gpu, |options| options.model.weight_type = dtype);
         let found = embedder.embeddings(&reference.texts).unwrap();
         assert!(found.len() >= 20);
         for ((text, embedding), expected) in reference
@@ -140,10 +140,10 @@ fn hidden_states_agree_with_transformers() {
 fn a_result_does_not_depend_on_the_batch() {
     let reference = Reference::read();
     let (gpu, _turn) = common::gpu();
-    for dtype in [DType::F32, DType::F16] {
+    for dtype in [WeightType::F32, WeightType::F16] {
         let with_budget = |tokens| {
             load(&gpu, |options| {
-                options.model.weight_dtype = dtype;
+                options.model.weight_type = dtype;
                 options.model.batch_tokens = Some(tokens);
             })
         };
@@ -179,6 +179,19 @@ fn many_threads_share_one_model() {
             assert_eq!(thread.join().unwrap(), expected);
         }
     });
+}
+
+/// Any executor may move the work between its threads.
+#[test]
+fn models_and_their_futures_go_where_they_are_needed() {
+    fn is_shared<T: Send + Sync>() {}
+    fn is_send<T: Send>(_: &T) {}
+    is_shared::<wgformer::Gpu>();
+    is_shared::<Model>();
+    is_shared::<Embedder>();
+    let (gpu, _turn) = common::gpu();
+    let embedder = load(&gpu, |_| ());
+    is_send(&embedder.embed_async(&["a cat"]));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use tiny_model::{HIDDEN, POSITIONS, TinyModel, Weight, write_json};
 use wgformer::models::{Head, Model, SentenceTransformer};
 use wgformer::ops::Pooling;
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
-use wgformer::tensor::DType;
+use wgformer::tensor::WeightType;
 use wgformer::text::Tokenizer;
 use wgformer::verify::Random;
 use wgformer::{Error, Gpu, Result};
@@ -331,7 +331,7 @@ fn a_weight_that_does_not_fit_is_named() {
     let large = model(|model| model.weights.get_mut(key).unwrap().values[37] = 70_000.0);
     embed(&gpu, large.path()).unwrap();
     let mut options = EmbedderOptions::default();
-    options.model.weight_dtype = DType::F16;
+    options.model.weight_type = WeightType::F16;
     let load = || Embedder::load_with(&gpu, large.path(), &options);
     let needles = format!("{key}; inf; element 37; f16; use f32");
     expect_error("f16", load, "NotFinite", &needles);

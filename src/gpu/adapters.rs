@@ -9,14 +9,15 @@ pub enum AdapterChoice {
     Best,
     /// The best one whose name contains this, in whatever case.
     Named(String),
-    /// The one at this place in the list that [`adapters`] gives, counted from 0.
+    /// The one at this place in the list that [`Gpu::adapters`](super::Gpu::adapters) gives, counted from 0.
     Index(usize),
 }
 
 impl AdapterChoice {
     /// The choice that `WGPU_ADAPTER_NAME` makes; [`AdapterChoice::Best`] where it is not set.
     ///
-    /// This and wgpu's own reading of `WGPU_BACKEND` are all that the library reads of the environment.
+    /// This, and beside it what wgpu's own helpers read (`WGPU_BACKEND` and the options of its back ends), is all that
+    /// the library itself reads of the environment.
     #[must_use]
     pub fn from_env() -> Self {
         match std::env::var("WGPU_ADAPTER_NAME") {
@@ -27,7 +28,7 @@ impl AdapterChoice {
 }
 
 /// Every adapter of the back ends that `WGPU_BACKEND` allows, best first.
-pub async fn adapters() -> Vec<Capabilities> {
+pub(super) async fn all() -> Vec<Capabilities> {
     let mut all = enumerate(modern_backends()).await;
     all.extend(enumerate(gl_backend()).await);
     all.iter().map(Capabilities::of_adapter).collect()

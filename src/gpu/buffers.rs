@@ -1,6 +1,7 @@
 use futures_channel::oneshot;
 
 use super::Gpu;
+use super::context::DEVICE_LOST;
 use crate::error::{Error, Result};
 
 impl Gpu {
@@ -97,9 +98,7 @@ impl Gpu {
         })?;
         self.waiter().wait_for(submission);
         let failed = |message: String| self.device_error("reading a result back", &message);
-        let mapped = receiver
-            .await
-            .map_err(|_| failed("the device was lost".to_owned()))?;
+        let mapped = receiver.await.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
         mapped.map_err(|error| failed(error.to_string()))?;
         let view = buffer
             .get_mapped_range(..size_in_bytes)

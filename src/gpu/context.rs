@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use super::Capabilities;
 use super::adapters::{self, AdapterChoice};
 use super::pipelines::PipelineCache;
 use super::polling::Waiter;
-use super::{Capabilities, adapters as list_adapters};
 use crate::error::{Error, Result};
 
 /// A device with its queue and its compiled pipelines; clones share it, from any thread.
@@ -21,6 +21,9 @@ struct Inner {
     pipelines: PipelineCache,
     waiter: Waiter,
 }
+
+/// What is said where a callback never came.
+pub(super) const DEVICE_LOST: &str = "the device was lost";
 
 impl Gpu {
     /// The best adapter of this machine, or the one that `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` name.
@@ -83,7 +86,12 @@ impl Gpu {
     /// Every adapter that could be chosen, best first.
     #[must_use]
     pub fn adapters() -> Vec<Capabilities> {
-        pollster::block_on(list_adapters())
+        pollster::block_on(Self::adapters_async())
+    }
+
+    /// [`Gpu::adapters`], without blocking the thread.
+    pub async fn adapters_async() -> Vec<Capabilities> {
+        adapters::all().await
     }
 
     /// The device.
@@ -134,7 +142,8 @@ impl Gpu {
     /// The error for what the device said, told apart from a device that is gone.
     pub(super) fn device_error(&self, action: &str, message: &str) -> Error {
         let (adapter, action) = (self.capabilities().info.name.clone(), action.to_owned());
-        if message.contains("lost") || message.contains("destroyed") {
+        // wgpu has no error of its own for it, only these words.
+        if message.contains("device is lost") || message == DEVICE_LOST {
             Error::DeviceLost { adapter, action }
         } else {
             Error::Device {

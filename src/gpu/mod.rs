@@ -9,7 +9,7 @@ mod polling;
 mod resource;
 mod textures;
 
-pub use adapters::{AdapterChoice, adapters};
+pub use adapters::AdapterChoice;
 pub use capabilities::Capabilities;
 pub use context::Gpu;
 pub(crate) use pipelines::Pipeline;

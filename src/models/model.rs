@@ -5,10 +5,11 @@ use super::{Batch, Builder, Checkpoint, Config, Encoder, Family};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::Graph;
+use crate::kernel::Storage;
 use crate::ops::Pooling;
 use crate::plan::{Plan, PlanOptions, Value};
-use crate::tensor::{DType, Dim, Sizes};
-use crate::tuning::Selection;
+use crate::tensor::{Dim, Sizes, WeightType};
+use crate::tuning::{self, Selection};
 
 /// What follows the encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +29,10 @@ pub enum Head {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelOptions {
-    /// How weight matrices are stored: [`DType::F32`] or [`DType::F16`].
-    pub weight_dtype: DType,
-    /// The most tokens in one GPU batch; `None` chooses by the adapter. A longer sequence goes alone.
+    /// How weight matrices are stored: [`WeightType::F32`] or [`WeightType::F16`].
+    pub weight_type: WeightType,
+    /// The most tokens in one GPU batch; `None` chooses by the adapter, and no batch exceeds what its limits allow.
+    /// A longer sequence goes alone.
     pub batch_tokens: Option<usize>,
     /// How kernels are chosen.
     pub selection: Selection,
@@ -39,7 +41,7 @@ pub struct ModelOptions {
 impl Default for ModelOptions {
     fn default() -> Self {
         Self {
-            weight_dtype: DType::F32,
+            weight_type: WeightType::F32,
             batch_tokens: None,
             selection: Selection::Table,
         }
@@ -76,10 +78,10 @@ impl Model {
         let checkpoint = Checkpoint::open(directory)?;
         let (graph, encoder) = build(directory, &checkpoint, head)?;
         let max_tokens = max_tokens.min(encoder.max_tokens);
-        let batch_tokens = options
+        let wanted = options
             .batch_tokens
-            .unwrap_or_else(|| default_batch_tokens(gpu, &graph))
-            .max(1);
+            .unwrap_or_else(|| default_batch_tokens(gpu));
+        let batch_tokens = wanted.clamp(1, most_tokens(gpu, &graph).max(1));
         let tokens = batch_tokens.max(max_tokens);
         let capacity = Sizes {
             tokens,
@@ -87,7 +89,7 @@ impl Model {
             longest: max_tokens,
         };
         let plan_options = PlanOptions {
-            weight_dtype: options.weight_dtype,
+            weight_type: options.weight_type,
             selection: options.selection.clone(),
             ..PlanOptions::new(capacity)
         };
@@ -185,38 +187,38 @@ fn build(directory: &Path, checkpoint: &Checkpoint, head: Head) -> Result<(Graph
     Ok((graph, encoder))
 }
 
-/// Enough tokens to fill the adapter, as long as no activation exceeds one binding.
-fn default_batch_tokens(gpu: &Gpu, graph: &Graph) -> usize {
-    // A software adapter gains nothing from more, and a batch is the step of a progress bar.
-    let wanted = if gpu.capabilities().is_software() {
+/// Enough tokens to fill the adapter: a software adapter gains nothing from more, and a batch is the step of a
+/// progress bar.
+fn default_batch_tokens(gpu: &Gpu) -> usize {
+    if gpu.capabilities().is_software() {
         1024
     } else {
         8192
-    };
+    }
+}
+
+/// The most tokens of which no activation exceeds one binding, or one texture.
+fn most_tokens(gpu: &Gpu, graph: &Graph) -> usize {
     let one_token = Sizes {
         tokens: 1,
         sequences: 0,
         longest: 1,
     };
-    let per_token = |tensor: &crate::graph::TensorInfo| {
-        let grows = tensor.shape.dims().contains(&Dim::Tokens);
-        if grows {
-            4 * tensor.shape.elements(&one_token)
-        } else {
-            0
-        }
-    };
-    let widest = graph
+    let grows = graph
         .tensors()
         .iter()
-        .map(per_token)
+        .filter(|tensor| tensor.shape.dims().contains(&Dim::Tokens));
+    let widest = grows
+        .map(|tensor| 4 * tensor.shape.elements(&one_token) as u64)
         .max()
-        .unwrap_or(0)
-        .max(1) as u64;
+        .unwrap_or(1);
     let limits = &gpu.capabilities().limits;
-    let room = limits
+    let bytes = limits
         .max_storage_buffer_binding_size
-        .min(limits.max_buffer_size)
-        / widest;
-    wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
+        .min(limits.max_buffer_size);
+    let tokens = usize::try_from(bytes / widest.max(1)).unwrap_or(usize::MAX);
+    match tuning::preferred_storage(gpu.capabilities()) {
+        Storage::Buffers => tokens,
+        Storage::Textures => tokens.min(limits.max_texture_dimension_2d as usize),
+    }
 }

@@ -33,6 +33,7 @@ impl Operation for Add {
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
         let [a, b] = checks::operands("add", operands)?;
         checks::rows_and_cols("add", "a", a)?;
+        checks::rows_and_cols("add", "b", b)?;
         checks::same_shape("add", ("a", a), ("b", b))?;
         Ok(a.shape.clone())
     }
@@ -77,7 +78,7 @@ pub(super) static ADD: Kernel = Kernel {
     wgsl: include_str!("../../shaders/add.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE"],
+    constants: &[],
     features: wgpu::Features::empty(),
 };
 

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use super::checks;
 use crate::error::Result;
-use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::graph::{Graph, Operation, Request, Source, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
 use crate::reference;
-use crate::tensor::{Dim, Shape, Sizes, Tensor};
+use crate::tensor::{DType, Dim, Shape, Sizes, Tensor};
 
 impl Graph {
     /// Scaled dot-product attention within each sequence; every token attends to all tokens of its own:
@@ -49,7 +49,11 @@ impl Operation for Attention {
                 Dim::Fixed(heads),
                 Dim::Tokens,
                 Dim::Fixed(head_dim),
-            ] if heads > 0 && (1..=MAX_HEAD_DIM).contains(&head_dim) => {
+            ] if heads > 0
+                && (1..=MAX_HEAD_DIM).contains(&head_dim)
+                && qkv.dtype == DType::F32
+                && qkv.source != Source::Parameter =>
+            {
                 Ok([Dim::Tokens, Dim::Fixed(heads * head_dim)].into())
             }
             _ => Err(checks::error(

@@ -21,19 +21,20 @@ pub(super) fn operands<'a, const N: usize>(
     })
 }
 
-/// `[rows, cols]` of floats, cols known and at least 1.
+/// An activation, `[rows, cols]` of floats, cols known and at least 1.
 pub(super) fn rows_and_cols(
     operation: &'static str,
     what: &str,
     tensor: &TensorInfo,
 ) -> Result<(Dim, usize)> {
+    let is_activation = tensor.dtype == DType::F32 && tensor.source != Source::Parameter;
     match *tensor.shape.dims() {
-        [rows, Dim::Fixed(cols)] if cols > 0 && tensor.dtype == DType::F32 => Ok((rows, cols)),
+        [rows, Dim::Fixed(cols)] if cols > 0 && is_activation => Ok((rows, cols)),
         _ => Err(error(
             operation,
             format!(
-                "{what} must be f32 [rows, cols], is {} {}",
-                tensor.dtype, tensor.shape
+                "{what} must be an input or a result of f32 [rows, cols], {} is {} {}",
+                tensor.name, tensor.dtype, tensor.shape
             ),
         )),
     }

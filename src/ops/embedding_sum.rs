@@ -87,7 +87,7 @@ impl Operation for EmbeddingSum {
             self.eps,
         );
         let variant = |kernel, mut constants: Constants| {
-            constants.push(("WEIGHT_BITS", request.weight_dtype.bits()));
+            constants.push(("WEIGHT_BITS", request.weight_type.bits()));
             Variant {
                 kernel,
                 constants,

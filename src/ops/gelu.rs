@@ -62,7 +62,7 @@ pub(super) static GELU: Kernel = Kernel {
     wgsl: include_str!("../../shaders/gelu.wgsl"),
     bindings: &[Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE"],
+    constants: &[],
     features: wgpu::Features::empty(),
 };
 

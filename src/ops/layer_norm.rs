@@ -57,6 +57,7 @@ impl Operation for LayerNorm {
         let (_, cols) = checks::rows_and_cols(self.name(), "x", x)?;
         let [weight, bias] = if self.residual {
             let [residual, weight, bias] = checks::operands(self.name(), rest)?;
+            checks::rows_and_cols(self.name(), "residual", residual)?;
             checks::same_shape(self.name(), ("x", x), ("residual", residual))?;
             [weight, bias]
         } else {
@@ -79,7 +80,7 @@ impl Operation for LayerNorm {
 
     fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
         let (rows, cols, eps) = (request.dims(0)[0], request.fixed(0, 1), self.eps);
-        let residual = usize::from(self.residual); // without one, x is bound twice and read once
+        let residual = if self.residual { 1 } else { 0 }; // without one, x is bound twice and read once
         let variant = |kernel, mut constants: Constants| {
             constants.push(("RESIDUAL", u32::from(self.residual)));
             Variant {

@@ -80,6 +80,7 @@ impl Operation for Linear {
                 shape: shape.clone(),
                 ..operands[0].clone()
             };
+            checks::rows_and_cols("linear", "residual", operands[residual])?;
             checks::same_shape(
                 "linear",
                 ("result", &result),

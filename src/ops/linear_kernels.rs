@@ -18,7 +18,8 @@ pub(super) struct Epilogue {
     pub(super) split_head_dim: Option<usize>,
 }
 
-/// One product: the weights, stacked along their rows, and what follows. Operand 0 is x.
+/// One product: which operands are its weights, stacked along their rows, and its biases, and what follows.
+/// Operand 0 is x.
 pub(super) struct Projection {
     pub(super) weights: Vec<usize>,
     pub(super) biases: Vec<usize>,
@@ -45,7 +46,7 @@ pub(super) fn infer(
 
 /// Every kernel that is right for these shapes on this adapter.
 pub(super) fn variants(request: &Request<'_>, projection: &Projection) -> Vec<Variant> {
-    let shape = Problem {
+    let problem = Problem {
         rows: request.dims(0)[0],
         n: projection
             .weights
@@ -55,16 +56,16 @@ pub(super) fn variants(request: &Request<'_>, projection: &Projection) -> Vec<Va
         k: request.fixed(0, 1),
     };
     let vectors = [
-        Some(shape.n),
-        Some(shape.k),
+        Some(problem.n),
+        Some(problem.k),
         projection.epilogue.split_head_dim,
     ];
     let by_vectors = vectors.into_iter().flatten().all(|length| length % 4 == 0);
 
-    let mut variants = vec![one_output_per_lane(request, projection, &shape)];
+    let mut variants = vec![one_output_per_lane(request, projection, &problem)];
     if by_vectors {
-        variants.push(tile(request, projection, &shape));
-        variants.extend(texture(request, projection, &shape));
+        variants.push(tile(request, projection, &problem));
+        variants.extend(texture(request, projection, &problem));
     }
     variants
 }
@@ -171,7 +172,7 @@ fn variant(
     Variant {
         kernel,
         constants: vec![
-            ("WEIGHT_BITS", request.weight_dtype.bits()),
+            ("WEIGHT_BITS", request.weight_type.bits()),
             ("BIAS", u32::from(!projection.biases.is_empty())),
             ("ACTIVATION", u32::from(gelu)),
             ("RESIDUAL", u32::from(residual.is_some())),
@@ -203,7 +204,6 @@ pub(super) static LINEAR: Kernel = Kernel {
     bindings: BINDINGS,
     params_size: size_of::<Params>(),
     constants: &[
-        "WORKGROUP_SIZE",
         "WEIGHT_BITS",
         "BIAS",
         "ACTIVATION",
@@ -242,7 +242,6 @@ pub(super) static LINEAR_TEXTURE: Kernel = Kernel {
     constants: &[
         "LANES",
         "ROWS",
-        "VECTORS",
         "WEIGHT_BITS",
         "BIAS",
         "ACTIVATION",

@@ -1,6 +1,9 @@
-//! One file per operation: its formula and shapes, its checks, its reference function, its kernels and their `Params`.
+//! One file per operation: its formula and shapes, its checks, its kernels and their `Params`.
 //!
-//! Adding one edits no `match`: a shader, a file here with its line below, a function in `reference/`, its cases in `verify/`.
+//! Adding `x` edits no `match`: `shaders/x.wgsl`; `ops/x.rs`, its `mod` line and its kernels in [`KERNELS`] below;
+//! `reference/x.rs` with its two lines in `reference/mod.rs`; and its cases in `verify/cases.rs`.
+//! What operations share is in `checks` (of shapes), `row_lanes` (kernels that keep a row in registers) and
+//! `linear_kernels` (every linear layer).
 
 mod add;
 mod attention;

@@ -77,6 +77,7 @@ impl Operation for QkvLinear {
             ));
         }
         for weight in &operands[2..4] {
+            checks::matrix(self.name(), "weight", weight)?;
             checks::same_shape(
                 self.name(),
                 ("query's weight", operands[1]),

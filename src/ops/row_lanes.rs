@@ -1,13 +1,16 @@
 use crate::gpu::Capabilities;
 use crate::kernel::Constants;
 
+/// Lanes of a workgroup on a software adapter, about one subgroup's worth: a barrier between subgroups costs more there
+/// than a longer loop.
+const ON_A_CPU: usize = 8;
+
 /// The constants of a kernel in which one workgroup keeps one row of `cols` elements in registers.
 ///
 /// They depend on the adapter and the model only, so the order in which a row is summed does too.
 pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
     let workgroup_size = if capabilities.is_software() {
-        // One subgroup's worth: on a CPU a barrier between subgroups costs more than a longer loop.
-        8
+        ON_A_CPU
     } else {
         // At most 16 registers a lane, until the default limit of 256 lanes is reached.
         cols.div_ceil(16).next_power_of_two().clamp(64, 256)
@@ -21,12 +24,11 @@ pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
 /// As [`row_lanes`], for a kernel on textures, whose lanes keep four columns to a vector; `None` where rows are no
 /// multiple of four, or too long for a texture.
 pub(super) fn row_vectors(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
-    const WORKGROUP_SIZE: usize = 8; // one subgroup's worth, as above: textures are for software adapters
     let largest = capabilities.limits.max_texture_dimension_2d as usize;
-    let vectors_per_lane = (cols / 4).div_ceil(WORKGROUP_SIZE);
+    let vectors_per_lane = (cols / 4).div_ceil(ON_A_CPU);
     (cols.is_multiple_of(4) && cols / 4 <= largest).then(|| {
         vec![
-            ("WORKGROUP_SIZE", WORKGROUP_SIZE as u32),
+            ("WORKGROUP_SIZE", ON_A_CPU as u32),
             ("VECTORS_PER_LANE", vectors_per_lane as u32),
         ]
     })

@@ -29,9 +29,6 @@ pub(super) struct BoundStep {
     pub(super) params: wgpu::BindGroup,
 }
 
-/// No kernel's `Params` is larger, in bytes.
-const MAX_PARAMS: u64 = 64;
-
 impl Activations {
     pub(super) fn allocate(plan: &Plan) -> Result<Self> {
         use wgpu::BufferUsages as Usage;
@@ -44,7 +41,7 @@ impl Activations {
             create(
                 gpu,
                 &plan.graph.tensor(*input).name,
-                &storage::slot(&plan.graph, *input, kept, &plan.capacity),
+                &storage::need(&plan.graph, *input, kept, &plan.capacity),
             )
         });
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
@@ -53,7 +50,12 @@ impl Activations {
                 .limits
                 .min_uniform_buffer_offset_alignment,
         );
-        let params_stride = MAX_PARAMS.next_multiple_of(alignment);
+        let largest = plan
+            .steps
+            .iter()
+            .map(|step| step.variant.kernel.params_size as u64)
+            .max();
+        let params_stride = largest.unwrap_or(1).next_multiple_of(alignment);
         let params_size = params_stride * plan.steps.len().max(1) as u64;
         let params = gpu.create_buffer("params", params_size, Usage::UNIFORM | Usage::COPY_DST)?;
         let result_bytes =

@@ -35,7 +35,9 @@ pub fn interpret(
             .filter(|input| graph.tensor(**input).source == Source::Parameter)
         {
             if !tensors.contains_key(input) {
-                tensors.insert(*input, super::weights::read(graph.tensor(*input), weights)?);
+                let parameter = graph.tensor(*input);
+                let values = super::weights::read(parameter, weights)?.into_owned();
+                tensors.insert(*input, Tensor::new(parameter.shape.resolve(sizes), values));
             }
         }
         let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &tensors[input]).collect();

@@ -1,9 +1,11 @@
 //! From a [`Graph`] to something that runs: fusion, slots, variants, weights, then record, submit and read back.
 
 mod activations;
+mod choose;
 mod fusion;
 mod inputs;
 mod interpret;
+mod pipelines;
 mod readback;
 mod run;
 mod slots;
@@ -26,10 +28,10 @@ use weights::Uploader;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipeline, Resource};
-use crate::graph::{Graph, Node, Request, Source, TensorId};
+use crate::graph::{Graph, Source, TensorId, TensorInfo};
 use crate::kernel::{Storage, Variant};
-use crate::tensor::{DType, Sizes};
-use crate::tuning::{self, Selection};
+use crate::tensor::{Sizes, WeightType};
+use crate::tuning::Selection;
 
 /// How a graph is compiled.
 #[derive(Clone, Debug)]
@@ -37,8 +39,8 @@ use crate::tuning::{self, Selection};
 pub struct PlanOptions {
     /// The most that one run may hold.
     pub capacity: Sizes,
-    /// How weight matrices are stored: [`DType::F32`] or [`DType::F16`]. Everything else is f32.
-    pub weight_dtype: DType,
+    /// How weight matrices are stored: [`WeightType::F32`] or [`WeightType::F16`]. Everything else is f32.
+    pub weight_type: WeightType,
     /// How variants are chosen.
     pub selection: Selection,
     /// What activations are kept in; `None` chooses by the adapter.
@@ -51,7 +53,7 @@ impl PlanOptions {
     pub fn new(capacity: Sizes) -> Self {
         Self {
             capacity,
-            weight_dtype: DType::F32,
+            weight_type: WeightType::F32,
             selection: Selection::Table,
             storage: None,
         }
@@ -66,7 +68,7 @@ pub struct Plan {
     storage: HashMap<TensorId, Storage>,
     slots: Slots,
     steps: Vec<Step>,
-    weight_dtype: DType,
+    weight_type: WeightType,
     weight_bytes: u64,
     idle: Mutex<Vec<Activations>>,
 }
@@ -92,17 +94,18 @@ impl Plan {
         options: &PlanOptions,
     ) -> Result<Self> {
         let graph = fuse(graph);
-        let (variants, storage) = choose_all(gpu, &graph, options)?;
+        check_sizes(&graph, &options.capacity)?;
+        let (variants, storage) = choose::choose(gpu, &graph, options)?;
         let slots = Slots::assign(&graph, |tensor| {
-            storage::slot(&graph, tensor, storage[&tensor], &options.capacity)
+            storage::need(&graph, tensor, storage[&tensor], &options.capacity)
         });
-        let pipelines = compile_all(gpu, &variants)?;
+        let pipelines = pipelines::compile(gpu, &variants)?;
         let small = HashMap::new();
         let mut uploader = Uploader {
             gpu,
             graph: &graph,
             weights,
-            dtype: options.weight_dtype,
+            stored_as: options.weight_type,
             small,
             bytes: 0,
         };
@@ -122,7 +125,7 @@ impl Plan {
         Ok(Self {
             gpu: gpu.clone(),
             capacity: options.capacity,
-            weight_dtype: options.weight_dtype,
+            weight_type: options.weight_type,
             idle: Mutex::new(Vec::new()),
             graph,
             storage,
@@ -168,129 +171,19 @@ impl Plan {
     }
 }
 
-/// A kernel for every node, and where each tensor is kept. A graph is on textures as a whole or not at all.
-fn choose_all(
-    gpu: &Gpu,
-    graph: &Graph,
-    options: &PlanOptions,
-) -> Result<(Vec<Variant>, HashMap<TensorId, Storage>)> {
-    let capabilities = gpu.capabilities();
-    let wanted = options
-        .storage
-        .unwrap_or_else(|| tuning::storage(capabilities));
-    if wanted == Storage::Textures {
-        let chosen = choose_on(Storage::Textures, gpu, graph, options);
-        let largest = capabilities.limits.max_texture_dimension_2d as usize;
-        let fits = |storage: &HashMap<TensorId, Storage>| {
-            storage
-                .iter()
-                .filter(|(_, storage)| **storage == Storage::Textures)
-                .all(|(tensor, storage)| {
-                    let [width, height] =
-                        storage::slot(graph, *tensor, *storage, &options.capacity).extent;
-                    width % 4 == 0 && width / 4 <= largest && height <= largest
-                })
-        };
-        match chosen {
-            Ok(chosen) if fits(&chosen.1) => return Ok(chosen),
-            Err(error) if options.storage.is_some() => return Err(error),
-            _ => log::info!(
-                "a kernel or a tensor of this graph does not suit textures: it runs on buffers"
-            ),
-        }
+/// Every index of a kernel is a `u32`.
+fn check_sizes(graph: &Graph, capacity: &Sizes) -> Result<()> {
+    let too_large = |tensor: &&TensorInfo| tensor.shape.checked_elements(capacity).is_none();
+    match graph.tensors().iter().find(too_large) {
+        None => Ok(()),
+        Some(tensor) => Err(Error::Limit {
+            thing: format!("{} {} at {capacity:?}", tensor.name, tensor.shape),
+            needed: tensor.shape.elements_or_max(capacity),
+            allowed: u32::MAX.into(),
+            unit: "elements",
+            advice: "use a smaller token budget",
+        }),
     }
-    choose_on(Storage::Buffers, gpu, graph, options)
-}
-
-fn choose_on(
-    storage: Storage,
-    gpu: &Gpu,
-    graph: &Graph,
-    options: &PlanOptions,
-) -> Result<(Vec<Variant>, HashMap<TensorId, Storage>)> {
-    let variants = graph
-        .nodes()
-        .iter()
-        .map(|node| choose(storage, gpu, graph, node, options));
-    let variants = variants.collect::<Result<Vec<_>>>()?;
-    let of_tensors = storage::of_tensors(graph, &variants).ok_or_else(|| Error::NoVariant {
-        operation: "the graph".to_owned(),
-        shape: format!("all tensors on {storage:?}"),
-        adapter: gpu.capabilities().info.name.clone(),
-    })?;
-    Ok((variants, of_tensors))
-}
-
-fn choose(
-    storage: Storage,
-    gpu: &Gpu,
-    graph: &Graph,
-    node: &Node,
-    options: &PlanOptions,
-) -> Result<Variant> {
-    let operands: Vec<_> = node
-        .inputs
-        .iter()
-        .map(|input| graph.tensor(*input))
-        .collect();
-    let shape = operands
-        .iter()
-        .map(|operand| operand.shape.to_string())
-        .collect::<Vec<_>>()
-        .join(", ");
-    let capabilities = gpu.capabilities();
-    let request = Request {
-        capabilities,
-        operands,
-        weight_dtype: options.weight_dtype,
-    };
-    let candidates = node.operation.variants(&request);
-    options
-        .selection
-        .choose(candidates, storage, capabilities)
-        .ok_or_else(|| Error::NoVariant {
-            operation: format!("{:?}", node.operation),
-            shape: format!("{shape} on {storage:?}"),
-            adapter: capabilities.info.name.clone(),
-        })
-}
-
-/// Compiles what is not compiled yet, each on a thread of its own: drivers take 5 to 1,000 ms for one.
-fn compile_all(gpu: &Gpu, variants: &[Variant]) -> Result<Vec<Arc<Pipeline>>> {
-    // A GL context belongs to one thread at a time, and wgpu panics in those that wait for it too long.
-    if gpu.capabilities().info.backend != wgpu::Backend::Gl {
-        compile_in_parallel(gpu, variants)?;
-    }
-    let pipeline = |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants);
-    variants.iter().map(pipeline).collect()
-}
-
-fn compile_in_parallel(gpu: &Gpu, variants: &[Variant]) -> Result<()> {
-    let mut distinct: Vec<&Variant> = Vec::new();
-    for variant in variants {
-        if !distinct
-            .iter()
-            .any(|other| is_same_pipeline(other, variant))
-        {
-            distinct.push(variant);
-        }
-    }
-    std::thread::scope(|scope| {
-        let compile =
-            |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants).map(drop);
-        let start = |variant| scope.spawn(move || compile(variant));
-        let threads: Vec<_> = distinct.into_iter().map(start).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
-            thread
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        };
-        threads.into_iter().try_for_each(join)
-    })
-}
-
-fn is_same_pipeline(a: &Variant, b: &Variant) -> bool {
-    a.kernel.name == b.kernel.name && a.constants == b.constants
 }
 
 impl fmt::Debug for Plan {
@@ -315,7 +208,7 @@ impl fmt::Display for Plan {
             f,
             "plan: {} steps, {} weights, {} slots, {:.1} MiB activations ({:.1} MiB without reuse), at most {} tokens",
             self.steps.len(),
-            self.weight_dtype,
+            self.weight_type,
             self.slots.slots.len(),
             mebibytes(self.activation_bytes()),
             mebibytes(4 * without_reuse as u64),

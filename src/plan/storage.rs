@@ -40,7 +40,7 @@ pub(super) fn of_tensors(
 }
 
 /// The memory that a tensor needs at most.
-pub(super) fn slot(graph: &Graph, tensor: TensorId, storage: Storage, capacity: &Sizes) -> Slot {
+pub(super) fn need(graph: &Graph, tensor: TensorId, storage: Storage, capacity: &Sizes) -> Slot {
     let shape = &graph.tensor(tensor).shape;
     let extent = match storage {
         Storage::Buffers => [shape.elements(capacity), 1],

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Resource};
 use crate::graph::{Graph, Node, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Matrix, Pack};
-use crate::tensor::{DType, Tensor};
+use crate::tensor::{Data, Tensor, WeightType};
 
 /// Where a graph's parameters come from: a checkpoint, or tensors in memory.
 pub trait Weights {
@@ -52,25 +52,34 @@ impl Weights for HashMap<String, Tensor> {
     }
 
     fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
-        let missing = || Error::TensorMissing {
-            location: self.location(),
-            tensor: name.to_owned(),
-        };
-        Ok(Cow::Borrowed(self.get(name).ok_or_else(missing)?.f32()))
+        match self.get(name).map(Tensor::data) {
+            Some(Data::F32(values)) => Ok(Cow::Borrowed(values)),
+            // Integers are no weights.
+            Some(Data::U32(_)) | None => Err(Error::TensorMissing {
+                location: self.location(),
+                tensor: name.to_owned(),
+            }),
+        }
     }
 }
 
-/// A parameter on the host, its shape checked.
-pub(super) fn read(parameter: &TensorInfo, weights: &dyn Weights) -> Result<Tensor> {
+/// A parameter's elements on the host, its shape checked.
+pub(super) fn read<'a>(parameter: &TensorInfo, weights: &'a dyn Weights) -> Result<Cow<'a, [f32]>> {
     let shape = parameter
         .shape
         .fixed()
         .expect("`Graph::parameter` takes numbers only");
     weights.expect_shape(&parameter.name, &shape)?;
-    Ok(Tensor::new(
-        shape,
-        weights.values(&parameter.name)?.into_owned(),
-    ))
+    let values = weights.values(&parameter.name)?;
+    if values.len() == shape.iter().product::<usize>() {
+        return Ok(values);
+    }
+    Err(Error::TensorShape {
+        location: weights.location(),
+        tensor: parameter.name.clone(),
+        found: vec![values.len()],
+        expected: shape,
+    })
 }
 
 /// Uploads parameters as the bindings of kernels ask for them; what two nodes share is uploaded once.
@@ -78,7 +87,7 @@ pub(super) struct Uploader<'a> {
     pub(super) gpu: &'a Gpu,
     pub(super) graph: &'a Graph,
     pub(super) weights: &'a dyn Weights,
-    pub(super) dtype: DType,
+    pub(super) stored_as: WeightType,
     pub(super) small: HashMap<Vec<TensorId>, Resource>,
     pub(super) bytes: u64,
 }
@@ -108,7 +117,7 @@ impl Uploader<'_> {
         if let Some(resource) = self.small.get(&ids) {
             return Ok(resource.clone());
         }
-        let values = self.concatenated(&ids, DType::F32)?;
+        let values = self.concatenated(&ids, WeightType::F32)?;
         let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
         let resource = self.upload(&self.label(&ids), words)?;
         self.small.insert(ids, resource.clone());
@@ -126,13 +135,13 @@ impl Uploader<'_> {
             .iter()
             .map(|operand| node.inputs[*operand])
             .collect();
-        let values = self.concatenated(&ids, self.dtype)?;
+        let values = self.concatenated(&ids, self.stored_as)?;
         let cols = self.graph.tensor(ids[0]).shape.dims()[1].resolve(&Default::default());
         let matrix = Matrix {
             values: &values,
             rows: values.len() / cols,
             cols,
-            dtype: self.dtype,
+            stored_as: self.stored_as,
         };
         let (label, words) = (self.label(&ids), pack(&matrix));
         match access {
@@ -177,22 +186,20 @@ impl Uploader<'_> {
         }
     }
 
-    fn concatenated(&self, ids: &[TensorId], stored_as: DType) -> Result<Vec<f32>> {
+    fn concatenated(&self, ids: &[TensorId], stored_as: WeightType) -> Result<Vec<f32>> {
         let mut all = Vec::new();
         for id in ids {
-            let tensor = read(self.graph.tensor(*id), self.weights)?;
-            self.check_finite(&self.graph.tensor(*id).name, tensor.f32(), stored_as)?;
-            all.extend_from_slice(tensor.f32());
+            let parameter = self.graph.tensor(*id);
+            let values = read(parameter, self.weights)?;
+            self.check_finite(&parameter.name, &values, stored_as)?;
+            all.extend_from_slice(&values);
         }
         Ok(all)
     }
 
     /// A NaN in a weight would spread to every result; better to name it.
-    fn check_finite(&self, tensor: &str, values: &[f32], stored_as: DType) -> Result<()> {
-        let stored = |value: f32| match stored_as {
-            DType::F16 => half::f16::from_f32(value).to_f32(),
-            DType::F32 | DType::U32 => value,
-        };
+    fn check_finite(&self, tensor: &str, values: &[f32], stored_as: WeightType) -> Result<()> {
+        let stored = |value: f32| stored_as.rounded(value);
         match values.iter().position(|value| !stored(*value).is_finite()) {
             None => Ok(()),
             Some(index) => Err(Error::NotFinite {

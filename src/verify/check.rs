@@ -6,7 +6,7 @@ use crate::gpu::Gpu;
 use crate::graph::{Graph, Request};
 use crate::kernel::Kernel;
 use crate::plan::{Plan, PlanOptions, Value, fuse, interpret};
-use crate::tensor::{DType, Data, Sizes};
+use crate::tensor::{Data, Sizes, WeightType};
 use crate::tuning::Selection;
 
 /// How one kernel did on one case.
@@ -55,7 +55,7 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
     let mut outcomes = Vec::new();
     for Candidate {
         kernel,
-        weight_dtype,
+        weight_type,
         plan,
     } in plans(gpu, case)?
     {
@@ -63,7 +63,7 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
         outcomes.push(judge(
             case,
             kernel,
-            weight_dtype,
+            weight_type,
             &result,
             &guard,
             expected.f32(),
@@ -78,7 +78,7 @@ pub struct Candidate {
     /// The kernel, by its file stem.
     pub kernel: &'static str,
     /// How weight matrices are stored.
-    pub weight_dtype: DType,
+    pub weight_type: WeightType,
     /// The case's graph with that kernel in its last node.
     pub plan: Plan,
 }
@@ -91,16 +91,16 @@ pub struct Candidate {
 pub fn plans(gpu: &Gpu, case: &Case) -> Result<Vec<Candidate>> {
     let graph = fuse(&case.graph);
     let mut plans = Vec::new();
-    for weight_dtype in [DType::F32, DType::F16] {
-        for kernel in kernels(gpu, &graph, weight_dtype) {
+    for weight_type in [WeightType::F32, WeightType::F16] {
+        for kernel in kernels(gpu, &graph, weight_type) {
             let mut options = PlanOptions::new(with_room(&case.sizes));
-            options.weight_dtype = weight_dtype;
+            options.weight_type = weight_type;
             options.selection = Selection::Kernels(vec![kernel.name]);
             options.storage = Some(kernel.storage());
             let plan = Plan::compile(gpu, &case.graph, &case.weights, &options)?;
             plans.push(Candidate {
                 kernel: kernel.name,
-                weight_dtype,
+                weight_type,
                 plan,
             });
         }
@@ -133,7 +133,7 @@ fn with_room(sizes: &Sizes) -> Sizes {
 }
 
 /// The kernels that the last node may run on; with f16 only those for which the weights' type makes a difference.
-fn kernels(gpu: &Gpu, graph: &Graph, weight_dtype: DType) -> Vec<&'static Kernel> {
+fn kernels(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<&'static Kernel> {
     let node = graph.nodes().last().expect("a case has nodes");
     let operands: Vec<_> = node
         .inputs
@@ -143,7 +143,7 @@ fn kernels(gpu: &Gpu, graph: &Graph, weight_dtype: DType) -> Vec<&'static Kernel
     let request = Request {
         capabilities: gpu.capabilities(),
         operands,
-        weight_dtype,
+        weight_type,
     };
     let candidates = node
         .operation
@@ -154,7 +154,7 @@ fn kernels(gpu: &Gpu, graph: &Graph, weight_dtype: DType) -> Vec<&'static Kernel
                 .capabilities()
                 .features
                 .contains(variant.kernel.features);
-            runs && (weight_dtype == DType::F32
+            runs && (weight_type == WeightType::F32
                 || variant.kernel.constants.contains(&"WEIGHT_BITS"))
         });
     candidates.map(|variant| variant.kernel).collect()
@@ -163,7 +163,7 @@ fn kernels(gpu: &Gpu, graph: &Graph, weight_dtype: DType) -> Vec<&'static Kernel
 fn judge(
     case: &Case,
     kernel: &'static str,
-    weight_dtype: DType,
+    weight_type: WeightType,
     result: &[f32],
     guard: &[f32],
     expected: &[f32],
@@ -179,7 +179,13 @@ fn judge(
                 if share.1 > worst.1 { share } else { worst }
             },
         );
-    let failure = if worst > 1.0 {
+    let failure = if result.len() != expected.len() {
+        Some(format!(
+            "{} elements, the reference has {}",
+            result.len(),
+            expected.len()
+        ))
+    } else if worst > 1.0 {
         let count = result
             .iter()
             .zip(expected)
@@ -194,7 +200,7 @@ fn judge(
         let touched = guard.iter().position(|value| !value.is_nan());
         touched.map(|place| format!("wrote {place} elements past the end of its result"))
     };
-    let case_name = format!("{} ({weight_dtype} weights)", case.name);
+    let case_name = format!("{} ({weight_type} weights)", case.name);
     Outcome {
         operation: case.operation,
         kernel,

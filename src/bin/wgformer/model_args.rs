@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use wgformer::gpu::AdapterChoice;
 use wgformer::ops::Pooling;
 use wgformer::tasks::EmbedderOptions;
-use wgformer::tensor::DType;
+use wgformer::tensor::WeightType;
 use wgformer::{Embedder, Gpu};
 
 use crate::locate::locate;
@@ -19,8 +19,8 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_name = "NAME|DIR", default_value = DEFAULT_MODEL)]
     pub(crate) model: String,
     /// How weight matrices are stored on the GPU.
-    #[arg(long, value_enum, default_value_t = WeightType::F32)]
-    dtype: WeightType,
+    #[arg(long, value_enum, default_value_t = DType::F32)]
+    dtype: DType,
     /// Part of an adapter's name, or its number in `doctor`.
     #[arg(long, value_name = "SUBSTRING|INDEX")]
     adapter: Option<String>,
@@ -29,8 +29,9 @@ pub(crate) struct ModelArgs {
     batch_tokens: Option<u32>,
 }
 
+/// `--dtype`
 #[derive(Clone, Copy, ValueEnum)]
-enum WeightType {
+enum DType {
     F32,
     F16,
 }
@@ -55,9 +56,9 @@ impl ModelArgs {
     ) -> Result<Embedder> {
         let directory = locate(&self.model)?;
         let mut options = EmbedderOptions::default();
-        options.model.weight_dtype = match self.dtype {
-            WeightType::F32 => DType::F32,
-            WeightType::F16 => DType::F16,
+        options.model.weight_type = match self.dtype {
+            DType::F32 => WeightType::F32,
+            DType::F16 => WeightType::F16,
         };
         options.model.batch_tokens = self.batch_tokens.map(|tokens| tokens as usize);
         options.per_token = pooling == Some(PoolingChoice::None);

@@ -13,7 +13,7 @@ pub enum Selection {
     #[default]
     Table,
     /// By the names of kernels, for tests and experiments: a node takes the first of these that it offers, else what
-    /// the table says; activations are in what the first of them wants.
+    /// the table says.
     Kernels(Vec<&'static str>),
 }
 
@@ -55,7 +55,7 @@ impl Selection {
 ///
 /// A software adapter reads a texture many times faster than a buffer, but the kernels for that pass values between
 /// the lanes of a subgroup, whose size must be known.
-pub(crate) fn storage(capabilities: &Capabilities) -> Storage {
+pub(crate) fn preferred_storage(capabilities: &Capabilities) -> Storage {
     if capabilities.is_software() && capabilities.subgroup_size().is_some() {
         Storage::Textures
     } else {

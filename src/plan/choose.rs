@@ -1,0 +1,97 @@
+//! Which kernel runs each node.
+
+use std::collections::HashMap;
+
+use super::{PlanOptions, storage};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::graph::{Graph, Node, Request, TensorId};
+use crate::kernel::{Storage, Variant};
+use crate::tuning;
+
+/// A variant for every node, and what each tensor is kept in.
+type Choice = (Vec<Variant>, HashMap<TensorId, Storage>);
+
+/// A kernel for every node: a graph is on textures as a whole or not at all.
+///
+/// # Errors
+/// [`Error::NoVariant`] if a node has none, or not on the storage that the options ask for.
+pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
+    match options.storage {
+        Some(storage) => choose_on(storage, gpu, graph, options),
+        None if tuning::preferred_storage(gpu.capabilities()) == Storage::Buffers => {
+            choose_on(Storage::Buffers, gpu, graph, options)
+        }
+        None => choose_on(Storage::Textures, gpu, graph, options).or_else(|error| {
+            log::info!("{error}: this graph runs on buffers");
+            choose_on(Storage::Buffers, gpu, graph, options)
+        }),
+    }
+}
+
+fn choose_on(storage: Storage, gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
+    let variants = graph
+        .nodes()
+        .iter()
+        .map(|node| choose_one(storage, gpu, graph, node, options));
+    let variants = variants.collect::<Result<Vec<_>>>()?;
+    let of_tensors = storage::of_tensors(graph, &variants)
+        .filter(|of_tensors| fit_into_textures(gpu, graph, of_tensors, options))
+        .ok_or_else(|| Error::NoVariant {
+            operation: "the graph".to_owned(),
+            shape: format!("all its tensors on {storage:?} at {:?}", options.capacity),
+            adapter: gpu.capabilities().info.name.clone(),
+        })?;
+    Ok((variants, of_tensors))
+}
+
+fn fit_into_textures(
+    gpu: &Gpu,
+    graph: &Graph,
+    of_tensors: &HashMap<TensorId, Storage>,
+    options: &PlanOptions,
+) -> bool {
+    let largest = gpu.capabilities().limits.max_texture_dimension_2d as usize;
+    let textures = of_tensors
+        .iter()
+        .filter(|(_, storage)| **storage == Storage::Textures);
+    textures.into_iter().all(|(tensor, storage)| {
+        let [width, height] = storage::need(graph, *tensor, *storage, &options.capacity).extent;
+        width.is_multiple_of(4) && width / 4 <= largest && height <= largest
+    })
+}
+
+fn choose_one(
+    storage: Storage,
+    gpu: &Gpu,
+    graph: &Graph,
+    node: &Node,
+    options: &PlanOptions,
+) -> Result<Variant> {
+    let operands: Vec<_> = node
+        .inputs
+        .iter()
+        .map(|input| graph.tensor(*input))
+        .collect();
+    let capabilities = gpu.capabilities();
+    let request = Request {
+        capabilities,
+        operands,
+        weight_type: options.weight_type,
+    };
+    let candidates = node.operation.variants(&request);
+    options
+        .selection
+        .choose(candidates, storage, capabilities)
+        .ok_or_else(|| {
+            let shapes = request
+                .operands
+                .iter()
+                .map(|operand| operand.shape.to_string());
+            Error::NoVariant {
+                operation: format!("{:?}", node.operation),
+                shape: format!("{} on {storage:?}", shapes.collect::<Vec<_>>().join(", ")),
+                adapter: capabilities.info.name.clone(),
+            }
+        })
+}

@@ -1,0 +1,45 @@
+//! The pipelines of a plan.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::gpu::{Gpu, Pipeline};
+use crate::kernel::Variant;
+
+/// Compiles what is not compiled yet, each on a thread of its own: drivers take 5 to 1,000 ms for one.
+pub(super) fn compile(gpu: &Gpu, variants: &[Variant]) -> Result<Vec<Arc<Pipeline>>> {
+    // A GL context belongs to one thread at a time, and wgpu panics in those that wait for it too long.
+    if gpu.capabilities().info.backend != wgpu::Backend::Gl {
+        compile_in_parallel(gpu, variants)?;
+    }
+    let pipeline = |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants);
+    variants.iter().map(pipeline).collect()
+}
+
+fn compile_in_parallel(gpu: &Gpu, variants: &[Variant]) -> Result<()> {
+    let mut distinct: Vec<&Variant> = Vec::new();
+    for variant in variants {
+        if !distinct
+            .iter()
+            .any(|other| is_same_pipeline(other, variant))
+        {
+            distinct.push(variant);
+        }
+    }
+    std::thread::scope(|scope| {
+        let compile =
+            |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants).map(drop);
+        let start = |variant| scope.spawn(move || compile(variant));
+        let threads: Vec<_> = distinct.into_iter().map(start).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
+            thread
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().try_for_each(join)
+    })
+}
+
+fn is_same_pipeline(a: &Variant, b: &Variant) -> bool {
+    a.kernel.name == b.kernel.name && a.constants == b.constants
+}

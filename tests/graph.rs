@@ -1,0 +1,231 @@
+//! A graph of a caller's own: it is checked as it is built, and a plan refuses what its kernels could not index.
+
+mod common;
+
+use std::collections::HashMap;
+
+use wgformer::kernel::Storage;
+use wgformer::ops::Qkv;
+use wgformer::plan::{Plan, PlanOptions, Value};
+use wgformer::tensor::{Dim, Sizes, Tensor};
+use wgformer::{Error, Graph};
+
+fn capacity(tokens: usize) -> Sizes {
+    Sizes {
+        tokens,
+        sequences: 1,
+        longest: tokens,
+    }
+}
+
+/// A small network of public operations, and the same by hand.
+#[test]
+fn a_custom_graph_runs() {
+    let (gpu, _turn) = common::gpu();
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+    let (weight, bias) = (
+        graph.parameter("weight", [3, 2]),
+        graph.parameter("bias", [3]),
+    );
+    let y = graph.linear(x, weight, Some(bias)).unwrap();
+    graph.softmax(y).unwrap();
+    let weights = HashMap::from([
+        (
+            "weight".to_owned(),
+            Tensor::new([3, 2], vec![1.0, 0.0, 0.0, 1.0, 1.0, 1.0]),
+        ),
+        ("bias".to_owned(), Tensor::new([3], vec![0.0, 0.0, -3.0])),
+    ]);
+    let plan = Plan::compile(&gpu, &graph, &weights, &PlanOptions::new(capacity(4))).unwrap();
+    let result = plan.run(&capacity(1), &[Value::F32(&[1.0, 2.0])]).unwrap();
+    let exponentials = [1.0_f32, 2.0, 0.0].map(f32::exp);
+    let sum: f32 = exponentials.iter().sum();
+    for (found, expected) in result.iter().zip(exponentials.map(|value| value / sum)) {
+        assert!((found - expected).abs() < 1e-6, "{result:?}");
+    }
+    assert_eq!(result.len(), 3);
+}
+
+#[test]
+fn operands_that_do_not_fit_are_refused_by_name() {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
+    let w = graph.parameter("w", [4, 4]);
+    let odd = graph.parameter("odd", [4, 7]);
+    let bias = graph.parameter("bias", [4]);
+    let square = graph.input("square", [4, 4]);
+    let segments = graph.segment_offsets();
+    let parameter = graph.parameter("qkv", [3, 2, 2, 4]);
+    let message = |result: wgformer::Result<_>| match result {
+        Err(Error::Shape { operation, message }) => format!("{operation}: {message}"),
+        other => panic!("{other:?}"),
+    };
+    let found = message(graph.linear(x, odd, None));
+    assert_eq!(
+        found,
+        "linear: inner dimensions differ: x [tokens, 4], weight [4, 7]"
+    );
+    assert!(message(graph.linear(x, square, None)).contains("weight must be a parameter"));
+    assert!(message(graph.linear(x, w, Some(w))).contains("bias must be a parameter [4]"));
+    // A weight is no activation, whatever its shape.
+    for found in [
+        graph.add(square, w),
+        graph.add(w, square),
+        graph.gelu(w),
+        graph.softmax(w),
+    ] {
+        assert!(message(found).contains("w is f32 [4, 4]"));
+    }
+    assert!(
+        message(graph.layer_norm(w, bias, bias, 1e-5)).contains("x must be an input or a result")
+    );
+    let not_all_weights = Qkv {
+        query: w,
+        key: square,
+        value: w,
+    };
+    assert!(message(graph.qkv_linear(x, not_all_weights, None, 2)).contains("must be a parameter"));
+    let three = Qkv {
+        query: w,
+        key: w,
+        value: w,
+    };
+    assert!(message(graph.qkv_linear(x, three, None, 3)).contains("3 heads"));
+    assert!(message(graph.attention(parameter, segments, 1.0)).contains("qkv must be"));
+    assert!(message(graph.attention(x, x, 1.0)).contains("segment offsets"));
+    let other = Graph::new().input("elsewhere", [1, 1]);
+    assert!(
+        Graph::new().gelu(other).is_err(),
+        "a tensor of another graph"
+    );
+}
+
+/// Their products wrap around 64 bits to something small.
+#[test]
+fn sizes_that_overflow_are_refused() {
+    let (gpu, _turn) = common::gpu();
+    let mut graph = Graph::new();
+    let x = graph.input("x", [3, 0xaaaa_aaaa_aaaa_aaab_usize]);
+    assert!(matches!(graph.softmax(x), Err(Error::Shape { .. })));
+    let segments = graph.segment_offsets();
+    let qkv = graph.input(
+        "qkv",
+        [
+            Dim::Fixed(3),
+            Dim::Fixed(1 << 60),
+            Dim::Tokens,
+            Dim::Fixed(256),
+        ],
+    );
+    assert!(matches!(
+        graph.attention(qkv, segments, 1.0),
+        Err(Error::Shape { .. })
+    ));
+
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(1 << 20)]);
+    graph.softmax(x).unwrap();
+    let nothing = HashMap::<String, Tensor>::new();
+    let error =
+        Plan::compile(&gpu, &graph, &nothing, &PlanOptions::new(capacity(1 << 12))).unwrap_err();
+    assert!(
+        matches!(error, Error::Limit { needed, .. } if needed == 1 << 32),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_storage_that_was_asked_for_is_kept_or_refused() {
+    let (gpu, _turn) = common::gpu();
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
+    let weight = graph.parameter("weight", [4, 4]);
+    graph.linear(x, weight, None).unwrap();
+    let weights = HashMap::from([("weight".to_owned(), Tensor::new([4, 4], vec![1.0; 16]))]);
+    let mut options = PlanOptions::new(capacity(1_000_000)); // higher than any texture
+    options.storage = Some(Storage::Textures);
+    let error = Plan::compile(&gpu, &graph, &weights, &options).unwrap_err();
+    assert!(matches!(error, Error::NoVariant { .. }), "{error}");
+    options.storage = Some(Storage::Buffers);
+    let plan = Plan::compile(&gpu, &graph, &weights, &options).unwrap();
+    assert_eq!(plan.kernels().collect::<Vec<_>>(), ["linear_tile"]);
+}
+
+#[test]
+fn weights_that_are_not_what_the_graph_names_are_refused() {
+    let (gpu, _turn) = common::gpu();
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
+    let weight = graph.parameter("weight", [4, 4]);
+    graph.linear(x, weight, None).unwrap();
+    let compile = |tensor: Option<Tensor>| {
+        let weights: HashMap<String, Tensor> = tensor
+            .map(|tensor| ("weight".to_owned(), tensor))
+            .into_iter()
+            .collect();
+        Plan::compile(&gpu, &graph, &weights, &PlanOptions::new(capacity(4))).unwrap_err()
+    };
+    assert!(matches!(compile(None), Error::TensorMissing { .. }));
+    assert!(matches!(
+        compile(Some(Tensor::new([4, 4], vec![7_u32; 16]))),
+        Error::TensorMissing { .. }
+    ));
+    assert!(matches!(
+        compile(Some(Tensor::new([2, 8], vec![1.0; 16]))),
+        Error::TensorShape { .. }
+    ));
+    let mut values = vec![1.0; 16];
+    values[5] = f32::NAN;
+    assert!(matches!(
+        compile(Some(Tensor::new([4, 4], values))),
+        Error::NotFinite { index: 5, .. }
+    ));
+}
+
+#[test]
+fn inputs_that_do_not_fit_are_refused_before_anything_is_recorded() {
+    let (gpu, _turn) = common::gpu();
+    let mut graph = Graph::new();
+    let segments = graph.segment_offsets();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+    graph
+        .pool(x, segments, wgformer::ops::Pooling::Mean, false)
+        .unwrap();
+    let nothing = HashMap::<String, Tensor>::new();
+    let plan = Plan::compile(&gpu, &graph, &nothing, &PlanOptions::new(capacity(4))).unwrap();
+    let run = |sizes: Sizes, offsets: &[u32], x: &[f32]| {
+        plan.run(&sizes, &[Value::U32(offsets), Value::F32(x)])
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        run(capacity(2), &[0, 2], &[1.0, 2.0, 3.0, 4.0]).unwrap(),
+        [2.0, 3.0]
+    );
+    for (sizes, offsets, x, what) in [
+        (
+            capacity(5),
+            &[0, 5][..],
+            &[0.0; 10][..],
+            "compiled for at most 4",
+        ),
+        (capacity(2), &[0, 3], &[0.0; 4], "offsets describe"),
+        (capacity(2), &[1, 2], &[0.0; 4], "ascend from 0"),
+        (capacity(2), &[0, 2, 1], &[0.0; 4], "elements"),
+        (capacity(2), &[0, 2], &[0.0; 3], "has 3 elements"),
+    ] {
+        let error = run(sizes, offsets, x).unwrap_err();
+        assert!(error.contains(what), "{error}");
+    }
+    assert!(
+        plan.run(&capacity(2), &[Value::U32(&[0, 2])]).is_err(),
+        "an input is missing"
+    );
+    let floats = [Value::F32(&[0.0, 2.0]), Value::F32(&[0.0; 4])];
+    assert!(
+        plan.run(&capacity(2), &floats)
+            .unwrap_err()
+            .to_string()
+            .contains("holds f32")
+    );
+}
