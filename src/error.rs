@@ -25,13 +25,12 @@ pub enum Error {
     },
 
     /// There is no adapter at all.
-    #[error(
-        "no GPU adapter was found ({tried}); install your GPU's driver, or a software one: \
-         on Debian and Ubuntu `apt-get install libvulkan1 mesa-vulkan-drivers`"
-    )]
+    #[error("no GPU adapter was found ({tried}); {advice}")]
     NoAdapter {
-        /// The back ends that were asked.
+        /// What was asked.
         tried: String,
+        /// What to do.
+        advice: &'static str,
     },
 
     /// No adapter matches what was asked for.
@@ -100,8 +99,8 @@ pub enum Error {
         message: String,
     },
 
-    /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    /// A file could not be read.
+    #[error("cannot read {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,

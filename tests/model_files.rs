@@ -555,6 +555,7 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         modules.json                        |  [{"type": "Transformer", "path": "../other"}]   |  Malformed  |  modules.json; "../other"
         modules.json                        |  [{"type": "Transformer", "path": "a/../../b"}]  |  Malformed  |  modules.json; "a/../../b"
         modules.json                        |  [{"type": "Transformer", "path": "/other"}]     |  Malformed  |  modules.json; "/other"
+        modules.json                        |  [{"type": "Normalize"}, {"type": "Transformer"}]     |  Unsupported  |  modules.json; order of modules "Normalize, Transformer"
         config_sentence_transformers.json   |  {"default_prompt_name": "query"}    |  Unsupported  |  config_sentence_transformers.json; default_prompt_name "query"
         config_sentence_transformers.json   |  {"default_prompt_name": 1}          |  Malformed    |  config_sentence_transformers.json; string
         tokenizer_config.json               |  {"model_max_length": "long"}        |  Malformed    |  tokenizer_config.json; string
@@ -854,4 +855,33 @@ fn damaged_files_never_cause_a_panic_or_an_absurd_allocation() {
         outcomes.values().all(|outcomes| outcomes.len() > 1),
         "{outcomes:#?}"
     );
+}
+
+#[test]
+fn a_pooling_of_other_dimensions_than_the_models_is_refused() {
+    let (gpu, _turn) = common::gpu();
+    let directory = model(|_| ());
+    let modules =
+        r#"[{"type": "Transformer", "path": ""}, {"type": "Pooling", "path": "1_Pooling"}]"#;
+    write_json(&directory.path().join("modules.json"), &parsed(modules));
+    std::fs::create_dir_all(directory.path().join("1_Pooling")).unwrap();
+    for (dimensions, fits) in [(32, true), (384, false)] {
+        let pooling = format!(
+            r#"{{"word_embedding_dimension": {dimensions}, "pooling_mode_mean_tokens": true}}"#
+        );
+        write_json(
+            &directory.path().join("1_Pooling/config.json"),
+            &parsed(&pooling),
+        );
+        let loaded = Embedder::load(&gpu, directory.path());
+        assert_eq!(loaded.is_ok(), fits, "{dimensions}");
+        if let Err(error) = loaded {
+            assert!(
+                error
+                    .to_string()
+                    .contains("384 dimensions, the model has 32"),
+                "{error}"
+            );
+        }
+    }
 }

@@ -62,11 +62,7 @@ fn not_found(choice: &AdapterChoice, seen: &[wgpu::Adapter]) -> Error {
     let wanted = match choice {
         AdapterChoice::Named(name) if !seen.is_empty() => name.clone(),
         AdapterChoice::Index(index) if !seen.is_empty() => index.to_string(),
-        _ => {
-            return Error::NoAdapter {
-                tried: format!("back ends tried: {:?}", modern_backends() | gl_backend()),
-            };
-        }
+        _ => return none_at_all(),
     };
     let names = seen
         .iter()
@@ -75,6 +71,24 @@ fn not_found(choice: &AdapterChoice, seen: &[wgpu::Adapter]) -> Error {
     Error::AdapterNotFound {
         wanted,
         available: names.collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn none_at_all() -> Error {
+    let names = allowed_backends()
+        .iter_names()
+        .map(|(name, _)| name.to_lowercase());
+    let names = names.collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        return Error::NoAdapter {
+            tried: "WGPU_BACKEND names no back end that this build has".to_owned(),
+            advice: "unset it, or set it to vulkan, metal, dx12 or gl",
+        };
+    }
+    Error::NoAdapter {
+        tried: format!("back ends tried: {names}"),
+        advice: "install your GPU's driver, or a software one: on Debian and Ubuntu \
+                 `apt-get install libvulkan1 mesa-vulkan-drivers`",
     }
 }
 

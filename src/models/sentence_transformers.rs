@@ -16,6 +16,8 @@ pub struct SentenceTransformer {
     pub transformer: PathBuf,
     /// How tokens become one vector.
     pub pooling: Pooling,
+    /// The columns that the pooling says it pools, to be compared with the model's.
+    pub dimensions: Option<usize>,
     /// Whether vectors have length 1.
     pub normalize: bool,
     /// The longest text, in tokens, special tokens included; `None` where only the model's positions limit it.
@@ -50,6 +52,13 @@ struct Prompts {
     default_prompt_name: Option<String>,
 }
 
+impl Module {
+    /// The class's own name; where it lives has changed over the years.
+    fn class(&self) -> &str {
+        self.kind.rsplit('.').next().unwrap_or_default()
+    }
+}
+
 impl SentenceTransformer {
     /// Reads `modules.json` and what it names; where there is none: mean, not normalised, the tokenizer's own limit.
     ///
@@ -61,6 +70,7 @@ impl SentenceTransformer {
         let mut read = Self {
             transformer: directory.to_owned(),
             pooling: Pooling::Mean,
+            dimensions: None,
             normalize: false,
             max_tokens: None,
             lower_case: false,
@@ -68,6 +78,7 @@ impl SentenceTransformer {
         for module in &modules {
             read.add(module, &modules_path)?;
         }
+        check_order(&modules, &modules_path)?;
         if read.max_tokens.is_none() {
             read.max_tokens = tokenizer_limit(&read.transformer)?;
         }
@@ -84,8 +95,7 @@ impl SentenceTransformer {
             });
         }
         let folder = modules_path.with_file_name(&module.path);
-        // The class's own name; where it lives has changed over the years.
-        match module.kind.rsplit('.').next().unwrap_or_default() {
+        match module.class() {
             "Transformer" => {
                 let config: TransformerConfig =
                     json::read_if_there(&folder.join("sentence_bert_config.json"))?
@@ -94,7 +104,9 @@ impl SentenceTransformer {
                 self.lower_case = config.do_lower_case;
                 self.transformer = folder;
             }
-            "Pooling" => self.pooling = read_pooling(&folder.join("config.json"))?,
+            "Pooling" => {
+                (self.pooling, self.dimensions) = read_pooling(&folder.join("config.json"))?;
+            }
             "Normalize" => self.normalize = true,
             other => {
                 return Err(Error::Unsupported {
@@ -109,8 +121,25 @@ impl SentenceTransformer {
     }
 }
 
-/// The one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
-fn read_pooling(path: &Path) -> Result<Pooling> {
+/// Modules run one after another, and only in one order do they mean what this crate does.
+fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
+    let classes: Vec<&str> = modules.iter().map(Module::class).collect();
+    match classes[..] {
+        []
+        | ["Transformer"]
+        | ["Transformer", "Pooling"]
+        | ["Transformer", "Pooling", "Normalize"] => Ok(()),
+        _ => Err(Error::Unsupported {
+            path: modules_path.to_owned(),
+            what: "order of modules",
+            found: classes.join(", "),
+            supported: "Transformer, then Pooling, then Normalize".to_owned(),
+        }),
+    }
+}
+
+/// The columns that are pooled, and the one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
+fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>)> {
     let config: Map<String, Value> = json::read(path)?;
     let named = match config.get("pooling_mode") {
         None | Some(Value::Null) => None,
@@ -122,18 +151,24 @@ fn read_pooling(path: &Path) -> Result<Pooling> {
         .filter(|(key, value)| key.starts_with("pooling_mode_") && **value == Value::Bool(true))
         .map(|(key, _)| key.trim_start_matches("pooling_mode_").to_owned());
     let modes: Vec<String> = named.into_iter().chain(flags).collect();
-    match modes.join(" and ").as_str() {
-        "mean" | "mean_tokens" => Ok(Pooling::Mean),
-        "max" | "max_tokens" => Ok(Pooling::Max),
-        "cls" | "cls_token" => Ok(Pooling::Cls),
-        "lasttoken" => Ok(Pooling::Last),
-        found => Err(Error::Unsupported {
-            path: path.to_owned(),
-            what: "pooling mode",
-            found: if found.is_empty() { "none" } else { found }.to_owned(),
-            supported: "one of mean, max, cls, lasttoken".to_owned(),
-        }),
-    }
+    let dimensions = ["word_embedding_dimension", "embedding_dimension"];
+    let dimensions = dimensions.iter().find_map(|key| config.get(*key)?.as_u64());
+    let dimensions = dimensions.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+    let pooling = match modes.join(" and ").as_str() {
+        "mean" | "mean_tokens" => Pooling::Mean,
+        "max" | "max_tokens" => Pooling::Max,
+        "cls" | "cls_token" => Pooling::Cls,
+        "lasttoken" => Pooling::Last,
+        found => {
+            return Err(Error::Unsupported {
+                path: path.to_owned(),
+                what: "pooling mode",
+                found: if found.is_empty() { "none" } else { found }.to_owned(),
+                supported: "one of mean, max, cls, lasttoken".to_owned(),
+            });
+        }
+    };
+    Ok((pooling, dimensions))
 }
 
 fn tokenizer_limit(directory: &Path) -> Result<Option<usize>> {

@@ -76,6 +76,15 @@ impl Embedder {
         };
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = Model::load(gpu, &own.transformer, head, max_tokens, &options.model)?;
+        if let Some(dimensions) = own.dimensions.filter(|count| *count != model.hidden()) {
+            return Err(Error::Malformed {
+                path: directory.as_ref().join("modules.json"),
+                message: format!(
+                    "its pooling is over {dimensions} dimensions, the model has {}",
+                    model.hidden()
+                ),
+            });
+        }
         let tokenizer =
             Tokenizer::load(&own.transformer.join("tokenizer.json"), model.max_tokens())?;
         Ok(Self {

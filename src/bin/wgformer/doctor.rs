@@ -4,17 +4,19 @@ use std::io::{self, Write};
 
 use anyhow::{Result, anyhow};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 use wgformer::gpu::{AdapterChoice, Capabilities};
 use wgformer::{Gpu, verify};
 
 use crate::model_args::choice;
+use crate::output::Output;
 use crate::quiet::quietly;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Part of an adapter's name, or its number in this list.
-    #[arg(long, value_name = "SUBSTRING|INDEX")]
+    #[arg(long, value_name = "SUBSTRING|INDEX", value_parser = NonEmptyStringValueParser::new())]
     adapter: Option<String>,
     /// One JSON document instead of text.
     #[arg(long)]
@@ -24,9 +26,10 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct Report {
     adapters: Vec<Adapter>,
-    chosen: usize,
-    reason: &'static str,
-    self_test: SelfTest,
+    /// A place in the list above; `None` where nothing can be taken.
+    chosen: Option<usize>,
+    reason: String,
+    self_test: Option<SelfTest>,
 }
 
 #[derive(Serialize)]
@@ -53,9 +56,16 @@ struct Limits {
     max_compute_workgroups_per_dimension: u32,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Pass,
+    Fail,
+}
+
 #[derive(Serialize)]
 struct SelfTest {
-    verdict: &'static str,
+    verdict: Verdict,
     kernels: Vec<KernelResult>,
 }
 
@@ -71,30 +81,37 @@ struct KernelResult {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let choice = choice(arguments.adapter.as_deref());
     let (all, gpu) = quietly(|| (Gpu::adapters(), Gpu::with_adapter(&choice)));
-    let gpu = gpu?;
-    let chosen = all
-        .iter()
-        .position(|adapter| is_same(adapter, gpu.capabilities()))
-        .unwrap_or_default();
+    let (chosen, reason, self_test) = match &gpu {
+        Ok(gpu) => {
+            let chosen = all
+                .iter()
+                .position(|adapter| is_same(adapter, gpu.capabilities()));
+            (chosen, reason(arguments, &choice), Some(self_test(gpu)))
+        }
+        Err(error) => (None, error.to_string(), None),
+    };
+    let adapters = all.iter().enumerate().map(describe).collect();
     let report = Report {
-        adapters: all.iter().enumerate().map(describe).collect(),
+        adapters,
         chosen,
-        reason: reason(arguments, &choice),
-        self_test: self_test(&gpu)?,
+        reason,
+        self_test,
     };
     if arguments.json {
-        let mut stdout = io::stdout().lock();
+        let mut stdout = Output::stdout();
         serde_json::to_writer_pretty(&mut stdout, &report).map_err(io::Error::from)?;
         writeln!(stdout)?;
-    } else {
+        stdout.finish()?;
+    } else if report.chosen.is_some() {
         print(&report)?;
     }
-    match report.self_test.verdict {
-        "pass" => Ok(()),
-        _ => Err(anyhow!(
+    let gpu = gpu?;
+    match report.self_test {
+        Some(test) if test.verdict == Verdict::Fail => Err(anyhow!(
             "{} computes wrongly: update its driver, or choose another with --adapter",
             gpu.capabilities()
         )),
+        _ => Ok(()),
     }
 }
 
@@ -112,13 +129,14 @@ fn is_same(a: &Capabilities, b: &Capabilities) -> bool {
     key(a) == key(b)
 }
 
-fn reason(arguments: &Arguments, choice: &AdapterChoice) -> &'static str {
-    match choice {
-        _ if arguments.adapter.is_some() => "--adapter names it",
-        AdapterChoice::Named(_) => "WGPU_ADAPTER_NAME names it",
-        _ => {
-            "the best there is: a discrete GPU before an integrated one before software, GL only without another"
-        }
+fn reason(arguments: &Arguments, choice: &AdapterChoice) -> String {
+    const BEST: &str =
+        "a discrete GPU before an integrated one before software, GL only without another";
+    match (choice, std::env::var("WGPU_BACKEND")) {
+        _ if arguments.adapter.is_some() => "--adapter names it".to_owned(),
+        (AdapterChoice::Named(_), _) => "WGPU_ADAPTER_NAME names it".to_owned(),
+        (_, Ok(backend)) => format!("the best that WGPU_BACKEND={backend} allows: {BEST}"),
+        (_, Err(_)) => format!("the best there is: {BEST}"),
     }
 }
 
@@ -158,35 +176,34 @@ fn describe((index, adapter): (usize, &Capabilities)) -> Adapter {
     }
 }
 
-fn self_test(gpu: &Gpu) -> Result<SelfTest> {
+fn self_test(gpu: &Gpu) -> SelfTest {
     let mut kernels = Vec::new();
-    for case in verify::quick_cases()? {
-        for outcome in verify::check(gpu, &case)? {
-            let verify::Outcome {
-                operation,
-                kernel,
-                worst,
-                failure,
-                ..
-            } = outcome;
-            kernels.push(KernelResult {
-                operation,
-                kernel,
-                worst,
-                failure,
-            });
+    for case in verify::quick_cases().expect("the case table fits its operations") {
+        match verify::check(gpu, &case) {
+            Ok(outcomes) => kernels.extend(outcomes.into_iter().map(|outcome| KernelResult {
+                operation: outcome.operation,
+                kernel: outcome.kernel,
+                worst: outcome.worst,
+                failure: outcome.failure,
+            })),
+            // A kernel that does not compile is a finding like a wrong result.
+            Err(error) => kernels.push(KernelResult {
+                operation: case.operation,
+                kernel: case.operation,
+                worst: f64::INFINITY,
+                failure: Some(error.to_string()),
+            }),
         }
     }
-    let verdict = if kernels.iter().all(|kernel| kernel.failure.is_none()) {
-        "pass"
-    } else {
-        "fail"
-    };
-    Ok(SelfTest { verdict, kernels })
+    let passes = kernels.iter().all(|kernel| kernel.failure.is_none());
+    SelfTest {
+        verdict: if passes { Verdict::Pass } else { Verdict::Fail },
+        kernels,
+    }
 }
 
 fn print(report: &Report) -> Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = Output::stdout();
     for adapter in &report.adapters {
         let Adapter {
             index,
@@ -199,7 +216,11 @@ fn print(report: &Report) -> Result<()> {
             features,
             limits,
         } = adapter;
-        let mark = if *index == report.chosen { "*" } else { " " };
+        let mark = if Some(*index) == report.chosen {
+            "*"
+        } else {
+            " "
+        };
         writeln!(stdout, "{mark} {index}: {name}")?;
         writeln!(stdout, "     back end   {backend}, {kind}")?;
         writeln!(stdout, "     driver     {driver} {driver_info}")?;
@@ -223,25 +244,24 @@ fn print(report: &Report) -> Result<()> {
             limits.max_compute_invocations_per_workgroup,
         )?;
     }
-    writeln!(stdout, "\nchosen: {} ({})", report.chosen, report.reason)?;
-    let failures: Vec<&KernelResult> = report
-        .self_test
-        .kernels
-        .iter()
-        .filter(|kernel| kernel.failure.is_some())
-        .collect();
+    let chosen = report
+        .chosen
+        .map_or_else(|| "none".to_owned(), |chosen| chosen.to_string());
+    writeln!(stdout, "\nchosen: {chosen} ({})", report.reason)?;
+    let kernels = report.self_test.iter().flat_map(|test| &test.kernels);
+    let (right, wrong): (Vec<_>, Vec<_>) = kernels.partition(|kernel| kernel.failure.is_none());
+    let total = right.len() + wrong.len();
     writeln!(
         stdout,
-        "self-test: {} of {} kernel runs agree with the reference",
-        report.self_test.kernels.len() - failures.len(),
-        report.self_test.kernels.len()
+        "self-test: {} of {total} kernel runs agree with the reference",
+        right.len()
     )?;
     for KernelResult {
         operation,
         kernel,
         failure,
         ..
-    } in failures
+    } in wrong
     {
         writeln!(
             stdout,
@@ -249,5 +269,5 @@ fn print(report: &Report) -> Result<()> {
             failure.as_deref().unwrap_or_default()
         )?;
     }
-    Ok(())
+    stdout.finish()
 }

@@ -1,6 +1,7 @@
 //! `embed`: texts to vectors.
 
 mod format;
+mod npy;
 
 use std::path::PathBuf;
 

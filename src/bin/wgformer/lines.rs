@@ -20,7 +20,13 @@ impl Lines {
             ("standard input".to_owned(), Box::new(io::stdin().lock()))
         } else {
             let name = path.display().to_string();
-            let file = File::open(path).map_err(|error| anyhow!("{name}: {error}"))?;
+            let failed = |error: io::Error| anyhow!("cannot read {name}: {error}");
+            if path.is_dir() {
+                return Err(anyhow!(
+                    "cannot read {name}: it is a folder, name a file with one text per line"
+                ));
+            }
+            let file = File::open(path).map_err(failed)?;
             (name, Box::new(BufReader::new(file)))
         };
         Ok(Self {
@@ -33,7 +39,7 @@ impl Lines {
     fn read(&mut self) -> Result<Option<String>> {
         let mut line = Vec::new();
         let count = self.reader.read_until(b'\n', &mut line);
-        if count.map_err(|error| anyhow!("{}: {error}", self.name))? == 0 {
+        if count.map_err(|error| anyhow!("cannot read {}: {error}", self.name))? == 0 {
             return Ok(None);
         }
         self.number += 1;

@@ -8,8 +8,13 @@ use anyhow::{Result, anyhow};
 
 /// The folder of the model that `--model` names.
 pub(crate) fn locate(model: &str) -> Result<PathBuf> {
-    let direct = [PathBuf::from(model), Path::new("models").join(model)];
-    if let Some(found) = direct
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let folders = [
+        PathBuf::from(model),
+        Path::new("models").join(model),
+        Path::new("models").join(name),
+    ];
+    if let Some(found) = folders
         .into_iter()
         .find(|folder| folder.join("config.json").is_file())
     {
@@ -18,6 +23,11 @@ pub(crate) fn locate(model: &str) -> Result<PathBuf> {
     if Path::new(model).is_dir() {
         return Err(anyhow!(
             "{model}: this folder has no config.json, so it holds no model"
+        ));
+    }
+    if !is_name(model) {
+        return Err(anyhow!(
+            "{model:?} is neither a folder with a config.json nor a model's name, NAME or ORG/NAME"
         ));
     }
     let cache = hugging_face_cache();
@@ -46,18 +56,27 @@ fn how_to_get(model: &str, cache: Option<&Path>) -> String {
         || "a Hugging Face cache".to_owned(),
         |cache| cache.display().to_string(),
     );
-    let get = if model == super::model_args::DEFAULT_MODEL {
+    let (repository, name) = match model.split_once('/') {
+        Some((_, name)) => (model.to_owned(), name),
+        None => (format!("ORG/{model}"), model),
+    };
+    let get = if name == super::model_args::DEFAULT_MODEL {
         "`make model` in wgformer's repository fetches it".to_owned()
     } else {
-        let (repository, name) = match model.split_once('/') {
-            Some((_, name)) => (model.to_owned(), name),
-            None => (format!("ORG/{model}"), model),
-        };
         format!("fetch it with `hf download {repository} --local-dir models/{name}`")
     };
     format!(
         "there is no model {model:?}, neither as a folder, nor in models/, nor in {cache}; {get}"
     )
+}
+
+/// Whether it can be a repository on the hub: NAME or ORG/NAME.
+fn is_name(model: &str) -> bool {
+    let is_word = |word: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        !word.is_empty() && !word.starts_with('.') && word.chars().all(allowed)
+    };
+    model.split('/').count() <= 2 && model.split('/').all(is_word)
 }
 
 /// As Hugging Face's own tools find it.

@@ -10,9 +10,10 @@ mod progress;
 mod quiet;
 mod search;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Transformer encoders on any GPU.
 #[derive(Parser)]
@@ -38,7 +39,9 @@ fn main() -> ExitCode {
         .filter_level(log::LevelFilter::Off)
         .parse_default_env()
         .init();
-    let result = match Arguments::parse().command {
+    let matches = Arguments::command().color(color()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let result = match arguments.command {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
@@ -57,6 +60,16 @@ fn main() -> ExitCode {
             }
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
+    }
+}
+
+/// Help and usage errors are coloured on a terminal only, and not where `NO_COLOR` is set.
+fn color() -> clap::ColorChoice {
+    let plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stdout().is_terminal();
+    if plain {
+        clap::ColorChoice::Never
+    } else {
+        clap::ColorChoice::Auto
     }
 }
 

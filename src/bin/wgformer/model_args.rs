@@ -1,6 +1,7 @@
 //! The options of every command that runs a model.
 
 use anyhow::Result;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use wgformer::gpu::AdapterChoice;
 use wgformer::ops::Pooling;
@@ -22,7 +23,7 @@ pub(crate) struct ModelArgs {
     #[arg(long, value_enum, default_value_t = DType::F32)]
     dtype: DType,
     /// Part of an adapter's name, or its number in `doctor`.
-    #[arg(long, value_name = "SUBSTRING|INDEX")]
+    #[arg(long, value_name = "SUBSTRING|INDEX", value_parser = NonEmptyStringValueParser::new())]
     adapter: Option<String>,
     /// The most tokens in one GPU batch; a longer text goes alone [default: by the adapter].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]

@@ -1,4 +1,4 @@
-//! Where `embed` writes: standard output, or a file that appears under its name only when it is whole.
+//! Where a command writes: standard output, or a file that appears under its name only when it is whole.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -7,86 +7,99 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use tempfile::NamedTempFile;
 
-pub(crate) enum Output {
+pub(crate) struct Output {
+    /// As people know it.
+    name: String,
+    sink: Sink,
+}
+
+enum Sink {
     Stream(Box<dyn Write>),
     /// Written beside its final place and renamed at the end.
-    File {
-        writer: BufWriter<NamedTempFile>,
-        path: PathBuf,
-    },
+    File(BufWriter<NamedTempFile>, PathBuf),
 }
 
 impl Output {
+    pub(crate) fn stdout() -> Self {
+        let sink = Sink::Stream(Box::new(BufWriter::new(io::stdout().lock())));
+        Self {
+            name: "standard output".to_owned(),
+            sink,
+        }
+    }
+
     /// `-` or no path is standard output; a device or a pipe is written to as it is.
     pub(crate) fn create(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            return Ok(Self::Stream(Box::new(BufWriter::new(io::stdout().lock()))));
+            return Ok(Self::stdout());
         };
-        let failed = |error: io::Error| anyhow!("cannot write {}: {error}", path.display());
+        let name = path.display().to_string();
         if path.is_dir() {
-            return Err(anyhow!("cannot write {}: it is a folder", path.display()));
+            return Err(anyhow!("cannot write {name}: it is a folder"));
         }
-        if path.exists() && !path.is_file() {
-            return Ok(Self::Stream(Box::new(BufWriter::new(
-                File::create(path).map_err(failed)?,
-            ))));
-        }
-        // Through a link: it is the file that is replaced.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            return Err(anyhow!(
-                "cannot write {}: there is no folder {}",
-                path.display(),
-                folder.display()
-            ));
-        }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".wgformer-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // As any new file: the default of a temporary one would keep it from others.
-            builder.permissions(fs::Permissions::from_mode(0o666));
-        }
-        let file = builder.tempfile_in(folder).map_err(failed)?;
-        Ok(Self::File {
-            writer: BufWriter::new(file),
-            path,
-        })
+        let sink = if path.exists() && !path.is_file() {
+            let file = File::create(path).map_err(|error| explain(&name, &error))?;
+            Sink::Stream(Box::new(BufWriter::new(file)))
+        } else {
+            // Through a link: it is the file that is replaced.
+            let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            let file = temporary_beside(&path).map_err(|error| explain(&name, &error))?;
+            Sink::File(BufWriter::new(file), path)
+        };
+        Ok(Self { name, sink })
     }
 
     /// Everything is written: the file gets its name.
-    pub(crate) fn finish(self) -> Result<()> {
-        match self {
-            Self::Stream(mut writer) => Ok(writer.flush()?),
-            Self::File { writer, path } => {
-                let failed = |error: io::Error| anyhow!("cannot write {}: {error}", path.display());
-                let file = writer
-                    .into_inner()
-                    .map_err(|error| failed(error.into_error()))?;
-                file.persist(&path).map_err(|error| failed(error.error))?;
-                Ok(())
-            }
-        }
+    pub(crate) fn finish(mut self) -> Result<()> {
+        self.flush()?;
+        let Sink::File(writer, path) = self.sink else {
+            return Ok(());
+        };
+        let file = writer
+            .into_inner()
+            .map_err(|error| explain(&self.name, error.error()))?;
+        file.persist(&path)
+            .map_err(|error| explain(&self.name, &error.error))?;
+        Ok(())
     }
+}
+
+fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".wgformer-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: the default of a temporary one would keep it from others.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
+}
+
+/// The same kind of error, in words that name the file; a temporary file's own name is left out.
+pub(crate) fn explain(name: &str, error: &io::Error) -> io::Error {
+    let cause = error.to_string();
+    let cause = cause.split(" at path ").next().unwrap_or_default();
+    io::Error::new(error.kind(), format!("cannot write {name}: {cause}"))
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Stream(writer) => writer.write(bytes),
-            Self::File { writer, .. } => writer.write(bytes),
-        }
+        let written = match &mut self.sink {
+            Sink::Stream(writer) => writer.write(bytes),
+            Sink::File(writer, _) => writer.write(bytes),
+        };
+        written.map_err(|error| explain(&self.name, &error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Stream(writer) => writer.flush(),
-            Self::File { writer, .. } => writer.flush(),
-        }
+        let flushed = match &mut self.sink {
+            Sink::Stream(writer) => writer.flush(),
+            Sink::File(writer, _) => writer.flush(),
+        };
+        flushed.map_err(|error| explain(&self.name, &error))
     }
 }

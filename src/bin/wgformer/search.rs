@@ -10,6 +10,7 @@ use wgformer::tasks::rank;
 
 use crate::lines::Lines;
 use crate::model_args::ModelArgs;
+use crate::output::Output;
 use crate::progress::Progress;
 
 #[derive(Args)]
@@ -20,8 +21,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE|-")]
     input: PathBuf,
     /// How many lines to show.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    top: usize,
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    top: u32,
     /// A JSON line per hit instead of a table.
     #[arg(long)]
     json: bool,
@@ -49,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .collect();
     drop(progress);
     let query = vectors.pop().unwrap_or_default();
-    let hits = rank(&query, &vectors, arguments.top);
+    let hits = rank(&query, &vectors, arguments.top as usize);
     let lines: Vec<Line<'_>> = (1..)
         .zip(&hits)
         .map(|(rank, hit)| Line {
@@ -67,15 +68,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn print_json(lines: &[Line<'_>]) -> Result<()> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = Output::stdout();
     for line in lines {
         serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
         stdout.write_all(b"\n")?;
     }
-    Ok(())
+    stdout.finish()
 }
 
 fn print_table(lines: &[Line<'_>]) -> Result<()> {
+    let mut stdout = Output::stdout();
+    if lines.is_empty() {
+        writeln!(stdout, "there are no lines")?;
+        return stdout.finish();
+    }
     let mut table = comfy_table::Table::new();
     table
         .load_preset(comfy_table::presets::NOTHING)
@@ -85,7 +91,20 @@ fn print_table(lines: &[Line<'_>]) -> Result<()> {
     }
     for line in lines {
         let (score, number) = (format!("{:.3}", line.score), (line.index + 1).to_string());
-        table.add_row([line.rank.to_string(), score, number, line.text.to_owned()]);
+        table.add_row([line.rank.to_string(), score, number, printable(line.text)]);
     }
-    Ok(writeln!(io::stdout(), "{}", table.trim_fmt())?)
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    stdout.finish()
+}
+
+/// A file's control characters must not reach the terminal.
+fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(shown).collect()
 }
