@@ -53,6 +53,13 @@ fn with(extra: &[(&'static str, Value)]) -> TempDir {
     model(|model| model.extra = extra.to_vec())
 }
 
+/// A tiny model with the files of sentence-transformers for a mean, and with others.
+fn sentence_transformer(extra: &[(&'static str, Value)]) -> TempDir {
+    let two = modules(&[("Transformer", ""), ("Pooling", "1_Pooling")]);
+    let mean = json!({ "word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": true });
+    with(&[&[("modules.json", two), (POOLING, mean)], extra].concat())
+}
+
 /// A tiny model, one of whose files is replaced by something else.
 fn replaced(file: &str, bytes: impl AsRef<[u8]>) -> TempDir {
     let directory = model(|_| ());
@@ -448,13 +455,10 @@ fn a_broken_tokenizer_is_an_error_and_never_a_panic() {
 
     // No room for a text between the special tokens.
     for (max_seq_length, needles) in [(0, "0 tokens"), (1, "1 token"), (2, "2 tokens")] {
-        let directory = with(&[
-            ("modules.json", modules(&[("Transformer", "")])),
-            (
-                "sentence_bert_config.json",
-                json!({ "max_seq_length": max_seq_length }),
-            ),
-        ]);
+        let directory = sentence_transformer(&[(
+            "sentence_bert_config.json",
+            json!({ "max_seq_length": max_seq_length }),
+        )]);
         let needles = format!("{file}; no room; {needles}; 2 special");
         attempt("room", directory, "Tokenizer", &needles);
     }
@@ -555,7 +559,6 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         modules.json                        |  [{"type": "Transformer", "path": "../other"}]   |  Malformed  |  modules.json; "../other"
         modules.json                        |  [{"type": "Transformer", "path": "a/../../b"}]  |  Malformed  |  modules.json; "a/../../b"
         modules.json                        |  [{"type": "Transformer", "path": "/other"}]     |  Malformed  |  modules.json; "/other"
-        modules.json                        |  [{"type": "Normalize"}, {"type": "Transformer"}]     |  Unsupported  |  modules.json; order of modules "Normalize, Transformer"
         config_sentence_transformers.json   |  {"default_prompt_name": "query"}    |  Unsupported  |  config_sentence_transformers.json; default_prompt_name "query"
         config_sentence_transformers.json   |  {"default_prompt_name": 1}          |  Malformed    |  config_sentence_transformers.json; string
         tokenizer_config.json               |  {"model_max_length": "long"}        |  Malformed    |  tokenizer_config.json; string
@@ -619,8 +622,7 @@ fn a_text_is_cut_where_the_models_files_say() {
         1000000000000  |  9     |  64
     ";
     for [max_seq_length, model_max_length, expected] in rows(table) {
-        let directory = with(&[
-            ("modules.json", modules(&[("Transformer", "")])),
+        let directory = sentence_transformer(&[
             (
                 "sentence_bert_config.json",
                 json!({ "max_seq_length": parsed(max_seq_length) }),
@@ -646,13 +648,10 @@ fn a_text_is_cut_where_the_models_files_say() {
 fn texts_are_put_in_lower_case_only_if_the_model_says_so() {
     let (gpu, _turn) = common::gpu();
     let embed = |lower_case: bool| {
-        let directory = with(&[
-            ("modules.json", modules(&[("Transformer", "")])),
-            (
-                "sentence_bert_config.json",
-                json!({ "do_lower_case": lower_case }),
-            ),
-        ]);
+        let directory = sentence_transformer(&[(
+            "sentence_bert_config.json",
+            json!({ "do_lower_case": lower_case }),
+        )]);
         let embedder = Embedder::load(&gpu, directory.path()).unwrap();
         embedder.embed(&["HELLO World", "hello world"]).unwrap()
     };
@@ -855,33 +854,4 @@ fn damaged_files_never_cause_a_panic_or_an_absurd_allocation() {
         outcomes.values().all(|outcomes| outcomes.len() > 1),
         "{outcomes:#?}"
     );
-}
-
-#[test]
-fn a_pooling_of_other_dimensions_than_the_models_is_refused() {
-    let (gpu, _turn) = common::gpu();
-    let directory = model(|_| ());
-    let modules =
-        r#"[{"type": "Transformer", "path": ""}, {"type": "Pooling", "path": "1_Pooling"}]"#;
-    write_json(&directory.path().join("modules.json"), &parsed(modules));
-    std::fs::create_dir_all(directory.path().join("1_Pooling")).unwrap();
-    for (dimensions, fits) in [(32, true), (384, false)] {
-        let pooling = format!(
-            r#"{{"word_embedding_dimension": {dimensions}, "pooling_mode_mean_tokens": true}}"#
-        );
-        write_json(
-            &directory.path().join("1_Pooling/config.json"),
-            &parsed(&pooling),
-        );
-        let loaded = Embedder::load(&gpu, directory.path());
-        assert_eq!(loaded.is_ok(), fits, "{dimensions}");
-        if let Err(error) = loaded {
-            assert!(
-                error
-                    .to_string()
-                    .contains("384 dimensions, the model has 32"),
-                "{error}"
-            );
-        }
-    }
 }
