@@ -559,6 +559,7 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         modules.json                        |  [{"type": "Transformer", "path": "../other"}]   |  Malformed  |  modules.json; "../other"
         modules.json                        |  [{"type": "Transformer", "path": "a/../../b"}]  |  Malformed  |  modules.json; "a/../../b"
         modules.json                        |  [{"type": "Transformer", "path": "/other"}]     |  Malformed  |  modules.json; "/other"
+        modules.json                        |  [{"type": "Normalize"}, {"type": "Transformer"}]     |  Unsupported  |  modules.json; order of modules "Normalize, Transformer"
         config_sentence_transformers.json   |  {"default_prompt_name": "query"}    |  Unsupported  |  config_sentence_transformers.json; default_prompt_name "query"
         config_sentence_transformers.json   |  {"default_prompt_name": 1}          |  Malformed    |  config_sentence_transformers.json; string
         tokenizer_config.json               |  {"model_max_length": "long"}        |  Malformed    |  tokenizer_config.json; string
@@ -587,6 +588,20 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         write_json(&directory.path().join(file), &parsed(json));
         attempt(&row, directory, variant, needles);
     }
+}
+
+#[test]
+fn a_pooling_of_other_dimensions_than_the_models_is_refused() {
+    let (gpu, _turn) = common::gpu();
+    let two = modules(&[("Transformer", ""), ("Pooling", "1_Pooling")]);
+    let load = |dimensions: usize| {
+        let pooling = json!({ "word_embedding_dimension": dimensions, "pooling_mode": "mean" });
+        let directory = with(&[("modules.json", two.clone()), (POOLING, pooling)]);
+        Embedder::load(&gpu, directory.path())
+    };
+    load(HIDDEN).unwrap();
+    let needles = "384 dimensions, the model has 32";
+    expect_error("384", || load(384), "Malformed", needles);
 }
 
 #[test]
