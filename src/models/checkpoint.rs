@@ -41,9 +41,21 @@ impl Checkpoint {
     pub fn open(directory: &Path) -> Result<Self> {
         let whole = directory.join("model.safetensors");
         let index = directory.join("model.safetensors.index.json");
-        let paths = match json::read_if_there::<Index>(&index)? {
-            Some(read) if !whole.exists() => shard_paths(directory, &index, read)?,
-            _ => vec![whole],
+        let paths = if whole.exists() {
+            vec![whole]
+        } else if let Some(read) = json::read_if_there::<Index>(&index)? {
+            shard_paths(directory, &index, read)?
+        } else if directory.join("pytorch_model.bin").exists() {
+            return Err(Error::Unsupported {
+                path: directory.to_owned(),
+                what: "weights file",
+                found: "pytorch_model.bin".to_owned(),
+                supported:
+                    "model.safetensors, whole or in shards; convert it with safetensors' own tools"
+                        .to_owned(),
+            });
+        } else {
+            vec![whole]
         };
         let shards = paths.into_iter().map(Shard::open).collect::<Result<_>>()?;
         Ok(Self {
