@@ -874,8 +874,8 @@ fn damaged_files_never_cause_a_panic_or_an_absurd_allocation() {
 #[test]
 fn a_checkpoint_of_pickles_is_refused_by_name() {
     let directory = model(|_| ());
-    std::fs::remove_file(directory.path().join("model.safetensors")).unwrap();
-    std::fs::write(directory.path().join("pytorch_model.bin"), b"PK").unwrap();
+    fs::remove_file(directory.path().join("model.safetensors")).unwrap();
+    fs::write(directory.path().join("pytorch_model.bin"), b"PK").unwrap();
     let needles = "pytorch_model.bin; model.safetensors";
     let open = || wgformer::models::Checkpoint::open(directory.path());
     expect_error("pickles", open, "Unsupported", needles);
