@@ -69,7 +69,7 @@
 //! # Buffers and textures
 //!
 //! Activations are storage buffers, except on software adapters, where they are textures and weight matrices are too:
-//! lavapipe reads a buffer lane by lane and a texture at once, and the default model runs five times faster so
+//! lavapipe reads a buffer lane by lane and a texture at once, and a linear layer runs seven times faster so
 //! (docs/performance.md). Each such kernel is a shader of its own, `…_texture.wgsl`. A graph is on one or the other as a
 //! whole; one that a texture kernel does not suit (rows that are no multiple of four elements) runs on buffers.
 
