@@ -5,6 +5,7 @@ mod buffers;
 mod capabilities;
 mod context;
 mod pipelines;
+#[cfg_attr(target_arch = "wasm32", path = "polling_web.rs")]
 mod polling;
 mod resource;
 mod textures;

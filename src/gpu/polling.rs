@@ -4,7 +4,6 @@ use std::thread::{self, JoinHandle};
 /// Waits for submissions on a thread of its own, so that a future completes even if nobody polls the device.
 ///
 /// The thread starts with the first wait and is parked while nothing is under way.
-/// A browser polls by itself, so there it does nothing.
 #[derive(Debug)]
 pub(super) struct Waiter {
     device: wgpu::Device,
@@ -27,9 +26,6 @@ impl Waiter {
 
     /// Sees to it that the callbacks of `submission` are called once it is done.
     pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) {
-        if cfg!(target_arch = "wasm32") {
-            return;
-        }
         let running = self.running.get_or_init(|| start(self.device.clone()));
         // The thread, and with it the receiver, lives until this sender is dropped.
         let _ = running.submissions.send(submission);

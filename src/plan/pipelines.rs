@@ -7,8 +7,10 @@ use crate::gpu::{Gpu, Pipeline};
 use crate::kernel::Variant;
 
 /// Compiles what is not compiled yet, each on a thread of its own: drivers take 5 to 1,000 ms for one.
+/// A browser's device belongs to one thread.
 pub(super) fn compile(gpu: &Gpu, variants: &[Variant]) -> Result<Vec<Arc<Pipeline>>> {
     // A GL context belongs to one thread at a time, and wgpu panics in those that wait for it too long.
+    #[cfg(not(target_arch = "wasm32"))]
     if gpu.capabilities().info.backend != wgpu::Backend::Gl {
         compile_in_parallel(gpu, variants)?;
     }
@@ -16,6 +18,7 @@ pub(super) fn compile(gpu: &Gpu, variants: &[Variant]) -> Result<Vec<Arc<Pipelin
     variants.iter().map(pipeline).collect()
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn compile_in_parallel(gpu: &Gpu, variants: &[Variant]) -> Result<()> {
     let mut distinct: Vec<&Variant> = Vec::new();
     for variant in variants {
@@ -40,6 +43,7 @@ fn compile_in_parallel(gpu: &Gpu, variants: &[Variant]) -> Result<()> {
     })
 }
 
+#[cfg(not(target_arch = "wasm32"))]
 fn is_same_pipeline(a: &Variant, b: &Variant) -> bool {
     a.kernel.name == b.kernel.name && a.constants == b.constants
 }
