@@ -11,17 +11,18 @@ use wgformer::{Gpu, verify};
 fn kernels(criterion: &mut Criterion) {
     let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
     eprintln!("adapter: {}", gpu.capabilities());
-    for case in verify::model_cases().unwrap() {
+    for recipe in verify::model_cases() {
+        let case = recipe().unwrap();
         for outcome in verify::check(&gpu, &case).unwrap() {
             assert!(outcome.failure.is_none(), "{outcome}");
         }
         let mut group = criterion.benchmark_group(case.name.replace('/', " per "));
         group.sample_size(10);
-        for candidate in verify::plans(&gpu, &case).unwrap() {
-            let name = format!("{}, {} weights", candidate.kernel, candidate.weight_type);
-            let values = case.values();
+        for candidate in verify::candidates(&gpu, &case) {
+            let name = format!("{}, {}", candidate.kernel.name, candidate.variant);
+            let (plan, values) = (candidate.plan(&gpu, &case).unwrap(), case.values());
             group.bench_function(name, |bencher| {
-                bencher.iter(|| candidate.plan.run(&case.sizes, &values).unwrap())
+                bencher.iter(|| plan.run(&case.sizes, &values).unwrap())
             });
         }
     }

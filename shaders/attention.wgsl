@@ -1,7 +1,8 @@
 // Softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment.
 // One workgroup per segment, tile of queries and head; one lane per query. Tiles of keys and values pass
-// through workgroup memory, and the softmax is online: rescaled once per tile. Any head_dim up to 256.
+// through workgroup memory, and the softmax is online: rescaled once per KEYS keys, counted from the segment's start.
+// Any head_dim up to 256.
 
 struct Params {
     tokens: u32,
@@ -17,7 +18,8 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 const QUERY_TILE: u32 = 64u;  // the workgroup's size
-const KEY_TILE: u32 = 16u;
+const KEY_TILE: u32 = 16u;   // a multiple of KEYS
+const KEYS: u32 = 4u;        // scored at once; drivers unroll the loops over them and over a row
 const HEAD_DIM: u32 = 32u;
 const VECTORS: u32 = (HEAD_DIM + 3u) / 4u;  // of a head's row, its tail filled with zeros
 const LOWEST: f32 = -3.4028235e38;
@@ -61,7 +63,7 @@ fn attention(
 
             var row_max = LOWEST;
             var row_sum = 0.0;
-            var scores: array<f32, KEY_TILE>;
+            var scores: array<f32, KEYS>;
             for (var first_key = start; first_key < end; first_key += KEY_TILE) {
                 for (var i = lane; i < KEY_TILE * VECTORS; i += QUERY_TILE) {
                     let key = min(first_key + i / VECTORS, end - 1u);
@@ -70,28 +72,29 @@ fn attention(
                 }
                 workgroupBarrier();
 
-                var tile_max = LOWEST;
-                for (var j = 0u; j < KEY_TILE; j++) {
-                    var score = 0.0;
-                    for (var d4 = 0u; d4 < VECTORS; d4++) {
-                        score += dot(query[d4], key_tile[j * VECTORS + d4]);
+                for (var first = 0u; first < KEY_TILE; first += KEYS) {
+                    var new_max = row_max;
+                    for (var j = 0u; j < KEYS; j++) {
+                        var score = 0.0;
+                        for (var d4 = 0u; d4 < VECTORS; d4++) {
+                            score += dot(query[d4], key_tile[(first + j) * VECTORS + d4]);
+                        }
+                        scores[j] = select(LOWEST, score, first_key + first + j < end);
+                        new_max = max(new_max, scores[j]);
                     }
-                    scores[j] = select(LOWEST, score, first_key + j < end);
-                    tile_max = max(tile_max, scores[j]);
-                }
 
-                let new_max = max(row_max, tile_max);
-                let rescale = exp2(row_max - new_max);
-                row_max = new_max;
-                row_sum *= rescale;
-                for (var d4 = 0u; d4 < VECTORS; d4++) {
-                    context[d4] *= rescale;
-                }
-                for (var j = 0u; j < KEY_TILE; j++) {
-                    let weight = exp2(scores[j] - new_max);  // 0 past the end
-                    row_sum += weight;
+                    let rescale = exp2(row_max - new_max);
+                    row_max = new_max;
+                    row_sum *= rescale;
                     for (var d4 = 0u; d4 < VECTORS; d4++) {
-                        context[d4] = fma(vec4(weight), value_tile[j * VECTORS + d4], context[d4]);
+                        context[d4] *= rescale;
+                    }
+                    for (var j = 0u; j < KEYS; j++) {
+                        let weight = exp2(scores[j] - new_max);  // 0 past the end
+                        row_sum += weight;
+                        for (var d4 = 0u; d4 < VECTORS; d4++) {
+                            context[d4] = fma(vec4(weight), value_tile[(first + j) * VECTORS + d4], context[d4]);
+                        }
                     }
                 }
                 workgroupBarrier();

@@ -87,6 +87,12 @@ impl Kernel {
         }
     }
 
+    /// Whether it is specialised for a subgroup size (`LANES`), which every pipeline of the device must then have.
+    #[must_use]
+    pub fn needs_one_subgroup_size(&self) -> bool {
+        self.constants.contains(&"LANES")
+    }
+
     /// The module's text with the values of the named `const`s replaced.
     ///
     /// # Errors

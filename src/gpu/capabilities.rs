@@ -1,5 +1,7 @@
 use std::fmt;
 
+use crate::kernel::Kernel;
+
 /// What an adapter, or a device that somebody made from it, can do; plain data.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
@@ -38,6 +40,21 @@ impl Capabilities {
         let fixed = self.info.subgroup_min_size == self.info.subgroup_max_size;
         (fixed && self.features.contains(wgpu::Features::SUBGROUP))
             .then_some(self.info.subgroup_min_size)
+    }
+
+    /// Why `kernel` cannot run here, whatever the shapes; `None` if it can.
+    #[must_use]
+    pub fn obstacle(&self, kernel: &Kernel) -> Option<String> {
+        let missing = kernel.features - self.features;
+        if !missing.is_empty() {
+            let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
+            return Some(format!("the device lacks {}", names.join(", ")));
+        }
+        let (min, max) = (self.info.subgroup_min_size, self.info.subgroup_max_size);
+        let fixed = !kernel.needs_one_subgroup_size() || self.subgroup_size().is_some();
+        (!fixed).then(|| {
+            format!("it needs subgroups of one size, and here they have {min} to {max} lanes")
+        })
     }
 
     /// Whether the adapter runs on the CPU.

@@ -1,16 +1,20 @@
 use crate::gpu::Capabilities;
 use crate::kernel::Constants;
 
-/// Lanes of a workgroup on a software adapter, about one subgroup's worth: a barrier between subgroups costs more there
-/// than a longer loop.
-const ON_A_CPU: usize = 8;
+/// Lanes of a workgroup on a software adapter, for rows of `cols` elements.
+///
+/// About one subgroup's worth, since a barrier between subgroups costs more there than a longer loop, but no more than
+/// 48 elements a lane, since drivers unroll the loops over them: lavapipe takes 3 s to compile for 128 a lane.
+fn lanes_on_a_cpu(cols: usize) -> usize {
+    cols.div_ceil(48).next_power_of_two().clamp(8, 256)
+}
 
 /// The constants of a kernel in which one workgroup keeps one row of `cols` elements in registers.
 ///
 /// They depend on the adapter and the model only, so the order in which a row is summed does too.
 pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
     let workgroup_size = if capabilities.is_software() {
-        ON_A_CPU
+        lanes_on_a_cpu(cols)
     } else {
         // At most 16 registers a lane, until the default limit of 256 lanes is reached.
         cols.div_ceil(16).next_power_of_two().clamp(64, 256)
@@ -25,10 +29,11 @@ pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
 /// multiple of four, or too long for a texture.
 pub(super) fn row_vectors(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
     let largest = capabilities.limits.max_texture_dimension_2d as usize;
-    let vectors_per_lane = (cols / 4).div_ceil(ON_A_CPU);
+    let workgroup_size = lanes_on_a_cpu(cols);
+    let vectors_per_lane = (cols / 4).div_ceil(workgroup_size);
     (cols.is_multiple_of(4) && cols / 4 <= largest).then(|| {
         vec![
-            ("WORKGROUP_SIZE", ON_A_CPU as u32),
+            ("WORKGROUP_SIZE", workgroup_size as u32),
             ("VECTORS_PER_LANE", vectors_per_lane as u32),
         ]
     })

@@ -58,8 +58,8 @@ impl Activations {
         let params_stride = largest.unwrap_or(1).next_multiple_of(alignment);
         let params_size = params_stride * plan.steps.len().max(1) as u64;
         let params = gpu.create_buffer("params", params_size, Usage::UNIFORM | Usage::COPY_DST)?;
-        let result_bytes =
-            Readback::of(plan, &plan.capacity).map_or(0, |readback| readback.bytes());
+        let whole = |output| Readback::of(plan, output, &plan.capacity).bytes();
+        let result_bytes = plan.graph.output().map_or(0, whole);
         let staging = gpu.create_buffer(
             "result",
             result_bytes.max(4),
@@ -76,6 +76,11 @@ impl Activations {
         };
         activations.steps = gpu.checked("binding buffers", || activations.bind(plan))?;
         Ok(activations)
+    }
+
+    /// What holds a node's result while it is needed.
+    pub(super) fn slot(&self, plan: &Plan, result: TensorId) -> &Resource {
+        &self.slots[plan.slots.of_tensor[&result]]
     }
 
     fn bind(&self, plan: &Plan) -> Vec<BoundStep> {

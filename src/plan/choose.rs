@@ -10,13 +10,13 @@ use crate::kernel::{Storage, Variant};
 use crate::tuning;
 
 /// A variant for every node, and what each tensor is kept in.
-type Choice = (Vec<Variant>, HashMap<TensorId, Storage>);
+pub(crate) type Choice = (Vec<Variant>, HashMap<TensorId, Storage>);
 
 /// A kernel for every node: a graph is on textures as a whole or not at all.
 ///
 /// # Errors
 /// [`Error::NoVariant`] if a node has none, or not on the storage that the options ask for.
-pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
+pub(crate) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
     match options.storage {
         Some(storage) => choose_on(storage, gpu, graph, options),
         None if tuning::preferred_storage(gpu.capabilities()) == Storage::Buffers => {

@@ -13,6 +13,15 @@ pub enum Value<'a> {
     U32(&'a [u32]),
 }
 
+impl<'a> From<&'a Data> for Value<'a> {
+    fn from(data: &'a Data) -> Self {
+        match data {
+            Data::F32(values) => Self::F32(values),
+            Data::U32(values) => Self::U32(values),
+        }
+    }
+}
+
 impl Value<'_> {
     /// The values, owned.
     #[must_use]

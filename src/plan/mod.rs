@@ -11,6 +11,7 @@ mod run;
 mod slots;
 mod storage;
 mod texels;
+mod trace;
 mod weights;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ pub use slots::{Slot, Slots};
 pub use weights::Weights;
 
 use activations::Activations;
+pub(crate) use choose::{Choice, choose};
 use weights::Uploader;
 
 use crate::error::{Error, Result};
@@ -95,7 +97,18 @@ impl Plan {
     ) -> Result<Self> {
         let graph = fuse(graph);
         check_sizes(&graph, &options.capacity)?;
-        let (variants, storage) = choose::choose(gpu, &graph, options)?;
+        let choice = choose(gpu, &graph, options)?;
+        Self::assemble(gpu, graph, weights, options, choice)
+    }
+
+    /// Compiles a fused graph on the kernels that were chosen for it, and uploads its weights.
+    pub(crate) fn assemble(
+        gpu: &Gpu,
+        graph: Graph,
+        weights: &dyn Weights,
+        options: &PlanOptions,
+        (variants, storage): Choice,
+    ) -> Result<Self> {
         let slots = Slots::assign(&graph, |tensor| {
             storage::need(&graph, tensor, storage[&tensor], &options.capacity)
         });
@@ -165,9 +178,15 @@ impl Plan {
         4 * self.slots.slots.iter().map(Slot::elements).sum::<usize>() as u64
     }
 
-    /// The names of the kernels, one per dispatch.
-    pub fn kernels(&self) -> impl Iterator<Item = &'static str> {
-        self.steps.iter().map(|step| step.variant.kernel.name)
+    /// How its weight matrices are stored.
+    #[must_use]
+    pub fn weight_type(&self) -> WeightType {
+        self.weight_type
+    }
+
+    /// What runs each node, one dispatch each.
+    pub fn variants(&self) -> impl ExactSizeIterator<Item = &Variant> {
+        self.steps.iter().map(|step| &step.variant)
     }
 }
 

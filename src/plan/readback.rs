@@ -1,29 +1,28 @@
-//! The graph's output on its way to the host.
+//! A result on its way to the host.
 
 use super::Plan;
 use super::texels::Texels;
 use crate::gpu::{Resource, TEXEL_BYTES, extent};
+use crate::graph::TensorId;
 use crate::kernel::Storage;
 use crate::tensor::Sizes;
 
-/// How the output lies in its slot for the sizes of a run.
+/// How a node's result lies in its slot for the sizes of a run.
 pub(super) struct Readback {
     storage: Storage,
     texels: Texels,
 }
 
 impl Readback {
-    /// `None` for a graph without nodes.
-    pub(super) fn of(plan: &Plan, sizes: &Sizes) -> Option<Self> {
-        let output = plan.graph.output()?;
-        let texels = Texels::of(&plan.graph.tensor(output).shape, sizes);
-        Some(Self {
-            storage: plan.storage[&output],
+    pub(super) fn of(plan: &Plan, result: TensorId, sizes: &Sizes) -> Self {
+        let texels = Texels::of(&plan.graph.tensor(result).shape, sizes);
+        Self {
+            storage: plan.storage[&result],
             texels,
-        })
+        }
     }
 
-    /// The elements of the output.
+    /// The elements of the result.
     pub(super) fn elements(&self) -> usize {
         self.texels.rows * self.texels.width()
     }
@@ -40,7 +39,7 @@ impl Readback {
         (4 * self.texels.width()).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
     }
 
-    /// Copies the output to `staging`.
+    /// Copies the result to `staging`.
     pub(super) fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,

@@ -1,11 +1,12 @@
 //! One run: check, upload the inputs, record every step into one compute pass, submit once, read the result back.
 
+use std::ops::Range;
 use std::sync::PoisonError;
 
 use super::activations::Activations;
 use super::readback::Readback;
 use super::texels::Texels;
-use super::{Plan, Value, inputs};
+use super::{Plan, Step, Value, inputs};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
@@ -32,44 +33,13 @@ impl Plan {
     pub async fn run_async(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<f32>> {
         inputs::check(&self.graph, sizes, Some(&self.capacity), values)?;
         let activations = self.take_activations()?;
-        let readback = Readback::of(self, sizes);
-        let values = self
-            .run_with(&activations, sizes, values, readback.as_ref())
-            .await?;
+        let result = self.run_with(&activations, sizes, values).await?;
         // Only now: what an error or a dropped future leaves behind may still be in use by the device.
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push(activations);
-        Ok(readback.map_or_else(Vec::new, |readback| readback.to_tensor(values)))
-    }
-
-    /// As [`Plan::run`], but every slot holds NaN before, and what lies beyond the result in its slot comes back too:
-    /// it must still be NaN, or a kernel wrote where it should not.
-    pub(crate) fn run_poisoned(
-        &self,
-        sizes: &Sizes,
-        values: &[Value<'_>],
-    ) -> Result<(Vec<f32>, Vec<f32>)> {
-        inputs::check(&self.graph, sizes, Some(&self.capacity), values)?;
-        let activations = Activations::allocate(self)?;
-        self.gpu.checked("filling slots with NaN", || {
-            for (resource, slot) in activations.slots.iter().zip(&self.slots.slots) {
-                self.write(
-                    resource,
-                    slot.extent[0],
-                    bytemuck::cast_slice(&vec![f32::NAN; slot.elements()]),
-                );
-            }
-        })?;
-        let whole = Readback::of(self, &self.capacity);
-        let mut values =
-            pollster::block_on(self.run_with(&activations, sizes, values, whole.as_ref()))?;
-        let Some(readback) = Readback::of(self, sizes) else {
-            return Ok(Default::default());
-        };
-        let guard = values.split_off(readback.elements());
-        Ok((readback.to_tensor(values), guard))
+        Ok(result)
     }
 
     fn take_activations(&self) -> Result<Activations> {
@@ -81,22 +51,24 @@ impl Plan {
         idle.map_or_else(|| Activations::allocate(self), Ok)
     }
 
-    /// Runs the steps and reads the output back, in the order of its slot.
+    /// Runs the steps and reads the output back.
     async fn run_with(
         &self,
         activations: &Activations,
         sizes: &Sizes,
         values: &[Value<'_>],
-        readback: Option<&Readback>,
     ) -> Result<Vec<f32>> {
-        let dispatches: Vec<Dispatch> = self
-            .steps
-            .iter()
-            .map(|step| (step.variant.dispatch)(sizes))
-            .collect();
+        let dispatches = self.dispatches(sizes);
+        let output = self.graph.output();
+        let readback = output.map(|output| Readback::of(self, output, sizes));
         let submission = self.gpu.checked("running the plan", || {
             self.upload(activations, sizes, values, &dispatches);
-            let encoder = self.record(activations, &dispatches, readback);
+            let mut encoder = self.encoder();
+            self.record(&mut encoder, activations, &dispatches, 0..self.steps.len());
+            if let (Some(readback), Some(output)) = (&readback, output) {
+                let slot = activations.slot(self, output);
+                readback.record(&mut encoder, slot, &activations.staging);
+            }
             self.gpu.queue().submit([encoder.finish()])
         })?;
         let Some(readback) = readback else {
@@ -106,10 +78,24 @@ impl Plan {
             .gpu
             .read(&activations.staging, readback.bytes(), submission)
             .await?;
-        Ok(readback.values(&bytes))
+        Ok(readback.to_tensor(readback.values(&bytes)))
     }
 
-    fn upload(
+    /// Every step's grid and `Params`.
+    pub(super) fn dispatches(&self, sizes: &Sizes) -> Vec<Dispatch> {
+        let dispatch = |step: &Step| (step.variant.dispatch)(sizes);
+        self.steps.iter().map(dispatch).collect()
+    }
+
+    pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
+        let descriptor = wgpu::CommandEncoderDescriptor {
+            label: Some("wgformer"),
+        };
+        self.gpu.device().create_command_encoder(&descriptor)
+    }
+
+    /// Writes the inputs and every step's `Params`.
+    pub(super) fn upload(
         &self,
         activations: &Activations,
         sizes: &Sizes,
@@ -145,7 +131,7 @@ impl Plan {
     }
 
     /// Fills a buffer, or the first rows of a texture, of `width` elements each.
-    fn write(&self, resource: &Resource, width: usize, bytes: &[u8]) {
+    pub(super) fn write(&self, resource: &Resource, width: usize, bytes: &[u8]) {
         match resource {
             Resource::Buffer(buffer) => self.gpu.queue().write_buffer(buffer, 0, bytes),
             Resource::Texture(texture, _) => {
@@ -155,37 +141,28 @@ impl Plan {
         }
     }
 
-    fn record(
+    /// Records these steps into one compute pass.
+    pub(super) fn record(
         &self,
+        encoder: &mut wgpu::CommandEncoder,
         activations: &Activations,
         dispatches: &[Dispatch],
-        readback: Option<&Readback>,
-    ) -> wgpu::CommandEncoder {
-        let device = self.gpu.device();
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor {
-            label: Some("wgformer"),
-        });
+        steps: Range<usize>,
+    ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        let most = self
-            .gpu
-            .capabilities()
-            .limits
-            .max_compute_workgroups_per_dimension;
-        let mut offset = 0;
-        for ((step, bound), dispatch) in self.steps.iter().zip(&activations.steps).zip(dispatches) {
-            pass.set_pipeline(&step.pipeline.pipeline);
+        let limits = &self.gpu.capabilities().limits;
+        for index in steps {
+            let bound = &activations.steps[index];
+            let offset = index as u32 * activations.params_stride as u32;
+            pass.set_pipeline(&self.steps[index].pipeline.pipeline);
             pass.set_bind_group(0, &bound.tensors, &[]);
             pass.set_bind_group(1, &bound.params, &[offset]);
-            let [x, y] = fold(dispatch.workgroups, most);
+            let [x, y] = fold(
+                dispatches[index].workgroups,
+                limits.max_compute_workgroups_per_dimension,
+            );
             pass.dispatch_workgroups(x, y, 1);
-            offset += activations.params_stride as u32;
         }
-        drop(pass);
-        if let (Some(readback), Some(output)) = (readback, self.graph.output()) {
-            let slot = &activations.slots[self.slots.of_tensor[&output]];
-            readback.record(&mut encoder, slot, &activations.staging);
-        }
-        encoder
     }
 }
 

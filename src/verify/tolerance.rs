@@ -55,16 +55,49 @@ impl Tolerance {
         }
     }
 
+    /// The same for values up to `magnitude`, of which a result is a sum.
+    #[must_use]
+    pub fn scaled(self, magnitude: f32) -> Self {
+        Self {
+            absolute: self.absolute * f64::from(magnitude).max(1.0),
+            ..self
+        }
+    }
+
+    /// The result of the `step`th step of a model, counted from 1. Each step rounds its sums to a few epsilons of their
+    /// largest terms, which are about as large as its largest result, and passes on what it was given: errors add up
+    /// like a random walk. 48 epsilons is six times what real models show (docs/testing.md).
+    #[must_use]
+    pub fn layers(step: usize, reference: &[f32]) -> Self {
+        let largest = reference
+            .iter()
+            .fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let absolute =
+            48.0 * EPSILON * (step as f64).sqrt() * f64::from(largest).max(f64::MIN_POSITIVE);
+        Self {
+            absolute,
+            relative: 0.0,
+        }
+    }
+
+    /// How far a result may be from `reference`.
+    #[must_use]
+    pub fn allowed(&self, reference: f32) -> f64 {
+        self.absolute + self.relative * f64::from(reference).abs()
+    }
+
+    /// How far a result is from `reference`: infinitely, if either is NaN.
+    #[must_use]
+    pub fn error(&self, gpu: f32, reference: f32) -> f64 {
+        let error = (f64::from(gpu) - f64::from(reference)).abs();
+        if error.is_nan() { f64::INFINITY } else { error }
+    }
+
     /// The error as a share of what is allowed: at most 1 is right. A NaN on either side gives infinity.
     #[must_use]
     pub fn share(&self, gpu: f32, reference: f32) -> f64 {
-        let error = (f64::from(gpu) - f64::from(reference)).abs();
-        let share = error / (self.absolute + self.relative * f64::from(reference).abs());
-        if share <= f64::MAX {
-            share
-        } else {
-            f64::INFINITY
-        }
+        let share = self.error(gpu, reference) / self.allowed(reference);
+        if share.is_nan() { f64::INFINITY } else { share }
     }
 }
 

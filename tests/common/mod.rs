@@ -5,20 +5,54 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use wgformer::Gpu;
 
 /// The device that the environment selects, for as long as the guard lives: software adapters fight for cores.
+///
+/// With `WGFORMER_TEST_DEVICE=plain` it has no optional feature and WebGPU's default limits.
 pub(crate) fn gpu() -> (Gpu, MutexGuard<'static, ()>) {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let gpu = GPU.get_or_init(|| {
         let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
+        let (gpu, kind) = match std::env::var("WGFORMER_TEST_DEVICE").as_deref() {
+            Err(_) => (gpu, ""),
+            Ok("plain") => (
+                device(&gpu, wgpu::Features::empty(), wgpu::Limits::default()),
+                ", plain device",
+            ),
+            Ok(other) => {
+                panic!("WGFORMER_TEST_DEVICE is {other:?}; the only kind there is is plain")
+            }
+        };
         #[expect(
             clippy::print_stderr,
             reason = "which adapter a test ran on is part of its report"
         )]
         {
-            eprintln!("adapter: {}", gpu.capabilities());
+            eprintln!("adapter: {}{kind}", gpu.capabilities());
         }
         gpu
     });
     (gpu.clone(), turn)
+}
+
+/// A device of the caller's own making, on the adapter of `gpu`.
+#[allow(dead_code, reason = "not every test binary makes one")]
+pub(crate) fn device(gpu: &Gpu, features: wgpu::Features, limits: wgpu::Limits) -> Gpu {
+    let wanted = &gpu.capabilities().info;
+    let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    let instance = wgpu::Instance::new(descriptor);
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let adapter = adapters
+        .into_iter()
+        .find(|adapter| {
+            adapter.get_info().name == wanted.name && adapter.get_info().backend == wanted.backend
+        })
+        .unwrap();
+    let descriptor = wgpu::DeviceDescriptor {
+        required_features: features,
+        required_limits: limits,
+        ..Default::default()
+    };
+    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    Gpu::from_device(device, queue)
 }

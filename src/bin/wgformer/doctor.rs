@@ -1,16 +1,17 @@
 //! `doctor`: what is there, what would be taken, and whether it computes correctly.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 use wgformer::gpu::{AdapterChoice, Capabilities};
+use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
 
-use crate::model_args::choice;
-use crate::output::Output;
+use crate::adapter::{Adapter, choice};
+use crate::output::{Output, print_document};
 use crate::quiet::quietly;
 
 #[derive(Args)]
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
 
 #[derive(Serialize)]
 struct Report {
-    adapters: Vec<Adapter>,
+    adapters: Vec<Listed>,
     /// A place in the list above; `None` where nothing can be taken.
     chosen: Option<usize>,
     reason: String,
@@ -33,49 +34,16 @@ struct Report {
 }
 
 #[derive(Serialize)]
-struct Adapter {
+struct Listed {
     index: usize,
-    name: String,
-    backend: String,
-    #[serde(rename = "type")]
-    kind: String,
-    driver: String,
-    driver_info: String,
-    subgroup_sizes: [u32; 2],
-    features: Vec<&'static str>,
-    limits: Limits,
-}
-
-#[derive(Serialize)]
-struct Limits {
-    max_buffer_size: u64,
-    max_storage_buffer_binding_size: u64,
-    max_storage_buffers_per_shader_stage: u32,
-    max_compute_workgroup_storage_size: u32,
-    max_compute_invocations_per_workgroup: u32,
-    max_compute_workgroups_per_dimension: u32,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Verdict {
-    Pass,
-    Fail,
+    #[serde(flatten)]
+    adapter: Adapter,
 }
 
 #[derive(Serialize)]
 struct SelfTest {
     verdict: Verdict,
-    kernels: Vec<KernelResult>,
-}
-
-#[derive(Serialize)]
-struct KernelResult {
-    operation: &'static str,
-    kernel: &'static str,
-    /// The largest error as a share of the tolerance.
-    worst: f64,
-    failure: Option<String>,
+    results: Vec<Row>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -86,11 +54,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             let chosen = all
                 .iter()
                 .position(|adapter| is_same(adapter, gpu.capabilities()));
-            (chosen, reason(arguments, &choice), Some(self_test(gpu)))
+            (chosen, reason(arguments, &choice), Some(self_test(gpu)?))
         }
         Err(error) => (None, error.to_string(), None),
     };
-    let adapters = all.iter().enumerate().map(describe).collect();
+    let adapters = (0..)
+        .zip(&all)
+        .map(|(index, adapter)| Listed {
+            index,
+            adapter: Adapter::of(adapter),
+        })
+        .collect();
     let report = Report {
         adapters,
         chosen,
@@ -98,10 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         self_test,
     };
     if arguments.json {
-        let mut stdout = Output::stdout();
-        serde_json::to_writer_pretty(&mut stdout, &report).map_err(io::Error::from)?;
-        writeln!(stdout)?;
-        stdout.finish()?;
+        print_document(&report)?;
     } else if report.chosen.is_some() {
         print(&report)?;
     }
@@ -140,73 +111,17 @@ fn reason(arguments: &Arguments, choice: &AdapterChoice) -> String {
     }
 }
 
-fn describe((index, adapter): (usize, &Capabilities)) -> Adapter {
-    let (info, limits) = (&adapter.info, &adapter.limits);
-    let optional = [
-        ("subgroups", wgpu::Features::SUBGROUP),
-        ("f16 arithmetic", wgpu::Features::SHADER_F16),
-        (
-            "cooperative matrix",
-            wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX,
-        ),
-        ("timestamps", wgpu::Features::TIMESTAMP_QUERY),
-        ("pipeline cache", wgpu::Features::PIPELINE_CACHE),
-    ];
-    Adapter {
-        index,
-        name: info.name.clone(),
-        backend: format!("{:?}", info.backend),
-        kind: format!("{:?}", info.device_type),
-        driver: info.driver.clone(),
-        driver_info: info.driver_info.clone(),
-        subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
-        features: optional
-            .iter()
-            .filter(|(_, feature)| adapter.features.contains(*feature))
-            .map(|(name, _)| *name)
-            .collect(),
-        limits: Limits {
-            max_buffer_size: limits.max_buffer_size,
-            max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,
-            max_storage_buffers_per_shader_stage: limits.max_storage_buffers_per_shader_stage,
-            max_compute_workgroup_storage_size: limits.max_compute_workgroup_storage_size,
-            max_compute_invocations_per_workgroup: limits.max_compute_invocations_per_workgroup,
-            max_compute_workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
-        },
-    }
-}
-
-fn self_test(gpu: &Gpu) -> SelfTest {
-    let mut kernels = Vec::new();
-    for case in verify::quick_cases().expect("the case table fits its operations") {
-        match verify::check(gpu, &case) {
-            Ok(outcomes) => kernels.extend(outcomes.into_iter().map(|outcome| KernelResult {
-                operation: outcome.operation,
-                kernel: outcome.kernel,
-                worst: outcome.worst,
-                failure: outcome.failure,
-            })),
-            // A kernel that does not compile is a finding like a wrong result.
-            Err(error) => kernels.push(KernelResult {
-                operation: case.operation,
-                kernel: case.operation,
-                worst: f64::INFINITY,
-                failure: Some(error.to_string()),
-            }),
-        }
-    }
-    let passes = kernels.iter().all(|kernel| kernel.failure.is_none());
-    SelfTest {
-        verdict: if passes { Verdict::Pass } else { Verdict::Fail },
-        kernels,
-    }
+fn self_test(gpu: &Gpu) -> Result<SelfTest> {
+    let results = verify::report(gpu, &verify::quick_cases(), || ())?;
+    let failed = results.iter().any(|row| row.verdict == Verdict::Fail);
+    let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
+    Ok(SelfTest { verdict, results })
 }
 
 fn print(report: &Report) -> Result<()> {
     let mut stdout = Output::stdout();
-    for adapter in &report.adapters {
+    for Listed { index, adapter } in &report.adapters {
         let Adapter {
-            index,
             name,
             backend,
             kind,
@@ -248,26 +163,20 @@ fn print(report: &Report) -> Result<()> {
         .chosen
         .map_or_else(|| "none".to_owned(), |chosen| chosen.to_string());
     writeln!(stdout, "\nchosen: {chosen} ({})", report.reason)?;
-    let kernels = report.self_test.iter().flat_map(|test| &test.kernels);
-    let (right, wrong): (Vec<_>, Vec<_>) = kernels.partition(|kernel| kernel.failure.is_none());
-    let total = right.len() + wrong.len();
+    let rows = report.self_test.iter().flat_map(|test| &test.results);
+    let (wrong, others): (Vec<_>, Vec<_>) = rows.partition(|row| row.verdict == Verdict::Fail);
+    let right = others
+        .iter()
+        .filter(|row| row.verdict == Verdict::Pass)
+        .count();
+    let total = right + wrong.len();
     writeln!(
         stdout,
-        "self-test: {} of {total} kernel runs agree with the reference",
-        right.len()
+        "self-test: {right} of {total} kernels agree with the reference; `wgformer verify` runs more cases"
     )?;
-    for KernelResult {
-        operation,
-        kernel,
-        failure,
-        ..
-    } in wrong
-    {
-        writeln!(
-            stdout,
-            "  {operation} by {kernel}: {}",
-            failure.as_deref().unwrap_or_default()
-        )?;
+    for row in wrong {
+        let reason = row.reason.as_deref().unwrap_or_default();
+        writeln!(stdout, "  {} by {}: {reason}", row.operation, row.kernel)?;
     }
     stdout.finish()
 }

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         .model
         .load(arguments.pooling, arguments.no_normalize)?;
 
-    let mut progress = Progress::new(total);
+    let mut progress = Progress::new(total, "texts");
     let mut first = 0;
     loop {
         let window = texts

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, thin over the library.
 
+mod adapter;
 mod doctor;
 mod embed;
 mod lines;
@@ -9,6 +10,7 @@ mod output;
 mod progress;
 mod quiet;
 mod search;
+mod verify;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ enum Command {
     Search(search::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
+    /// Check every kernel, and a model's forward pass, against the reference on this adapter.
+    Verify(verify::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,12 +3,12 @@
 use anyhow::Result;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
-use wgformer::gpu::AdapterChoice;
 use wgformer::ops::Pooling;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tensor::WeightType;
 use wgformer::{Embedder, Gpu};
 
+use crate::adapter::choice;
 use crate::locate::locate;
 use crate::quiet::quietly;
 
@@ -73,16 +73,5 @@ impl ModelArgs {
         options.normalize = no_normalize.then_some(false);
         let gpu = quietly(|| Gpu::with_adapter(&choice(self.adapter.as_deref())))?;
         Ok(Embedder::load_with(&gpu, directory, &options)?)
-    }
-}
-
-/// What `--adapter` means: a number is a place in the list, anything else a part of a name.
-pub(crate) fn choice(adapter: Option<&str>) -> AdapterChoice {
-    match adapter {
-        None => AdapterChoice::from_env(),
-        Some(adapter) => match adapter.parse() {
-            Ok(index) => AdapterChoice::Index(index),
-            Err(_) => AdapterChoice::Named(adapter.to_owned()),
-        },
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 pub(crate) struct Output {
@@ -102,4 +103,12 @@ impl Write for Output {
         };
         flushed.map_err(|error| explain(&self.name, &error))
     }
+}
+
+/// One JSON document on standard output.
+pub(crate) fn print_document(document: &impl Serialize) -> Result<()> {
+    let mut stdout = Output::stdout();
+    serde_json::to_writer_pretty(&mut stdout, document).map_err(io::Error::from)?;
+    writeln!(stdout)?;
+    stdout.finish()
 }

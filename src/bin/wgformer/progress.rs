@@ -11,16 +11,16 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// `total`: how many texts there are, where that is known.
-    pub(crate) fn new(total: Option<u64>) -> Self {
+    /// `total`: how many things there are, where that is known; `things`: what they are.
+    pub(crate) fn new(total: Option<u64>, things: &str) -> Self {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         let template = if total.is_some() {
-            "{bar:30} {pos}/{len} texts, {per_sec}, {eta} left"
+            format!("{{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} left")
         } else {
-            "{spinner} {pos} texts, {per_sec}"
+            format!("{{spinner}} {{pos}} {things}, {{per_sec}}")
         };
         bar.set_style(
-            ProgressStyle::with_template(template).expect("the templates above are valid"),
+            ProgressStyle::with_template(&template).expect("the templates above are valid"),
         );
         Self {
             bar,
@@ -29,12 +29,12 @@ impl Progress {
         }
     }
 
-    pub(crate) fn advance(&mut self, texts: usize) {
+    pub(crate) fn advance(&mut self, things: usize) {
         if !self.shown && self.started.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr()); // draws nothing where that is no terminal
             self.shown = true;
         }
-        self.bar.inc(texts as u64);
+        self.bar.inc(things as u64);
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
     let embedder = arguments.model.load(None, false)?;
     texts.push(arguments.query.clone()); // in the same batches as the lines
-    let mut progress = Progress::new(Some(texts.len() as u64));
+    let mut progress = Progress::new(Some(texts.len() as u64), "texts");
     let embedded = embedder.embeddings_with_progress(&texts, |texts| progress.advance(texts));
     let mut vectors: Vec<Vec<f32>> = pollster::block_on(embedded)?
         .into_iter()

@@ -1,0 +1,153 @@
+//! `verify`: every kernel, and then a model's forward pass step by step, against the reference.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
+use wgformer::models::{Checkpoint, Head, Model, SentenceTransformer};
+use wgformer::plan::{Plan, PlanOptions};
+use wgformer::tensor::Sizes;
+use wgformer::verify::{Row, Verdict};
+use wgformer::{Gpu, verify};
+
+use crate::adapter::{Adapter, choice};
+use crate::locate::locate;
+use crate::output::{Output, print_document};
+use crate::progress::Progress;
+use crate::quiet::quietly;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A model to run step by step as well: a folder, or a name in models/ or in the Hugging Face cache.
+    #[arg(long, value_name = "NAME|DIR")]
+    model: Option<String>,
+    /// Part of an adapter's name, or its number in `doctor`.
+    #[arg(long, value_name = "SUBSTRING|INDEX", value_parser = NonEmptyStringValueParser::new())]
+    adapter: Option<String>,
+    /// One JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    adapter: Adapter,
+    results: Vec<Row>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    // Before the minutes that the kernels take.
+    let model = arguments.model.as_deref().map(locate).transpose()?;
+    let gpu = quietly(|| Gpu::with_adapter(&choice(arguments.adapter.as_deref())))?;
+    let steps = model.map(|directory| steps(&gpu, &directory)).transpose()?;
+
+    let cases = verify::cases();
+    let mut progress = Progress::new(Some(cases.len() as u64), "cases");
+    let mut results = verify::report(&gpu, &cases, || progress.advance(1))?;
+    drop(progress);
+    results.extend(steps.unwrap_or_default());
+
+    let adapter = Adapter::of(gpu.capabilities());
+    let report = Report { adapter, results };
+    if arguments.json {
+        print_document(&report)?;
+    } else {
+        print(&gpu, &report.results)?;
+    }
+    match report
+        .results
+        .iter()
+        .filter(|row| row.verdict == Verdict::Fail)
+        .count()
+    {
+        0 => Ok(()),
+        failed => Err(anyhow!(
+            "{failed} of {} checks failed on {}: update its driver, or choose another adapter with --adapter",
+            report.results.len(),
+            gpu.capabilities()
+        )),
+    }
+}
+
+/// A model's steps, each a row.
+fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
+    let own = SentenceTransformer::read(directory)?;
+    let (pooling, normalize) = (own.pooling, own.normalize);
+    let graph = Model::graph(&own.transformer, Head::Pooled { pooling, normalize })?;
+    let weights = Checkpoint::open(&own.transformer)?;
+    let capacity = Sizes {
+        tokens: 64,
+        sequences: 6,
+        longest: 40,
+    };
+    let plan = Plan::compile(gpu, &graph, &weights, &PlanOptions::new(capacity))?;
+    Ok(verify::rows(&verify::layers(&plan, &weights)?))
+}
+
+fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {
+    let mut stdout = Output::stdout();
+    writeln!(stdout, "{}\n", gpu.capabilities())?;
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header([
+        "operation",
+        "kernel",
+        "variant",
+        "cases",
+        "worst error",
+        "tolerance",
+        "verdict",
+    ]);
+    for column in table.column_iter_mut().skip(3).take(3) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    for row in rows {
+        let [cases, worst, tolerance] = match row.verdict {
+            Verdict::Skipped => Default::default(),
+            _ => [
+                row.cases.to_string(),
+                format!("{:.2e}", row.worst),
+                format!("{:.2e}", row.tolerance),
+            ],
+        };
+        let verdict = match (row.verdict, &row.reason) {
+            (Verdict::Pass, _) => "pass".to_owned(),
+            (Verdict::Fail, _) => "FAIL".to_owned(),
+            (Verdict::Skipped, reason) => {
+                format!("skipped: {}", reason.as_deref().unwrap_or_default())
+            }
+        };
+        table.add_row([
+            &row.operation,
+            row.kernel,
+            &row.variant,
+            &cases,
+            &worst,
+            &tolerance,
+            &verdict,
+        ]);
+    }
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    for row in rows.iter().filter(|row| row.verdict == Verdict::Fail) {
+        let reason = row.reason.as_deref().unwrap_or_default();
+        writeln!(
+            stdout,
+            "\n{} by {} ({}): {reason}",
+            row.operation, row.kernel, row.variant
+        )?;
+    }
+    let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+    let (passed, failed, skipped) = (
+        count(Verdict::Pass),
+        count(Verdict::Fail),
+        count(Verdict::Skipped),
+    );
+    writeln!(
+        stdout,
+        "\n{passed} passed, {failed} failed, {skipped} skipped"
+    )?;
+    stdout.finish()
+}

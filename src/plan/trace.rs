@@ -1,0 +1,75 @@
+//! A run step by step, so that each result can be looked at before its slot is used again.
+
+use super::activations::Activations;
+use super::readback::Readback;
+use super::{Plan, Value, inputs};
+use crate::error::Result;
+use crate::kernel::Dispatch;
+use crate::tensor::Sizes;
+
+/// What one step wrote.
+pub(crate) struct Trace {
+    /// Its node's result, f32, row-major.
+    pub(crate) result: Vec<f32>,
+    /// What lies beyond the result in its slot, up to the plan's capacity: NaN, or the kernel wrote where it should not.
+    pub(crate) guard: Vec<f32>,
+}
+
+impl Plan {
+    /// As [`Plan::run`], but every step is a submit of its own, of which the result is read back. Every slot holds NaN
+    /// before the run, and each result's slot does again before its step.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub(crate) fn trace(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<Trace>> {
+        inputs::check(&self.graph, sizes, Some(&self.capacity), values)?;
+        let activations = Activations::allocate(self)?;
+        let dispatches = self.dispatches(sizes);
+        self.gpu.checked("writing inputs", || {
+            (0..activations.slots.len()).for_each(|slot| self.poison(&activations, slot));
+            self.upload(&activations, sizes, values, &dispatches);
+        })?;
+        (0..self.steps.len())
+            .map(|step| self.trace_step(&activations, &dispatches, sizes, step))
+            .collect()
+    }
+
+    fn trace_step(
+        &self,
+        activations: &Activations,
+        dispatches: &[Dispatch],
+        sizes: &Sizes,
+        step: usize,
+    ) -> Result<Trace> {
+        let output = self.graph.nodes()[step].output;
+        let whole = Readback::of(self, output, &self.capacity);
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let staging = self
+            .gpu
+            .create_buffer("traced result", whole.bytes().max(4), usage)?;
+        let submission = self.gpu.checked("running one step", || {
+            self.poison(activations, self.slots.of_tensor[&output]);
+            let mut encoder = self.encoder();
+            self.record(&mut encoder, activations, dispatches, step..step + 1);
+            whole.record(&mut encoder, activations.slot(self, output), &staging);
+            self.gpu.queue().submit([encoder.finish()])
+        })?;
+        let bytes = pollster::block_on(self.gpu.read(&staging, whole.bytes(), submission))?;
+        let mut values = whole.values(&bytes);
+        let readback = Readback::of(self, output, sizes);
+        let guard = values.split_off(readback.elements());
+        Ok(Trace {
+            result: readback.to_tensor(values),
+            guard,
+        })
+    }
+
+    fn poison(&self, activations: &Activations, slot: usize) {
+        let (width, elements) = (
+            self.slots.slots[slot].extent[0],
+            self.slots.slots[slot].elements(),
+        );
+        let nan = vec![f32::NAN; elements];
+        self.write(&activations.slots[slot], width, bytemuck::cast_slice(&nan));
+    }
+}

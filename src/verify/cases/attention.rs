@@ -1,0 +1,83 @@
+use super::super::Tolerance;
+use super::super::case::{Builder, Case, Recipe, VALUES, Values};
+use crate::error::Result;
+use crate::tensor::Dim;
+
+pub(super) fn table() -> Vec<Recipe> {
+    let mut table: Vec<Recipe> = Vec::new();
+    let mut push = |lengths: &'static [usize], heads, head_dim, peak, values| {
+        table.push(Box::new(move || {
+            attention(lengths, heads, head_dim, peak, values)
+        }));
+    };
+    // An empty sequence, one of one token, and tails of every tile of queries and keys.
+    for head_dim in [
+        1, 2, 3, 4, 5, 8, 12, 17, 20, 24, 31, 32, 33, 40, 48, 63, 64, 65, 72, 80, 96, 112, 127,
+        128, 129, 160, 192, 251, 255, 256,
+    ] {
+        push(&[1, 19, 0, 70], 2, head_dim, 1.0, Values::Unit);
+    }
+    for lengths in [
+        &[1][..],
+        &[0, 0, 1, 1, 1, 0],
+        &[7, 8, 9, 15, 16, 17],
+        &[31, 32, 33],
+        &[63, 64, 65, 127],
+        &[512],
+    ] {
+        for peak in [1.0, 40.0, 80.0] {
+            push(lengths, 3, 32, peak, Values::Unit);
+        }
+        push(lengths, 1, 24, 1.0, Values::Unit);
+    }
+    for values in VALUES {
+        push(&[5, 40], 2, 32, 1.0, values);
+    }
+    push(&[128, 40], 12, 32, 1.0, Values::Unit); // MiniLM
+    push(&[197], 12, 64, 1.0, Values::Unit); // BERT-base and ViT-B
+    push(&[2048], 1, 32, 1.0, Values::Unit);
+    push(&[2048], 1, 30, 1.0, Values::Unit);
+    push(&[1; super::MANY], 1, 4, 1.0, Values::Unit);
+    table
+}
+
+/// Attention within sequences of `lengths` tokens; `peak`: about how large scores become; `values`: what the values
+/// hold, queries and keys being in [-1, 1].
+///
+/// # Errors
+/// What a graph says of sizes that it does not take.
+pub fn attention(
+    lengths: &[usize],
+    heads: usize,
+    head_dim: usize,
+    peak: f32,
+    values: Values,
+) -> Result<Case> {
+    let (mut case, segment_offsets) = Builder::segments(lengths);
+    let each = heads * case.sizes.tokens * head_dim;
+    let mut qkv = Values::Unit.fill(&mut case.random, 2 * each);
+    qkv.extend(values.fill(&mut case.random, each));
+    case.inputs.push(qkv.into());
+    let qkv = case.graph.input(
+        "qkv",
+        [
+            Dim::Fixed(3),
+            Dim::Fixed(heads),
+            Dim::Tokens,
+            Dim::Fixed(head_dim),
+        ],
+    );
+    // A score is a sum of head_dim products of deviation 1/3.
+    let scale = peak * 3.0 / (head_dim as f32).sqrt();
+    case.graph.attention(qkv, segment_offsets, scale)?;
+    let lengths = if lengths.len() > 8 {
+        format!("{} sequences of 1", lengths.len())
+    } else {
+        format!("{lengths:?}")
+    };
+    let name = format!(
+        "{lengths} tokens, {heads} heads of {head_dim}, scores to about {peak}, {values:?}"
+    );
+    let tolerance = Tolerance::exponentials(case.sizes.longest + head_dim, 5.0 * peak);
+    Ok(case.finish("attention", name, tolerance.scaled(values.magnitude())))
+}

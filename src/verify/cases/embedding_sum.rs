@@ -1,0 +1,46 @@
+use super::super::Tolerance;
+use super::super::case::{Builder, Case, Recipe};
+use crate::error::Result;
+
+pub(super) fn table() -> Vec<Recipe> {
+    let sizes = [
+        (1, 1),
+        (2, 7),
+        (3, 8),
+        (5, 63),
+        (4, 68),
+        (130, 384), // MiniLM
+        (7, 768),   // BERT-base
+        (2, 1500),
+        (super::MANY, 4),
+    ];
+    let recipe = |(tokens, hidden)| Box::new(move || embedding_sum(tokens, hidden)) as Recipe;
+    sizes.into_iter().map(recipe).collect()
+}
+
+/// BERT's front end, for `tokens` ids, from small tables of `hidden` columns.
+///
+/// # Errors
+/// What a graph says of sizes that it does not take.
+pub fn embedding_sum(tokens: usize, hidden: usize) -> Result<Case> {
+    let mut case = Builder::rows(tokens);
+    let indices = [
+        case.ids("ids", 50),
+        case.ids("positions", 9),
+        case.ids("types", 2),
+    ];
+    let tables = [
+        case.parameter("word", [50, hidden]),
+        case.parameter("position", [9, hidden]),
+        case.parameter("type", [2, hidden]),
+    ];
+    let (weight, bias) = (
+        case.parameter("weight", [hidden]),
+        case.parameter("bias", [hidden]),
+    );
+    let eps = 1e-2_f32;
+    case.graph
+        .embedding_sum(indices, tables, weight, bias, eps)?;
+    let tolerance = Tolerance::norm(hidden, 3.0, eps.sqrt());
+    Ok(case.finish("embedding_sum", format!("{tokens} x {hidden}"), tolerance))
+}

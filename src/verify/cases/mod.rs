@@ -1,0 +1,75 @@
+//! The case table, one file per operation: sizes 1, primes, the tails of every tile, several workgroups, more workgroups
+//! than one dimension of a grid holds, and the shapes of real models.
+//!
+//! Each file has a `table`, and a function that builds a case of any size, for tests with sizes of their own.
+
+mod attention;
+mod elementwise;
+mod embedding_sum;
+mod layer_norm;
+mod linear;
+mod pool;
+mod qkv_linear;
+mod softmax;
+
+pub use attention::attention;
+pub use elementwise::{add, gelu};
+pub use embedding_sum::embedding_sum;
+pub use layer_norm::layer_norm;
+pub use linear::{Epilogue, linear};
+pub use pool::pool;
+pub use qkv_linear::qkv_linear;
+pub use softmax::softmax;
+
+use super::case::{Recipe, Values};
+use crate::ops::Pooling;
+
+/// The whole table.
+#[must_use]
+pub fn cases() -> Vec<Recipe> {
+    let tables = [
+        linear::table,
+        qkv_linear::table,
+        attention::table,
+        layer_norm::table,
+        embedding_sum::table,
+        pool::table,
+        softmax::table,
+        elementwise::table,
+    ];
+    tables.into_iter().flat_map(|table| table()).collect()
+}
+
+/// One case per operation, of a real model's shapes: a second's work, for `doctor`.
+#[must_use]
+pub fn quick_cases() -> Vec<Recipe> {
+    vec![
+        Box::new(|| linear([33, 384, 384], Epilogue::ALL, Values::Unit)),
+        Box::new(|| qkv_linear(20, 12, 32)),
+        Box::new(|| attention(&[7, 40], 12, 32, 1.0, Values::Unit)),
+        Box::new(|| layer_norm(9, 384, Values::Unit, false)),
+        Box::new(|| embedding_sum(9, 384)),
+        Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
+        Box::new(|| softmax(9, 130, Values::Unit)),
+        Box::new(|| gelu(9, 130)),
+        Box::new(|| add(9, 130)),
+    ]
+}
+
+/// The operations of one layer of all-MiniLM-L6-v2 on 2 texts of 128 tokens, and a linear layer of 16, for benches.
+#[must_use]
+pub fn model_cases() -> Vec<Recipe> {
+    let (residual, gelu) = (Epilogue::BIAS_RESIDUAL, Epilogue::BIAS_GELU);
+    vec![
+        Box::new(move || linear([256, 384, 384], residual, Values::Unit)),
+        Box::new(move || linear([256, 1536, 384], gelu, Values::Unit)),
+        Box::new(move || linear([256, 384, 1536], residual, Values::Unit)),
+        Box::new(move || linear([16, 1536, 384], gelu, Values::Unit)),
+        Box::new(|| attention(&[128; 2], 12, 32, 1.0, Values::Unit)),
+        Box::new(|| layer_norm(256, 384, Values::Unit, false)),
+        Box::new(|| pool(&[128; 2], 384, Pooling::Mean, true, Values::Unit)),
+    ]
+}
+
+/// More than one dimension of a grid holds on every adapter.
+const MANY: usize = 65_537;

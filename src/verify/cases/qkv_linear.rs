@@ -1,0 +1,38 @@
+use super::super::Tolerance;
+use super::super::case::{Builder, Case, Recipe, Values};
+use crate::error::Result;
+use crate::ops::Qkv;
+
+pub(super) fn table() -> Vec<Recipe> {
+    let sizes = [
+        (1, 1, 1),
+        (5, 3, 5),
+        (33, 2, 8),
+        (31, 3, 20),
+        (65, 1, 33),
+        (3, 1, 256),
+        (70, 12, 32), // MiniLM
+        (5, 12, 64),  // BERT-base and ViT-B
+        (super::MANY, 1, 24),
+    ];
+    let recipe =
+        |(tokens, heads, head_dim)| Box::new(move || qkv_linear(tokens, heads, head_dim)) as Recipe;
+    sizes.into_iter().map(recipe).collect()
+}
+
+/// The projections of `tokens` rows as wide as all heads together.
+///
+/// # Errors
+/// What a graph says of sizes that it does not take.
+pub fn qkv_linear(tokens: usize, heads: usize, head_dim: usize) -> Result<Case> {
+    let (mut case, hidden) = (Builder::rows(tokens), heads * head_dim);
+    let x = case.input("x", hidden, Values::Unit);
+    let three = |kind: &str| ["query", "key", "value"].map(|part| format!("{part}.{kind}"));
+    let [query, key, value] = three("weight").map(|name| case.parameter(&name, [hidden, hidden]));
+    let weights = Qkv { query, key, value };
+    let [query, key, value] = three("bias").map(|name| case.parameter(&name, [hidden]));
+    case.graph
+        .qkv_linear(x, weights, Some(Qkv { query, key, value }), heads)?;
+    let name = format!("{tokens} tokens, {heads} heads of {head_dim}");
+    Ok(case.finish("qkv_linear", name, Tolerance::dot(hidden)))
+}

@@ -1,0 +1,149 @@
+use serde::Serialize;
+
+use super::check::{check, offered};
+use super::{Case, Outcome, Recipe};
+use crate::error::Result;
+use crate::gpu::{Capabilities, Gpu};
+use crate::kernel::Kernel;
+use crate::plan::fuse;
+
+/// How one variant of a kernel did on all its cases.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The operation, or the name of a model's tensor.
+    pub operation: String,
+    /// The kernel, by its file stem.
+    pub kernel: &'static str,
+    /// How the kernel was specialised: the weights' type, and the subgroup size where it has one.
+    pub variant: String,
+    /// How many cases it ran.
+    pub cases: usize,
+    /// The error of the element that is furthest off in relation to its tolerance; infinite if it is NaN.
+    pub worst: f64,
+    /// How far that element may be off.
+    pub tolerance: f64,
+    /// Whether all of them are right.
+    pub verdict: Verdict,
+    /// What is wrong, or why it was not run.
+    pub reason: Option<String>,
+}
+
+/// What was found of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every result is within its tolerance.
+    Pass,
+    /// One is not, or the kernel does not compile or run.
+    Fail,
+    /// This adapter cannot run it.
+    Skipped,
+}
+
+/// Runs the cases on every kernel: a row for each variant of a kernel, and one for each kernel that could not run at
+/// all. `done` is called after each case.
+///
+/// # Errors
+/// As [`check`].
+pub fn report(gpu: &Gpu, cases: &[Recipe], mut done: impl FnMut()) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut others = Vec::new();
+    for recipe in cases {
+        let case = recipe()?;
+        for outcome in check(gpu, &case)? {
+            add(&mut rows, &outcome);
+        }
+        others.extend(offered_elsewhere(gpu, &case));
+        done();
+    }
+    for (operation, kernel) in others {
+        let is_there = |row: &Row| row.operation == operation && row.kernel == kernel.name;
+        if !rows.iter().any(is_there) {
+            rows.push(skipped(gpu, operation, kernel));
+        }
+    }
+    rows.sort_by(|a, b| {
+        (&a.operation, a.kernel, &a.variant).cmp(&(&b.operation, b.kernel, &b.variant))
+    });
+    Ok(rows)
+}
+
+/// A row for each variant of a kernel, in the order of their first appearance.
+#[must_use]
+pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    outcomes.iter().for_each(|outcome| add(&mut rows, outcome));
+    rows
+}
+
+fn add(rows: &mut Vec<Row>, outcome: &Outcome) {
+    let is_same = |row: &&mut Row| {
+        (&row.operation, row.kernel, &row.variant)
+            == (&outcome.operation, outcome.kernel, &outcome.variant)
+    };
+    let Some(row) = rows.iter_mut().find(is_same) else {
+        rows.push(Row {
+            operation: outcome.operation.clone(),
+            kernel: outcome.kernel,
+            variant: outcome.variant.clone(),
+            cases: 1,
+            worst: outcome.worst,
+            tolerance: outcome.tolerance,
+            verdict: if outcome.failure.is_some() {
+                Verdict::Fail
+            } else {
+                Verdict::Pass
+            },
+            reason: reason(outcome),
+        });
+        return;
+    };
+    row.cases += 1;
+    if outcome.share() > row.worst / row.tolerance {
+        (row.worst, row.tolerance) = (outcome.worst, outcome.tolerance);
+    }
+    if outcome.failure.is_some() {
+        row.verdict = Verdict::Fail;
+        row.reason = row.reason.take().or_else(|| reason(outcome)); // the first is the simplest
+    }
+}
+
+fn reason(outcome: &Outcome) -> Option<String> {
+    let failure = outcome.failure.as_ref()?;
+    Some(format!("{}: {failure}", outcome.case))
+}
+
+/// The kernels that an adapter with every feature would offer for a case.
+fn offered_elsewhere(gpu: &Gpu, case: &Case) -> Vec<(&'static str, &'static Kernel)> {
+    let mut capabilities = gpu.capabilities().clone();
+    capabilities.features = wgpu::Features::all();
+    capabilities.info.subgroup_min_size = SUBGROUP_SIZE;
+    capabilities.info.subgroup_max_size = SUBGROUP_SIZE;
+    let candidates = offered(&capabilities, &fuse(&case.graph)).into_iter();
+    candidates
+        .map(|candidate| (case.operation, candidate.kernel))
+        .collect()
+}
+
+/// One that every kernel of this crate can use.
+const SUBGROUP_SIZE: u32 = 8;
+
+fn skipped(gpu: &Gpu, operation: &str, kernel: &'static Kernel) -> Row {
+    let Capabilities { info, .. } = gpu.capabilities();
+    let unsuited = || {
+        format!(
+            "it is not made for subgroups of {} lanes",
+            info.subgroup_max_size
+        )
+    };
+    Row {
+        operation: operation.to_owned(),
+        kernel: kernel.name,
+        variant: "any".to_owned(),
+        cases: 0,
+        worst: 0.0,
+        tolerance: 0.0,
+        verdict: Verdict::Skipped,
+        reason: Some(gpu.capabilities().obstacle(kernel).unwrap_or_else(unsuited)),
+    }
+}
