@@ -1,0 +1,51 @@
+//! Damage to `config.json`.
+
+use serde_json::{Map, Value};
+use wgformer::verify::Random;
+
+use crate::json::{self, one_of};
+use crate::subject::Files;
+
+/// Sizes that the weights confirm or contradict.
+const SIZES: &[&str] = &[
+    "hidden_size",
+    "intermediate_size",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "type_vocab_size",
+    "vocab_size",
+];
+
+/// What else is read, and what is refused.
+const OTHERS: &[&str] = &[
+    "model_type",
+    "hidden_act",
+    "position_embedding_type",
+    "is_decoder",
+    "add_cross_attention",
+    "layer_norm_eps",
+    "architectures",
+    "torch_dtype",
+    "nobody_knows",
+];
+
+pub(crate) fn damage(random: &mut Random, files: &mut Files) {
+    let config = files.get_mut("config.json").unwrap();
+    let parsed: Result<Map<String, Value>, _> = serde_json::from_slice(config);
+    let Ok(fields) = parsed else {
+        return json::damage(random, config);
+    };
+    let keys = match random.below(4) {
+        0 => return json::damage(random, config),
+        1 => OTHERS,
+        _ => SIZES,
+    };
+    *config = set(fields, one_of(random, keys), json::number(random)).into_bytes();
+}
+
+/// The fields with another number in one of them, as JSON.
+fn set(mut fields: Map<String, Value>, key: &str, number: &str) -> String {
+    fields.insert(key.to_owned(), Value::Null);
+    json::replace_at(fields.into(), &format!("/{key}"), number)
+}

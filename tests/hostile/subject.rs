@@ -1,0 +1,182 @@
+//! What is tried, and what must hold whatever the files say.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
+
+use wgformer::{Embedder, Error, Gpu};
+
+use crate::tiny_model::TinyModel;
+use crate::{ALLOCATOR, common, panics};
+
+/// A model's directory: what its files hold, by their path in it.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
+const TEXTS: [&str; 2] = ["hello words", "a small red cat, and the dog!"];
+
+/// The device, and a directory for one case after another.
+///
+/// A case is on disk before it is tried, so that it is there even after what no test survives: a full memory, a stack
+/// overflow.
+pub(crate) struct Subject {
+    gpu: Gpu,
+    directory: PathBuf,
+    on_disk: Files,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Subject {
+    pub(crate) fn new(name: &str) -> Self {
+        let (gpu, turn) = common::gpu();
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join("hostile")
+            .join(name);
+        let _ = fs::remove_dir_all(&directory); // none on the first run
+        fs::create_dir_all(&directory).unwrap();
+        Self {
+            gpu,
+            directory,
+            on_disk: Files::new(),
+            _turn: turn,
+        }
+    }
+
+    /// The files of a model.
+    pub(crate) fn files(&self, model: &TinyModel) -> Files {
+        let directory = tempfile::tempdir().unwrap();
+        model.write(directory.path());
+        let mut files = Files::new();
+        read_all(directory.path(), "", &mut files);
+        files
+    }
+
+    /// Loads the model and embeds two texts: `fine`, or the error's variant.
+    ///
+    /// # Panics
+    /// If something does not hold; the files are kept, and named with the case.
+    pub(crate) fn attempt(&mut self, case: &str, files: &Files) -> String {
+        self.attempt_for_text(case, files).0
+    }
+
+    /// As [`Subject::attempt`], with the error's text.
+    pub(crate) fn attempt_for_text(&mut self, case: &str, files: &Files) -> (String, String) {
+        self.write(files);
+        match self.check(files) {
+            Ok(None) => ("fine".to_owned(), String::new()),
+            Ok(Some(error)) => (variant(&error), error.to_string()),
+            Err(broken) => {
+                let kept = self.directory.with_extension("failed");
+                let _ = fs::remove_dir_all(&kept);
+                fs::rename(&self.directory, &kept).unwrap();
+                panic!("{case}: {broken}; the files are in {}", kept.display())
+            }
+        }
+    }
+
+    /// What must hold; `Err` says what does not.
+    fn check(&self, files: &Files) -> Result<Option<Error>, String> {
+        let size: usize = files.values().map(Vec::len).sum();
+        let started = Instant::now();
+        let before = ALLOCATOR.current_usage();
+        ALLOCATOR.reset_peak_usage();
+        let (outcome, panics) = panics::kept(|| {
+            let embedder = Embedder::load(&self.gpu, &self.directory)?;
+            let on_device = embedder.model().plan().weight_bytes();
+            embedder.embed(&TEXTS).map(|_| on_device)
+        });
+        let peak = ALLOCATOR.peak_usage() - before;
+
+        let outcome = outcome.ok_or_else(|| format!("panicked: {panics:?}"))?;
+        // A panic inside the tokenizer crate is caught, and no other.
+        let is_caught = matches!(&outcome, Err(Error::Tokenizer { .. }));
+        holds(panics.is_empty() || is_caught, || {
+            format!("a thread panicked: {panics:?}")
+        })?;
+        holds(peak <= FIXED + PER_BYTE * size, || {
+            format!("{peak} bytes were allocated for files of {size}")
+        })?;
+        holds(started.elapsed() < Duration::from_secs(20), || {
+            format!("took {:?}", started.elapsed())
+        })?;
+        match outcome {
+            // f16 in the file is f32 on the device.
+            Ok(on_device) => holds(on_device <= 2 * size as u64, || {
+                format!("{on_device} bytes of weights from files of {size}")
+            })
+            .map(|()| None),
+            Err(error) => holds(self.names_its_cause(&error), || {
+                format!("{error:?} does not say in which file")
+            })
+            .map(|()| Some(error)),
+        }
+    }
+
+    /// Whether an error names a file of the directory, or a tensor.
+    fn names_its_cause(&self, error: &Error) -> bool {
+        match error {
+            Error::Io { path, .. }
+            | Error::Malformed { path, .. }
+            | Error::Unsupported { path, .. }
+            | Error::Tokenizer { path, .. } => {
+                path.starts_with(&self.directory) && *path != self.directory
+            }
+            Error::TensorMissing { location, .. }
+            | Error::TensorShape { location, .. }
+            | Error::NotFinite { location, .. } => Path::new(location) == self.directory,
+            // Of a text, not of loading.
+            Error::Input { .. } | Error::Overflow { .. } => true,
+            other => other
+                .to_string()
+                .contains(&*self.directory.to_string_lossy()),
+        }
+    }
+
+    /// Makes the directory hold `files` and nothing else.
+    fn write(&mut self, files: &Files) {
+        let path = |name: &str| self.directory.join(name);
+        // A file system may flush a file that is overwritten, and none a new one.
+        for (name, bytes) in &self.on_disk {
+            if files.get(name) != Some(bytes) {
+                fs::remove_file(path(name)).unwrap();
+            }
+        }
+        for (name, bytes) in files {
+            if self.on_disk.get(name) != Some(bytes) {
+                fs::create_dir_all(path(name).parent().unwrap()).unwrap();
+                fs::write(path(name), bytes).unwrap();
+            }
+        }
+        self.on_disk.clone_from(files);
+    }
+}
+
+/// What reading and running a model takes whatever its size: mostly the compilation of its pipelines, 1 MiB measured, and
+/// regular expressions, each of which may take 10 MB by the `regex` crate's own limit.
+const FIXED: usize = 16 << 20;
+
+/// What it takes for each byte of its files. A JSON value takes 32 bytes and may be two in the file, as in `[0,0]`; the
+/// list that holds it is copied as it grows, and is as large again while both are there, and up to half empty after.
+const PER_BYTE: usize = 64;
+
+fn holds(is_so: bool, otherwise: impl FnOnce() -> String) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(otherwise()) }
+}
+
+fn variant(error: &Error) -> String {
+    let debug = format!("{error:?}");
+    debug.split(' ').next().unwrap_or_default().to_owned()
+}
+
+fn read_all(directory: &Path, prefix: &str, files: &mut Files) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            read_all(&path, &format!("{name}/"), files);
+        } else {
+            files.insert(name, fs::read(path).unwrap());
+        }
+    }
+}
