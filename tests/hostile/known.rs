@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::subject::{Files, Subject};
-use crate::tiny_model::{HIDDEN, LAYERS, TinyModel, Weight};
-use crate::{json, sentence_transformers, weights};
+use crate::tiny_model::HIDDEN;
+use crate::{config, json, sentence_transformers, weights};
 
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
@@ -25,7 +25,8 @@ fn known_cases() {
     let intact = subject.files(&sentence_transformers::model());
     let wide = Case {
         name: "wide".into(),
-        files: subject.files(&wide()),
+        // 4 MB that contradict nothing, and an activation of 256 MiB for the longest text.
+        files: subject.files(&config::sized(HIDDEN, 8192, 8192)),
         outcome: "Limit",
         needles: vec!["8192 tokens".into()],
     };
@@ -194,31 +195,4 @@ fn case(
         outcome,
         needles,
     }
-}
-
-/// A model of 3 MB that contradicts nothing, and whose widest activation takes 256 MiB for its longest text.
-fn wide() -> TinyModel {
-    const MANY: usize = 8192;
-    let mut model = TinyModel::new();
-    model.config["max_position_embeddings"] = MANY.into();
-    model.config["intermediate_size"] = MANY.into();
-    let mut set = |name: &str, shape: &[usize]| {
-        let values = vec![0.0; shape.iter().product()];
-        let weight = Weight {
-            shape: shape.to_vec(),
-            values,
-        };
-        assert!(
-            model.weights.insert(name.to_owned(), weight).is_some(),
-            "{name}"
-        );
-    };
-    set("embeddings.position_embeddings.weight", &[MANY, HIDDEN]);
-    for layer in 0..LAYERS {
-        let name = |part: &str| format!("encoder.layer.{layer}.{part}");
-        set(&name("intermediate.dense.weight"), &[MANY, HIDDEN]);
-        set(&name("intermediate.dense.bias"), &[MANY]);
-        set(&name("output.dense.weight"), &[HIDDEN, MANY]);
-    }
-    model
 }

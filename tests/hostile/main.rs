@@ -41,7 +41,7 @@ fn weights() {
 
 #[test]
 fn config() {
-    fuzz("config", &[TinyModel::new()], config::damage);
+    fuzz("config", &config::models(), config::damage);
 }
 
 #[test]
