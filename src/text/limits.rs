@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 /// each. What is in use stays below 1,000 (ALBERT: NFKD, lower case and a metaspace).
 const MAX_GROWTH: f64 = 4096.0;
 
-/// The most letters in all regular expressions together, repetitions written out: each letter, `\w` for one, can take
-/// 10 KB compiled. Those in use have some hundreds.
-const MAX_PATTERN: f64 = 16384.0;
+/// The most letters in all regular expressions together, repetitions written out: two of them, `\w`, take 200 KB while
+/// they are compiled. Those in use have some hundreds.
+const MAX_PATTERN: f64 = 4096.0;
 
 /// How often a text may stand in the templates of the post-processor; those in use have it three times, with pairs.
 const MAX_REPEATS: f64 = 16.0;
@@ -103,7 +103,7 @@ fn growth(part: &Map<String, Value>) -> f64 {
         };
     }
     match part.get("type").and_then(Value::as_str) {
-        Some("NFC" | "NFD") => 3.0, // both as in Unicode's annex 15
+        Some("NFC" | "NFD") => 3.0, // the bounds of Unicode's annex 15
         Some("NFKC" | "NFKD") => 11.0,
         Some("Lowercase") => 1.5,
         Some("BertNormalizer") => 8.0, // NFD, lower case, spaces around what is Chinese

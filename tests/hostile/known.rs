@@ -25,7 +25,7 @@ fn known_cases() {
     let intact = subject.files(&sentence_transformers::model());
     let wide = Case {
         name: "wide".into(),
-        // 4 MB that contradict nothing, and an activation of 256 MiB for the longest text.
+        // 5 MB that contradict nothing, and an activation of 256 MiB for the longest text.
         files: subject.files(&config::sized(HIDDEN, 8192, 8192)),
         outcome: "Limit",
         needles: vec!["8192 tokens".into()],
