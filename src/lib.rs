@@ -52,7 +52,8 @@
 //!
 //! **Invariant:** user input never panics, and nothing is recorded before it is checked: ids, types, lengths and
 //! offsets are range-checked on the host ([`plan::Plan::run`]), so no kernel relies on the driver's bounds checks,
-//! which are turned off at one place (`gpu/pipelines.rs`, with the reason).
+//! which are turned off at one place (`gpu/pipelines.rs`, with the reason). A model's files are user input too
+//! (`tests/hostile/`).
 //!
 //! **Invariant:** no global state. The library reads the environment at one place, `gpu/adapters.rs`
 //! ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own helpers). The tokenizer crate reads one variable of its

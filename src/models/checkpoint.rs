@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
-use safetensors::{SafeTensorError, SafeTensors};
 use serde::Deserialize;
 
 use super::json;
@@ -27,6 +26,9 @@ struct Shard {
     /// Where the tensors' bytes start: offsets count from here.
     data: usize,
 }
+
+/// The format's own limit.
+const MAX_HEADER: u64 = 100_000_000;
 
 #[derive(Deserialize)]
 struct Index {
@@ -107,16 +109,15 @@ impl Shard {
         // SAFETY: the map is only read. Another process that shortens the file meanwhile would end this one by a
         // signal, as for every program that maps files; the weights are read once, while the model is loaded.
         let file = unsafe { Mmap::map(&file) }.map_err(io)?;
-        let (header, metadata) =
-            SafeTensors::read_metadata(&file).map_err(|error| Error::Malformed {
-                path: path.clone(),
-                message: explain(&file, &error),
-            })?;
+        let (metadata, data) = read_header(&file).map_err(|message| Error::Malformed {
+            path: path.clone(),
+            message,
+        })?;
         Ok(Self {
             path,
             file,
             metadata,
-            data: header + 8,
+            data,
         })
     }
 
@@ -153,24 +154,34 @@ fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
         .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
 }
 
-fn explain(file: &[u8], error: &SafeTensorError) -> String {
-    match error {
-        // What a clone without Git LFS has in the place of every large file.
-        _ if file.starts_with(b"version https://git-lfs") => {
-            "is only a Git LFS pointer: fetch the file itself with `git lfs pull`".to_owned()
-        }
-        SafeTensorError::HeaderTooLarge => {
-            "is no safetensors file, or its header lies: it would be longer than 100 MB".to_owned()
-        }
-        SafeTensorError::HeaderTooSmall | SafeTensorError::InvalidHeaderLength => {
-            "is cut off, or is no safetensors file: its header is longer than the file".to_owned()
-        }
-        SafeTensorError::MetadataIncompleteBuffer => {
-            "is cut off, or its header lies: the tensors it lists do not fill the file exactly"
-                .to_owned()
-        }
-        other => format!("has a broken safetensors header: {other}"),
+/// A file's header, and where the tensors' bytes start; or what is wrong with it.
+///
+/// Not by the crate's own `read_metadata`: it adds up offsets that the file chooses, which panics where overflow is
+/// checked.
+fn read_header(file: &[u8]) -> Result<(Metadata, usize), String> {
+    // What a clone without Git LFS has in the place of every large file.
+    if file.starts_with(b"version https://git-lfs") {
+        return Err("is only a Git LFS pointer: fetch the file itself with `git lfs pull`".into());
     }
+    let cut_off =
+        || "is cut off, or is no safetensors file: its header is longer than the file".to_owned();
+    let (length, rest) = file.split_first_chunk().ok_or_else(cut_off)?;
+    let length = u64::from_le_bytes(*length);
+    if length > MAX_HEADER {
+        return Err(
+            "is no safetensors file, or its header lies: it would be longer than 100 MB".into(),
+        );
+    }
+    let (header, data) = rest.split_at_checked(length as usize).ok_or_else(cut_off)?;
+    let metadata: Metadata = serde_json::from_slice(header)
+        .map_err(|error| format!("has a broken safetensors header: {error}"))?;
+    if metadata.data_len() != data.len() {
+        return Err(
+            "is cut off, or its header lies: the tensors it lists do not fill the file exactly"
+                .into(),
+        );
+    }
+    Ok((metadata, file.len() - data.len()))
 }
 
 impl Weights for Checkpoint {

@@ -78,6 +78,7 @@ impl Model {
         let checkpoint = Checkpoint::open(directory)?;
         let (graph, encoder) = build(directory, &checkpoint, head)?;
         let max_tokens = max_tokens.min(encoder.max_tokens);
+        check_longest(gpu, &graph, directory, max_tokens)?;
         let wanted = options
             .batch_tokens
             .unwrap_or_else(|| default_batch_tokens(gpu));
@@ -197,8 +198,43 @@ fn default_batch_tokens(gpu: &Gpu) -> usize {
     }
 }
 
+/// A sequence that no batch may hold is refused here: a texture may be far larger than a binding, and a small checkpoint
+/// of many positions and a wide layer would ask for gigabytes.
+fn check_longest(gpu: &Gpu, graph: &Graph, directory: &Path, max_tokens: usize) -> Result<()> {
+    let needed = bytes_per_token(graph).saturating_mul(max_tokens as u64);
+    let allowed = largest_binding(gpu);
+    if needed <= allowed {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        thing: format!("a text of {max_tokens} tokens in {}", directory.display()),
+        needed,
+        allowed,
+        unit: "bytes in one buffer",
+        advice: "lower max_seq_length in its sentence_bert_config.json, or use an adapter with a larger limit",
+    })
+}
+
 /// The most tokens of which no activation exceeds one binding, or one texture.
 fn most_tokens(gpu: &Gpu, graph: &Graph) -> usize {
+    let tokens = largest_binding(gpu) / bytes_per_token(graph);
+    let tokens = usize::try_from(tokens).unwrap_or(usize::MAX);
+    let limits = &gpu.capabilities().limits;
+    match tuning::preferred_storage(gpu.capabilities()) {
+        Storage::Buffers => tokens,
+        Storage::Textures => tokens.min(limits.max_texture_dimension_2d as usize),
+    }
+}
+
+fn largest_binding(gpu: &Gpu) -> u64 {
+    let limits = &gpu.capabilities().limits;
+    limits
+        .max_storage_buffer_binding_size
+        .min(limits.max_buffer_size)
+}
+
+/// What the widest activation takes for each token; at least 1.
+fn bytes_per_token(graph: &Graph) -> u64 {
     let one_token = Sizes {
         tokens: 1,
         sequences: 0,
@@ -208,17 +244,6 @@ fn most_tokens(gpu: &Gpu, graph: &Graph) -> usize {
         .tensors()
         .iter()
         .filter(|tensor| tensor.shape.dims().contains(&Dim::Tokens));
-    let widest = grows
-        .map(|tensor| 4 * tensor.shape.elements(&one_token) as u64)
-        .max()
-        .unwrap_or(1);
-    let limits = &gpu.capabilities().limits;
-    let bytes = limits
-        .max_storage_buffer_binding_size
-        .min(limits.max_buffer_size);
-    let tokens = usize::try_from(bytes / widest.max(1)).unwrap_or(usize::MAX);
-    match tuning::preferred_storage(gpu.capabilities()) {
-        Storage::Buffers => tokens,
-        Storage::Textures => tokens.min(limits.max_texture_dimension_2d as usize),
-    }
+    let bytes = grows.map(|tensor| 4 * tensor.shape.elements(&one_token) as u64);
+    bytes.max().unwrap_or(0).max(1)
 }

@@ -16,8 +16,8 @@ pub struct SentenceTransformer {
     pub transformer: PathBuf,
     /// How tokens become one vector.
     pub pooling: Pooling,
-    /// The columns that the pooling says it pools, to be compared with the model's.
-    pub dimensions: Option<usize>,
+    /// The columns that the pooling says it pools, to be compared with the model's, and the file that says so.
+    pub dimensions: Option<(usize, PathBuf)>,
     /// Whether vectors have length 1.
     pub normalize: bool,
     /// The longest text, in tokens, special tokens included; `None` where only the model's positions limit it.
@@ -105,7 +105,10 @@ impl SentenceTransformer {
                 self.transformer = folder;
             }
             "Pooling" => {
-                (self.pooling, self.dimensions) = read_pooling(&folder.join("config.json"))?;
+                let path = folder.join("config.json");
+                let (pooling, dimensions) = read_pooling(&path)?;
+                self.pooling = pooling;
+                self.dimensions = dimensions.map(|count| (count, path));
             }
             "Normalize" => self.normalize = true,
             other => {

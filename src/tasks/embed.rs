@@ -76,13 +76,11 @@ impl Embedder {
         };
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = Model::load(gpu, &own.transformer, head, max_tokens, &options.model)?;
-        if let Some(dimensions) = own.dimensions.filter(|count| *count != model.hidden()) {
+        let hidden = model.hidden();
+        if let Some((dimensions, path)) = own.dimensions.filter(|(count, _)| *count != hidden) {
             return Err(Error::Malformed {
-                path: directory.as_ref().join("modules.json"),
-                message: format!(
-                    "its pooling is over {dimensions} dimensions, the model has {}",
-                    model.hidden()
-                ),
+                path,
+                message: format!("pools {dimensions} dimensions, the model has {hidden}"),
             });
         }
         let tokenizer =

@@ -1,5 +1,6 @@
 //! Text -> tokens.
 
+mod limits;
 mod tokenizer;
 
 pub use tokenizer::{Tokenizer, Tokens};

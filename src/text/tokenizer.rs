@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tokenizers::{PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy};
 
+use super::limits;
 use crate::error::{Error, Result};
 
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
@@ -51,6 +52,7 @@ impl Tokenizer {
             });
         }
         let tokenizer = guarded(path, || {
+            limits::check(&json)?;
             let mut tokenizer = tokenizers::Tokenizer::from_bytes(&json)?;
             let processor = tokenizer.get_post_processor();
             let special = processor.map_or(0, |processor| processor.added_tokens(false));

@@ -15,7 +15,7 @@ pub(crate) const HIDDEN: usize = 32;
 pub(crate) const LAYERS: usize = 2;
 pub(crate) const POSITIONS: usize = 64;
 
-const INTERMEDIATE: usize = 64;
+pub(crate) const INTERMEDIATE: usize = 64;
 
 /// The whole vocabulary; a word's place is its id. `##s` is what the second half of "words" becomes.
 const VOCABULARY: &str = "[PAD] [UNK] [CLS] [SEP] [MASK] a and the of in is not word text line cat dog sun sea rain \

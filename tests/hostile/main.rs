@@ -1,0 +1,103 @@
+//! Hostile input: each kind of file that a model's directory holds, damaged at random for a bounded time, then read and
+//! run. Whatever a file says, the outcome is vectors or a typed error that names it, within memory that the files' size
+//! bounds (`subject.rs`); never a panic.
+//!
+//! `WGFORMER_HOSTILE_SECONDS` is how long each kind of file is tried, `WGFORMER_HOSTILE_SEED` the first case: a case
+//! is made of its seed alone, so the seed of a failure is how to see it again.
+
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/tiny_model.rs"]
+mod tiny_model;
+
+mod config;
+mod json;
+mod known;
+mod panics;
+mod sentence_transformers;
+mod subject;
+mod tokenizer;
+mod weights;
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use peak_alloc::PeakAlloc;
+use subject::{Files, Subject};
+use tiny_model::TinyModel;
+use wgformer::verify::Random;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Does one kind of damage to a model's files.
+type Damage = fn(&mut Random, &mut Files);
+
+#[test]
+fn weights() {
+    fuzz("weights", &weights::models(), weights::damage);
+}
+
+#[test]
+fn config() {
+    fuzz("config", &config::models(), config::damage);
+}
+
+#[test]
+fn sentence_transformers() {
+    let models = [sentence_transformers::model()];
+    fuzz(
+        "sentence_transformers",
+        &models,
+        sentence_transformers::damage,
+    );
+}
+
+#[test]
+fn tokenizer() {
+    fuzz("tokenizer", &[TinyModel::new()], tokenizer::damage);
+}
+
+/// Damages one of `models` again and again until the time is over.
+#[expect(clippy::print_stderr, reason = "the seeds and what came of them")]
+fn fuzz(name: &str, models: &[TinyModel], damage: Damage) {
+    let mut subject = Subject::new(name);
+    let models: Vec<Files> = models.iter().map(|model| subject.files(model)).collect();
+    for intact in &models {
+        assert_eq!(subject.attempt("intact", intact), "fine");
+    }
+    let first: u64 = variable("WGFORMER_HOSTILE_SEED", 0);
+    let time = Duration::from_secs(variable("WGFORMER_HOSTILE_SECONDS", 8));
+    eprintln!("{name}: from WGFORMER_HOSTILE_SEED={first}");
+
+    let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seed = first;
+    let started = Instant::now();
+    while started.elapsed() < time || seed == first {
+        let mut random = Random::new(seed);
+        let mut files = models[random.below(models.len())].clone();
+        for _ in 0..=random.below(4) / 2 {
+            damage(&mut random, &mut files);
+        }
+        let outcome = subject.attempt(&format!("WGFORMER_HOSTILE_SEED={seed}"), &files);
+        *outcomes.entry(outcome).or_default() += 1;
+        seed += 1;
+    }
+
+    // The device has survived it all.
+    assert_eq!(subject.attempt("intact", &models[0]), "fine");
+    eprintln!("{name}: {} cases: {outcomes:?}", seed - first);
+    let is_varied = outcomes.contains_key("fine") && outcomes.len() > 2;
+    assert!(is_varied || seed - first < 100, "{outcomes:?}");
+}
+
+fn variable<T: FromStr>(name: &str, default: T) -> T {
+    match std::env::var(name) {
+        Ok(value) => {
+            let parsed = value.parse().ok();
+            parsed.unwrap_or_else(|| panic!("{name} must be a number, is {value:?}"))
+        }
+        Err(_) => default,
+    }
+}
