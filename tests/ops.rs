@@ -3,72 +3,62 @@
 
 mod common;
 
-use wgformer::verify;
+use std::collections::BTreeMap;
 
-#[test]
-fn every_kernel_agrees_with_the_reference() {
-    let (gpu, _turn) = common::gpu();
+use wgformer::Gpu;
+use wgformer::verify::{self, Recipe, Values};
+
+/// Runs the cases on every kernel that the device can run.
+fn check(gpu: &Gpu, cases: &[Recipe]) {
     let mut failures = Vec::new();
-    let mut worst = std::collections::BTreeMap::new();
-    for case in verify::cases().unwrap() {
-        for outcome in
-            verify::check(&gpu, &case).unwrap_or_else(|error| panic!("{}: {error}", case.name))
-        {
+    let mut worst = BTreeMap::new();
+    for recipe in cases {
+        for outcome in verify::check(gpu, &recipe().unwrap()).unwrap() {
             let worst = worst.entry(outcome.kernel).or_insert(0.0_f64);
-            *worst = worst.max(outcome.worst);
+            *worst = worst.max(outcome.share());
             failures.extend(outcome.failure.is_some().then(|| outcome.to_string()));
         }
     }
     println!("largest errors, as shares of the tolerance: {worst:#?}");
+    let count = failures.len();
     assert!(
         failures.is_empty(),
-        "{} failures:\n{}",
-        failures.len(),
+        "{count} failures:\n{}",
         failures.join("\n")
     );
 }
 
-/// A device that its owner made with nothing but what every adapter has: no feature, the default limits of WebGPU.
 #[test]
-fn the_default_limits_suffice() {
+fn every_kernel_agrees_with_the_reference() {
     let (gpu, _turn) = common::gpu();
-    let wanted = gpu.capabilities().info.name.clone();
-    let gpu = pollster::block_on(plain_device(&wanted));
-    assert_eq!(gpu.capabilities().features, wgpu::Features::empty());
-    assert_eq!(
-        gpu.capabilities()
-            .limits
-            .max_storage_buffers_per_shader_stage,
-        8
-    );
-    for case in verify::quick_cases().unwrap() {
-        for outcome in verify::check(&gpu, &case).unwrap() {
-            assert!(outcome.failure.is_none(), "{outcome}");
-        }
-    }
-    // The largest head fills the workgroup memory to the last byte.
-    let cases = verify::cases().unwrap();
-    for case in cases
-        .iter()
-        .filter(|case| case.name.contains("heads of 128") || case.name.contains("heads of 256"))
-    {
-        for outcome in verify::check(&gpu, case).unwrap() {
-            assert!(outcome.failure.is_none(), "{outcome}");
-        }
-    }
+    check(&gpu, &verify::cases());
 }
 
-async fn plain_device(name: &str) -> wgformer::Gpu {
-    let instance =
-        wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
-    let adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
-    let adapter = adapters
-        .into_iter()
-        .find(|adapter| adapter.get_info().name == name)
-        .unwrap();
-    let (device, queue) = adapter
-        .request_device(&wgpu::DeviceDescriptor::default())
-        .await
-        .unwrap();
-    wgformer::Gpu::from_device(device, queue)
+/// A device that its owner made with nothing but what every adapter has: no feature, the default limits of WebGPU.
+#[test]
+fn no_feature_and_the_default_limits_suffice() {
+    let (gpu, _turn) = common::gpu();
+    let gpu = common::device(&gpu, wgpu::Features::empty(), wgpu::Limits::default());
+    let capabilities = gpu.capabilities();
+    assert_eq!(capabilities.features, wgpu::Features::empty());
+    assert_eq!(capabilities.limits.max_storage_buffers_per_shader_stage, 8);
+    check(&gpu, &verify::quick_cases());
+    // The largest heads fill the workgroup memory to the last byte.
+    let largest = [128, 256].map(|head_dim| {
+        let case = move || verify::attention(&[1, 19, 0, 70], 2, head_dim, 1.0, Values::Unit);
+        Box::new(case) as Recipe
+    });
+    check(&gpu, &largest);
+}
+
+/// Every kernel on a grid of several rows: the device allows no more than 7 workgroups in one dimension.
+#[test]
+fn folded_grids_cover_every_workgroup() {
+    let (gpu, _turn) = common::gpu();
+    let limits = wgpu::Limits {
+        max_compute_workgroups_per_dimension: 7,
+        ..gpu.capabilities().limits.clone()
+    };
+    let gpu = common::device(&gpu, gpu.capabilities().features, limits);
+    check(&gpu, &verify::quick_cases());
 }
