@@ -59,7 +59,7 @@
 //! ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own helpers). The tokenizer crate reads one variable of its
 //! own, for its threads.
 //!
-//! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/embed.rs`). Each
+//! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/determinism.rs`). Each
 //! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32; attention's key
 //! tiles are counted from the segment's start; every reduction has a fixed order; and which kernel runs depends on
 //! the adapter, the model and its options, never on the batch. (Metal's compiler may reorder sums by default: bit

@@ -1,67 +1,52 @@
 //! The real default model against Hugging Face transformers and sentence-transformers, whose outputs
-//! `tests/data/reference.py` wrote; and that a text's result does not depend on what else is in its batch.
+//! `tests/data/reference.py` wrote.
 
 mod common;
+#[path = "common/default_model.rs"]
+mod default_model;
+#[path = "common/expected.rs"]
+mod expected;
+#[path = "common/interpreter.rs"]
+mod interpreter;
 
 use std::collections::HashMap;
 use std::path::Path;
+
+use default_model::DIRECTORY;
+use expected::max_difference;
 
 use wgformer::models::{Batch, Head, Model, ModelOptions};
 use wgformer::ops::Pooling;
 use wgformer::plan::{Plan, PlanOptions};
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
-use wgformer::tensor::{Sizes, WeightType};
-
-const MODEL: &str = "models/all-MiniLM-L6-v2";
+use wgformer::tensor::{Sizes, Tensor, WeightType};
 
 /// What the reference script wrote.
 struct Reference {
     texts: Vec<String>,
     token_counts: Vec<usize>,
-    /// By name: values, row-major, of 384 columns.
-    tensors: HashMap<String, Vec<f32>>,
+    tensors: HashMap<String, Tensor>,
 }
 
 impl Reference {
     fn read() -> Self {
-        assert!(
-            Path::new(MODEL).join("config.json").exists(),
-            "{MODEL} is missing: run `make model`"
-        );
-        let json = std::fs::read("tests/data/all-MiniLM-L6-v2.json").unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        let bytes = std::fs::read("tests/data/all-MiniLM-L6-v2.safetensors").unwrap();
-        let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        let floats = file
-            .iter()
-            .filter(|(_, tensor)| tensor.dtype() == safetensors::Dtype::F32);
-        let tensors = floats
-            .map(|(name, tensor)| (name.to_owned(), bytemuck::pod_collect_to_vec(tensor.data())));
+        let token_counts = default_model::report()["token_counts"].clone();
         Self {
-            texts: serde_json::from_value(json["texts"].clone()).unwrap(),
-            token_counts: serde_json::from_value(json["token_counts"].clone()).unwrap(),
-            tensors: tensors.collect(),
+            texts: default_model::texts(),
+            token_counts: serde_json::from_value(token_counts).unwrap(),
+            tensors: expected::read(Path::new("tests/data/all-MiniLM-L6-v2.safetensors")),
         }
     }
 
     fn rows(&self, name: &str) -> impl Iterator<Item = &[f32]> {
-        self.tensors[name].chunks_exact(384)
+        self.tensors[name].rows()
     }
 }
 
 fn load(gpu: &wgformer::Gpu, change: impl FnOnce(&mut EmbedderOptions)) -> Embedder {
     let mut options = EmbedderOptions::default();
     change(&mut options);
-    Embedder::load_with(gpu, MODEL, &options).unwrap()
-}
-
-fn max_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    // NaN is larger than anything.
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, |worst, next| if next <= worst { worst } else { next })
+    Embedder::load_with(gpu, DIRECTORY, &options).unwrap()
 }
 
 #[test]
@@ -124,7 +109,7 @@ fn hidden_states_agree_with_transformers() {
     let reference = Reference::read();
     let (gpu, _turn) = common::gpu();
     let embedder = load(&gpu, |options| options.per_token = true);
-    let expected = &reference.tensors["hidden"];
+    let expected = reference.tensors["hidden"].f32();
     let mut found = Vec::new();
     for embedding in embedder.embeddings(&reference.texts).unwrap() {
         if found.len() < expected.len() {
@@ -135,50 +120,22 @@ fn hidden_states_agree_with_transformers() {
     assert!(difference <= 1e-4, "{difference}");
 }
 
-/// To the bit: alone, in one batch with all others, in another order, in batches of another size.
+/// The specification itself, without a GPU: the first text on the reference functions.
 #[test]
-fn a_result_does_not_depend_on_the_batch() {
+fn the_reference_functions_agree_with_transformers() {
     let reference = Reference::read();
-    let (gpu, _turn) = common::gpu();
-    for dtype in [WeightType::F32, WeightType::F16] {
-        let with_budget = |tokens| {
-            load(&gpu, |options| {
-                options.model.weight_type = dtype;
-                options.model.batch_tokens = Some(tokens);
-            })
-        };
-        let together = with_budget(2000).embed(&reference.texts).unwrap();
-        let small = with_budget(100);
-        assert_eq!(small.embed(&reference.texts).unwrap(), together);
-        let reversed: Vec<&String> = reference.texts.iter().rev().collect();
-        let mut backwards = small.embed(&reversed).unwrap();
-        backwards.reverse();
-        assert_eq!(backwards, together);
-        for (text, expected) in reference.texts.iter().zip(&together) {
-            assert_eq!(
-                &small.embed(&[text]).unwrap()[0],
-                expected,
-                "{text:?} alone"
-            );
-        }
-    }
-}
-
-#[test]
-fn many_threads_share_one_model() {
-    let reference = Reference::read();
-    let (gpu, _turn) = common::gpu();
-    let embedder = load(&gpu, |_| ());
-    let texts = &reference.texts[..6];
-    let expected = embedder.embed(texts).unwrap();
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| embedder.embed(texts).unwrap()))
-            .collect();
-        for thread in threads {
-            assert_eq!(thread.join().unwrap(), expected);
-        }
-    });
+    let tokens = reference.tensors["hidden_offsets"].u32()[1] as usize;
+    let ids = &reference.tensors["ids"].u32()[..tokens];
+    let expected: Vec<&[f32]> = reference.rows("hidden").take(tokens).collect();
+    let found = interpreter::run(
+        Path::new(DIRECTORY),
+        Head::HiddenStates,
+        ids,
+        &vec![0; tokens],
+        &[0, tokens as u32],
+    );
+    let difference = max_difference(&found, &expected.concat());
+    assert!(difference <= 1e-4, "{difference}");
 }
 
 /// Any executor may move the work between its threads.
@@ -216,7 +173,14 @@ fn what_is_out_of_range_is_refused_before_it_reaches_the_device() {
         pooling: Pooling::Mean,
         normalize: true,
     };
-    let model = Model::load(&gpu, Path::new(MODEL), head, 256, &ModelOptions::default()).unwrap();
+    let model = Model::load(
+        &gpu,
+        Path::new(DIRECTORY),
+        head,
+        256,
+        &ModelOptions::default(),
+    )
+    .unwrap();
     let run = |ids: &[u32], types: &[u32]| {
         let mut batch = Batch::new();
         batch.push(ids, types);
@@ -252,10 +216,10 @@ fn the_plan_of_the_default_model() {
         pooling: Pooling::Mean,
         normalize: true,
     };
-    let graph = Model::graph(Path::new(MODEL), head).unwrap();
+    let graph = Model::graph(Path::new(DIRECTORY), head).unwrap();
     insta::assert_snapshot!("graph", wgformer::plan::fuse(&graph).to_string());
 
-    let checkpoint = wgformer::models::Checkpoint::open(Path::new(MODEL)).unwrap();
+    let checkpoint = wgformer::models::Checkpoint::open(Path::new(DIRECTORY)).unwrap();
     let mut options = PlanOptions::new(Sizes {
         tokens: 1024,
         sequences: 64,

@@ -1,0 +1,128 @@
+//! Tiny models with every option that the engine has, against Hugging Face transformers and sentence-transformers,
+//! whose outputs `tests/data/tiny_models.py` wrote; a model that is added there is tested here.
+
+mod common;
+#[path = "common/expected.rs"]
+mod expected;
+#[path = "common/interpreter.rs"]
+mod interpreter;
+#[path = "common/tiny_models.rs"]
+mod tiny_models;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use wgformer::Gpu;
+use wgformer::models::{Batch, Head, Model, ModelOptions};
+use wgformer::ops::Pooling;
+use wgformer::tensor::{Tensor, WeightType};
+
+/// A directory, and what was computed with it.
+struct TinyModel {
+    directory: PathBuf,
+    expected: HashMap<String, Tensor>,
+}
+
+impl TinyModel {
+    fn read(directory: PathBuf) -> Self {
+        let expected = expected::read(&directory.join("expected.safetensors"));
+        Self {
+            directory,
+            expected,
+        }
+    }
+
+    fn integers(&self, name: &str) -> &[u32] {
+        self.expected[name].u32()
+    }
+
+    /// All sequences.
+    fn batch(&self) -> Batch {
+        let mut batch = Batch::new();
+        for pair in self.integers("offsets").windows(2) {
+            let tokens = pair[0] as usize..pair[1] as usize;
+            let (ids, types) = (self.integers("ids"), self.integers("types"));
+            batch.push(&ids[tokens.clone()], &types[tokens]);
+        }
+        batch
+    }
+
+    fn run_on_gpu(&self, gpu: &Gpu, head: Head, weight_type: WeightType) -> Vec<f32> {
+        let mut options = ModelOptions::default();
+        options.weight_type = weight_type;
+        let model = Model::load(gpu, &self.directory, head, usize::MAX, &options).unwrap();
+        model.run(&self.batch()).unwrap()
+    }
+
+    fn run_on_reference(&self, head: Head) -> Vec<f32> {
+        let [ids, types, offsets] = ["ids", "types", "offsets"].map(|name| self.integers(name));
+        interpreter::run(&self.directory, head, ids, types, offsets)
+    }
+}
+
+fn models() -> impl Iterator<Item = TinyModel> {
+    tiny_models::directories().into_iter().map(TinyModel::read)
+}
+
+/// Every head, and the name of its result.
+fn heads() -> Vec<(String, Head)> {
+    let mut heads = vec![("hidden".to_owned(), Head::HiddenStates)];
+    for (name, pooling) in [
+        ("mean", Pooling::Mean),
+        ("max", Pooling::Max),
+        ("cls", Pooling::Cls),
+        ("lasttoken", Pooling::Last),
+    ] {
+        for (suffix, normalize) in [("", false), ("_normalized", true)] {
+            heads.push((
+                format!("{name}{suffix}"),
+                Head::Pooled { pooling, normalize },
+            ));
+        }
+    }
+    heads
+}
+
+/// Compares every head of every model.
+fn agree_with_hugging_face(run: impl Fn(&TinyModel, Head) -> Vec<f32>) {
+    for model in models() {
+        for (name, head) in heads() {
+            let expected = model.expected[&name].f32();
+            let difference = expected::max_difference(&run(&model, head), expected);
+            let directory = model.directory.display();
+            let allowed = difference <= tiny_models::BOUND;
+            assert!(allowed, "{directory}, {name}: {difference}");
+        }
+    }
+}
+
+#[test]
+fn the_gpu_agrees_with_hugging_face() {
+    let (gpu, _turn) = common::gpu();
+    agree_with_hugging_face(|model, head| model.run_on_gpu(&gpu, head, WeightType::F32));
+}
+
+/// The specification itself.
+#[test]
+fn the_reference_functions_agree_with_hugging_face() {
+    agree_with_hugging_face(TinyModel::run_on_reference);
+}
+
+#[test]
+fn f16_weights_keep_the_direction_of_every_hidden_state() {
+    let (gpu, _turn) = common::gpu();
+    for model in models() {
+        let expected = &model.expected["hidden"];
+        let found = model.run_on_gpu(&gpu, Head::HiddenStates, WeightType::F16);
+        assert_eq!(found.len(), expected.f32().len());
+        for (found, expected) in found.chunks_exact(expected.cols()).zip(expected.rows()) {
+            let cosine = cosine(found, expected);
+            assert!(cosine >= 0.9999, "{}: {cosine}", model.directory.display());
+        }
+    }
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
