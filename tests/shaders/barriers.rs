@@ -38,13 +38,17 @@ fn violations_in(body: &str) -> BTreeSet<String> {
 }
 
 const DECLARATIONS: &str = "
+    enable wgpu_cooperative_matrix;
     @group(0) @binding(0) var<storage, read> x: array<u32>;
     @group(0) @binding(1) var<storage, read_write> y: array<atomic<u32>>;
     @group(0) @binding(2) var<storage, read_write> z: array<u32>;
     @group(0) @binding(3) var texels: texture_2d<u32>;
+    @group(0) @binding(4) var<storage, read_write> matrices: array<f32>;
+    @group(0) @binding(5) var counts: texture_storage_2d<r32uint, read_write>;
     @group(1) @binding(0) var<uniform> n: u32;
     var<workgroup> tile: array<u32, 64>;
     var<private> mine: u32;
+    var<private> next: u32;
 
     fn meet() { workgroupBarrier(); }
     fn meet_if(condition: bool) { if condition { meet(); } }
@@ -52,6 +56,9 @@ const DECLARATIONS: &str = "
     fn smaller(a: u32, b: u32) -> u32 { if a < b { return a; } return b; }
     fn put(to: ptr<function, u32>, value: u32) { *to = value; }
     fn set_mine(value: u32) { mine = value; }
+    fn shift() { mine = next; }
+    fn which(condition: bool) -> u32 { if condition { return 1u; } return 2u; }
+    fn twice(a: u32) -> u32 { return 2u * a; }
     fn stage(i: u32) { if i >= n { return; } tile[i] = x[i]; }
     fn first() -> u32 { return workgroupUniformLoad(&tile[0]); }";
 
@@ -89,11 +96,14 @@ fn barriers_that_some_lanes_miss_are_found() {
         // Found only once the loop is gone through again.
         "var end = n; for (var i = 0u; i < end; i++) { workgroupBarrier(); end = lane; }",
         "var a = n; var b = n; loop { if a == 0u { workgroupBarrier(); break; } a = b; b = lane; }",
+        "for (var i = 0u; i < n; i++) { if mine == 1u { workgroupBarrier(); } shift(); next = lane; }",
         // Through calls.
         "if lane < n { meet(); }",
         "meet_if(lane < n);",
         "meet_unless_early(lane);",
         "for (var i = lane; i < n; i += 64u) { meet_if(true); }",
+        "if which(lane < n) == 1u { workgroupBarrier(); }",
+        "if twice(lane) == 0u { workgroupBarrier(); }",
         "if smaller(lane, n) == 0u { workgroupBarrier(); }",
         "var v = 0u; put(&v, lane); if v == 0u { workgroupBarrier(); }",
         "var v: array<u32, 2>; put(&v[1], lane); if v[0] == 0u { workgroupBarrier(); }",
@@ -117,6 +127,7 @@ fn barriers_that_some_lanes_miss_are_found() {
         "if atomicLoad(&y[0]) == 0u { workgroupBarrier(); }",
         "if atomicAdd(&y[0], 1u) == 0u { workgroupBarrier(); }",
         "if textureLoad(texels, vec2(lane, 0u), 0).x == 0u { workgroupBarrier(); }",
+        "if textureLoad(counts, vec2(n, n)).x == 0u { workgroupBarrier(); }",
         "if select(0u, 1u, lane == 3u) == 0u { workgroupBarrier(); }",
         "if max(n, lane) == 0u { workgroupBarrier(); }",
         "if all(vec2(lane, n) == vec2(1u)) { workgroupBarrier(); }",
@@ -154,6 +165,8 @@ fn subgroup_operations_that_some_lanes_miss_are_found() {
         "if subgroupExclusiveAdd(1u) == 0u { mine = subgroupAdd(1u); }",
         "if subgroupShuffle(lane, lane) == 0u { mine = subgroupAdd(1u); }",
         "if subgroupShuffleDown(lane, 1u) == 0u { mine = subgroupAdd(1u); }",
+        "if lane < n { let a = coopLoad<coop_mat8x8<f32, A>>(&matrices[0], 8u); }",
+        "let c = coopLoad<coop_mat8x8<f32, C>>(&matrices[0], 8u); if lane < n { coopStore(c, &matrices[0], 8u); }",
     ] {
         assert!(!violations_in(body).is_empty(), "{body}");
     }

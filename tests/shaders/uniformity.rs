@@ -9,18 +9,18 @@
 //! computed from it or stored where control flow varies.
 //!
 //! WGSL has the same rule (its "uniformity analysis"), and browsers refuse a shader that breaks it; naga, and so wgpu,
-//! lets most of them through. As there, lanes that took different ways meet again after the statement that parted them, unless a jump
-//! leads out of it; and lanes that left an iteration early are apart for the rest of the loop.
+//! lets most of them through. As there, lanes that took different ways meet again after the statement that parted
+//! them, unless a jump leads out of it; and lanes of which some left an iteration early are apart for the whole loop.
 //!
 //! The analysis runs through the module as a lane does: calls are followed each time, as if inlined, and loops are
-//! repeated until nothing new varies. What a variable holds only ever varies more.
+//! repeated until nothing more varies. What a variable holds never comes to vary less.
 
 use std::collections::BTreeSet;
 
-use naga::{AddressSpace, Binding, FunctionArgument, ImageClass, StorageAccess};
 use naga::{
-    Barrier, Block, BuiltIn, CollectiveOperation, EntryPoint, Expression, Function, GatherMode,
-    Handle, Module, Span, Statement, TypeInner,
+    AddressSpace, Barrier, Binding, Block, BuiltIn, CollectiveOperation, EntryPoint, Expression,
+    Function, FunctionArgument, GatherMode, GlobalVariable, Handle, ImageClass, Module, Span,
+    Statement, StorageAccess, TypeInner,
 };
 
 /// Between which lanes of a workgroup something may differ.
@@ -126,8 +126,8 @@ fn built_in(argument: &FunctionArgument) -> Varies {
     }
 }
 
-/// How memory varies at one place: not at all, unless other lanes may write it meanwhile.
-fn written_by_others(module: &Module, global: &naga::GlobalVariable) -> Varies {
+/// How what is at one place of a variable varies: not at all, unless other lanes may write it.
+fn written_by_others(module: &Module, global: &GlobalVariable) -> Varies {
     let access = match global.space {
         AddressSpace::WorkGroup => StorageAccess::STORE,
         AddressSpace::Storage { access } => access,
@@ -245,14 +245,18 @@ impl Analysis<'_> {
                     frame.values[result.index()] = returned;
                 }
             }
-            Statement::ControlBarrier(barrier) | Statement::MemoryBarrier(barrier) => {
-                let scope = if *barrier == Barrier::SUB_GROUP {
-                    BetweenSubgroups
-                } else {
-                    Nowhere
-                };
-                self.demand(scope, flow, "barrier", span);
+            other => self.meet(frame, other, span, flow),
+        }
+        Jumps::default()
+    }
+
+    /// What lanes do together, and what each of them then has.
+    fn meet(&mut self, frame: &mut Frame<'_>, statement: &Statement, span: Span, flow: Varies) {
+        match statement {
+            Statement::ControlBarrier(Barrier::SUB_GROUP) => {
+                self.demand(BetweenSubgroups, flow, "barrier", span);
             }
+            Statement::ControlBarrier(_) => self.demand(Nowhere, flow, "barrier", span),
             Statement::WorkGroupUniformLoad { pointer, result } => {
                 let place = self.place(frame, *pointer);
                 self.demand(Nowhere, flow.max(place), "workgroupUniformLoad", span);
@@ -288,19 +292,13 @@ impl Analysis<'_> {
             Statement::CooperativeStore { .. } => {
                 self.demand(BetweenSubgroups, flow, "cooperative matrix", span);
             }
-            // Their results vary between lanes, which is what every value does until it is known better.
-            Statement::Atomic { .. }
-            | Statement::ImageAtomic { .. }
-            | Statement::RayQuery { .. } => {}
-            Statement::ImageStore { .. } => {}
-            Statement::Kill | Statement::RayPipelineFunction(_) => {
-                unreachable!("not in a compute shader")
-            }
+            // The others ask for nothing, and what they result in varies between lanes, as every value does until it
+            // is known better.
+            _ => {}
         }
-        Jumps::default()
     }
 
-    /// A loop, until nothing new varies.
+    /// Runs through a loop until nothing more varies.
     fn repeat(
         &mut self,
         frame: &mut Frame<'_>,
@@ -345,11 +343,8 @@ impl Analysis<'_> {
             .zip(&callee.arguments)
             .zip(&inner.arguments)
         {
-            if self.module.types[parameter.ty]
-                .inner
-                .pointer_space()
-                .is_some()
-            {
+            let parameter = &self.module.types[parameter.ty].inner;
+            if parameter.pointer_space().is_some() {
                 self.store(frame, *argument, *stored);
             }
         }
