@@ -60,6 +60,7 @@ const DECLARATIONS: &str = "
     fn which(condition: bool) -> u32 { if condition { return 1u; } return 2u; }
     fn twice(a: u32) -> u32 { return 2u * a; }
     fn stage(i: u32) { if i >= n { return; } tile[i] = x[i]; }
+    fn at(p: ptr<workgroup, u32>) -> u32 { return workgroupUniformLoad(p); }
     fn first() -> u32 { return workgroupUniformLoad(&tile[0]); }";
 
 #[test]
@@ -87,6 +88,7 @@ fn barriers_that_some_lanes_miss_are_found() {
         "for (var i = 0u; i < n; i++) { if i == lane { return; } workgroupBarrier(); }",
         "for (var i = 0u; i < n; i++) { switch lane { case 0u { continue; } default { } } workgroupBarrier(); }",
         "for (var i = 0u; i < n; i++) { switch n { case 0u { if lane == 0u { break; } workgroupBarrier(); } default { } } }",
+        "loop { if n == 0u { break; } if lane == 0u { continue; } continuing { workgroupBarrier(); } }",
         "loop { workgroupBarrier(); continuing { break if lane == 0u; } }",
         // In a loop whose trip count depends on the lane.
         "for (var i = lane; i < n; i += 64u) { workgroupBarrier(); }",
@@ -112,6 +114,7 @@ fn barriers_that_some_lanes_miss_are_found() {
         "var v = 0u; if lane == 0u { v = 1u; } if v == 1u { workgroupBarrier(); }",
         "var v = 0u; for (var i = 0u; i < lane; i++) { v = i; } if v == 1u { workgroupBarrier(); }",
         "var v: array<u32, 2>; v[lane % 2u] = 1u; if v[0] == 1u { workgroupBarrier(); }",
+        "var v: array<vec2<u32>, 2>; v[lane % 2u].x = 1u; if v[0].x == 1u { workgroupBarrier(); }",
         "var v: vec2<u32>; v.y = lane; if v.x == 1u { workgroupBarrier(); }",
         "mine = lane; if mine == 1u { workgroupBarrier(); }",
         "set_mine(lane); if mine == 1u { workgroupBarrier(); }",
@@ -138,6 +141,7 @@ fn barriers_that_some_lanes_miss_are_found() {
         "if subgroupShuffle(lane, 0u) == 0u { workgroupBarrier(); }",
         // All lanes must read the same place.
         "_ = workgroupUniformLoad(&tile[lane]);",
+        "_ = at(&tile[lane]);",
     ] {
         let violations = violations_in(body);
         let of_a_barrier = |violation: &String| {

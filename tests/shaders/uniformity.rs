@@ -308,9 +308,8 @@ impl Analysis<'_> {
     ) -> Jumps {
         loop {
             let before = (frame.snapshot(), self.globals.clone(), flow);
-            let mut jumps = self.block(frame, body, flow);
-            flow.raise(jumps.left_behind());
-            jumps = jumps.and(self.block(frame, continuing, flow));
+            let jumps = self.block(frame, body, flow);
+            self.block(frame, continuing, flow); // which nothing jumps out of
             if let Some(condition) = break_if {
                 flow.raise(self.value(frame, condition));
             }
