@@ -1,8 +1,9 @@
 # Every target starts from a fresh clone with nothing but Rust: a missing Vulkan
-# driver and the model are fetched once, and are left alone from then on.
+# driver, the checkers of shaders and the model are fetched once, and are left
+# alone from then on.
 
-.PHONY: help demo test bench check driver model
-# Both of the setup scripts may need apt, which runs only once at a time.
+.PHONY: help demo test bench check driver checkers model
+# All of the setup scripts may need apt, which runs only once at a time.
 .NOTPARALLEL:
 
 help: ## list these targets
@@ -11,7 +12,7 @@ help: ## list these targets
 demo: driver model ## embed the example sentences and search them by meaning
 	@scripts/demo.sh
 
-test: driver model ## run the whole test suite
+test: driver checkers model ## run the whole test suite
 	cargo test --release
 
 bench: driver model ## run the benchmarks
@@ -24,6 +25,9 @@ check: ## check formatting, lints and documentation
 
 driver: ## install a Vulkan driver if the system has none
 	@scripts/setup-driver.sh
+
+checkers: ## install spirv-val and glslangValidator if the system has none
+	@scripts/setup-checkers.sh
 
 model: ## fetch the default model into models/
 	@scripts/fetch-model.sh

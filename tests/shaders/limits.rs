@@ -1,0 +1,116 @@
+//! Every shader fits the limits that every WebGPU adapter has.
+
+use naga::{AddressSpace, Module};
+use wgformer::kernel::{Access, Kernel};
+use wgpu::Limits;
+
+use crate::validation::{parse, parsed};
+
+fn check_module(module: &Module) -> Result<(), String> {
+    let limits = Limits::default();
+    let [x, y, z] = module.entry_points[0].workgroup_size;
+    within(
+        "lanes",
+        x * y * z,
+        limits.max_compute_invocations_per_workgroup,
+    )?;
+    within("lanes in x", x, limits.max_compute_workgroup_size_x)?;
+    within("lanes in y", y, limits.max_compute_workgroup_size_y)?;
+    within("lanes in z", z, limits.max_compute_workgroup_size_z)?;
+    within(
+        "bytes of workgroup memory",
+        workgroup_memory(module),
+        limits.max_compute_workgroup_storage_size,
+    )
+}
+
+/// As wgpu counts it.
+fn workgroup_memory(module: &Module) -> u32 {
+    let variables = module
+        .global_variables
+        .iter()
+        .filter(|(_, variable)| variable.space == AddressSpace::WorkGroup);
+    variables
+        .map(|(_, variable)| {
+            let size = module.types[variable.ty].inner.size(module.to_ctx());
+            size.next_multiple_of(16)
+        })
+        .sum()
+}
+
+fn check_bindings(kernel: &Kernel) -> Result<(), String> {
+    let limits = Limits::default();
+    let count = |wanted: &[Access]| {
+        let bound = kernel.bindings.iter();
+        bound.filter(|access| wanted.contains(access)).count() as u32
+    };
+    within(
+        "storage buffers",
+        count(&[Access::Read, Access::ReadWrite]),
+        limits.max_storage_buffers_per_shader_stage - 2, // Metal hides one, and one is left
+    )?;
+    within(
+        "textures",
+        count(&[Access::Load, Access::LoadBits]),
+        limits.max_sampled_textures_per_shader_stage,
+    )?;
+    within(
+        "storage textures",
+        count(&[Access::Store]),
+        limits.max_storage_textures_per_shader_stage,
+    )
+}
+
+fn within(what: &str, used: u32, most: u32) -> Result<(), String> {
+    if used <= most {
+        Ok(())
+    } else {
+        Err(format!("{used} {what}, at most {most}"))
+    }
+}
+
+#[test]
+fn every_variant_fits_the_default_limits() {
+    for (composed, module, _) in parsed() {
+        check_module(&module)
+            .and_then(|()| check_bindings(composed.kernel()))
+            .unwrap_or_else(|error| panic!("{}: {error}", composed.name));
+    }
+}
+
+fn error_of(wgsl: &str) -> String {
+    let (module, _) = parse(wgsl, wgpu::Features::empty()).unwrap();
+    check_module(&module).unwrap_err()
+}
+
+#[test]
+fn too_large_a_workgroup_is_found() {
+    let error = error_of("@compute @workgroup_size(16, 17) fn broken() {}");
+    assert_eq!(error, "272 lanes, at most 256");
+}
+
+#[test]
+fn too_much_workgroup_memory_is_found() {
+    let error = error_of(
+        "var<workgroup> a: array<vec4<f32>, 1024>;
+         var<workgroup> b: u32;
+         @compute @workgroup_size(64) fn broken() { a[0] = vec4(0.0); b = 0u; }",
+    );
+    assert_eq!(error, "16400 bytes of workgroup memory, at most 16384");
+}
+
+#[test]
+fn too_many_bindings_are_found() {
+    let kernel = Kernel {
+        name: "broken",
+        wgsl: "",
+        bindings: &[Access::Read; 7],
+        params_size: 0,
+        constants: &[],
+        features: wgpu::Features::empty(),
+    };
+    assert_eq!(
+        check_bindings(&kernel).unwrap_err(),
+        "7 storage buffers, at most 6"
+    );
+}

@@ -1,0 +1,207 @@
+//! Every variant that any operation offers for any case of the table, weight type and kind of adapter.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use wgformer::gpu::Capabilities;
+use wgformer::graph::{Graph, Request};
+use wgformer::kernel::{Kernel, Variant};
+use wgformer::ops::{KERNELS, Pooling};
+use wgformer::plan::fuse;
+use wgformer::tensor::{Dim, Sizes, WeightType};
+use wgformer::verify::cases;
+
+use crate::adapters::adapters;
+
+/// A shader as a driver gets it.
+pub(crate) struct Composed {
+    /// The kernel and its constants, unique.
+    pub(crate) name: String,
+    pub(crate) variant: Variant,
+    pub(crate) wgsl: String,
+    /// The size of the `Params` that a dispatch carries.
+    pub(crate) dispatched_params: usize,
+}
+
+impl Composed {
+    pub(crate) fn kernel(&self) -> &'static Kernel {
+        self.variant.kernel
+    }
+
+    /// Where its text and its translations are, for other tools to look at.
+    pub(crate) fn file(&self, extension: &str) -> PathBuf {
+        directory().join(format!("{}.{extension}", self.name))
+    }
+}
+
+/// All of them, already written to `target/variants/NAME.wgsl`.
+pub(crate) static VARIANTS: LazyLock<Vec<Composed>> = LazyLock::new(|| {
+    let variants = collect();
+    write(&variants);
+    variants
+});
+
+fn collect() -> Vec<Composed> {
+    let mut variants = BTreeMap::new();
+    let adapters = adapters();
+    for (graph, sizes) in graphs() {
+        for adapter in &adapters {
+            for weight_type in [WeightType::F32, WeightType::F16] {
+                for variant in offered(&graph, adapter, weight_type) {
+                    variants
+                        .entry(name(&variant))
+                        .or_insert_with_key(|name| compose(name, variant, &sizes));
+                }
+            }
+        }
+    }
+    variants.into_values().collect()
+}
+
+/// The case table's graphs, and what it leaves out: poolings of rows that are a multiple of four, which textures hold.
+fn graphs() -> Vec<(Graph, Sizes)> {
+    let mut graphs: Vec<(Graph, Sizes)> = cases()
+        .unwrap()
+        .into_iter()
+        .map(|case| (fuse(&case.graph), case.sizes))
+        .collect();
+    for pooling in [Pooling::Mean, Pooling::Max, Pooling::Cls, Pooling::Last] {
+        for normalize in [false, true] {
+            let mut graph = Graph::new();
+            let x = graph.input("x", [Dim::Tokens, Dim::Fixed(132)]);
+            let segment_offsets = graph.segment_offsets();
+            graph.pool(x, segment_offsets, pooling, normalize).unwrap();
+            graphs.push((graph, Sizes::from_segments(&[0, 3])));
+        }
+    }
+    graphs
+}
+
+fn compose(name: &str, variant: Variant, sizes: &Sizes) -> Composed {
+    let wgsl = variant.kernel.compose(&variant.constants).unwrap();
+    Composed {
+        name: name.to_owned(),
+        wgsl: wgsl.into_owned(),
+        dispatched_params: (variant.dispatch)(sizes).params.len(),
+        variant,
+    }
+}
+
+/// What the operation under test, the graph's last, offers; a plan leaves out what the adapter has no features for.
+fn offered(graph: &Graph, adapter: &Capabilities, weight_type: WeightType) -> Vec<Variant> {
+    let node = graph.nodes().last().unwrap();
+    let operands = node.inputs.iter().map(|input| graph.tensor(*input));
+    let request = Request {
+        capabilities: adapter,
+        operands: operands.collect(),
+        weight_type,
+    };
+    let mut variants = node.operation.variants(&request);
+    variants.retain(|variant| adapter.features.contains(variant.kernel.features));
+    variants
+}
+
+/// Such as `softmax-workgroup_size64`; constants stand in the kernel's order.
+fn name(variant: &Variant) -> String {
+    let mut name = variant.kernel.name.to_owned();
+    for constant in variant.kernel.constants {
+        for (_, value) in variant.constants.iter().filter(|(set, _)| set == constant) {
+            name += &format!("-{}{value}", constant.to_lowercase());
+        }
+    }
+    name
+}
+
+fn directory() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    target.join("variants")
+}
+
+fn write(variants: &[Composed]) {
+    if directory().exists() {
+        fs::remove_dir_all(directory()).unwrap(); // so that nothing stale is left
+    }
+    fs::create_dir_all(directory()).unwrap();
+    for variant in variants {
+        fs::write(variant.file("wgsl"), &variant.wgsl).unwrap();
+    }
+}
+
+/// The values that a kernel's constant takes, over all variants.
+fn values(kernel: &Kernel, constant: &str) -> BTreeSet<u32> {
+    VARIANTS
+        .iter()
+        .filter(|composed| composed.kernel().name == kernel.name)
+        .flat_map(|composed| &composed.variant.constants)
+        .filter(|(name, _)| *name == constant)
+        .map(|(_, value)| *value)
+        .collect()
+}
+
+#[test]
+fn every_shader_file_is_a_kernel_of_its_name() {
+    let mut files: Vec<String> = fs::read_dir("shaders")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let mut kernels: Vec<String> = KERNELS
+        .iter()
+        .map(|kernel| format!("{}.wgsl", kernel.name))
+        .collect();
+    kernels.sort();
+    assert_eq!(files, kernels);
+    for kernel in KERNELS {
+        let file = fs::read_to_string(format!("shaders/{}.wgsl", kernel.name)).unwrap();
+        assert_eq!(file, kernel.wgsl, "{}", kernel.name);
+    }
+}
+
+#[test]
+fn every_kernel_has_a_variant() {
+    let offered: BTreeSet<&str> = VARIANTS
+        .iter()
+        .map(|composed| composed.kernel().name)
+        .collect();
+    let all: BTreeSet<&str> = KERNELS.iter().map(|kernel| kernel.name).collect();
+    assert_eq!(offered, all);
+}
+
+#[test]
+fn every_variant_sets_every_constant_of_its_kernel() {
+    for composed in VARIANTS.iter() {
+        let mut set: Vec<&str> = composed
+            .variant
+            .constants
+            .iter()
+            .map(|(name, _)| *name)
+            .collect();
+        let mut declared = composed.kernel().constants.to_vec();
+        set.sort_unstable();
+        declared.sort_unstable();
+        assert_eq!(set, declared, "{}", composed.name);
+    }
+}
+
+/// A constant that chooses between pieces of code: each of them is checked.
+#[test]
+fn every_switch_is_turned_every_way() {
+    let switches: [(&str, &[u32]); 6] = [
+        ("WEIGHT_BITS", &[16, 32]),
+        ("BIAS", &[0, 1]),
+        ("ACTIVATION", &[0, 1]),
+        ("RESIDUAL", &[0, 1]),
+        ("NORMALIZE", &[0, 1]),
+        ("MODE", &[0, 1, 2, 3]),
+    ];
+    for kernel in KERNELS {
+        for (constant, ways) in switches {
+            if kernel.constants.contains(&constant) {
+                let values = Vec::from_iter(values(kernel, constant));
+                assert_eq!(values, ways, "{constant} of {}", kernel.name);
+            }
+        }
+    }
+}
