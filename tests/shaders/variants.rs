@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use wgformer::gpu::Capabilities;
 use wgformer::graph::{Graph, Request};
 use wgformer::kernel::{Kernel, Variant};
-use wgformer::ops::{KERNELS, Pooling};
+use wgformer::ops::KERNELS;
 use wgformer::plan::fuse;
-use wgformer::tensor::{Dim, Sizes, WeightType};
+use wgformer::tensor::{Sizes, WeightType};
 use wgformer::verify::cases;
 
 use crate::adapters::adapters;
@@ -60,23 +60,11 @@ fn collect() -> Vec<Composed> {
     variants.into_values().collect()
 }
 
-/// The case table's graphs, and what it leaves out: poolings of rows that are a multiple of four, which textures hold.
-fn graphs() -> Vec<(Graph, Sizes)> {
-    let mut graphs: Vec<(Graph, Sizes)> = cases()
-        .unwrap()
-        .into_iter()
-        .map(|case| (fuse(&case.graph), case.sizes))
-        .collect();
-    for pooling in [Pooling::Mean, Pooling::Max, Pooling::Cls, Pooling::Last] {
-        for normalize in [false, true] {
-            let mut graph = Graph::new();
-            let x = graph.input("x", [Dim::Tokens, Dim::Fixed(132)]);
-            let segment_offsets = graph.segment_offsets();
-            graph.pool(x, segment_offsets, pooling, normalize).unwrap();
-            graphs.push((graph, Sizes::from_segments(&[0, 3])));
-        }
-    }
-    graphs
+fn graphs() -> impl Iterator<Item = (Graph, Sizes)> {
+    cases().into_iter().map(|recipe| {
+        let case = recipe().unwrap();
+        (fuse(&case.graph), case.sizes)
+    })
 }
 
 fn compose(name: &str, variant: Variant, sizes: &Sizes) -> Composed {
@@ -89,7 +77,7 @@ fn compose(name: &str, variant: Variant, sizes: &Sizes) -> Composed {
     }
 }
 
-/// What the operation under test, the graph's last, offers; a plan leaves out what the adapter has no features for.
+/// What the operation under test, the graph's last, offers; a plan leaves out what the adapter cannot run.
 fn offered(graph: &Graph, adapter: &Capabilities, weight_type: WeightType) -> Vec<Variant> {
     let node = graph.nodes().last().unwrap();
     let operands = node.inputs.iter().map(|input| graph.tensor(*input));
@@ -99,7 +87,7 @@ fn offered(graph: &Graph, adapter: &Capabilities, weight_type: WeightType) -> Ve
         weight_type,
     };
     let mut variants = node.operation.variants(&request);
-    variants.retain(|variant| adapter.features.contains(variant.kernel.features));
+    variants.retain(|variant| adapter.obstacle(variant.kernel).is_none());
     variants
 }
 
