@@ -82,9 +82,19 @@ fn portable(heads: usize, head_dim: usize, scale: f32) -> Variant {
     const QUERY_TILE: usize = 64; // as the shader has it
     // Key and value tiles of at most 8 KiB each: both fit the default 16 KiB of workgroup memory.
     let key_tile = if head_dim <= 128 { 16 } else { 8 };
+    // Drivers unroll the loops over these keys and a head's row: 4 of 128 would take lavapipe 10 s to compile.
+    let keys = match head_dim {
+        ..=32 => 4,
+        33..=64 => 2,
+        _ => 1,
+    };
     Variant {
         kernel: &ATTENTION,
-        constants: vec![("HEAD_DIM", head_dim as u32), ("KEY_TILE", key_tile)],
+        constants: vec![
+            ("HEAD_DIM", head_dim as u32),
+            ("KEY_TILE", key_tile),
+            ("KEYS", keys),
+        ],
         bindings: vec![Binding::Operand(0), Binding::Operand(1)],
         dispatch: Arc::new(move |sizes: &Sizes| {
             let query_tiles = sizes.longest.div_ceil(QUERY_TILE);
@@ -143,7 +153,7 @@ pub(super) static ATTENTION: Kernel = Kernel {
     wgsl: include_str!("../../shaders/attention.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["HEAD_DIM", "KEY_TILE"],
+    constants: &["HEAD_DIM", "KEY_TILE", "KEYS"],
     features: wgpu::Features::empty(),
 };
 
