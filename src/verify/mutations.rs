@@ -1,1 +1,232 @@
+//! Is the case table sharp enough? Each mutation makes one shader wrong in one place; some case must notice.
 
+use std::collections::BTreeSet;
+
+use super::check::{Candidate, candidates, expected, run};
+use super::outcome::Comparison;
+use super::{Case, Recipe, cases};
+use crate::gpu::Gpu;
+use crate::kernel::Kernel;
+use crate::ops::KERNELS;
+use crate::plan::{Plan, choose, fuse};
+
+/// What is done to a shader: every occurrence of a text is replaced. No mutant may index past the end of a buffer,
+/// since kernels run without the driver's checks.
+struct Mutation {
+    kernel: &'static str,
+    what: &'static str,
+    from: &'static str,
+    to: &'static str,
+}
+
+const fn mutation(
+    kernel: &'static str,
+    what: &'static str,
+    from: &'static str,
+    to: &'static str,
+) -> Mutation {
+    Mutation {
+        kernel,
+        what,
+        from,
+        to,
+    }
+}
+
+#[rustfmt::skip]
+const MUTATIONS: &[Mutation] = &[
+    mutation("add", "subtracts", "a[i] + b[i]", "a[i] - b[i]"),
+    mutation("add", "drops the last element", "i < params.count", "i + 1u < params.count"),
+    mutation("add", "workgroups overlap by one", "* WORKGROUP_SIZE + lane", "* (WORKGROUP_SIZE - 1u) + lane"),
+    mutation("add", "ignores the grid's second row", "workgroup.x + workgroup.y * workgroups.x", "workgroup.x"),
+
+    mutation("gelu", "misses the half", "0.5 * v", "v"),
+    mutation("gelu", "drops the last element", "i < params.count", "i + 1u < params.count"),
+    mutation("gelu", "workgroups overlap by one", "* WORKGROUP_SIZE + lane", "* (WORKGROUP_SIZE - 1u) + lane"),
+    mutation("gelu", "takes small positive values for negative ones", "v > 0.0", "v > 1.0"),
+    mutation("gelu", "clamps the polynomial too early", "min(z, 4.25)", "min(z, 3.25)"),
+
+    mutation("softmax", "takes the first element for the maximum", "local_max = max(local_max, x[start + c]);", "local_max = x[start];"),
+    mutation("softmax", "a row begins one element too early", "row * params.cols", "row * (params.cols - 1u)"),
+    mutation("softmax", "leaves the last column out of the sum", "local_sum += exp", "if c + 1u < params.cols { continue; } local_sum += exp"),
+    mutation("softmax", "does not divide by the sum", " * scale;", ";"),
+    mutation("softmax", "sums the first half of the lanes only", "partial[lane] += partial[lane + stride]", "partial[lane] += 0.0"),
+
+    mutation("layer_norm", "a row begins one element too early", "row * params.cols", "row * (params.cols - 1u)"),
+    mutation("layer_norm", "drops the last column", "if c < params.cols {\n                let normal", "if c + 1u < params.cols {\n                let normal"),
+    mutation("layer_norm", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
+    mutation("layer_norm", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
+    mutation("layer_norm", "forgets the residual", "values[i] += residual[start + c];", ""),
+    mutation("layer_norm", "forgets eps", "variance + params.eps", "variance"),
+    mutation("layer_norm", "takes the weight for the bias", "weight_bias[params.cols + c]", "weight_bias[c]"),
+
+    mutation("layer_norm_texture", "reads the first row only", "textureLoad(x, vec2(c4, row), 0)", "textureLoad(x, vec2(c4, 0u), 0)"),
+    mutation("layer_norm_texture", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
+    mutation("layer_norm_texture", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
+    mutation("layer_norm_texture", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
+    mutation("layer_norm_texture", "forgets the residual", "values[i] += textureLoad(residual, vec2(c4, row), 0);", ""),
+    mutation("layer_norm_texture", "sums three of four columns", "(v.z + v.w)", "v.z"),
+
+    mutation("embedding_sum", "a word's row begins too early", "ids[token] * hidden", "ids[token] * (hidden - 1u)"),
+    mutation("embedding_sum", "forgets the position", " + small[position_start + c]", ""),
+    mutation("embedding_sum", "looks types up among the positions", "params.max_positions + types[token]", "types[token]"),
+    mutation("embedding_sum", "drops the last column", "if c < hidden {\n                let normal", "if c + 1u < hidden {\n                let normal"),
+    mutation("embedding_sum", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
+    mutation("embedding_sum", "reads the first of two f16", "[element % 2u]", "[0u]"),
+
+    mutation("embedding_sum_texture", "a word's row begins too early", "ids[token] * width", "ids[token] * (width - 1u)"),
+    mutation("embedding_sum_texture", "forgets the position", " + small[position_start + c4]", ""),
+    mutation("embedding_sum_texture", "looks types up among the positions", "params.max_positions + types[token]", "types[token]"),
+    mutation("embedding_sum_texture", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
+    mutation("embedding_sum_texture", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
+    mutation("embedding_sum_texture", "reads the first of two pairs of f16", "unpack2x16float(word[vector].y)", "unpack2x16float(word[vector].x)"),
+
+    mutation("pool", "takes the first row for the maximum", "v = max(v, next);", ""),
+    mutation("pool", "does not divide by the count", "v /= f32(end - start);", ""),
+    mutation("pool", "leaves the last token out", "token < last", "token + 1u < last"),
+    mutation("pool", "takes the first token for the last", "max(end, start + 1u) - 1u", "start"),
+    mutation("pool", "a token's row begins too early", "token * params.hidden + c", "token * (params.hidden - 1u) + c"),
+    mutation("pool", "pools an empty sequence's neighbour", "c < params.hidden && first < last", "c < params.hidden"),
+    mutation("pool", "normalises by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
+
+    mutation("pool_texture", "takes the first row for the maximum", "v = max(v, next);", ""),
+    mutation("pool_texture", "does not divide by the count", "v /= f32(end - start);", ""),
+    mutation("pool_texture", "leaves the last token out", "token < last", "token + 1u < last"),
+    mutation("pool_texture", "takes the first token for the last", "max(end, start + 1u) - 1u", "start"),
+    mutation("pool_texture", "drops the last vector", "if c4 < width {\n                y", "if c4 + 1u < width {\n                y"),
+    mutation("pool_texture", "normalises by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
+
+    mutation("linear", "a row of x begins too early", "row * params.k + i", "row * (params.k - 1u) + i"),
+    mutation("linear", "drops the last product", "i < params.k", "i + 1u < params.k"),
+    mutation("linear", "forgets the bias", "sum += bias[column];", ""),
+    mutation("linear", "forgets the gelu", "sum = gelu_of(sum);", ""),
+    mutation("linear", "forgets the residual", "sum += residual[row * params.n + column];", ""),
+    mutation("linear", "reads the first of two f16", "[element % 2u]", "[0u]"),
+    mutation("linear", "does not split the heads", "if SPLIT_HEAD_DIM > 0u", "if SPLIT_HEAD_DIM > 256u"),
+    mutation("linear", "ignores the grid's second row", "workgroup.x + workgroup.y * workgroups.x", "workgroup.x"),
+
+    mutation("linear_tile", "drops the last four products", "k4 < params.k / 4u", "k4 + 1u < params.k / 4u"),
+    mutation("linear_tile", "drops the last row", "row < params.m && column", "row + 1u < params.m && column"),
+    mutation("linear_tile", "reads the first panel only", "(panel * params.k_padded + k4 * 4u + i)", "(k4 * 4u + i)"),
+    mutation("linear_tile", "reads the first panel of f16 only", "(panel * params.k_padded / 2u + k4 * 2u + i)", "(k4 * 2u + i)"),
+    mutation("linear_tile", "multiplies before the tile is there", "workgroupBarrier();\n            for (var k = 0u", "for (var k = 0u"),
+    mutation("linear_tile", "forgets the bias", "v += bias[column / 4u];", ""),
+    mutation("linear_tile", "forgets the gelu", "v = gelu_of(v);", ""),
+    mutation("linear_tile", "forgets the residual", "v += residual[(row * params.n + column) / 4u];", ""),
+    mutation("linear_tile", "does not split the heads", "if SPLIT_HEAD_DIM > 0u", "if SPLIT_HEAD_DIM > 256u"),
+
+    mutation("linear_texture", "takes every row from the first lane", "r % LANES)", "0u)"),
+    mutation("linear_texture", "drops the last four products", "k4 < params.k / 4u", "k4 + 1u < params.k / 4u"),
+    mutation("linear_texture", "drops the last vector of columns", "column4 <= last_column4", "column4 < last_column4"),
+    mutation("linear_texture", "every group of rows is the first", "first_row + g * LANES + lane", "first_row + lane"),
+    mutation("linear_texture", "forgets the bias", "value += bias[column4];", ""),
+    mutation("linear_texture", "forgets the gelu", "value = gelu_of(value);", ""),
+    mutation("linear_texture", "forgets the residual", "value += textureLoad(residual, at, 0);", ""),
+    mutation("linear_texture", "reads the first of two rows of f16", "k4 * 2u + i", "k4 * 2u"),
+
+    mutation("attention", "forgets the base of exp2", "(params.scale * 1.442695)", "params.scale"),
+    mutation("attention", "forgets the scale", "(params.scale * 1.442695)", "1.442695"),
+    mutation("attention", "takes the last score for the maximum", "new_max = max(new_max, scores[j]);", "new_max = scores[j];"),
+    mutation("attention", "counts a key past the end", "first_key + first + j < end", "first_key + first + j <= end"),
+    mutation("attention", "does not rescale the sum", "row_sum *= rescale;", ""),
+    mutation("attention", "does not rescale the context", "context[d4] *= rescale;", ""),
+    mutation("attention", "attends to earlier sequences", "first_key = start;", "first_key = 0u;"),
+    mutation("attention", "every head is the first", "part * params.heads + head", "part * params.heads"),
+    mutation("attention", "drops a head's last element", "if d < HEAD_DIM { v[i]", "if d + 1u < HEAD_DIM { v[i]"),
+    mutation("attention", "reads keys for values", "load(2u, head", "load(1u, head"),
+    mutation("attention", "does not divide by the sum", " / row_sum;", ";"),
+
+    mutation("attention_texture", "forgets the base of exp2", "(params.scale * 1.442695)", "params.scale"),
+    mutation("attention_texture", "forgets the scale", "(params.scale * 1.442695)", "1.442695"),
+    mutation("attention_texture", "takes the last score for the maximum", "new_max = max(new_max, weights[g][l]);", "new_max = weights[g][l];"),
+    mutation("attention_texture", "counts a key past the end", "first_key + l < end", "first_key + l <= end"),
+    mutation("attention_texture", "does not rescale the sum", "row_sum[g] *= rescale;", ""),
+    mutation("attention_texture", "does not rescale the context", "context[g][v] *= rescale;", ""),
+    mutation("attention_texture", "attends to earlier sequences", "first_key = start;", "first_key = 0u;"),
+    mutation("attention_texture", "reads keys for values", "vec2(value_column + v", "vec2(key_column + v"),
+    mutation("attention_texture", "every group of queries is the first", "first_query + g * LANES + lane, end - 1u", "first_query + lane, end - 1u"),
+    mutation("attention_texture", "does not divide by the sum", "1.0 / row_sum[g]", "1.0"),
+];
+
+impl Mutation {
+    /// The kernel with its text changed.
+    fn mutant(&self) -> &'static Kernel {
+        let kernel = KERNELS.iter().find(|kernel| kernel.name == self.kernel);
+        let kernel = kernel.unwrap_or_else(|| panic!("no kernel is called {}", self.kernel));
+        let wgsl = kernel.wgsl.replace(self.from, self.to);
+        assert_ne!(wgsl, kernel.wgsl, "{} has no {:?}", self.kernel, self.from);
+        Box::leak(Box::new(Kernel {
+            wgsl: Box::leak(wgsl.into_boxed_str()),
+            ..**kernel
+        }))
+    }
+
+    /// The first case that notices; `None` if none does.
+    fn noticed_by(&self, cases: &[Recipe]) -> Option<String> {
+        let mutant = self.mutant();
+        let gpu = Gpu::new().unwrap(); // a device of its own, since one keeps what it compiled by name
+        cases.iter().find_map(|recipe| {
+            let case = recipe().unwrap();
+            let noticed = candidates(&gpu, &case)
+                .iter()
+                .filter(|candidate| candidate.kernel.name == self.kernel)
+                .any(|candidate| fails(&gpu, &case, candidate, mutant));
+            noticed.then_some(case.name)
+        })
+    }
+}
+
+fn fails(gpu: &Gpu, case: &Case, candidate: &Candidate, mutant: &'static Kernel) -> bool {
+    let graph = fuse(&case.graph);
+    let options = candidate.options(&case.sizes);
+    let Ok((mut variants, storage)) = choose(gpu, &graph, &options) else {
+        return false; // the case is too large for a texture
+    };
+    variants.last_mut().unwrap().kernel = mutant;
+    let choice = (variants, storage);
+    let plan = Plan::assemble(gpu, graph, &case.weights, &options, choice).unwrap();
+    let (result, guard) = run(&plan, case).unwrap();
+    let expected = expected(case).unwrap();
+    let compared = Comparison::new(&case.tolerance, &result, &guard, &expected);
+    compared.failure.is_some()
+}
+
+/// Those that this adapter can run; docs/testing.md lists all, with the case that went red on lavapipe.
+#[test]
+fn every_mutation_is_noticed() {
+    let gpu = Gpu::new().unwrap();
+    let cases = cases();
+    let runs: BTreeSet<&str> = cases
+        .iter()
+        .flat_map(|recipe| candidates(&gpu, &recipe().unwrap()))
+        .map(|candidate| candidate.kernel.name)
+        .collect();
+    let listed = std::fs::read_to_string("docs/testing.md").unwrap();
+    let mut rows = String::new();
+    let mut survivors = Vec::new();
+    for mutation in MUTATIONS
+        .iter()
+        .filter(|mutation| runs.contains(mutation.kernel))
+    {
+        let Mutation { kernel, what, .. } = mutation;
+        match mutation.noticed_by(&cases) {
+            Some(case) => rows += &format!("| `{kernel}` | {what} | {case} |\n"),
+            None => survivors.push(format!("{kernel}: {what}")),
+        }
+        if !listed.contains(&format!("| `{kernel}` | {what} |")) {
+            survivors.push(format!("docs/testing.md does not list {kernel}: {what}"));
+        }
+    }
+    assert!(survivors.is_empty(), "{survivors:#?}\n{rows}");
+}
+
+#[test]
+fn every_kernel_has_mutations() {
+    for kernel in KERNELS {
+        let count = MUTATIONS
+            .iter()
+            .filter(|mutation| mutation.kernel == kernel.name)
+            .count();
+        assert!(count >= 4, "{}: {count}", kernel.name);
+    }
+}
