@@ -22,13 +22,15 @@ impl Tolerance {
         }
     }
 
-    /// A sum of `k` products added one after another. Partial sums grow like sqrt(i) / 3, each rounded to half an
-    /// epsilon of itself: a random walk of about epsilon * k / 12. The largest of a million is five times as far.
+    /// A sum of `k` products added one after another, each partial sum rounded by up to half an epsilon of itself.
+    /// Partial sums grow like sqrt(i) / 3, which makes a random walk of about epsilon * k / 20; the largest of a million
+    /// is five times as far, and a sum that ends far out has rounded larger partial sums: of a sum s they are off by
+    /// about epsilon * |s| * sqrt(k) / 8, and five times that at worst.
     #[must_use]
     pub fn dot(k: usize) -> Self {
         Self {
             absolute: EPSILON * (4.0 + 0.5 * k as f64),
-            ..Self::elementwise()
+            relative: EPSILON * (4.0 + 0.6 * (k as f64).sqrt()),
         }
     }
 
@@ -66,7 +68,8 @@ impl Tolerance {
 
     /// The result of the `step`th step of a model, counted from 1. Each step rounds its sums to a few epsilons of their
     /// largest terms, which are about as large as its largest result, and passes on what it was given: errors add up
-    /// like a random walk. 48 epsilons is six times what real models show (docs/testing.md).
+    /// like a random walk. 48 epsilons are three times the most that
+    /// the default model shows (docs/testing.md).
     #[must_use]
     pub fn layers(step: usize, reference: &[f32]) -> Self {
         let largest = reference

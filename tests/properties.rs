@@ -1,0 +1,123 @@
+//! Every kernel at sizes that nobody chose.
+//!
+//! A size that fails is shrunk and printed, and its seed is kept in `tests/properties.regressions`, which is tried
+//! first from then on.
+
+mod common;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::test_runner::FileFailurePersistence;
+use wgformer::Result;
+use wgformer::ops::Pooling;
+use wgformer::verify::{self, Case, Epilogue, Values};
+
+fn config(cases: u32) -> ProptestConfig {
+    let kept = FileFailurePersistence::Direct("tests/properties.regressions");
+    ProptestConfig {
+        cases,
+        failure_persistence: Some(Box::new(kept)),
+        max_shrink_iters: 100,
+        ..ProptestConfig::default()
+    }
+}
+
+fn check(case: Result<Case>) -> Result<(), TestCaseError> {
+    let (gpu, _turn) = common::gpu();
+    for outcome in verify::check(&gpu, &case.unwrap()).unwrap() {
+        prop_assert!(outcome.failure.is_none(), "{outcome}");
+    }
+    Ok(())
+}
+
+fn values() -> impl Strategy<Value = Values> {
+    select(vec![
+        Values::Unit,
+        Values::Equal,
+        Values::Offset,
+        Values::Extreme,
+    ])
+}
+
+fn pooling() -> impl Strategy<Value = Pooling> {
+    select(vec![
+        Pooling::Mean,
+        Pooling::Max,
+        Pooling::Cls,
+        Pooling::Last,
+    ])
+}
+
+/// Half of them multiples of four, which more kernels take.
+fn columns(most: usize) -> impl Strategy<Value = usize> {
+    prop_oneof![1..=most, (1..=most / 4).prop_map(|quarter| 4 * quarter)]
+}
+
+// What sizes a kernel is compiled for decides how many cases are affordable.
+proptest! {
+    #![proptest_config(config(60))]
+
+    #[test]
+    fn linear(
+        m in 1_usize..200,
+        n in columns(300),
+        k in columns(300),
+        epilogue in select(Epilogue::every().to_vec()),
+        values in values(),
+    ) {
+        check(verify::linear([m, n, k], epilogue, values))?;
+    }
+
+    #[test]
+    fn softmax(rows in 1_usize..300, cols in 1_usize..3000, values in values()) {
+        check(verify::softmax(rows, cols, values))?;
+    }
+
+    #[test]
+    fn gelu_and_add(rows in 1_usize..300, cols in 1_usize..300) {
+        check(verify::gelu(rows, cols))?;
+        check(verify::add(rows, cols))?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config(8))]
+
+    #[test]
+    fn qkv_linear(tokens in 1_usize..100, heads in 1_usize..6, head_dim in columns(70)) {
+        check(verify::qkv_linear(tokens, heads, head_dim))?;
+    }
+
+    #[test]
+    fn attention(
+        lengths in vec(0_usize..150, 1..6),
+        heads in 1_usize..5,
+        head_dim in columns(256),
+        peak in 0.0_f32..80.0,
+        values in values(),
+    ) {
+        check(verify::attention(&lengths, heads, head_dim, peak, values))?;
+    }
+
+    #[test]
+    fn layer_norm(rows in 1_usize..200, cols in columns(1500), values in values(), residual: bool) {
+        check(verify::layer_norm(rows, cols, values, residual))?;
+    }
+
+    #[test]
+    fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500)) {
+        check(verify::embedding_sum(tokens, hidden))?;
+    }
+
+    #[test]
+    fn pool(
+        lengths in vec(0_usize..150, 1..20),
+        hidden in columns(1500),
+        pooling in pooling(),
+        normalize: bool,
+        values in values(),
+    ) {
+        check(verify::pool(&lengths, hidden, pooling, normalize, values))?;
+    }
+}
