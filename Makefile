@@ -2,18 +2,24 @@
 # driver, the checkers of shaders and the model are fetched once, and are left
 # alone from then on.
 
-.PHONY: help demo test bench check driver checkers model
+.PHONY: help demo test test-all-drivers bench check driver checkers model
 # All of the setup scripts may need apt, which runs only once at a time.
 .NOTPARALLEL:
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 
 demo: driver model ## embed the example sentences and search them by meaning
 	@scripts/demo.sh
 
-test: driver checkers model ## run the whole test suite
+test: driver checkers model ## run every test, and kernels and models again on other adapters
 	cargo test --release
+	@scripts/test-adapters.sh
+
+# With VK_DRIVER_FILES=DRIVER.json the first run of everything is on that driver.
+test-all-drivers: driver checkers model ## the same, and every test on GL
+	cargo test --release
+	@scripts/test-adapters.sh all
 
 bench: driver model ## run the benchmarks
 	cargo bench

@@ -22,7 +22,7 @@
 //! * [`tuning`]: which kernel for which adapter.
 //! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also interprets a graph
 //!   on `reference`.
-//! * [`verify`]: the case table and the tolerances, for tests, benches and `doctor`.
+//! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`.
 //! * [`models`]: a Hugging Face directory -> graph and weights.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for (feature `text`).
@@ -41,7 +41,8 @@
 //! name its types of features and limits.
 //!
 //! **Invariant:** adding an operation edits no `match`: a shader, a file in `ops`, a function in `reference`, cases in
-//! `verify`, and the lines that register them (`ops/mod.rs` lists all). An operation is a type that implements [`graph::Operation`] and holds its attributes as fields, rather
+//! `verify`, and the lines that register them (`ops/mod.rs` lists all).
+//! An operation is a type that implements [`graph::Operation`] and holds its attributes as fields, rather
 //! than a table of functions over untyped attributes: the compiler checks their names and types, and what an operation
 //! can absorb (a linear layer a gelu) stands beside it instead of in the fusion pass.
 //!

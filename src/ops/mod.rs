@@ -1,7 +1,8 @@
 //! One file per operation: its formula and shapes, its checks, its kernels and their `Params`.
 //!
 //! Adding `x` edits no `match`: `shaders/x.wgsl`; `ops/x.rs`, its `mod` line and its kernels in [`KERNELS`] below;
-//! `reference/x.rs` with its two lines in `reference/mod.rs`; and its cases in `verify/cases.rs`.
+//! `reference/x.rs` with its two lines in `reference/mod.rs`; `verify/cases/x.rs` with its
+//! `mod`, `use` and table lines in `verify/cases/mod.rs`; and a few mutations of its shader in `verify/mutations.rs`.
 //! What operations share is in `checks` (of shapes), `row_lanes` (kernels that keep a row in registers) and
 //! `linear_kernels` (every linear layer).
 
