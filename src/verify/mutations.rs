@@ -37,11 +37,13 @@ const fn mutation(
 const MUTATIONS: &[Mutation] = &[
     mutation("add", "subtracts", "a[i] + b[i]", "a[i] - b[i]"),
     mutation("add", "drops the last element", "i < params.count", "i + 1u < params.count"),
+    mutation("add", "writes one element past the end", "i < params.count", "i <= params.count"),
     mutation("add", "workgroups overlap by one", "* WORKGROUP_SIZE + lane", "* (WORKGROUP_SIZE - 1u) + lane"),
     mutation("add", "ignores the grid's second row", "workgroup.x + workgroup.y * workgroups.x", "workgroup.x"),
 
     mutation("gelu", "misses the half", "0.5 * v", "v"),
     mutation("gelu", "drops the last element", "i < params.count", "i + 1u < params.count"),
+    mutation("gelu", "writes one element past the end", "i < params.count", "i <= params.count"),
     mutation("gelu", "workgroups overlap by one", "* WORKGROUP_SIZE + lane", "* (WORKGROUP_SIZE - 1u) + lane"),
     mutation("gelu", "takes small positive values for negative ones", "v > 0.0", "v > 1.0"),
     mutation("gelu", "clamps the polynomial too early", "min(z, 4.25)", "min(z, 3.25)"),
@@ -98,6 +100,7 @@ const MUTATIONS: &[Mutation] = &[
 
     mutation("linear", "a row of x begins too early", "row * params.k + i", "row * (params.k - 1u) + i"),
     mutation("linear", "drops the last product", "i < params.k", "i + 1u < params.k"),
+    mutation("linear", "writes one element past the end", "output < params.m * params.n", "output <= params.m * params.n"),
     mutation("linear", "forgets the bias", "sum += bias[column];", ""),
     mutation("linear", "forgets the gelu", "sum = gelu_of(sum);", ""),
     mutation("linear", "forgets the residual", "sum += residual[row * params.n + column];", ""),

@@ -176,7 +176,11 @@ fn print(report: &Report) -> Result<()> {
     )?;
     for row in wrong {
         let reason = row.reason.as_deref().unwrap_or_default();
-        writeln!(stdout, "  {} by {}: {reason}", row.operation, row.kernel)?;
+        writeln!(
+            stdout,
+            "  {} by {} ({}): {reason}",
+            row.operation, row.kernel, row.variant
+        )?;
     }
     stdout.finish()
 }
