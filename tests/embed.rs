@@ -127,13 +127,9 @@ fn the_reference_functions_agree_with_transformers() {
     let tokens = reference.tensors["hidden_offsets"].u32()[1] as usize;
     let ids = &reference.tensors["ids"].u32()[..tokens];
     let expected: Vec<&[f32]> = reference.rows("hidden").take(tokens).collect();
-    let found = interpreter::run(
-        Path::new(DIRECTORY),
-        Head::HiddenStates,
-        ids,
-        &vec![0; tokens],
-        &[0, tokens as u32],
-    );
+    let mut batch = Batch::new();
+    batch.push(ids, &vec![0; tokens]);
+    let found = interpreter::run(Path::new(DIRECTORY), Head::HiddenStates, &batch);
     let difference = max_difference(&found, &expected.concat());
     assert!(difference <= 1e-4, "{difference}");
 }

@@ -55,8 +55,7 @@ impl TinyModel {
     }
 
     fn run_on_reference(&self, head: Head) -> Vec<f32> {
-        let [ids, types, offsets] = ["ids", "types", "offsets"].map(|name| self.integers(name));
-        interpreter::run(&self.directory, head, ids, types, offsets)
+        interpreter::run(&self.directory, head, &self.batch())
     }
 }
 

@@ -1,3 +1,6 @@
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::plan::Value;
 use crate::tensor::Sizes;
 
 /// Sequences packed one after another, without padding.
@@ -48,14 +51,27 @@ impl Batch {
         Sizes::from_segments(&self.segment_offsets)
     }
 
-    /// An input of a model's graph, by name.
-    pub(super) fn input(&self, name: &str) -> Option<&[u32]> {
+    /// The inputs of a model's graph, in its order.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the graph has an input that no batch gives.
+    pub fn values(&self, graph: &Graph) -> Result<Vec<Value<'_>>> {
+        let inputs = graph.inputs().iter();
+        inputs
+            .map(|input| self.value(&graph.tensor(*input).name))
+            .collect()
+    }
+
+    fn value(&self, name: &str) -> Result<Value<'_>> {
         match name {
-            "ids" => Some(&self.ids),
-            "positions" => Some(&self.positions),
-            "types" => Some(&self.types),
-            "segment_offsets" => Some(&self.segment_offsets),
-            _ => None,
+            "ids" => Ok(Value::U32(&self.ids)),
+            "positions" => Ok(Value::U32(&self.positions)),
+            "types" => Ok(Value::U32(&self.types)),
+            "segment_offsets" => Ok(Value::U32(&self.segment_offsets)),
+            _ => Err(Error::Input {
+                name: name.to_owned(),
+                message: "is no input of a batch".to_owned(),
+            }),
         }
     }
 }

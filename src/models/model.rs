@@ -7,7 +7,7 @@ use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::kernel::Storage;
 use crate::ops::Pooling;
-use crate::plan::{Plan, PlanOptions, Value};
+use crate::plan::{Plan, PlanOptions};
 use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
 
@@ -153,19 +153,7 @@ impl Model {
     /// # Errors
     /// As [`Model::run`].
     pub async fn run_async(&self, batch: &Batch) -> Result<Vec<f32>> {
-        let graph = self.plan.graph();
-        let value = |name: &str| {
-            let unknown = || Error::Input {
-                name: name.to_owned(),
-                message: "is no input of a batch".to_owned(),
-            };
-            batch.input(name).map(Value::U32).ok_or_else(unknown)
-        };
-        let values = graph
-            .inputs()
-            .iter()
-            .map(|input| value(&graph.tensor(*input).name))
-            .collect::<Result<Vec<_>>>()?;
+        let values = batch.values(self.plan.graph())?;
         self.plan.run_async(&batch.sizes(), &values).await
     }
 }
