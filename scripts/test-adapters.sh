@@ -1,58 +1,77 @@
 #!/usr/bin/env bash
-# The tests of kernels and whole models again, where they may come out otherwise:
-# at lavapipe's other subgroup sizes, on SwiftShader, and on a device without any
-# optional feature. With `all`, the whole suite on GL as well.
+# test-adapters.sh NAME...: the tests of kernels and whole models again, where they
+# may come out otherwise.
+#   plain        the adapter that the environment selects, without any optional
+#                feature and at WebGPU's default limits
+#   lavapipe     Mesa's software driver, at its other subgroup sizes
+#   swiftshader  another software driver
+#   gl           everything on the GL back end
+#   gl_kernels   kernels and whole models alone on it
+# To add one, add a function of its name.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/apt.sh
 
-title() { printf '\n==> %s\n' "$*"; }
+# on TITLE VARIABLE=VALUE... -- TESTS...
+on() {
+	local title=$1 tests
+	shift
+	printf '\n==> %s\n' "$title"
+	(
+		while [ "$1" != -- ]; do export "${1?}" && shift; done
+		shift
+		for tests; do "$tests"; done
+	)
+}
+
+left_out() { printf '\n==> left out: %s\n' "$*"; }
+
+everything() { cargo test --release; }
 
 kernels() { cargo test --release --test ops; }
 
 models() {
 	cargo test --release --test tiny_models --test sentence_transformers
-	cargo test --release --test embed embeddings_agree
+	cargo test --release --test embed -- --exact embeddings_agree_with_sentence_transformers
 }
 
-title "a device without optional features, at the default limits"
-(
-	export WGFORMER_TEST_DEVICE=plain
-	kernels
-	models
-)
+plain() { on "no optional feature, default limits" WGFORMER_TEST_DEVICE=plain -- kernels models; }
 
-lavapipe=$(compgen -G "/usr/share/vulkan/icd.d/lvp_icd*.json" | head -n 1) || true
-if [ -n "$lavapipe" ]; then
-	export WGPU_BACKEND=vulkan
+lavapipe() {
+	local file width
+	file=$(compgen -G "/usr/share/vulkan/icd.d/lvp_icd*.json" | head -n 1) || true
+	if [ -z "$file" ]; then
+		left_out "lavapipe's other subgroup sizes, since it is not installed"
+		return
+	fi
 	for width in 128 512; do
-		title "lavapipe, subgroups of $((width / 32)) lanes"
-		LP_NATIVE_VECTOR_WIDTH=$width VK_DRIVER_FILES=$lavapipe kernels
+		on "lavapipe, subgroups of $((width / 32)) lanes" WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" \
+			LP_NATIVE_VECTOR_WIDTH=$width -- kernels
 	done
-	unset WGPU_BACKEND
-else
-	title "left out: lavapipe's other subgroup sizes, since it is not installed"
-fi
+}
 
-swiftshader=$(scripts/setup-swiftshader.sh)
-if [ -n "$swiftshader" ]; then
-	title "SwiftShader"
-	(
-		export WGPU_BACKEND=vulkan VK_DRIVER_FILES=$swiftshader
-		kernels
-		models
-	)
-else
-	title "left out: SwiftShader, which only Debian's and Ubuntu's packages have"
-fi
+swiftshader() {
+	local file
+	file=$(scripts/setup-swiftshader.sh)
+	if [ -z "$file" ]; then
+		left_out "SwiftShader, which only Debian's packages have"
+		return
+	fi
+	on SwiftShader WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" -- kernels models
+}
 
-if [ "${1:-}" = all ]; then
-	title "GL"
+setup_gl() {
 	if has apt-get; then
+		local package
 		for package in libegl1 libgl1-mesa-dri; do
 			dpkg -s "$package" >/dev/null 2>&1 || apt_install "$package"
 		done
 	fi
-	# No Vulkan, for a test that looks beyond WGPU_BACKEND.
-	WGPU_BACKEND=gl VK_DRIVER_FILES=/dev/null cargo test --release
-fi
+}
+
+# No Vulkan, for whatever looks beyond WGPU_BACKEND.
+gl() { setup_gl && on GL WGPU_BACKEND=gl VK_DRIVER_FILES=/dev/null -- everything; }
+
+gl_kernels() { setup_gl && on GL WGPU_BACKEND=gl VK_DRIVER_FILES=/dev/null -- kernels models; }
+
+for name; do "$name"; done

@@ -96,6 +96,24 @@ pub struct Request<'a> {
     pub weight_type: WeightType,
 }
 
+impl<'a> Request<'a> {
+    /// For one of the graph's nodes.
+    #[must_use]
+    pub fn of(
+        graph: &'a Graph,
+        node: &Node,
+        capabilities: &'a Capabilities,
+        weight_type: WeightType,
+    ) -> Self {
+        let operands = node.inputs.iter().map(|input| graph.tensor(*input));
+        Self {
+            capabilities,
+            operands: operands.collect(),
+            weight_type,
+        }
+    }
+}
+
 impl Request<'_> {
     /// An operand's shape, as axes.
     #[must_use]

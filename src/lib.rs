@@ -20,8 +20,8 @@
 //! * [`graph`]: operations over virtual tensors; shape inference; plain data.
 //! * [`ops`]: a file per operation: its formula, its checks, its kernels and their `Params`.
 //! * [`tuning`]: which kernel for which adapter.
-//! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also interprets a graph
-//!   on `reference`.
+//! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also traces a run step by
+//!   step, and interprets a graph on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`.
 //! * [`models`]: a Hugging Face directory -> graph and weights.
 //! * `text`: tokenizers (feature `text`).

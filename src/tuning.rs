@@ -28,7 +28,7 @@ impl Selection {
         let mut candidates: Vec<Variant> = candidates
             .into_iter()
             .filter(|variant| variant.kernel.storage() == storage)
-            .filter(|variant| capabilities.features.contains(variant.kernel.features))
+            .filter(|variant| capabilities.obstacle(variant.kernel).is_none())
             .collect();
         // Stable: a kernel that nothing names keeps its operation's order.
         candidates.sort_by_key(|variant| self.place(variant.kernel.name));

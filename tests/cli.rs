@@ -1,7 +1,7 @@
 //! The binary, as a user or a script meets it: what it prints where, what it writes, and how it ends.
 
-#[path = "common/tiny_model.rs"]
-mod tiny_model;
+#[path = "common/generated_model.rs"]
+mod generated_model;
 
 use std::collections::BTreeSet;
 use std::env;
@@ -10,9 +10,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use generated_model::{GeneratedModel, HIDDEN, LAYERS, write_json};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tiny_model::{HIDDEN, LAYERS, TinyModel, write_json};
 use wgformer::tasks::cosine;
 
 /// The repository's root, where the default model and the examples are.
@@ -170,7 +170,7 @@ impl Folder {
     }
 
     fn add_model(&self, name: &str) {
-        TinyModel::new().write(&self.path(name));
+        GeneratedModel::new().write(&self.path(name));
     }
 
     fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -768,7 +768,7 @@ fn doctor_says_what_there_is_and_that_it_computes_correctly() {
         "{printed}"
     );
     assert!(
-        printed.contains("kernels agree with the reference"),
+        printed.contains("checks agree with the reference"),
         "{printed}"
     );
 }

@@ -2,19 +2,19 @@
 //! error that names the file and what is wrong in it. What is damaged at random is in `tests/hostile/`.
 
 mod common;
-#[path = "common/tiny_model.rs"]
-mod tiny_model;
+#[path = "common/generated_model.rs"]
+mod generated_model;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use generated_model::{GeneratedModel, HIDDEN, POSITIONS, Weight, write_json};
 use half::bf16;
 use safetensors::Dtype;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tiny_model::{HIDDEN, POSITIONS, TinyModel, Weight, write_json};
 use wgformer::models::{Head, Model, SentenceTransformer};
 use wgformer::ops::Pooling;
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
@@ -36,8 +36,8 @@ fn embed(gpu: &Gpu, directory: &Path) -> Result<Vec<Vec<f32>>> {
 }
 
 /// A tiny model with a change, written.
-fn model(change: impl FnOnce(&mut TinyModel)) -> TempDir {
-    let mut model = TinyModel::new();
+fn model(change: impl FnOnce(&mut GeneratedModel)) -> TempDir {
+    let mut model = GeneratedModel::new();
     change(&mut model);
     let directory = tempfile::tempdir().unwrap();
     model.write(directory.path());
@@ -144,7 +144,7 @@ fn split(file: &[u8]) -> (&[u8], &[u8]) {
 fn however_the_weights_are_stored_the_result_has_the_same_bits() {
     let (gpu, _turn) = common::gpu();
     let expected = embed(&gpu, model(|_| ()).path()).unwrap();
-    type Change = fn(&mut TinyModel);
+    type Change = fn(&mut GeneratedModel);
     let changes: [(&str, Change); 8] = [
         ("prefix", |model| rename(&mut model.weights, prefixed)),
         ("old names", |model| rename(&mut model.weights, old_name)),
@@ -679,7 +679,7 @@ fn the_transformer_may_be_in_a_folder_of_its_own() {
     let both = modules(&[("Transformer", "0_Transformer"), ("Pooling", "1_Pooling")]);
     write_json(&file("modules.json"), &both);
     write_json(&file(POOLING), &json!({ "pooling_mode": "mean" }));
-    TinyModel::new().write(&file("0_Transformer"));
+    GeneratedModel::new().write(&file("0_Transformer"));
     let expected = embed(&gpu, &file("0_Transformer")).unwrap();
     assert_eq!(embed(&gpu, directory.path()).unwrap(), expected);
 }

@@ -6,7 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 
 use wgformer::Gpu;
-use wgformer::verify::{self, Recipe, Values};
+use wgformer::verify::{self, Recipe, Values, cases};
 
 /// Runs the cases on every kernel that the device can run.
 fn check(gpu: &Gpu, cases: &[Recipe]) {
@@ -31,7 +31,7 @@ fn check(gpu: &Gpu, cases: &[Recipe]) {
 #[test]
 fn every_kernel_agrees_with_the_reference() {
     let (gpu, _turn) = common::gpu();
-    check(&gpu, &verify::cases());
+    check(&gpu, &cases::all());
 }
 
 /// A device that its owner made with nothing but what every adapter has: no feature, the default limits of WebGPU.
@@ -42,10 +42,10 @@ fn no_feature_and_the_default_limits_suffice() {
     let capabilities = gpu.capabilities();
     assert_eq!(capabilities.features, wgpu::Features::empty());
     assert_eq!(capabilities.limits.max_storage_buffers_per_shader_stage, 8);
-    check(&gpu, &verify::quick_cases());
+    check(&gpu, &cases::quick());
     // The largest heads fill the workgroup memory to the last byte.
     let largest = [128, 256].map(|head_dim| {
-        let case = move || verify::attention(&[1, 19, 0, 70], 2, head_dim, 1.0, Values::Unit);
+        let case = move || cases::attention(&[1, 19, 0, 70], 2, head_dim, 1.0, Values::Unit);
         Box::new(case) as Recipe
     });
     check(&gpu, &largest);
@@ -60,5 +60,5 @@ fn folded_grids_cover_every_workgroup() {
         ..gpu.capabilities().limits.clone()
     };
     let gpu = common::device(&gpu, gpu.capabilities().features, limits);
-    check(&gpu, &verify::quick_cases());
+    check(&gpu, &cases::quick());
 }

@@ -11,7 +11,8 @@ use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 use wgformer::Result;
 use wgformer::ops::Pooling;
-use wgformer::verify::{self, Case, Epilogue, Values};
+use wgformer::verify::cases::{self, Epilogue};
+use wgformer::verify::{self, Case, Values};
 
 fn config(cases: u32) -> ProptestConfig {
     let kept = FileFailurePersistence::Direct("tests/properties.regressions");
@@ -32,12 +33,7 @@ fn check(case: Result<Case>) -> Result<(), TestCaseError> {
 }
 
 fn values() -> impl Strategy<Value = Values> {
-    select(vec![
-        Values::Unit,
-        Values::Equal,
-        Values::Offset,
-        Values::Extreme,
-    ])
+    select(Values::ALL.to_vec())
 }
 
 fn pooling() -> impl Strategy<Value = Pooling> {
@@ -66,18 +62,18 @@ proptest! {
         epilogue in select(Epilogue::every().to_vec()),
         values in values(),
     ) {
-        check(verify::linear([m, n, k], epilogue, values))?;
+        check(cases::linear([m, n, k], epilogue, values))?;
     }
 
     #[test]
     fn softmax(rows in 1_usize..300, cols in 1_usize..3000, values in values()) {
-        check(verify::softmax(rows, cols, values))?;
+        check(cases::softmax(rows, cols, values))?;
     }
 
     #[test]
     fn gelu_and_add(rows in 1_usize..300, cols in 1_usize..300) {
-        check(verify::gelu(rows, cols))?;
-        check(verify::add(rows, cols))?;
+        check(cases::gelu(rows, cols))?;
+        check(cases::add(rows, cols))?;
     }
 }
 
@@ -86,7 +82,7 @@ proptest! {
 
     #[test]
     fn qkv_linear(tokens in 1_usize..100, heads in 1_usize..6, head_dim in columns(70)) {
-        check(verify::qkv_linear(tokens, heads, head_dim))?;
+        check(cases::qkv_linear(tokens, heads, head_dim))?;
     }
 
     #[test]
@@ -97,17 +93,17 @@ proptest! {
         peak in 0.0_f32..80.0,
         values in values(),
     ) {
-        check(verify::attention(&lengths, heads, head_dim, peak, values))?;
+        check(cases::attention(&lengths, heads, head_dim, peak, values))?;
     }
 
     #[test]
     fn layer_norm(rows in 1_usize..200, cols in columns(1500), values in values(), residual: bool) {
-        check(verify::layer_norm(rows, cols, values, residual))?;
+        check(cases::layer_norm(rows, cols, values, residual))?;
     }
 
     #[test]
     fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500)) {
-        check(verify::embedding_sum(tokens, hidden))?;
+        check(cases::embedding_sum(tokens, hidden))?;
     }
 
     #[test]
@@ -118,6 +114,6 @@ proptest! {
         normalize: bool,
         values in values(),
     ) {
-        check(verify::pool(&lengths, hidden, pooling, normalize, values))?;
+        check(cases::pool(&lengths, hidden, pooling, normalize, values))?;
     }
 }

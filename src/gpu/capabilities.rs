@@ -16,7 +16,7 @@ pub struct Capabilities {
 impl Capabilities {
     /// What a device may use: its own features and limits, which may be fewer than its adapter's.
     #[must_use]
-    pub fn of_device(device: &wgpu::Device) -> Self {
+    pub(super) fn of_device(device: &wgpu::Device) -> Self {
         Self {
             info: device.adapter_info(),
             features: device.features(),
@@ -26,7 +26,7 @@ impl Capabilities {
 
     /// What an adapter offers.
     #[must_use]
-    pub fn of_adapter(adapter: &wgpu::Adapter) -> Self {
+    pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
         Self {
             info: adapter.get_info(),
             features: adapter.features(),

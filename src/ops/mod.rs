@@ -1,8 +1,13 @@
 //! One file per operation: its formula and shapes, its checks, its kernels and their `Params`.
 //!
-//! Adding `x` edits no `match`: `shaders/x.wgsl`; `ops/x.rs`, its `mod` line and its kernels in [`KERNELS`] below;
-//! `reference/x.rs` with its two lines in `reference/mod.rs`; `verify/cases/x.rs` with its
-//! `mod`, `use` and table lines in `verify/cases/mod.rs`; and a few mutations of its shader in `verify/mutations.rs`.
+//! Adding `x` edits no `match`:
+//!
+//! * `shaders/x.wgsl`; `ops/x.rs`, its `mod` line and its kernels in [`KERNELS`] below;
+//! * `reference/x.rs` with its two lines in `reference/mod.rs`;
+//! * `verify/cases/x.rs`, registered in `verify/cases/mod.rs`, with a case in `quick`; a property in
+//!   `tests/properties.rs`;
+//! * at least four mutations of each shader in `verify/mutations.rs`, and their rows in docs/testing.md.
+//!
 //! What operations share is in `checks` (of shapes), `row_lanes` (kernels that keep a row in registers) and
 //! `linear_kernels` (every linear layer).
 

@@ -68,17 +68,8 @@ fn choose_one(
     node: &Node,
     options: &PlanOptions,
 ) -> Result<Variant> {
-    let operands: Vec<_> = node
-        .inputs
-        .iter()
-        .map(|input| graph.tensor(*input))
-        .collect();
     let capabilities = gpu.capabilities();
-    let request = Request {
-        capabilities,
-        operands,
-        weight_type: options.weight_type,
-    };
+    let request = Request::of(graph, node, capabilities, options.weight_type);
     let candidates = node.operation.variants(&request);
     options
         .selection

@@ -22,6 +22,7 @@ pub use fusion::fuse;
 pub use inputs::Value;
 pub use interpret::interpret;
 pub use slots::{Slot, Slots};
+pub(crate) use trace::Trace;
 pub use weights::Weights;
 
 use activations::Activations;

@@ -1,10 +1,12 @@
-use super::outcome::Comparison;
+//! A case on every kernel that can run it.
+
+use super::comparison::Comparison;
 use super::{Case, Outcome};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
 use crate::kernel::{Kernel, Variant};
-use crate::plan::{Plan, PlanOptions, fuse, interpret};
+use crate::plan::{Plan, PlanOptions, Trace, fuse, interpret};
 use crate::tensor::{Sizes, WeightType};
 use crate::tuning::Selection;
 
@@ -17,8 +19,11 @@ use crate::tuning::Selection;
 pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
     let expected = expected(case)?;
     let outcome = |candidate: Candidate| match candidate.run(gpu, case) {
-        Err(Error::NoVariant { .. }) => None,
-        result => Some(candidate.outcome(case, &expected, result)),
+        Err(Error::NoVariant { .. }) => None, // too large for a texture
+        Ok(trace) => {
+            Some(candidate.outcome(case, Comparison::new(&case.tolerance, &trace, &expected)))
+        }
+        Err(error) => Some(candidate.outcome(case, Comparison::failed(&case.tolerance, &error))),
     };
     Ok(candidates(gpu, case)
         .into_iter()
@@ -59,16 +64,7 @@ pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candida
     let node = graph.nodes().last().expect("a case has nodes");
     let mut candidates = Vec::new();
     for weight_type in [WeightType::F32, WeightType::F16] {
-        let operands = node
-            .inputs
-            .iter()
-            .map(|input| graph.tensor(*input))
-            .collect();
-        let request = Request {
-            capabilities,
-            operands,
-            weight_type,
-        };
+        let request = Request::of(graph, node, capabilities, weight_type);
         let variants = node.operation.variants(&request).into_iter();
         let runs = |variant: &Variant| {
             let differs =
@@ -109,22 +105,11 @@ impl Candidate {
         options
     }
 
-    fn run(&self, gpu: &Gpu, case: &Case) -> Result<Ran> {
+    fn run(&self, gpu: &Gpu, case: &Case) -> Result<Trace> {
         run(&self.plan(gpu, case)?, case)
     }
 
-    fn outcome(&self, case: &Case, expected: &[f32], result: Result<Ran>) -> Outcome {
-        let compared = match &result {
-            Ok((result, guard)) => Comparison::new(&case.tolerance, result, guard, expected),
-            Err(error) => {
-                let failure = Some(error.to_string());
-                Comparison {
-                    worst: f64::INFINITY,
-                    tolerance: case.tolerance.absolute,
-                    failure,
-                }
-            }
-        };
+    fn outcome(&self, case: &Case, compared: Comparison) -> Outcome {
         Outcome {
             operation: case.operation.to_owned(),
             kernel: self.kernel.name,
@@ -137,18 +122,12 @@ impl Candidate {
     }
 }
 
-/// A result, and what lies beyond it.
-type Ran = (Vec<f32>, Vec<f32>);
-
-pub(super) fn run(plan: &Plan, case: &Case) -> Result<Ran> {
-    let last = plan
-        .trace(&case.sizes, &case.values())?
-        .pop()
-        .expect("a case has nodes");
-    Ok((last.result, last.guard))
+pub(super) fn run(plan: &Plan, case: &Case) -> Result<Trace> {
+    let mut steps = plan.trace(&case.sizes, &case.values())?;
+    Ok(steps.pop().expect("a case has nodes"))
 }
 
-/// A capacity beyond the case's sizes: what lies between is the guard region.
+/// A capacity beyond the case's sizes: what lies between is the guard region, a few rows of whatever is counted.
 fn with_room(sizes: &Sizes) -> Sizes {
     Sizes {
         tokens: sizes.tokens + 3,

@@ -1,26 +1,31 @@
 //! Does this adapter compute correctly? One case table and one tolerance policy, which tests, benches, `verify` and
 //! `doctor` share.
+//!
+//! A [`Recipe`] of [`cases`] -> a [`Case`]: a graph of one operation, its weights and inputs -> a [`Candidate`] for each
+//! kernel and type of weights -> a plan, run step by step with NaN around every result (`plan/trace.rs`), and the
+//! same graph interpreted by `reference/` -> compared under the case's [`Tolerance`]: an [`Outcome`] -> a [`Row`] for each
+//! variant of a kernel. A whole model goes the same way, a row for each of its steps ([`steps()`]).
 
+mod builder;
 mod case;
-mod cases;
+pub mod cases;
 mod check;
-mod layers;
+mod comparison;
 mod outcome;
 mod random;
 mod report;
+mod steps;
 mod tolerance;
+mod values;
 
 #[cfg(test)]
 mod mutations;
 
-pub use case::{Case, Recipe, Values};
-pub use cases::{
-    Epilogue, add, attention, cases, embedding_sum, gelu, layer_norm, linear, model_cases, pool,
-    qkv_linear, quick_cases, softmax,
-};
+pub use case::{Case, Recipe};
 pub use check::{Candidate, candidates, check};
-pub use layers::layers;
 pub use outcome::Outcome;
 pub use random::Random;
 pub use report::{Row, Verdict, report, rows};
+pub use steps::steps;
 pub use tolerance::Tolerance;
+pub use values::Values;

@@ -1,3 +1,5 @@
+//! Values that are the same in every run.
+
 use crate::tensor::Tensor;
 
 /// A small seeded generator (SplitMix64; Steele, Lea and Flood, 2014), so that every run has the same values.
@@ -28,12 +30,6 @@ impl Random {
     /// A number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
-    }
-
-    /// A tensor of numbers in [-1, 1].
-    pub fn tensor(&mut self, shape: &[usize]) -> Tensor {
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| self.unit()).collect();
-        Tensor::new(shape, values)
     }
 
     /// A tensor of numbers in [-1, 1] that f16 holds exactly, so that f16 and f32 weights give one result.

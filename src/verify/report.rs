@@ -1,3 +1,5 @@
+//! What came of all cases, a row for each variant of a kernel.
+
 use serde::Serialize;
 
 use super::check::{check, offered};
@@ -18,7 +20,7 @@ pub struct Row {
     pub variant: String,
     /// How many cases it ran.
     pub cases: usize,
-    /// The error of the element that is furthest off in relation to its tolerance; infinite if it is NaN.
+    /// The error of the element that is furthest off in relation to its tolerance; infinite (in JSON `null`) if it is NaN.
     pub worst: f64,
     /// How far that element may be off.
     pub tolerance: f64,

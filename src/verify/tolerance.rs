@@ -1,4 +1,4 @@
-//! How far a kernel may be from the reference, derived from what it computes. Tests pass no literals.
+//! How far a kernel may be from the reference, derived from what it computes. Tests of kernels pass no literals.
 
 /// The relative spacing of f32 just above 1: twice the largest rounding error of one operation.
 const EPSILON: f64 = f32::EPSILON as f64;
@@ -68,10 +68,9 @@ impl Tolerance {
 
     /// The result of the `step`th step of a model, counted from 1. Each step rounds its sums to a few epsilons of their
     /// largest terms, which are about as large as its largest result, and passes on what it was given: errors add up
-    /// like a random walk. 48 epsilons are three times the most that
-    /// the default model shows (docs/testing.md).
+    /// like a random walk. 48 epsilons are three times the most that the default model shows (docs/testing.md).
     #[must_use]
-    pub fn layers(step: usize, reference: &[f32]) -> Self {
+    pub fn step(step: usize, reference: &[f32]) -> Self {
         let largest = reference
             .iter()
             .fold(0.0_f32, |largest, value| largest.max(value.abs()));

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value};
 use wgformer::verify::Random;
 
+use crate::generated_model::{GeneratedModel, HIDDEN, INTERMEDIATE, POSITIONS};
 use crate::json::{self, one_of};
 use crate::subject::Files;
-use crate::tiny_model::{HIDDEN, INTERMEDIATE, POSITIONS, TinyModel};
 
 /// Sizes that the weights confirm or contradict.
 const SIZES: &[&str] = &[
@@ -32,13 +32,13 @@ const OTHERS: &[&str] = &[
 ];
 
 /// Models of usual sizes, of the least, and of such as no vector divides.
-pub(crate) fn models() -> [TinyModel; 3] {
-    [TinyModel::new(), sized(1, 1, 8), sized(33, 7, 9)]
+pub(crate) fn models() -> [GeneratedModel; 3] {
+    [GeneratedModel::new(), sized(1, 1, 8), sized(33, 7, 9)]
 }
 
 /// A tiny model of other sizes, contradicting nothing.
-pub(crate) fn sized(hidden: usize, intermediate: usize, positions: usize) -> TinyModel {
-    let mut model = TinyModel::new();
+pub(crate) fn sized(hidden: usize, intermediate: usize, positions: usize) -> GeneratedModel {
+    let mut model = GeneratedModel::new();
     let heads = if hidden.is_multiple_of(2) { 2 } else { 1 };
     model.config["hidden_size"] = hidden.into();
     model.config["num_attention_heads"] = heads.into();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::generated_model::HIDDEN;
 use crate::subject::{Files, Subject};
-use crate::tiny_model::HIDDEN;
 use crate::{config, json, sentence_transformers, weights};
 
 const WEIGHTS: &str = "model.safetensors";

@@ -7,8 +7,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
-#[path = "../common/tiny_model.rs"]
-mod tiny_model;
+#[path = "../common/generated_model.rs"]
+mod generated_model;
 
 mod config;
 mod json;
@@ -23,9 +23,9 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use generated_model::GeneratedModel;
 use peak_alloc::PeakAlloc;
 use subject::{Files, Subject};
-use tiny_model::TinyModel;
 use wgformer::verify::Random;
 
 #[global_allocator]
@@ -56,12 +56,12 @@ fn sentence_transformers() {
 
 #[test]
 fn tokenizer() {
-    fuzz("tokenizer", &[TinyModel::new()], tokenizer::damage);
+    fuzz("tokenizer", &[GeneratedModel::new()], tokenizer::damage);
 }
 
 /// Damages one of `models` again and again until the time is over.
 #[expect(clippy::print_stderr, reason = "the seeds and what came of them")]
-fn fuzz(name: &str, models: &[TinyModel], damage: Damage) {
+fn fuzz(name: &str, models: &[GeneratedModel], damage: Damage) {
     let mut subject = Subject::new(name);
     let models: Vec<Files> = models.iter().map(|model| subject.files(model)).collect();
     for intact in &models {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use wgformer::verify::Random;
 
+use crate::generated_model::{GeneratedModel, HIDDEN};
 use crate::json::{self, one_of};
 use crate::subject::Files;
-use crate::tiny_model::{HIDDEN, TinyModel};
 
 /// Every such file that is read.
 const READ: &[&str] = &[
@@ -17,9 +17,9 @@ const READ: &[&str] = &[
 ];
 
 /// A tiny model with all of them.
-pub(crate) fn model() -> TinyModel {
+pub(crate) fn model() -> GeneratedModel {
     let module = |kind: &str, path: &str| json!({ "type": format!("sentence_transformers.models.{kind}"), "path": path });
-    let mut model = TinyModel::new();
+    let mut model = GeneratedModel::new();
     model.extra = vec![
         (
             READ[0],

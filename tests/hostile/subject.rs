@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wgformer::models::Model;
 use wgformer::{Embedder, Error, Gpu};
 
-use crate::tiny_model::{HIDDEN, INTERMEDIATE, TinyModel};
+use crate::generated_model::{GeneratedModel, HIDDEN, INTERMEDIATE};
 use crate::{ALLOCATOR, common, panics};
 
 /// A model's directory: what its files hold, by their path in it.
@@ -45,7 +45,7 @@ impl Subject {
     }
 
     /// The files of a model.
-    pub(crate) fn files(&self, model: &TinyModel) -> Files {
+    pub(crate) fn files(&self, model: &GeneratedModel) -> Files {
         let directory = tempfile::tempdir().unwrap();
         model.write(directory.path());
         let mut files = Files::new();

@@ -4,20 +4,20 @@ use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 use wgformer::verify::Random;
 
+use crate::generated_model::GeneratedModel;
 use crate::json::{self, one_of};
 use crate::subject::Files;
-use crate::tiny_model::TinyModel;
 
 const INDEX: &str = "model.safetensors.index.json";
 
 type Header = Map<String, Value>;
 
 /// The ways in which weights are stored.
-pub(crate) fn models() -> [TinyModel; 3] {
-    let stored = |dtype, shards| TinyModel {
+pub(crate) fn models() -> [GeneratedModel; 3] {
+    let stored = |dtype, shards| GeneratedModel {
         dtype,
         shards,
-        ..TinyModel::new()
+        ..GeneratedModel::new()
     };
     [
         stored(Dtype::F32, 1),

@@ -61,7 +61,7 @@ fn collect() -> Vec<Composed> {
 }
 
 fn graphs() -> impl Iterator<Item = (Graph, Sizes)> {
-    cases().into_iter().map(|recipe| {
+    cases::all().into_iter().map(|recipe| {
         let case = recipe().unwrap();
         (fuse(&case.graph), case.sizes)
     })
@@ -80,12 +80,7 @@ fn compose(name: &str, variant: Variant, sizes: &Sizes) -> Composed {
 /// What the operation under test, the graph's last, offers; a plan leaves out what the adapter cannot run.
 fn offered(graph: &Graph, adapter: &Capabilities, weight_type: WeightType) -> Vec<Variant> {
     let node = graph.nodes().last().unwrap();
-    let operands = node.inputs.iter().map(|input| graph.tensor(*input));
-    let request = Request {
-        capabilities: adapter,
-        operands: operands.collect(),
-        weight_type,
-    };
+    let request = Request::of(graph, node, adapter, weight_type);
     let mut variants = node.operation.variants(&request);
     variants.retain(|variant| adapter.obstacle(variant.kernel).is_none());
     variants

@@ -1,19 +1,38 @@
 //! An adapter: how it is named on the command line, and what is said of it.
 
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
+use wgformer::Gpu;
 use wgformer::gpu::{AdapterChoice, Capabilities};
 
-/// What `--adapter` means: a number is a place in the list, anything else a part of a name.
-pub(crate) fn choice(adapter: Option<&str>) -> AdapterChoice {
-    match adapter {
-        None => AdapterChoice::from_env(),
-        Some(adapter) => match adapter.parse() {
-            Ok(index) => AdapterChoice::Index(index),
-            Err(_) => AdapterChoice::Named(adapter.to_owned()),
-        },
+use crate::quiet::quietly;
+
+#[derive(Args)]
+pub(crate) struct AdapterArgs {
+    /// Part of an adapter's name, or its number in `doctor`.
+    #[arg(long, value_name = "SUBSTRING|INDEX", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) adapter: Option<String>,
+}
+
+impl AdapterArgs {
+    /// A number is a place in the list, anything else a part of a name.
+    pub(crate) fn choice(&self) -> AdapterChoice {
+        match self.adapter.as_deref() {
+            None => AdapterChoice::from_env(),
+            Some(adapter) => match adapter.parse() {
+                Ok(index) => AdapterChoice::Index(index),
+                Err(_) => AdapterChoice::Named(adapter.to_owned()),
+            },
+        }
+    }
+
+    pub(crate) fn open(&self) -> wgformer::Result<Gpu> {
+        quietly(|| Gpu::with_adapter(&self.choice()))
     }
 }
 
+/// For programs to read; sizes in bytes.
 #[derive(Serialize)]
 pub(crate) struct Adapter {
     pub(crate) name: String,

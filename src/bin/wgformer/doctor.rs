@@ -4,21 +4,19 @@ use std::io::Write;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 use wgformer::gpu::{AdapterChoice, Capabilities};
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
 
-use crate::adapter::{Adapter, choice};
+use crate::adapter::{Adapter, AdapterArgs};
 use crate::output::{Output, print_document};
 use crate::quiet::quietly;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// Part of an adapter's name, or its number in this list.
-    #[arg(long, value_name = "SUBSTRING|INDEX", value_parser = NonEmptyStringValueParser::new())]
-    adapter: Option<String>,
+    #[command(flatten)]
+    adapter: AdapterArgs,
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -47,7 +45,7 @@ struct SelfTest {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let choice = choice(arguments.adapter.as_deref());
+    let choice = arguments.adapter.choice();
     let (all, gpu) = quietly(|| (Gpu::adapters(), Gpu::with_adapter(&choice)));
     let (chosen, reason, self_test) = match &gpu {
         Ok(gpu) => {
@@ -104,7 +102,7 @@ fn reason(arguments: &Arguments, choice: &AdapterChoice) -> String {
     const BEST: &str =
         "a discrete GPU before an integrated one before software, GL only without another";
     match (choice, std::env::var("WGPU_BACKEND")) {
-        _ if arguments.adapter.is_some() => "--adapter names it".to_owned(),
+        _ if arguments.adapter.adapter.is_some() => "--adapter names it".to_owned(),
         (AdapterChoice::Named(_), _) => "WGPU_ADAPTER_NAME names it".to_owned(),
         (_, Ok(backend)) => format!("the best that WGPU_BACKEND={backend} allows: {BEST}"),
         (_, Err(_)) => format!("the best there is: {BEST}"),
@@ -112,7 +110,7 @@ fn reason(arguments: &Arguments, choice: &AdapterChoice) -> String {
 }
 
 fn self_test(gpu: &Gpu) -> Result<SelfTest> {
-    let results = verify::report(gpu, &verify::quick_cases(), || ())?;
+    let results = verify::report(gpu, &verify::cases::quick(), || ())?;
     let failed = results.iter().any(|row| row.verdict == Verdict::Fail);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
     Ok(SelfTest { verdict, results })
@@ -172,7 +170,7 @@ fn print(report: &Report) -> Result<()> {
     let total = right + wrong.len();
     writeln!(
         stdout,
-        "self-test: {right} of {total} kernels agree with the reference; `wgformer verify` runs more cases"
+        "self-test: {right} of {total} checks agree with the reference; `wgformer verify` runs more cases"
     )?;
     for row in wrong {
         let reason = row.reason.as_deref().unwrap_or_default();

@@ -1,16 +1,14 @@
 //! The options of every command that runs a model.
 
 use anyhow::Result;
-use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
+use wgformer::Embedder;
 use wgformer::ops::Pooling;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tensor::WeightType;
-use wgformer::{Embedder, Gpu};
 
-use crate::adapter::choice;
+use crate::adapter::AdapterArgs;
 use crate::locate::locate;
-use crate::quiet::quietly;
 
 pub(crate) const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
 
@@ -22,9 +20,8 @@ pub(crate) struct ModelArgs {
     /// How weight matrices are stored on the GPU.
     #[arg(long, value_enum, default_value_t = DType::F32)]
     dtype: DType,
-    /// Part of an adapter's name, or its number in `doctor`.
-    #[arg(long, value_name = "SUBSTRING|INDEX", value_parser = NonEmptyStringValueParser::new())]
-    adapter: Option<String>,
+    #[command(flatten)]
+    adapter: AdapterArgs,
     /// The most tokens in one GPU batch; a longer text goes alone [default: by the adapter].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch_tokens: Option<u32>,
@@ -71,7 +68,7 @@ impl ModelArgs {
             Some(PoolingChoice::None) | None => None,
         };
         options.normalize = no_normalize.then_some(false);
-        let gpu = quietly(|| Gpu::with_adapter(&choice(self.adapter.as_deref())))?;
+        let gpu = self.adapter.open()?;
         Ok(Embedder::load_with(&gpu, directory, &options)?)
     }
 }

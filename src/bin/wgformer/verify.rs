@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use clap::builder::NonEmptyStringValueParser;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use wgformer::models::{Checkpoint, Head, Model, SentenceTransformer};
@@ -14,20 +13,18 @@ use wgformer::tensor::Sizes;
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
 
-use crate::adapter::{Adapter, choice};
+use crate::adapter::{Adapter, AdapterArgs};
 use crate::locate::locate;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
-use crate::quiet::quietly;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// A model to run step by step as well: a folder, or a name in models/ or in the Hugging Face cache.
     #[arg(long, value_name = "NAME|DIR")]
     model: Option<String>,
-    /// Part of an adapter's name, or its number in `doctor`.
-    #[arg(long, value_name = "SUBSTRING|INDEX", value_parser = NonEmptyStringValueParser::new())]
-    adapter: Option<String>,
+    #[command(flatten)]
+    adapter: AdapterArgs,
     /// One JSON document instead of a table.
     #[arg(long)]
     json: bool,
@@ -42,10 +39,10 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Before the minutes that the kernels take.
     let model = arguments.model.as_deref().map(locate).transpose()?;
-    let gpu = quietly(|| Gpu::with_adapter(&choice(arguments.adapter.as_deref())))?;
+    let gpu = arguments.adapter.open()?;
     let steps = model.map(|directory| steps(&gpu, &directory)).transpose()?;
 
-    let cases = verify::cases();
+    let cases = verify::cases::all();
     let mut progress = Progress::new(Some(cases.len() as u64), "cases");
     let mut results = verify::report(&gpu, &cases, || progress.advance(1))?;
     drop(progress);
@@ -85,7 +82,7 @@ fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
         longest: 40,
     };
     let plan = Plan::compile(gpu, &graph, &weights, &PlanOptions::new(capacity))?;
-    Ok(verify::rows(&verify::layers(&plan, &weights)?))
+    Ok(verify::rows(&verify::steps(&plan, &weights)?))
 }
 
 fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {

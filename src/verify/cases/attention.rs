@@ -1,5 +1,7 @@
 use super::super::Tolerance;
-use super::super::case::{Builder, Case, Recipe, VALUES, Values};
+use super::super::builder::{Builder, describe};
+use super::super::case::{Case, Recipe};
+use super::super::values::Values;
 use crate::error::Result;
 use crate::tensor::Dim;
 
@@ -30,7 +32,7 @@ pub(super) fn table() -> Vec<Recipe> {
     ] {
         push(&[1, 19, 0, 70], 2, head_dim, 1.0, Values::Unit);
     }
-    for values in VALUES {
+    for values in Values::ALL {
         push(&[5, 40], 2, 32, 1.0, values);
     }
     push(&[128, 40], 12, 32, 1.0, Values::Unit); // MiniLM
@@ -70,14 +72,10 @@ pub fn attention(
     // A score is a sum of head_dim products of deviation 1/3.
     let scale = peak * 3.0 / (head_dim as f32).sqrt();
     case.graph.attention(qkv, segment_offsets, scale)?;
-    let lengths = if lengths.len() > 8 {
-        format!("{} sequences of 1", lengths.len())
-    } else {
-        format!("{lengths:?}")
-    };
+    let lengths = describe(lengths);
     let name = format!(
         "{lengths} tokens, {heads} heads of {head_dim}, scores to about {peak}, {values:?}"
     );
     let tolerance = Tolerance::exponentials(case.sizes.longest + head_dim, 5.0 * peak);
-    Ok(case.finish("attention", name, tolerance.scaled(values.magnitude())))
+    Ok(case.finish(name, tolerance.scaled(values.magnitude())))
 }

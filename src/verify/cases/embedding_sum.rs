@@ -1,5 +1,6 @@
 use super::super::Tolerance;
-use super::super::case::{Builder, Case, Recipe};
+use super::super::builder::Builder;
+use super::super::case::{Case, Recipe};
 use crate::error::Result;
 
 pub(super) fn table() -> Vec<Recipe> {
@@ -42,5 +43,5 @@ pub fn embedding_sum(tokens: usize, hidden: usize) -> Result<Case> {
     case.graph
         .embedding_sum(indices, tables, weight, bias, eps)?;
     let tolerance = Tolerance::norm(hidden, 3.0, eps.sqrt());
-    Ok(case.finish("embedding_sum", format!("{tokens} x {hidden}"), tolerance))
+    Ok(case.finish(format!("{tokens} x {hidden}"), tolerance))
 }

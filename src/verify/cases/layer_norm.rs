@@ -1,5 +1,7 @@
 use super::super::Tolerance;
-use super::super::case::{Builder, Case, Recipe, VALUES, Values};
+use super::super::builder::Builder;
+use super::super::case::{Case, Recipe};
+use super::super::values::Values;
 use crate::error::Result;
 
 pub(super) fn table() -> Vec<Recipe> {
@@ -16,7 +18,7 @@ pub(super) fn table() -> Vec<Recipe> {
         (130, 384),
         (2, 1500),
     ] {
-        for values in VALUES {
+        for values in Values::ALL {
             push(rows, cols, values, false);
         }
         push(rows, cols, Values::Unit, true);
@@ -48,9 +50,5 @@ pub fn layer_norm(rows: usize, cols: usize, values: Values, residual: bool) -> R
     case.graph.layer_norm(x, weight, bias, eps)?;
     let sum = if residual { " + residual" } else { "" };
     let tolerance = Tolerance::norm(cols, values.magnitude(), eps.sqrt());
-    Ok(case.finish(
-        "layer_norm",
-        format!("{rows} x {cols} {values:?}{sum}"),
-        tolerance,
-    ))
+    Ok(case.finish(format!("{rows} x {cols} {values:?}{sum}"), tolerance))
 }

@@ -1,5 +1,7 @@
 use super::super::Tolerance;
-use super::super::case::{Builder, Case, Recipe, VALUES, Values};
+use super::super::builder::Builder;
+use super::super::case::{Case, Recipe};
+use super::super::values::Values;
 use crate::error::Result;
 
 /// What follows the product.
@@ -80,7 +82,7 @@ pub(super) fn table() -> Vec<Recipe> {
     for (sizes, epilogue) in sizes.zip(Epilogue::every().into_iter().cycle()) {
         table.push(Box::new(move || linear(sizes, epilogue, Values::Unit)));
     }
-    for values in VALUES {
+    for values in Values::ALL {
         table.push(Box::new(move || {
             linear([33, 36, 40], Epilogue::BIAS, values)
         }));
@@ -114,5 +116,5 @@ pub fn linear([m, n, k]: [usize; 3], epilogue: Epilogue, values: Values) -> Resu
         name += " + residual";
     }
     let tolerance = Tolerance::dot(k).scaled(values.magnitude());
-    Ok(case.finish("linear", format!("{name} {values:?}"), tolerance))
+    Ok(case.finish(format!("{name} {values:?}"), tolerance))
 }

@@ -3,30 +3,33 @@
 //!
 //! Each file has a `table`, and a function that builds a case of any size, for tests with sizes of their own.
 
+mod add;
 mod attention;
-mod elementwise;
 mod embedding_sum;
+mod gelu;
 mod layer_norm;
 mod linear;
 mod pool;
 mod qkv_linear;
 mod softmax;
 
+pub use add::add;
 pub use attention::attention;
-pub use elementwise::{add, gelu};
 pub use embedding_sum::embedding_sum;
+pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::{Epilogue, linear};
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
 pub use softmax::softmax;
 
-use super::case::{Recipe, Values};
+use super::case::Recipe;
+use super::values::Values;
 use crate::ops::Pooling;
 
 /// The whole table.
 #[must_use]
-pub fn cases() -> Vec<Recipe> {
+pub fn all() -> Vec<Recipe> {
     let tables = [
         linear::table,
         qkv_linear::table,
@@ -35,14 +38,15 @@ pub fn cases() -> Vec<Recipe> {
         embedding_sum::table,
         pool::table,
         softmax::table,
-        elementwise::table,
+        gelu::table,
+        add::table,
     ];
     tables.into_iter().flat_map(|table| table()).collect()
 }
 
 /// One case per operation, of a real model's shapes: a second's work, for `doctor`.
 #[must_use]
-pub fn quick_cases() -> Vec<Recipe> {
+pub fn quick() -> Vec<Recipe> {
     vec![
         Box::new(|| linear([33, 384, 384], Epilogue::ALL, Values::Unit)),
         Box::new(|| qkv_linear(20, 12, 32)),
@@ -58,7 +62,7 @@ pub fn quick_cases() -> Vec<Recipe> {
 
 /// The operations of one layer of all-MiniLM-L6-v2 on 2 texts of 128 tokens, and a linear layer of 16, for benches.
 #[must_use]
-pub fn model_cases() -> Vec<Recipe> {
+pub fn of_a_model() -> Vec<Recipe> {
     let (residual, gelu) = (Epilogue::BIAS_RESIDUAL, Epilogue::BIAS_GELU);
     vec![
         Box::new(move || linear([256, 384, 384], residual, Values::Unit)),
@@ -73,3 +77,33 @@ pub fn model_cases() -> Vec<Recipe> {
 
 /// More than one dimension of a grid holds on every adapter.
 const MANY: usize = 65_537;
+
+/// Rows and columns for operations of one element at a time, 64 of them to a workgroup.
+const ELEMENTWISE: [(usize, usize); 8] = [
+    (1, 1),
+    (2, 7),
+    (3, 8),
+    (9, 7),
+    (8, 8),
+    (5, 13),
+    (130, 384),
+    (MANY, 65),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn operations(cases: &[Recipe]) -> BTreeSet<&'static str> {
+        cases
+            .iter()
+            .map(|recipe| recipe().unwrap().operation)
+            .collect()
+    }
+
+    #[test]
+    fn the_quick_cases_leave_no_operation_out() {
+        assert_eq!(operations(&quick()), operations(&all()));
+    }
+}

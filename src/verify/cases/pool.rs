@@ -1,5 +1,7 @@
 use super::super::Tolerance;
-use super::super::case::{Builder, Case, Recipe, VALUES, Values};
+use super::super::builder::{Builder, describe};
+use super::super::case::{Case, Recipe};
+use super::super::values::Values;
 use crate::error::Result;
 use crate::ops::Pooling;
 
@@ -16,7 +18,7 @@ pub(super) fn table() -> Vec<Recipe> {
             push(&[3, 0, 1, 70], 130, pooling, normalize, Values::Unit);
             push(&[0, 2, 13], 384, pooling, normalize, Values::Unit);
         }
-        for values in VALUES {
+        for values in Values::ALL {
             push(&[1, 9, 40], 36, pooling, false, values);
         }
     }
@@ -40,11 +42,7 @@ pub fn pool(
     let (mut case, segment_offsets) = Builder::segments(lengths);
     let x = case.input("x", hidden, values);
     case.graph.pool(x, segment_offsets, pooling, normalize)?;
-    let lengths = if lengths.len() > 8 {
-        format!("{} sequences of 1", lengths.len())
-    } else {
-        format!("{lengths:?}")
-    };
+    let lengths = describe(lengths);
     let length = if normalize { " normalised" } else { "" };
     // A mean may be small, and then its length magnifies the rounding of its sum.
     let tolerance = if normalize {
@@ -53,5 +51,5 @@ pub fn pool(
         Tolerance::dot(case.sizes.longest).scaled(values.magnitude())
     };
     let name = format!("{lengths} tokens x {hidden} {pooling:?}{length} {values:?}");
-    Ok(case.finish("pool", name, tolerance))
+    Ok(case.finish(name, tolerance))
 }

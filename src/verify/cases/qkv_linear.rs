@@ -1,5 +1,7 @@
 use super::super::Tolerance;
-use super::super::case::{Builder, Case, Recipe, Values};
+use super::super::builder::Builder;
+use super::super::case::{Case, Recipe};
+use super::super::values::Values;
 use crate::error::Result;
 use crate::ops::Qkv;
 
@@ -34,5 +36,5 @@ pub fn qkv_linear(tokens: usize, heads: usize, head_dim: usize) -> Result<Case> 
     case.graph
         .qkv_linear(x, weights, Some(Qkv { query, key, value }), heads)?;
     let name = format!("{tokens} tokens, {heads} heads of {head_dim}");
-    Ok(case.finish("qkv_linear", name, Tolerance::dot(hidden)))
+    Ok(case.finish(name, Tolerance::dot(hidden)))
 }

@@ -1,5 +1,7 @@
 use super::super::Tolerance;
-use super::super::case::{Builder, Case, Recipe, VALUES, Values};
+use super::super::builder::Builder;
+use super::super::case::{Case, Recipe};
+use super::super::values::Values;
 use crate::error::Result;
 
 pub(super) fn table() -> Vec<Recipe> {
@@ -13,7 +15,7 @@ pub(super) fn table() -> Vec<Recipe> {
         (130, 384),
         (2, 1500),
     ] {
-        for values in VALUES {
+        for values in Values::ALL {
             table.push(Box::new(move || softmax(rows, cols, values)));
         }
     }
@@ -30,5 +32,5 @@ pub fn softmax(rows: usize, cols: usize, values: Values) -> Result<Case> {
     let x = case.input("x", cols, values);
     case.graph.softmax(x)?;
     let tolerance = Tolerance::exponentials(cols, values.range());
-    Ok(case.finish("softmax", format!("{rows} x {cols} {values:?}"), tolerance))
+    Ok(case.finish(format!("{rows} x {cols} {values:?}"), tolerance))
 }

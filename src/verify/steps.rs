@@ -1,19 +1,29 @@
+//! A model's forward pass, step by step.
+
 use super::check::describe;
-use super::outcome::Comparison;
+use super::comparison::Comparison;
 use super::{Outcome, Random, Tolerance};
 use crate::error::Result;
 use crate::graph::{Domain, Graph, Source};
 use crate::plan::{Plan, Value, Weights, interpret};
-use crate::tensor::{DType, Data, Sizes};
+use crate::tensor::{DType, Data, Sizes, WeightType};
 
 /// A model's forward pass on random inputs, every step against the reference, and then at once, which must give the
 /// bits that it gives step by step.
 ///
-/// `weights`: those that `plan` was compiled with, which must be stored in f32.
+/// `weights`: those that `plan` was compiled with.
 ///
 /// # Errors
 /// As [`Plan::run`]; what `weights` says of a missing tensor.
-pub fn layers(plan: &Plan, weights: &dyn Weights) -> Result<Vec<Outcome>> {
+///
+/// # Panics
+/// If the plan stores weights in f16, which the reference does not round to.
+pub fn steps(plan: &Plan, weights: &dyn Weights) -> Result<Vec<Outcome>> {
+    assert_eq!(
+        plan.weight_type(),
+        WeightType::F32,
+        "the reference rounds no weights"
+    );
     let graph = plan.graph();
     let offsets = offsets(plan.capacity());
     let sizes = Sizes::from_segments(&offsets);
@@ -28,8 +38,8 @@ pub fn layers(plan: &Plan, weights: &dyn Weights) -> Result<Vec<Outcome>> {
         (1..).zip(graph.nodes()).zip(plan.variants().zip(&traces))
     {
         let reference = expected[&node.output].f32();
-        let tolerance = Tolerance::layers(step, reference);
-        let mut compared = Comparison::new(&tolerance, &trace.result, &trace.guard, reference);
+        let tolerance = Tolerance::step(step, reference);
+        let mut compared = Comparison::new(&tolerance, trace, reference);
         if step == traces.len() && !is_same(&trace.result, &at_once) {
             compared
                 .failure

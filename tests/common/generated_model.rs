@@ -30,7 +30,7 @@ pub(crate) struct Weight {
 
 /// The files of a model, before they are written.
 #[derive(Clone)]
-pub(crate) struct TinyModel {
+pub(crate) struct GeneratedModel {
     pub(crate) config: Value,
     pub(crate) tokenizer: Value,
     pub(crate) weights: BTreeMap<String, Weight>,
@@ -42,7 +42,7 @@ pub(crate) struct TinyModel {
     pub(crate) extra: Vec<(&'static str, Value)>,
 }
 
-impl TinyModel {
+impl GeneratedModel {
     /// f32 weights in one file, without sentence-transformers files.
     pub(crate) fn new() -> Self {
         Self {
