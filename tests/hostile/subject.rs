@@ -182,8 +182,9 @@ impl OnDevice {
         }
     }
 
-    /// Weights: f16 in the file is f32 on the device, and a kernel for GPUs pads 32 rows of a matrix to 64. Tokens: a batch's, as no model here has longer texts. Activations:
-    /// a few slots of as many columns as a tiny model's layers have at most, query, key and value together.
+    /// Weights: f16 in the file is f32 on the device, and a kernel for GPUs pads 32 rows of a matrix to 64.
+    /// Tokens: a batch's, as no model here has longer texts. Activations: a few slots of as many columns as a tiny
+    /// model's layers have at most, query, key and value together.
     fn is_justified_by(&self, file_bytes: u64) -> bool {
         let columns = 3 * HIDDEN.max(INTERMEDIATE) as u64;
         self.weights <= 4 * file_bytes
