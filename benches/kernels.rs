@@ -19,7 +19,11 @@ fn kernels(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(case.name.replace('/', " per "));
         group.sample_size(10);
         for candidate in verify::candidates(&gpu, &case) {
-            let name = format!("{}, {}", candidate.kernel.name, candidate.variant);
+            let name = format!(
+                "{}, {}",
+                candidate.variant.kernel.name,
+                candidate.describe()
+            );
             let (plan, values) = (candidate.plan(&gpu, &case).unwrap(), case.values());
             group.bench_function(name, |bencher| {
                 bencher.iter(|| plan.run(&case.sizes, &values).unwrap())

@@ -54,8 +54,7 @@ impl Selection {
 /// What an adapter's activations are best kept in.
 ///
 /// Debian's lavapipe loads ten times faster from a texture than from a buffer (docs/performance.md), others about as
-/// fast; but the kernels for that pass values between
-/// the lanes of a subgroup, whose size must be known.
+/// fast; but the kernels for that pass values between the lanes of a subgroup, whose size must be known.
 pub(crate) fn preferred_storage(capabilities: &Capabilities) -> Storage {
     if capabilities.is_software() && capabilities.subgroup_size().is_some() {
         Storage::Textures

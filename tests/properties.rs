@@ -71,8 +71,8 @@ proptest! {
     }
 
     #[test]
-    fn gelu_and_add(rows in 1_usize..300, cols in 1_usize..300) {
-        check(cases::gelu(rows, cols))?;
+    fn gelu_and_add(rows in 1_usize..300, cols in 1_usize..300, values in values()) {
+        check(cases::gelu(rows, cols, values))?;
         check(cases::add(rows, cols))?;
     }
 }
@@ -81,8 +81,8 @@ proptest! {
     #![proptest_config(config(8))]
 
     #[test]
-    fn qkv_linear(tokens in 1_usize..100, heads in 1_usize..6, head_dim in columns(70)) {
-        check(cases::qkv_linear(tokens, heads, head_dim))?;
+    fn qkv_linear(tokens in 1_usize..100, heads in 1_usize..6, head_dim in columns(70), bias: bool) {
+        check(cases::qkv_linear(tokens, heads, head_dim, bias))?;
     }
 
     #[test]

@@ -50,11 +50,20 @@ impl Capabilities {
             let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
             return Some(format!("the device lacks {}", names.join(", ")));
         }
+        if !kernel.needs_one_subgroup_size() {
+            return None;
+        }
         let (min, max) = (self.info.subgroup_min_size, self.info.subgroup_max_size);
-        let fixed = !kernel.needs_one_subgroup_size() || self.subgroup_size().is_some();
-        (!fixed).then(|| {
-            format!("it needs subgroups of one size, and here they have {min} to {max} lanes")
-        })
+        match self.subgroup_size() {
+            None => Some(format!(
+                "it needs subgroups of one size, and here they have {min} to {max} lanes"
+            )),
+            Some(32) if self.is_software() => {
+                Some("lavapipe computes wrongly with subgroups of 32 lanes".to_owned())
+            }
+            Some(size) if 32_u32.is_multiple_of(size) => None,
+            Some(size) => Some(format!("it is not made for subgroups of {size} lanes")),
+        }
     }
 
     /// Whether the adapter runs on the CPU.

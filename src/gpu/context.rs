@@ -66,6 +66,22 @@ impl Gpu {
         Ok(Self::from_device(device, queue))
     }
 
+    /// As [`Gpu::new`], on a device that allows no more workgroups in one dimension: grids fold early.
+    #[cfg(test)]
+    pub(crate) fn with_most_workgroups(count: u32) -> Self {
+        let adapter = pollster::block_on(adapters::choose(&AdapterChoice::from_env())).unwrap();
+        let descriptor = wgpu::DeviceDescriptor {
+            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_limits: wgpu::Limits {
+                max_compute_workgroups_per_dimension: count,
+                ..adapter.limits()
+            },
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+        Self::from_device(device, queue)
+    }
+
     /// The caller's own device, whatever features and limits it has; nothing is installed on it.
     #[must_use]
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {

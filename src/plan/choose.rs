@@ -10,13 +10,13 @@ use crate::kernel::{Storage, Variant};
 use crate::tuning;
 
 /// A variant for every node, and what each tensor is kept in.
-pub(crate) type Choice = (Vec<Variant>, HashMap<TensorId, Storage>);
+pub(super) type Choice = (Vec<Variant>, HashMap<TensorId, Storage>);
 
 /// A kernel for every node: a graph is on textures as a whole or not at all.
 ///
 /// # Errors
 /// [`Error::NoVariant`] if a node has none, or not on the storage that the options ask for.
-pub(crate) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
+pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
     match options.storage {
         Some(storage) => choose_on(storage, gpu, graph, options),
         None if tuning::preferred_storage(gpu.capabilities()) == Storage::Buffers => {
@@ -30,19 +30,31 @@ pub(crate) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<
 }
 
 fn choose_on(storage: Storage, gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
-    let variants = graph
-        .nodes()
-        .iter()
-        .map(|node| choose_one(storage, gpu, graph, node, options));
-    let variants = variants.collect::<Result<Vec<_>>>()?;
+    let choose = |node| choose_one(storage, gpu, graph, node, options);
+    let variants = graph.nodes().iter().map(choose).collect::<Result<_>>()?;
+    place(gpu, graph, options, variants)
+}
+
+/// What each tensor is kept in for these variants, one per node.
+///
+/// # Errors
+/// [`Error::NoVariant`] if they do not agree, or a tensor is too large for a texture.
+pub(crate) fn place(
+    gpu: &Gpu,
+    graph: &Graph,
+    options: &PlanOptions,
+    variants: Vec<Variant>,
+) -> Result<Choice> {
     let of_tensors = storage::of_tensors(graph, &variants)
-        .filter(|of_tensors| fit_into_textures(gpu, graph, of_tensors, options))
-        .ok_or_else(|| Error::NoVariant {
+        .filter(|of_tensors| fit_into_textures(gpu, graph, of_tensors, options));
+    match of_tensors {
+        Some(of_tensors) => Ok((variants, of_tensors)),
+        None => Err(Error::NoVariant {
             operation: "the graph".to_owned(),
-            shape: format!("all its tensors on {storage:?} at {:?}", options.capacity),
+            shape: format!("{variants:?} at {:?}", options.capacity),
             adapter: gpu.capabilities().info.name.clone(),
-        })?;
-    Ok((variants, of_tensors))
+        }),
+    }
 }
 
 fn fit_into_textures(

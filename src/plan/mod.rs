@@ -22,11 +22,11 @@ pub use fusion::fuse;
 pub use inputs::Value;
 pub use interpret::interpret;
 pub use slots::{Slot, Slots};
-pub(crate) use trace::Trace;
+pub(crate) use trace::{Trace, UNTOUCHED};
 pub use weights::Weights;
 
 use activations::Activations;
-pub(crate) use choose::{Choice, choose};
+use choose::{Choice, choose};
 use weights::Uploader;
 
 use crate::error::{Error, Result};
@@ -102,8 +102,20 @@ impl Plan {
         Self::assemble(gpu, graph, weights, options, choice)
     }
 
-    /// Compiles a fused graph on the kernels that were chosen for it, and uploads its weights.
-    pub(crate) fn assemble(
+    /// As [`Plan::compile`], of a fused graph on variants that somebody else chose, one per node.
+    pub(crate) fn with_variants(
+        gpu: &Gpu,
+        graph: Graph,
+        weights: &dyn Weights,
+        options: &PlanOptions,
+        variants: Vec<Variant>,
+    ) -> Result<Self> {
+        check_sizes(&graph, &options.capacity)?;
+        let choice = choose::place(gpu, &graph, options, variants)?;
+        Self::assemble(gpu, graph, weights, options, choice)
+    }
+
+    fn assemble(
         gpu: &Gpu,
         graph: Graph,
         weights: &dyn Weights,

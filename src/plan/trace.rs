@@ -2,22 +2,28 @@
 
 use super::activations::Activations;
 use super::readback::Readback;
-use super::{Plan, Value, inputs};
+use super::slots::Slot;
+use super::{Plan, Value, inputs, storage};
 use crate::error::Result;
+use crate::gpu::Resource;
 use crate::kernel::Dispatch;
-use crate::tensor::Sizes;
+use crate::tensor::{DType, Sizes};
+
+/// What slots hold before a step: a NaN that no computation makes.
+pub(crate) const UNTOUCHED: f32 = f32::from_bits(0x7fc0_5afe);
 
 /// What one step wrote.
 pub(crate) struct Trace {
     /// Its node's result, f32, row-major.
     pub(crate) result: Vec<f32>,
-    /// What lies beyond the result in its slot, up to the plan's capacity: NaN, or the kernel wrote where it should not.
+    /// What lies beyond the result in its slot, up to the plan's capacity: [`UNTOUCHED`], or the kernel wrote
+    /// where it should not.
     pub(crate) guard: Vec<f32>,
 }
 
 impl Plan {
-    /// As [`Plan::run`], but every step is a submit of its own, of which the result is read back. Every slot holds NaN
-    /// before the run, and each result's slot does again before its step.
+    /// As [`Plan::run`], but every step is a submit of its own, of which the result is read back. Every slot holds [`UNTOUCHED`], and what
+    /// lies beyond each input another NaN, before the run, and each result's slot does again before its step.
     ///
     /// # Errors
     /// As [`Plan::run`].
@@ -26,6 +32,7 @@ impl Plan {
         let activations = Activations::allocate(self)?;
         let dispatches = self.dispatches(sizes);
         self.gpu.checked("writing inputs", || {
+            self.poison_inputs(&activations);
             (0..activations.slots.len()).for_each(|slot| self.poison(&activations, slot));
             self.upload(&activations, sizes, values, &dispatches);
         })?;
@@ -64,12 +71,27 @@ impl Plan {
         })
     }
 
+    /// Ids and offsets stay: as one of them a NaN would be an index past the end of something.
+    fn poison_inputs(&self, activations: &Activations) {
+        for (resource, input) in activations.inputs.iter().zip(self.graph.inputs()) {
+            if let (DType::F32, Some(kept)) =
+                (self.graph.tensor(*input).dtype, self.storage.get(input))
+            {
+                self.fill(
+                    f32::NAN,
+                    resource,
+                    &storage::need(&self.graph, *input, *kept, &self.capacity),
+                );
+            }
+        }
+    }
+
     fn poison(&self, activations: &Activations, slot: usize) {
-        let (width, elements) = (
-            self.slots.slots[slot].extent[0],
-            self.slots.slots[slot].elements(),
-        );
-        let nan = vec![f32::NAN; elements];
-        self.write(&activations.slots[slot], width, bytemuck::cast_slice(&nan));
+        self.fill(UNTOUCHED, &activations.slots[slot], &self.slots.slots[slot]);
+    }
+
+    fn fill(&self, value: f32, resource: &Resource, slot: &Slot) {
+        let values = vec![value; slot.elements()];
+        self.write(resource, slot.extent[0], bytemuck::cast_slice(&values));
     }
 }

@@ -5,13 +5,11 @@ use super::{Case, Outcome};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
-use crate::kernel::{Kernel, Variant};
+use crate::kernel::Variant;
 use crate::plan::{Plan, PlanOptions, Trace, fuse, interpret};
 use crate::tensor::{Sizes, WeightType};
-use crate::tuning::Selection;
 
-/// Runs a case on every kernel that this adapter can run, with f32 and, where a kernel reads weight matrices, with
-/// f16 weights, against the reference.
+/// Runs a case on every one of its [`candidates`], against the reference.
 ///
 /// # Errors
 /// What the interpreter says of a case that is wrong in itself. A kernel that does not compile or run is no error, but
@@ -41,68 +39,95 @@ pub(super) fn expected(case: &Case) -> Result<Vec<f32>> {
     Ok(expected.f32().to_vec())
 }
 
-/// A kernel that can run a case.
+/// A variant that can run a case.
 #[derive(Clone, Debug)]
 pub struct Candidate {
-    /// The kernel.
-    pub kernel: &'static Kernel,
+    /// The kernel, specialised.
+    pub variant: Variant,
     /// How weight matrices are stored.
     pub weight_type: WeightType,
-    /// How the kernel is specialised: the weights' type, and the subgroup size where it has one.
-    pub variant: String,
 }
 
-/// The kernels that this adapter offers for a case, with f32 and, where a kernel reads weight matrices, with f16
-/// weights. A case too large for a texture is found out when its plan is compiled.
+/// The variants that this adapter can run, with f32 and, where a kernel reads weight matrices, with f16 weights:
+/// those that it is offered, and those that another kind of adapter would be, since a software adapter can check what
+/// GPUs run. A case too large for a texture is found out when its plan is compiled.
 #[must_use]
 pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
-    offered(gpu.capabilities(), &fuse(&case.graph))
+    let graph = fuse(&case.graph);
+    let mut candidates: Vec<Candidate> = Vec::new();
+    for device_type in [
+        gpu.capabilities().info.device_type,
+        wgpu::DeviceType::Cpu,
+        wgpu::DeviceType::DiscreteGpu,
+    ] {
+        let mut capabilities = gpu.capabilities().clone();
+        capabilities.info.device_type = device_type;
+        let others = offered(&capabilities, &graph);
+        let is_new =
+            |candidate: &Candidate| !candidates.iter().any(|known| known.is_same(candidate));
+        let new: Vec<Candidate> = others.into_iter().filter(is_new).collect();
+        candidates.extend(new);
+    }
+    candidates
 }
 
-/// The kernels that a device of these capabilities offers for a graph's last node.
+/// The variants that a device of these capabilities is offered for a graph's last node.
 pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candidate> {
     let node = graph.nodes().last().expect("a case has nodes");
     let mut candidates = Vec::new();
     for weight_type in [WeightType::F32, WeightType::F16] {
         let request = Request::of(graph, node, capabilities, weight_type);
-        let variants = node.operation.variants(&request).into_iter();
-        let runs = |variant: &Variant| {
+        let mut variants = node.operation.variants(&request);
+        variants.retain(|variant| {
             let differs =
                 weight_type == WeightType::F32 || variant.kernel.constants.contains(&"WEIGHT_BITS");
             differs && capabilities.obstacle(variant.kernel).is_none()
-        };
-        candidates.extend(variants.filter(runs).map(|variant| Candidate {
-            kernel: variant.kernel,
+        });
+        candidates.extend(variants.into_iter().map(|variant| Candidate {
+            variant,
             weight_type,
-            variant: describe(&variant, weight_type),
         }));
     }
     candidates
 }
 
-/// What of a variant depends on the adapter and the user, not on the case.
+/// What of a variant depends on the adapter and the user, not on the case: the weights' type, and how many lanes work
+/// together where that varies.
 pub(super) fn describe(variant: &Variant, weight_type: WeightType) -> String {
-    match variant.constants.iter().find(|(name, _)| *name == "LANES") {
+    let is_lanes = |(name, _): &&(&str, u32)| ["LANES", "WORKGROUP_SIZE"].contains(name);
+    match variant.constants.iter().find(is_lanes) {
         Some((_, lanes)) => format!("{weight_type}, {lanes} lanes"),
         None => weight_type.to_string(),
     }
 }
 
 impl Candidate {
-    /// The case's graph with this kernel in its last node.
+    fn is_same(&self, other: &Self) -> bool {
+        let key = |candidate: &Self| {
+            (
+                candidate.variant.kernel.name,
+                candidate.variant.constants.clone(),
+                candidate.weight_type,
+            )
+        };
+        key(self) == key(other)
+    }
+
+    /// The weights' type, and how many lanes work together where that varies.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        describe(&self.variant, self.weight_type)
+    }
+
+    /// The case's graph on this variant.
     ///
     /// # Errors
     /// [`Error::NoVariant`] if the case does not fit the kernel's storage; as [`Plan::compile`].
     pub fn plan(&self, gpu: &Gpu, case: &Case) -> Result<Plan> {
-        Plan::compile(gpu, &case.graph, &case.weights, &self.options(&case.sizes))
-    }
-
-    pub(super) fn options(&self, sizes: &Sizes) -> PlanOptions {
-        let mut options = PlanOptions::new(with_room(sizes));
+        let mut options = PlanOptions::new(with_room(&case.sizes));
         options.weight_type = self.weight_type;
-        options.selection = Selection::Kernels(vec![self.kernel.name]);
-        options.storage = Some(self.kernel.storage());
-        options
+        let variants = vec![self.variant.clone()];
+        Plan::with_variants(gpu, fuse(&case.graph), &case.weights, &options, variants)
     }
 
     fn run(&self, gpu: &Gpu, case: &Case) -> Result<Trace> {
@@ -112,8 +137,8 @@ impl Candidate {
     fn outcome(&self, case: &Case, compared: Comparison) -> Outcome {
         Outcome {
             operation: case.operation.to_owned(),
-            kernel: self.kernel.name,
-            variant: self.variant.clone(),
+            kernel: self.variant.kernel.name,
+            variant: self.describe(),
             case: case.name.clone(),
             worst: compared.worst,
             tolerance: compared.tolerance,

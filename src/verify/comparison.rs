@@ -2,7 +2,7 @@
 
 use super::Tolerance;
 use crate::error::Error;
-use crate::plan::Trace;
+use crate::plan::{Trace, UNTOUCHED};
 
 /// Where a result is furthest from what it should be, and what is wrong with it, if anything is.
 pub(super) struct Comparison {
@@ -20,7 +20,8 @@ impl Comparison {
             .max_by(|a, b| share(a.1).total_cmp(&share(b.1)));
         let (found, total) = (trace.result.len(), expected.len());
         let wrong = pairs().filter(|pair| share(*pair) > 1.0).count();
-        let written = trace.guard.iter().filter(|value| !value.is_nan()).count();
+        let is_touched = |value: &&f32| value.to_bits() != UNTOUCHED.to_bits();
+        let written = trace.guard.iter().filter(is_touched).count();
         let failure = match furthest {
             _ if found != total => Some(format!("{found} elements, the reference has {total}")),
             Some((place, (gpu, reference))) if wrong > 0 => Some(format!(
@@ -42,7 +43,7 @@ impl Comparison {
     /// There is no result.
     pub(super) fn failed(tolerance: &Tolerance, error: &Error) -> Self {
         Self {
-            worst: f64::INFINITY,
+            worst: f64::MAX,
             tolerance: tolerance.absolute,
             failure: Some(error.to_string()),
         }
@@ -65,9 +66,9 @@ mod tests {
                 .unwrap_or_default()
         };
         let nan = f32::NAN;
-        assert_eq!(failure(&[1.0, 2.0], &[nan], &[1.0, 2.0]), "");
+        assert_eq!(failure(&[1.0, 2.0], &[UNTOUCHED], &[1.0, 2.0]), "");
         assert!(failure(&[1.0, nan], &[nan], &[1.0, 2.0]).starts_with("1 of 2 wrong; at 1"));
         assert!(failure(&[1.0], &[nan], &[1.0, 2.0]).starts_with("1 elements"));
-        assert!(failure(&[], &[nan, 0.0], &[]).starts_with("wrote 1 elements past"));
+        assert!(failure(&[], &[UNTOUCHED, nan], &[]).starts_with("wrote 1 elements past"));
     }
 }

@@ -13,7 +13,7 @@ pub struct Outcome {
     pub variant: String,
     /// The case.
     pub case: String,
-    /// The error of the element that is furthest off in relation to its tolerance; infinite if it is NaN.
+    /// The error of the element that is furthest off in relation to its tolerance; the largest number there is if it is NaN.
     pub worst: f64,
     /// How far that element may be off.
     pub tolerance: f64,

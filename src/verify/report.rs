@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use super::check::{check, offered};
-use super::{Case, Outcome, Recipe};
+use super::{Candidate, Case, Outcome, Recipe};
 use crate::error::Result;
-use crate::gpu::{Capabilities, Gpu};
-use crate::kernel::Kernel;
+use crate::gpu::Gpu;
 use crate::plan::fuse;
 
 /// How one variant of a kernel did on all its cases.
@@ -20,7 +19,7 @@ pub struct Row {
     pub variant: String,
     /// How many cases it ran.
     pub cases: usize,
-    /// The error of the element that is furthest off in relation to its tolerance; infinite (in JSON `null`) if it is NaN.
+    /// The error of the element that is furthest off in relation to its tolerance; the largest number there is if it is NaN.
     pub worst: f64,
     /// How far that element may be off.
     pub tolerance: f64,
@@ -58,12 +57,16 @@ pub fn report(gpu: &Gpu, cases: &[Recipe], mut done: impl FnMut()) -> Result<Vec
         others.extend(offered_elsewhere(gpu, &case));
         done();
     }
-    for (operation, kernel) in others {
-        let is_there = |row: &Row| row.operation == operation && row.kernel == kernel.name;
-        if !rows.iter().any(is_there) {
-            rows.push(skipped(gpu, operation, kernel));
+    let mut skipped: Vec<Row> = Vec::new();
+    for (operation, candidate) in others {
+        let row = skip(gpu, operation, &candidate);
+        let is_there =
+            |other: &Row| (&other.operation, other.kernel) == (&row.operation, row.kernel);
+        if !rows.iter().any(is_there) && !skipped.contains(&row) {
+            skipped.push(row);
         }
     }
+    rows.extend(skipped);
     rows.sort_by(|a, b| {
         (&a.operation, a.kernel, &a.variant).cmp(&(&b.operation, b.kernel, &b.variant))
     });
@@ -115,37 +118,35 @@ fn reason(outcome: &Outcome) -> Option<String> {
     Some(format!("{}: {failure}", outcome.case))
 }
 
-/// The kernels that an adapter with every feature would offer for a case.
-fn offered_elsewhere(gpu: &Gpu, case: &Case) -> Vec<(&'static str, &'static Kernel)> {
+/// The variants that an adapter with every feature would be offered for a case.
+fn offered_elsewhere(gpu: &Gpu, case: &Case) -> Vec<(&'static str, Candidate)> {
     let mut capabilities = gpu.capabilities().clone();
     capabilities.features = wgpu::Features::all();
     capabilities.info.subgroup_min_size = SUBGROUP_SIZE;
     capabilities.info.subgroup_max_size = SUBGROUP_SIZE;
     let candidates = offered(&capabilities, &fuse(&case.graph)).into_iter();
     candidates
-        .map(|candidate| (case.operation, candidate.kernel))
+        .map(|candidate| (case.operation, candidate))
         .collect()
 }
 
 /// One that every kernel of this crate can use.
 const SUBGROUP_SIZE: u32 = 8;
 
-fn skipped(gpu: &Gpu, operation: &str, kernel: &'static Kernel) -> Row {
-    let Capabilities { info, .. } = gpu.capabilities();
-    let unsuited = || {
-        format!(
-            "it is not made for subgroups of {} lanes",
-            info.subgroup_max_size
-        )
-    };
+fn skip(gpu: &Gpu, operation: &str, candidate: &Candidate) -> Row {
+    let kernel = candidate.variant.kernel;
+    let obstacle = gpu.capabilities().obstacle(kernel);
     Row {
         operation: operation.to_owned(),
         kernel: kernel.name,
-        variant: "any".to_owned(),
+        variant: candidate.weight_type.to_string(),
         cases: 0,
         worst: 0.0,
         tolerance: 0.0,
         verdict: Verdict::Skipped,
-        reason: Some(gpu.capabilities().obstacle(kernel).unwrap_or_else(unsuited)),
+        reason: Some(
+            obstacle
+                .unwrap_or_else(|| "no case of the table fits this adapter's limits".to_owned()),
+        ),
     }
 }

@@ -9,9 +9,9 @@ pub enum Values {
     Unit,
     /// One number everywhere.
     Equal,
-    /// Numbers in [-1, 1], and 10,000 more: sums of squares would cancel.
+    /// Numbers in [-1, 1], and 10,000 more: sums of squares would cancel, and exp would overflow.
     Offset,
-    /// Numbers in [-80, 80]: exp overflows unless the maximum is taken off first.
+    /// Numbers in [-80, 80]: exp of a difference overflows unless it is from the maximum.
     Extreme,
 }
 

@@ -1,5 +1,6 @@
 //! What several tests share: one device for the whole binary, used by one test at a time.
 
+use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use wgformer::Gpu;
@@ -23,13 +24,8 @@ pub(crate) fn gpu() -> (Gpu, MutexGuard<'static, ()>) {
                 panic!("WGFORMER_TEST_DEVICE is {other:?}; the only kind there is is plain")
             }
         };
-        #[expect(
-            clippy::print_stderr,
-            reason = "which adapter a test ran on is part of its report"
-        )]
-        {
-            eprintln!("adapter: {}{kind}", gpu.capabilities());
-        }
+        // Not by `eprintln!`, which a test's success would hide.
+        writeln!(io::stderr(), "adapter: {}{kind}", gpu.capabilities()).unwrap();
         gpu
     });
     (gpu.clone(), turn)

@@ -25,10 +25,10 @@ fn known_cases() {
     let intact = subject.files(&sentence_transformers::model());
     let wide = Case {
         name: "wide".into(),
-        // 5 MB that contradict nothing, and an activation of 256 MiB for the longest text.
-        files: subject.files(&config::sized(HIDDEN, 8192, 8192)),
+        // 12 MB that contradict nothing, and an activation of 2 GiB for the longest text.
+        files: subject.files(&config::sized(HIDDEN, 8192, 65_536)),
         outcome: "Limit",
-        needles: vec!["8192 tokens".into()],
+        needles: vec!["65536 tokens".into()],
     };
     let cases = [
         headers(&intact),

@@ -101,16 +101,19 @@ fn too_much_workgroup_memory_is_found() {
 
 #[test]
 fn too_many_bindings_are_found() {
-    let kernel = Kernel {
-        name: "broken",
-        wgsl: "",
-        bindings: &[Access::Read; 7],
-        params_size: 0,
-        constants: &[],
-        features: wgpu::Features::empty(),
-    };
-    assert_eq!(
-        check_bindings(&kernel).unwrap_err(),
-        "7 storage buffers, at most 6"
-    );
+    for (bindings, error) in [
+        (vec![Access::Read; 7], "7 storage buffers, at most 6"),
+        (vec![Access::Load; 17], "17 textures, at most 16"),
+        (vec![Access::Store; 5], "5 storage textures, at most 4"),
+    ] {
+        let kernel = Kernel {
+            name: "broken",
+            wgsl: "",
+            bindings: bindings.leak(),
+            params_size: 0,
+            constants: &[],
+            features: wgpu::Features::empty(),
+        };
+        assert_eq!(check_bindings(&kernel).unwrap_err(), error);
+    }
 }

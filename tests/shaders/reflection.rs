@@ -6,7 +6,7 @@ use naga::{
     AddressSpace, ImageClass, ImageDimension, Module, ScalarKind, StorageAccess, StorageFormat,
     TypeInner,
 };
-use wgformer::kernel::{Access, Binding, Kernel};
+use wgformer::kernel::{Access, Binding, Kernel, Variant};
 use wgformer::ops::KERNELS;
 
 use crate::validation::{parse, parsed};
@@ -177,19 +177,49 @@ fn params_have_the_same_members_in_rust() {
 #[test]
 fn every_variant_fills_the_bindings_and_params_of_its_kernel() {
     for composed in VARIANTS.iter() {
-        let (name, kernel) = (&composed.name, composed.kernel());
-        assert_eq!(composed.dispatched_params, kernel.params_size, "{name}");
-        let (_output, inputs) = kernel.bindings.split_last().unwrap();
-        assert_eq!(composed.variant.bindings.len(), inputs.len(), "{name}");
-        for (binding, access) in composed.variant.bindings.iter().zip(inputs) {
-            let fits = match binding {
-                Binding::Operand(_) => [Access::Read, Access::Load].contains(access),
-                Binding::Small(_) => *access == Access::Read,
-                Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(access),
-            };
-            assert!(fits, "{name}: {access:?}");
-        }
+        check_variant(&composed.variant, composed.dispatched_params)
+            .unwrap_or_else(|error| panic!("{}: {error}", composed.name));
     }
+}
+
+/// Whether a plan can bind what a variant says, and upload the `Params` of a dispatch.
+fn check_variant(variant: &Variant, dispatched_params: usize) -> Result<(), String> {
+    let kernel = variant.kernel;
+    same("dispatched Params", &dispatched_params, &kernel.params_size)?;
+    let (_output, inputs) = kernel.bindings.split_last().unwrap();
+    same("number of inputs", &variant.bindings.len(), &inputs.len())?;
+    for (binding, access) in variant.bindings.iter().zip(inputs) {
+        let fits = match binding {
+            Binding::Operand(_) => [Access::Read, Access::Load].contains(access),
+            Binding::Small(_) => *access == Access::Read,
+            Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(access),
+        };
+        same("kind of binding", &fits, &true)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_variant_that_does_not_fit_its_kernel_is_found() {
+    let right = &VARIANTS
+        .iter()
+        .find(|composed| composed.name.starts_with("softmax"))
+        .unwrap();
+    let error = |change: &dyn Fn(&mut Variant), params| {
+        let mut variant = right.variant.clone();
+        change(&mut variant);
+        check_variant(&variant, params).unwrap_err()
+    };
+    let size = right.dispatched_params;
+    assert!(error(&|_| (), size + 4).starts_with("dispatched Params"));
+    assert!(error(&|variant| drop(variant.bindings.pop()), size).starts_with("number of inputs"));
+    let texture = |variant: &mut Variant| {
+        variant.kernel = Box::leak(Box::new(Kernel {
+            bindings: &[Access::LoadBits, Access::ReadWrite],
+            ..*variant.kernel
+        }));
+    };
+    assert!(error(&texture, size).starts_with("kind of binding"));
 }
 
 /// A shader that is right for [`KERNEL`].

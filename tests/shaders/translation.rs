@@ -190,3 +190,14 @@ fn damaged_hlsl_is_found() {
     // The rewriting goes once glslang does not need it.
     checked(&hlsl.text).unwrap_err();
 }
+
+/// Metal has no 64-bit floats.
+#[test]
+#[should_panic(expected = "Unsupported scalar kind")]
+fn what_metal_has_not_is_found() {
+    let wgsl = "
+        @group(0) @binding(0) var<storage, read_write> y: array<f32>;
+        @compute @workgroup_size(64) fn example() { y[0] = f32(f64(y[1]) * f64(y[2])); }";
+    let (module, info) = parse(wgsl, wgpu::Features::SHADER_F64).unwrap();
+    to_metal(&module, &info);
+}

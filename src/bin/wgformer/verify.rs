@@ -40,13 +40,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Before the minutes that the kernels take.
     let model = arguments.model.as_deref().map(locate).transpose()?;
     let gpu = arguments.adapter.open()?;
-    let steps = model.map(|directory| steps(&gpu, &directory)).transpose()?;
 
     let cases = verify::cases::all();
     let mut progress = Progress::new(Some(cases.len() as u64), "cases");
     let mut results = verify::report(&gpu, &cases, || progress.advance(1))?;
     drop(progress);
-    results.extend(steps.unwrap_or_default());
+    let steps = model.map_or_else(|| Ok(Vec::new()), |directory| steps(&gpu, &directory));
+    results.extend(steps.as_ref().ok().into_iter().flatten().cloned());
 
     let adapter = Adapter::of(gpu.capabilities());
     let report = Report { adapter, results };
@@ -55,19 +55,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     } else {
         print(&gpu, &report.results)?;
     }
-    match report
-        .results
+    steps?; // what could be found out is printed
+    judge(&report.results, &gpu.capabilities().to_string())
+}
+
+/// An error if anything is wrong.
+fn judge(rows: &[Row], adapter: &str) -> Result<()> {
+    let failed = rows
         .iter()
         .filter(|row| row.verdict == Verdict::Fail)
-        .count()
-    {
-        0 => Ok(()),
-        failed => Err(anyhow!(
-            "{failed} of {} checks failed on {}: update its driver, or choose another adapter with --adapter",
-            report.results.len(),
-            gpu.capabilities()
-        )),
+        .count();
+    if failed == 0 {
+        return Ok(());
     }
+    let total = rows.len();
+    Err(anyhow!(
+        "{failed} of {total} checks failed on {adapter}: update its driver, or choose another adapter with --adapter"
+    ))
 }
 
 /// A model's steps, each a row.
@@ -147,4 +151,38 @@ fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {
         "\n{passed} passed, {failed} failed, {skipped} skipped"
     )?;
     stdout.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_wrong_kernel_is_an_error() {
+        let row = |verdict| Row {
+            operation: "linear".to_owned(),
+            kernel: "linear",
+            variant: "f32".to_owned(),
+            cases: 1,
+            worst: f64::MAX,
+            tolerance: 1e-6,
+            verdict,
+            reason: None,
+        };
+        let (pass, fail, skipped) = (
+            row(Verdict::Pass),
+            row(Verdict::Fail),
+            row(Verdict::Skipped),
+        );
+        assert!(judge(&[pass.clone(), skipped.clone()], "here").is_ok());
+        let error = judge(&[pass, fail.clone(), skipped], "here").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("1 of 3 checks failed on here"),
+            "{error}"
+        );
+        // A number even where the GPU has NaN.
+        assert!(serde_json::to_value(fail).unwrap()["worst"].is_number());
+    }
 }

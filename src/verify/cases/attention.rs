@@ -44,7 +44,7 @@ pub(super) fn table() -> Vec<Recipe> {
 }
 
 /// Attention within sequences of `lengths` tokens; `peak`: about how large scores become; `values`: what the values
-/// hold, queries and keys being in [-1, 1].
+/// hold, queries and keys being in [-1, 1] or equal too.
 ///
 /// # Errors
 /// What a graph says of sizes that it does not take.
@@ -57,7 +57,13 @@ pub fn attention(
 ) -> Result<Case> {
     let (mut case, segment_offsets) = Builder::segments(lengths);
     let each = heads * case.sizes.tokens * head_dim;
-    let mut qkv = Values::Unit.fill(&mut case.random, 2 * each);
+    // Large queries and keys make scores of any size; equal ones make equal scores.
+    let of_scores = if matches!(values, Values::Equal) {
+        values
+    } else {
+        Values::Unit
+    };
+    let mut qkv = of_scores.fill(&mut case.random, 2 * each);
     qkv.extend(values.fill(&mut case.random, each));
     case.inputs.push(qkv.into());
     let qkv = case.graph.input(

@@ -5,17 +5,25 @@ use super::super::values::Values;
 use crate::error::Result;
 
 pub(super) fn table() -> Vec<Recipe> {
-    let recipe = |(rows, cols)| Box::new(move || gelu(rows, cols)) as Recipe;
-    super::ELEMENTWISE.map(recipe).into()
+    let both = |(rows, cols)| [Values::Unit, Values::Extreme].map(|values| (rows, cols, values));
+    let recipe = |(rows, cols, values)| Box::new(move || gelu(rows, cols, values)) as Recipe;
+    super::ELEMENTWISE
+        .into_iter()
+        .flat_map(both)
+        .map(recipe)
+        .collect()
 }
 
-/// A gelu of `[rows, cols]`, of values in [-80, 80].
+/// A gelu of `[rows, cols]`; `values`: what it holds.
 ///
 /// # Errors
 /// What a graph says of sizes that it does not take.
-pub fn gelu(rows: usize, cols: usize) -> Result<Case> {
+pub fn gelu(rows: usize, cols: usize, values: Values) -> Result<Case> {
     let mut case = Builder::rows(rows);
-    let x = case.input("x", cols, Values::Extreme);
+    let x = case.input("x", cols, values);
     case.graph.gelu(x)?;
-    Ok(case.finish(format!("{rows} x {cols}"), Tolerance::elementwise()))
+    Ok(case.finish(
+        format!("{rows} x {cols} {values:?}"),
+        Tolerance::elementwise(),
+    ))
 }

@@ -49,6 +49,12 @@ pub fn layer_norm(rows: usize, cols: usize, values: Values, residual: bool) -> R
     let eps = 1e-2_f32;
     case.graph.layer_norm(x, weight, bias, eps)?;
     let sum = if residual { " + residual" } else { "" };
-    let tolerance = Tolerance::norm(cols, values.magnitude(), eps.sqrt());
+    // Numbers spread over [-1, 1] have a deviation of 0.58, and a few of them may have any.
+    let deviation = if cols < 8 || matches!(values, Values::Equal) {
+        eps.sqrt()
+    } else {
+        0.25
+    };
+    let tolerance = Tolerance::norm(cols, values.magnitude(), deviation);
     Ok(case.finish(format!("{rows} x {cols} {values:?}{sum}"), tolerance))
 }

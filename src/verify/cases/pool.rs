@@ -20,6 +20,7 @@ pub(super) fn table() -> Vec<Recipe> {
         }
         for values in Values::ALL {
             push(&[1, 9, 40], 36, pooling, false, values);
+            push(&[1, 9, 40], 36, pooling, true, values);
         }
     }
     push(&[512, 2048], 8, Pooling::Mean, true, Values::Unit);

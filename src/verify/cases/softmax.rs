@@ -13,6 +13,7 @@ pub(super) fn table() -> Vec<Recipe> {
         (5, 63),
         (4, 65),
         (130, 384),
+        (33, 197), // ViT-B
         (2, 1500),
     ] {
         for values in Values::ALL {
