@@ -25,7 +25,8 @@ pub(crate) fn gpu() -> (Gpu, MutexGuard<'static, ()>) {
             }
         };
         // Not by `eprintln!`, which a test's success would hide.
-        writeln!(io::stderr(), "adapter: {}{kind}", gpu.capabilities()).unwrap();
+        let line = format!("adapter: {}{kind}\n", gpu.capabilities());
+        io::stderr().write_all(line.as_bytes()).unwrap();
         gpu
     });
     (gpu.clone(), turn)
