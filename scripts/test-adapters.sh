@@ -30,8 +30,13 @@ everything() { cargo test --release; }
 
 kernels() { cargo test --release --test ops; }
 
-models() {
-	cargo test --release --test tiny_models --test sentence_transformers
+# At subgroup sizes that change nothing but which constants kernels get.
+table() { cargo test --release --test ops -- --exact every_kernel_agrees_with_the_reference; }
+
+models() { cargo test --release --test tiny_models --test sentence_transformers; }
+
+# Slow where kernels are made for GPUs.
+default_model() {
 	cargo test --release --test embed -- --exact embeddings_agree_with_sentence_transformers
 }
 
@@ -46,7 +51,7 @@ lavapipe() {
 	fi
 	for width in 128 512; do
 		on "lavapipe, subgroups of $((width / 32)) lanes" WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" \
-			LP_NATIVE_VECTOR_WIDTH=$width -- kernels
+			LP_NATIVE_VECTOR_WIDTH=$width -- table
 	done
 	# Where it computes wrongly, and kernels must keep away from its subgroups.
 	on "lavapipe, subgroups of 32 lanes" WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" LP_NATIVE_VECTOR_WIDTH=1024 -- models
@@ -59,7 +64,7 @@ swiftshader() {
 		left_out "SwiftShader, which only Debian's packages have"
 		return
 	fi
-	on SwiftShader WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" -- kernels models
+	on SwiftShader WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" -- kernels models default_model
 }
 
 setup_gl() {

@@ -40,7 +40,7 @@ fn default_model(gpu: &Gpu, weight_type: WeightType, batch_tokens: usize) -> Emb
     let mut options = EmbedderOptions::default();
     options.model.weight_type = weight_type;
     options.model.batch_tokens = Some(batch_tokens);
-    Embedder::load_with(gpu, default_model::DIRECTORY, &options).unwrap()
+    Embedder::load_with(gpu, default_model::directory(), &options).unwrap()
 }
 
 /// Token ids and token types.

@@ -12,7 +12,6 @@ mod interpreter;
 use std::collections::HashMap;
 use std::path::Path;
 
-use default_model::DIRECTORY;
 use expected::max_difference;
 
 use wgformer::models::{Batch, Head, Model, ModelOptions};
@@ -46,7 +45,7 @@ impl Reference {
 fn load(gpu: &wgformer::Gpu, change: impl FnOnce(&mut EmbedderOptions)) -> Embedder {
     let mut options = EmbedderOptions::default();
     change(&mut options);
-    Embedder::load_with(gpu, DIRECTORY, &options).unwrap()
+    Embedder::load_with(gpu, default_model::directory(), &options).unwrap()
 }
 
 #[test]
@@ -129,7 +128,7 @@ fn the_reference_functions_agree_with_transformers() {
     let expected: Vec<&[f32]> = reference.rows("hidden").take(tokens).collect();
     let mut batch = Batch::new();
     batch.push(ids, &vec![0; tokens]);
-    let found = interpreter::run(Path::new(DIRECTORY), Head::HiddenStates, &batch);
+    let found = interpreter::run(default_model::directory(), Head::HiddenStates, &batch);
     let difference = max_difference(&found, &expected.concat());
     assert!(difference <= 1e-4, "{difference}");
 }
@@ -164,14 +163,13 @@ fn a_dropped_future_leaves_the_model_usable() {
 #[test]
 fn what_is_out_of_range_is_refused_before_it_reaches_the_device() {
     let (gpu, _turn) = common::gpu();
-    Reference::read();
     let head = Head::Pooled {
         pooling: Pooling::Mean,
         normalize: true,
     };
     let model = Model::load(
         &gpu,
-        Path::new(DIRECTORY),
+        default_model::directory(),
         head,
         256,
         &ModelOptions::default(),
@@ -206,16 +204,15 @@ fn what_is_out_of_range_is_refused_before_it_reaches_the_device() {
 /// The default model's plan: which dispatches run, on which slots.
 #[test]
 fn the_plan_of_the_default_model() {
-    Reference::read();
     let (gpu, _turn) = common::gpu();
     let head = Head::Pooled {
         pooling: Pooling::Mean,
         normalize: true,
     };
-    let graph = Model::graph(Path::new(DIRECTORY), head).unwrap();
+    let graph = Model::graph(default_model::directory(), head).unwrap();
     insta::assert_snapshot!("graph", wgformer::plan::fuse(&graph).to_string());
 
-    let checkpoint = wgformer::models::Checkpoint::open(Path::new(DIRECTORY)).unwrap();
+    let checkpoint = wgformer::models::Checkpoint::open(default_model::directory()).unwrap();
     let mut options = PlanOptions::new(Sizes {
         tokens: 1024,
         sequences: 64,

@@ -1,7 +1,7 @@
 """Writes tiny BERT models with seeded random weights, and what transformers and sentence-transformers make of them.
 
     pip install -r tests/data/requirements.txt
-    python tests/data/tiny_models.py
+    python tests/data/tiny_models.py [NAME]...
 
 Each row of MODELS becomes a folder of tiny/ beside this file, as transformers saves a model, and
 
@@ -26,6 +26,7 @@ again from its folder.
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from string import ascii_lowercase
 from tempfile import TemporaryDirectory
@@ -77,8 +78,9 @@ def as_in_2019(folder):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-# Of each model: its configuration, its class, how its weights are stored, what is done to its folder afterwards, and
-# what sentence-transformers makes of it. Its place is its seed: a new one goes to the end.
+# Of each model what differs from a plain BertModel: `config`, options of its BertConfig; `class`; `dtype` and
+# `max_shard_size`, how its weights are stored; `then`, what is done to its folder afterwards; `sentences`, what
+# sentence-transformers makes of it. Its place is its seed: a new one goes to the end.
 MODELS = {
     "plain": {"sentences": {"pooling": "mean", "normalize": True, "max_seq_length": 10}},
     "one-layer-one-head-one-type": {
@@ -216,9 +218,11 @@ def main():
     torch.set_num_threads(1)  # one order of sums, and no waiting for threads
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    shutil.rmtree(TINY, ignore_errors=True)
+    names = sys.argv[1:] or list(MODELS)
     for seed, (name, row) in enumerate(MODELS.items()):
-        write(name, row, seed)
+        if name in names:
+            shutil.rmtree(TINY / name, ignore_errors=True)
+            write(name, row, seed)
 
 
 if __name__ == "__main__":

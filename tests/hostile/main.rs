@@ -68,7 +68,7 @@ fn fuzz(name: &str, models: &[GeneratedModel], damage: Damage) {
         assert_eq!(subject.attempt("intact", intact), "fine");
     }
     let first: u64 = variable("WGFORMER_HOSTILE_SEED", 0);
-    let time = Duration::from_secs(variable("WGFORMER_HOSTILE_SECONDS", 8));
+    let time = Duration::from_secs(variable("WGFORMER_HOSTILE_SECONDS", 5));
     eprintln!("{name}: from WGFORMER_HOSTILE_SEED={first}");
 
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();

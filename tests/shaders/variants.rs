@@ -171,6 +171,21 @@ fn every_variant_sets_every_constant_of_its_kernel() {
 /// A constant that chooses between pieces of code: each of them is checked.
 #[test]
 fn every_switch_is_turned_every_way() {
+    // SPLIT_HEAD_DIM: not at all, or by any head.
+    let split = |kernel: &Kernel| {
+        values(kernel, "SPLIT_HEAD_DIM").contains(&0) && values(kernel, "SPLIT_HEAD_DIM").len() > 1
+    };
+    let sizes = [
+        "SPLIT_HEAD_DIM",
+        "HEAD_DIM",
+        "KEY_TILE",
+        "KEYS",
+        "LANES",
+        "ROWS",
+        "WORKGROUP_SIZE",
+        "COLUMNS_PER_LANE",
+        "VECTORS_PER_LANE",
+    ];
     let switches: [(&str, &[u32]); 6] = [
         ("WEIGHT_BITS", &[16, 32]),
         ("BIAS", &[0, 1]),
@@ -186,5 +201,19 @@ fn every_switch_is_turned_every_way() {
                 assert_eq!(values, ways, "{constant} of {}", kernel.name);
             }
         }
+        let known = |constant: &&str| {
+            sizes.contains(constant) || switches.iter().any(|(switch, _)| switch == constant)
+        };
+        assert!(
+            kernel.constants.iter().all(known),
+            "{:?} of {}",
+            kernel.constants,
+            kernel.name
+        );
+        assert!(
+            !kernel.constants.contains(&"SPLIT_HEAD_DIM") || split(kernel),
+            "{}",
+            kernel.name
+        );
     }
 }

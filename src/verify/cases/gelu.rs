@@ -5,13 +5,10 @@ use super::super::values::Values;
 use crate::error::Result;
 
 pub(super) fn table() -> Vec<Recipe> {
-    let both = |(rows, cols)| [Values::Unit, Values::Extreme].map(|values| (rows, cols, values));
-    let recipe = |(rows, cols, values)| Box::new(move || gelu(rows, cols, values)) as Recipe;
-    super::ELEMENTWISE
-        .into_iter()
-        .flat_map(both)
-        .map(recipe)
-        .collect()
+    let recipe = |(rows, cols), values| Box::new(move || gelu(rows, cols, values)) as Recipe;
+    let extreme = super::ELEMENTWISE.map(|sizes| recipe(sizes, Values::Extreme));
+    let unit = [(3, 8), (130, 384)].map(|sizes| recipe(sizes, Values::Unit));
+    extreme.into_iter().chain(unit).collect()
 }
 
 /// A gelu of `[rows, cols]`; `values`: what it holds.

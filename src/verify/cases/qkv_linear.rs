@@ -15,7 +15,7 @@ pub(super) fn table() -> Vec<Recipe> {
         (3, 1, 256),
         (70, 12, 32), // MiniLM
         (5, 12, 64),  // BERT-base and ViT-B
-        (super::MANY, 1, 24),
+        (super::MANY, 1, 4),
     ];
     let recipe = |(sizes, bias): ((usize, usize, usize), bool)| {
         let (tokens, heads, head_dim) = sizes;
