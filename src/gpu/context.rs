@@ -48,10 +48,14 @@ impl Gpu {
     /// As [`Gpu::with_adapter`].
     pub async fn with_adapter_async(choice: &AdapterChoice) -> Result<Self> {
         let adapter = adapters::choose(choice).await?;
+        Self::open(&adapter, adapter.limits()).await
+    }
+
+    async fn open(adapter: &wgpu::Adapter, limits: wgpu::Limits) -> Result<Self> {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgformer"),
             required_features: adapter.features() & wgpu::Features::SUBGROUP,
-            required_limits: adapter.limits(),
+            required_limits: limits,
             ..Default::default()
         };
         let (device, queue) =
@@ -68,18 +72,13 @@ impl Gpu {
 
     /// As [`Gpu::new`], on a device that allows no more workgroups in one dimension: grids fold early.
     #[cfg(test)]
-    pub(crate) fn with_most_workgroups(count: u32) -> Self {
-        let adapter = pollster::block_on(adapters::choose(&AdapterChoice::from_env())).unwrap();
-        let descriptor = wgpu::DeviceDescriptor {
-            required_features: adapter.features() & wgpu::Features::SUBGROUP,
-            required_limits: wgpu::Limits {
-                max_compute_workgroups_per_dimension: count,
-                ..adapter.limits()
-            },
-            ..Default::default()
+    pub(crate) fn with_most_workgroups(count: u32) -> Result<Self> {
+        let adapter = pollster::block_on(adapters::choose(&AdapterChoice::from_env()))?;
+        let limits = wgpu::Limits {
+            max_compute_workgroups_per_dimension: count,
+            ..adapter.limits()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
-        Self::from_device(device, queue)
+        pollster::block_on(Self::open(&adapter, limits))
     }
 
     /// The caller's own device, whatever features and limits it has; nothing is installed on it.

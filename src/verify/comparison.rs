@@ -54,6 +54,19 @@ impl Comparison {
 mod tests {
     use super::*;
 
+    /// JSON has no other numbers.
+    #[test]
+    fn an_error_is_a_finite_number_even_where_the_gpu_has_none() {
+        for value in [f32::NAN, f32::INFINITY] {
+            let trace = Trace {
+                result: vec![value],
+                guard: vec![],
+            };
+            let compared = Comparison::new(&Tolerance::elementwise(), &trace, &[1.0]);
+            assert!(compared.worst.is_finite() && compared.failure.is_some());
+        }
+    }
+
     #[test]
     fn what_is_wrong_is_said() {
         let failure = |result: &[f32], guard: &[f32], expected: &[f32]| {

@@ -245,7 +245,7 @@ fn a_grid_without_its_second_row_is_noticed() {
             "workgroup.x + workgroup.y * workgroups.x",
             "workgroup.x",
         );
-        let gpu = Gpu::with_most_workgroups(32);
+        let gpu = Gpu::with_most_workgroups(32).unwrap();
         let runs = |recipe: &Recipe| {
             let candidates = candidates(&gpu, &recipe().unwrap());
             candidates
