@@ -42,18 +42,15 @@ fn verify(embedder: &Embedder, least_cosine: f32) {
 fn embed(criterion: &mut Criterion) {
     let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
     eprintln!("adapter: {}", gpu.capabilities());
-    for dtype in [WeightType::F32, WeightType::F16] {
+    for (dtype, least_cosine) in [
+        (WeightType::F32, 0.99999),
+        (WeightType::F16, 0.9999),
+        (WeightType::I8, 0.995),
+    ] {
         let mut options = EmbedderOptions::default();
         options.model.weight_type = dtype;
         let embedder = Embedder::load_with(&gpu, MODEL, &options).expect("run `make model` first");
-        verify(
-            &embedder,
-            if dtype == WeightType::F32 {
-                0.99999
-            } else {
-                0.9999
-            },
-        );
+        verify(&embedder, least_cosine);
         let mut group = criterion.benchmark_group(format!("all-MiniLM-L6-v2 {dtype}"));
         group.sample_size(10);
         for (count, tokens) in [(8, 128), (1, 16)] {

@@ -16,7 +16,7 @@ struct Params {
 }
 
 // A texel is four columns.
-@group(0) @binding(0) var qkv: texture_2d<f32>;                        // query, key, value: tokens high, 3 * heads * head_dim / 4 wide
+@group(0) @binding(0) var qkv: texture_storage_2d<rgba32float, read>;  // query, key, value: tokens high, 3 * heads * head_dim / 4 wide
 @group(0) @binding(1) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
 @group(0) @binding(2) var y: texture_storage_2d<rgba32float, write>;   // tokens high, heads * head_dim / 4 wide
 @group(1) @binding(0) var<uniform> params: Params;
@@ -52,7 +52,7 @@ fn attention_texture(
             for (var g = 0u; g < ROW_GROUPS; g++) {
                 let row = min(first_query + g * LANES + lane, end - 1u);
                 for (var v = 0u; v < VECTORS; v++) {
-                    query[g][v] = textureLoad(qkv, vec2(query_column + v, row), 0) * (params.scale * 1.442695);  // log2(e), for exp2
+                    query[g][v] = textureLoad(qkv, vec2(query_column + v, row)) * (params.scale * 1.442695);  // log2(e), for exp2
                 }
             }
 
@@ -67,7 +67,7 @@ fn attention_texture(
                     for (var l = 0u; l < LANES; l++) { weights[g][l] = 0.0; }
                 }
                 for (var v = 0u; v < VECTORS; v++) {
-                    let keys = textureLoad(qkv, vec2(key_column + v, row), 0);
+                    let keys = textureLoad(qkv, vec2(key_column + v, row));
                     for (var l = 0u; l < LANES; l++) {
                         let key = subgroupShuffle(keys, l);
                         for (var g = 0u; g < ROW_GROUPS; g++) {
@@ -98,7 +98,7 @@ fn attention_texture(
                 }
 
                 for (var v = 0u; v < VECTORS; v++) {
-                    let values = textureLoad(qkv, vec2(value_column + v, row), 0);
+                    let values = textureLoad(qkv, vec2(value_column + v, row));
                     for (var l = 0u; l < LANES; l++) {
                         let value = subgroupShuffle(values, l);
                         for (var g = 0u; g < ROW_GROUPS; g++) {

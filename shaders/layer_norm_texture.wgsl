@@ -9,8 +9,8 @@ struct Params {
     eps: f32,
 }
 
-@group(0) @binding(0) var x: texture_2d<f32>;                                // [rows, cols]
-@group(0) @binding(1) var residual: texture_2d<f32>;                         // [rows, cols], read if RESIDUAL
+@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;  // [rows, cols]
+@group(0) @binding(1) var residual: texture_storage_2d<rgba32float, read>;  // [rows, cols], read if RESIDUAL
 @group(0) @binding(2) var<storage, read> weight_bias: array<vec4<f32>>;      // [2, cols]
 @group(0) @binding(3) var y: texture_storage_2d<rgba32float, write>;         // [rows, cols]
 @group(1) @binding(0) var<uniform> params: Params;
@@ -54,9 +54,9 @@ fn layer_norm_texture(
             let c4 = lane + i * WORKGROUP_SIZE;
             values[i] = vec4(0.0);
             if c4 < width {
-                values[i] = textureLoad(x, vec2(c4, row), 0);
+                values[i] = textureLoad(x, vec2(c4, row));
                 if RESIDUAL == 1u {
-                    values[i] += textureLoad(residual, vec2(c4, row), 0);
+                    values[i] += textureLoad(residual, vec2(c4, row));
                 }
             }
             sum += sum_of(values[i]);

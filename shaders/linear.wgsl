@@ -1,4 +1,4 @@
-// y[r, j] = epilogue(sum over i of x[r, i] * weight[j, i] + bias[j]), for any m, n and k.
+// y[r, j] = epilogue(scale[j] * sum over i of x[r, i] * weight[j, i]), for any m, n and k.
 // One lane per output: right everywhere, slow everywhere; the other variants of `linear` give the same bits.
 
 struct Params {
@@ -8,10 +8,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]
-@group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, two f16 a word if WEIGHT_BITS == 16
-@group(0) @binding(2) var<storage, read> bias: array<f32>;      // [n], read if BIAS
-@group(0) @binding(3) var<storage, read> residual: array<f32>;  // [m, n], read if RESIDUAL
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
+@group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, an f32, two f16 or four int8 a word
+@group(0) @binding(2) var<storage, read> scale: array<f32>;     // [n], read in int8
+@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [n], read if BIAS
+@group(0) @binding(4) var<storage, read> residual: array<f32>;  // [m, n], read if RESIDUAL
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;
@@ -40,6 +41,9 @@ fn gelu_of(v: f32) -> f32 {
 }
 
 fn weight_at(element: u32) -> f32 {
+    if WEIGHT_BITS == 8u {
+        return f32(unpack4xI8(weight[element / 4u])[element % 4u]);
+    }
     if WEIGHT_BITS == 16u {
         return unpack2x16float(weight[element / 2u])[element % 2u];
     }
@@ -68,6 +72,7 @@ fn linear(
         for (var i = 0u; i < params.k; i++) {
             sum = fma(x[row * params.k + i], weight_at(column * params.k + i), sum);
         }
+        if WEIGHT_BITS == 8u { sum *= scale[column]; }
         if BIAS == 1u { sum += bias[column]; }
         if ACTIVATION == 1u { sum = gelu_of(sum); }
         if RESIDUAL == 1u { sum += residual[row * params.n + column]; }

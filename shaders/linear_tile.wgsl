@@ -1,4 +1,4 @@
-// y[r, j] = epilogue(sum over i of x[r, i] * weight[j, i] + bias[j]), for n and k that are multiples of 4.
+// y[r, j] = epilogue(scale[j] * sum over i of x[r, i] * weight[j, i]), for n and k that are multiples of 4.
 // One workgroup of 128 lanes per 64 x 64 outputs: 64 x 32 of x and 32 x 64 of the weight pass through
 // workgroup memory, 8 x 4 outputs stay in each lane's registers. The portable variant for GPUs.
 
@@ -10,10 +10,11 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
-@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // [n / TILE][k_padded][TILE] in f32, [n / TILE][k_padded / 2][TILE / 4][2][4] in f16
-@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;      // [n], read if BIAS
-@group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if RESIDUAL
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
+@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // [n / TILE][k_padded][TILE] in f32, [n / TILE][k_padded / 2][TILE / 4][2][4] in f16, [n / TILE][k_padded / 4][TILE / 4][4][4] in int8
+@group(0) @binding(2) var<storage, read> scale: array<vec4<f32>>;     // [n], read in int8
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;      // [n], read if BIAS
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if RESIDUAL
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WEIGHT_BITS: u32 = 32u;
@@ -59,6 +60,7 @@ fn output_index(row: u32, column: u32) -> u32 {  // in vec4s
 fn store(row: u32, column: u32, sum: vec4<f32>) {
     if row < params.m && column < params.n {
         var v = sum;
+        if WEIGHT_BITS == 8u { v *= scale[column / 4u]; }
         if BIAS == 1u { v += bias[column / 4u]; }
         if ACTIVATION == 1u { v = gelu_of(v); }
         if RESIDUAL == 1u { v += residual[(row * params.n + column) / 4u]; }
@@ -68,7 +70,12 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
 
 // Four columns of the weight at k = 4 * k4 + 0..3, for this lane's place in a panel.
 fn load_weight(panel: u32, k4: u32, lane: u32, into: ptr<function, array<vec4<f32>, 4>>) {
-    if WEIGHT_BITS == 16u {
+    if WEIGHT_BITS == 8u {
+        let packed = weight[(panel * params.k_padded / 4u + k4) * PANEL + lane];
+        for (var i = 0u; i < 4u; i++) {
+            (*into)[i] = vec4<f32>(unpack4xI8(packed[i]));
+        }
+    } else if WEIGHT_BITS == 16u {
         for (var i = 0u; i < 2u; i++) {
             let packed = weight[(panel * params.k_padded / 2u + k4 * 2u + i) * PANEL + lane];
             (*into)[2u * i] = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));

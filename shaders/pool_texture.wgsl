@@ -8,7 +8,7 @@ struct Params {
     hidden: u32,  // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
 }
 
-@group(0) @binding(0) var x: texture_2d<f32>;                          // [tokens, hidden]
+@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;  // [tokens, hidden]
 @group(0) @binding(1) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;    // [sequences, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
@@ -54,9 +54,9 @@ fn pool_texture(
             let c4 = lane + i * WORKGROUP_SIZE;
             values[i] = vec4(0.0);
             if c4 < width && first < last {
-                var v = textureLoad(x, vec2(c4, first), 0);
+                var v = textureLoad(x, vec2(c4, first));
                 for (var token = first + 1u; token < last; token++) {
-                    let next = textureLoad(x, vec2(c4, token), 0);
+                    let next = textureLoad(x, vec2(c4, token));
                     if MODE == 1u { v = max(v, next); } else { v += next; }
                 }
                 if MODE == 0u { v /= f32(end - start); }

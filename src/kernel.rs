@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::tensor::Sizes;
+use crate::tensor::{Sizes, WeightType};
 
 mod packing;
 
@@ -18,9 +18,9 @@ pub enum Access {
     Read,
     /// A storage buffer that it writes, and may read back.
     ReadWrite,
-    /// An activation as a texture, `texture_2d<f32>`, that it reads.
+    /// An activation as a texture, `texture_storage_2d<rgba32float, read>`, that it reads.
     Load,
-    /// A packed weight matrix as a texture, `texture_2d<u32>`, that it reads.
+    /// A packed weight matrix as a texture, `texture_storage_2d<rgba32uint, read>`, that it reads.
     LoadBits,
     /// An activation as a texture, `texture_storage_2d<rgba32float, write>`, that it writes.
     Store,
@@ -30,7 +30,8 @@ pub enum Access {
 ///
 /// As a texture a tensor has one row per token (or sequence), and its other axes, flattened, four to a texel.
 /// GPUs want buffers. A software adapter may want textures: lavapipe reads a buffer lane by lane, in a loop,
-/// and a texture in one go (docs/performance.md has the figures).
+/// and a texture in one go (docs/performance.md has the figures). They are storage textures, which have no levels
+/// or samplers for a driver to think of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// Storage buffers.
@@ -142,9 +143,13 @@ pub enum Binding {
     Matrix {
         /// The operands to stack.
         operands: Vec<usize>,
+        /// What an element is stored as.
+        stored_as: WeightType,
         /// Lays the stack out for this kernel.
         pack: Pack,
     },
+    /// The scales of the rows of matrices that are stacked and stored as int8, in f32.
+    Scales(Vec<usize>),
 }
 
 /// What one run of a kernel needs to know: how many workgroups, and its `Params`.

@@ -173,6 +173,9 @@ pub enum WeightType {
     F32,
     /// 16-bit float: half the memory, and half the bytes that a kernel reads.
     F16,
+    /// 8-bit integer, for the matrices of linear layers: a row (an output) is stored as integers from -127 to 127 and
+    /// one f32 scale, the row's largest magnitude over 127. Tables of embeddings are stored as [`WeightType::F16`].
+    I8,
 }
 
 impl WeightType {
@@ -182,15 +185,26 @@ impl WeightType {
         match self {
             Self::F32 => 32,
             Self::F16 => 16,
+            Self::I8 => 8,
         }
     }
 
-    /// `value` as it is once it has been stored.
-    #[must_use]
-    pub fn rounded(self, value: f32) -> f32 {
+    /// Every type, the most exact first.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::I8];
+
+    /// What a table of embeddings is stored as: it is looked up, not multiplied, so int8 would gain memory only.
+    pub(crate) fn of_tables(self) -> Self {
         match self {
-            Self::F32 => value,
-            Self::F16 => half::f16::from_f32(value).to_f32(),
+            Self::F32 => Self::F32,
+            Self::F16 | Self::I8 => Self::F16,
+        }
+    }
+
+    /// Whether `value` is still finite once it is stored.
+    pub(crate) fn holds(self, value: f32) -> bool {
+        match self {
+            Self::F32 | Self::I8 => value.is_finite(),
+            Self::F16 => half::f16::from_f32(value).is_finite(),
         }
     }
 }
@@ -200,6 +214,7 @@ impl fmt::Display for WeightType {
         f.write_str(match self {
             Self::F32 => "f32",
             Self::F16 => "f16",
+            Self::I8 => "int8",
         })
     }
 }

@@ -14,7 +14,7 @@ use wgformer::tasks::{Embedder, EmbedderOptions};
 use wgformer::tensor::WeightType;
 use wgformer::verify::Random;
 
-const WEIGHT_TYPES: [WeightType; 2] = [WeightType::F32, WeightType::F16];
+const WEIGHT_TYPES: [WeightType; 3] = WeightType::ALL;
 
 const HEADS: [Head; 2] = [
     Head::HiddenStates,

@@ -55,6 +55,7 @@ fn embeddings_agree_with_sentence_transformers() {
     for (dtype, least_cosine, most_difference) in [
         (WeightType::F32, 0.99999, 1e-4),
         (WeightType::F16, 0.9999, f32::INFINITY),
+        (WeightType::I8, 0.995, f32::INFINITY),
     ] {
         let embedder = load(&gpu, |options| options.model.weight_type = dtype);
         let found = embedder.embeddings(&reference.texts).unwrap();

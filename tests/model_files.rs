@@ -336,7 +336,7 @@ fn a_weight_that_does_not_fit_is_named() {
     let mut options = EmbedderOptions::default();
     options.model.weight_type = WeightType::F16;
     let load = || Embedder::load_with(&gpu, large.path(), &options);
-    let needles = format!("{key}; inf; element 37; f16; use f32");
+    let needles = format!("{key}; 70000; element 37; f16; use f32");
     expect_error("f16", load, "NotFinite", &needles);
 }
 

@@ -108,15 +108,18 @@ fn the_reference_functions_agree_with_hugging_face() {
 }
 
 #[test]
-fn f16_weights_keep_the_direction_of_every_hidden_state() {
+fn smaller_weights_keep_the_direction_of_every_hidden_state() {
     let (gpu, _turn) = common::gpu();
     for model in models() {
         let expected = &model.expected["hidden"];
-        let found = model.run_on_gpu(&gpu, Head::HiddenStates, WeightType::F16);
-        assert_eq!(found.len(), expected.f32().len());
-        for (found, expected) in found.chunks_exact(expected.cols()).zip(expected.rows()) {
-            let cosine = cosine(found, expected);
-            assert!(cosine >= 0.9999, "{}: {cosine}", model.directory.display());
+        for (weight_type, least) in [(WeightType::F16, 0.9999), (WeightType::I8, 0.995)] {
+            let found = model.run_on_gpu(&gpu, Head::HiddenStates, weight_type);
+            assert_eq!(found.len(), expected.f32().len());
+            for (found, expected) in found.chunks_exact(expected.cols()).zip(expected.rows()) {
+                let cosine = cosine(found, expected);
+                let name = model.directory.display();
+                assert!(cosine >= least, "{name} {weight_type}: {cosine}");
+            }
         }
     }
 }

@@ -125,26 +125,24 @@ fn params_layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayou
 }
 
 fn binding_type(access: Access) -> wgpu::BindingType {
+    use wgpu::StorageTextureAccess::{ReadOnly, WriteOnly};
+    use wgpu::TextureFormat::{Rgba32Float, Rgba32Uint};
     let buffer = |read_only| wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Storage { read_only },
         has_dynamic_offset: false,
         min_binding_size: None,
     };
-    let texture = |sample_type| wgpu::BindingType::Texture {
-        sample_type,
+    let texture = |access, format| wgpu::BindingType::StorageTexture {
+        access,
+        format,
         view_dimension: wgpu::TextureViewDimension::D2,
-        multisampled: false,
     };
     match access {
         Access::Read => buffer(true),
         Access::ReadWrite => buffer(false),
-        Access::Load => texture(wgpu::TextureSampleType::Float { filterable: false }),
-        Access::LoadBits => texture(wgpu::TextureSampleType::Uint),
-        Access::Store => wgpu::BindingType::StorageTexture {
-            access: wgpu::StorageTextureAccess::WriteOnly,
-            format: wgpu::TextureFormat::Rgba32Float,
-            view_dimension: wgpu::TextureViewDimension::D2,
-        },
+        Access::Load => texture(ReadOnly, Rgba32Float),
+        Access::LoadBits => texture(ReadOnly, Rgba32Uint),
+        Access::Store => texture(WriteOnly, Rgba32Float),
     }
 }
 

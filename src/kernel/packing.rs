@@ -10,68 +10,112 @@ pub type Pack = Arc<dyn Fn(&Matrix<'_>) -> Vec<u32> + Send + Sync>;
 /// A weight matrix on the host, before it is packed.
 #[derive(Debug)]
 pub struct Matrix<'a> {
-    /// `[rows, cols]`
-    pub values: &'a [f32],
-    /// The length of the first axis.
-    pub rows: usize,
-    /// The length of the second axis.
-    pub cols: usize,
-    /// The type its elements are stored as.
-    pub stored_as: WeightType,
+    values: &'a [f32],
+    cols: usize,
+    stored_as: WeightType,
+    /// Of each row, where elements are integers.
+    scales: Vec<f32>,
 }
 
-impl Matrix<'_> {
-    /// The element at `row`, `col`, and zero beyond the edges.
+impl<'a> Matrix<'a> {
+    /// The matrix of rows of `cols` elements, to be stored as `stored_as`; `values`: `[rows, cols]`.
     #[must_use]
-    pub fn get(&self, row: usize, col: usize) -> f32 {
-        if row < self.rows && col < self.cols {
-            self.values[row * self.cols + col]
-        } else {
-            0.0
+    pub fn new(values: &'a [f32], cols: usize, stored_as: WeightType) -> Self {
+        let scales = match stored_as {
+            WeightType::I8 => values.chunks(cols.max(1)).map(scale).collect(),
+            WeightType::F32 | WeightType::F16 => vec![],
+        };
+        Self {
+            values,
+            cols,
+            stored_as,
+            scales,
+        }
+    }
+
+    /// The length of the first axis.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.values.len() / self.cols.max(1)
+    }
+
+    /// What each row's integers are multiplied by; empty unless elements are integers.
+    #[must_use]
+    pub fn scales(&self) -> &[f32] {
+        &self.scales
+    }
+
+    /// The bits of the element at `row`, `col`, and zero beyond the edges.
+    fn bits(&self, row: usize, col: usize) -> u32 {
+        if row >= self.rows() || col >= self.cols {
+            return 0;
+        }
+        let value = self.values[row * self.cols + col];
+        match self.stored_as {
+            WeightType::F32 => value.to_bits(),
+            WeightType::F16 => half::f16::from_f32(value).to_bits().into(),
+            WeightType::I8 => quantized(value, self.scales[row]).cast_unsigned().into(),
         }
     }
 }
 
-/// The matrix in row-major order: an f32, or two halves, a word.
+/// The largest magnitude is 127 times the scale.
+fn scale(row: &[f32]) -> f32 {
+    row.iter().fold(0.0_f32, |max, value| max.max(value.abs())) / 127.0
+}
+
+fn quantized(value: f32, scale: f32) -> i8 {
+    if scale == 0.0 {
+        return 0;
+    }
+    (value / scale).round().clamp(-127.0, 127.0) as i8
+}
+
+/// As many elements to a word as fit, the first in the low bits, as WGSL's `unpack2x16float` and `unpack4xI8` have it.
+fn pack_words(elements: impl Iterator<Item = u32>, bits: u32, packed: &mut Vec<u32>) {
+    let per_word = 32 / bits;
+    for (place, element) in (0..per_word).cycle().zip(elements) {
+        if place == 0 {
+            packed.push(0);
+        }
+        let word = packed.last_mut().expect("pushed at place 0");
+        *word |= element << (place * bits);
+    }
+}
+
+/// The matrix in row-major order: an f32, two halves or four integers a word.
 #[must_use]
 pub fn row_major() -> Pack {
-    Arc::new(|matrix| match matrix.stored_as {
-        WeightType::F16 => {
-            let halves: Vec<half::f16> = matrix
-                .values
-                .iter()
-                .copied()
-                .map(half::f16::from_f32)
-                .collect();
-            halves
-                .chunks(2)
-                .map(|pair| pack_halves(pair[0], pair.get(1).copied().unwrap_or_default()))
-                .collect()
-        }
-        WeightType::F32 => matrix.values.iter().map(|value| value.to_bits()).collect(),
+    Arc::new(|matrix| {
+        let places = (0..matrix.rows()).flat_map(|row| (0..matrix.cols).map(move |col| (row, col)));
+        let mut packed = Vec::new();
+        let elements = places.map(|(row, col)| matrix.bits(row, col));
+        pack_words(elements, matrix.stored_as.bits(), &mut packed);
+        packed
     })
 }
 
-/// A matrix `[n, k]`, whose rows are a linear layer's output columns, as panels of `4 * lanes` output columns: `[n / (4 * lanes)][k][lanes][4]` in f32,
-/// `[n / (4 * lanes)][k / 2][lanes][2][4]` in f16, so that a lane reads four columns (f16: of two k) by one load.
+/// A matrix `[n, k]`, whose rows are a linear layer's output columns, as panels of `4 * lanes` output columns:
+/// `[n / (4 * lanes)][k / steps][lanes][steps][4]`, where `steps` is 1 in f32, 2 in f16 and 4 in int8, so that a lane
+/// reads four columns, of as many k as fit, by one load of four words.
 ///
-/// Columns and k are padded with zeros, k to a multiple of `k_multiple` (an even number).
+/// Columns and k are padded with zeros, k to a multiple of `k_multiple` (a multiple of 4).
 #[must_use]
 pub fn panels(lanes: usize, k_multiple: usize) -> Pack {
     Arc::new(move |matrix| {
-        let columns = 4 * lanes;
+        let bits = matrix.stored_as.bits();
+        let steps = (32 / bits) as usize;
         let k_padded = matrix.cols.next_multiple_of(k_multiple);
-        let panel_count = matrix.rows.div_ceil(columns);
-        let mut packed = Vec::with_capacity(
-            panel_count * columns * k_padded * matrix.stored_as.bits() as usize / 32,
-        );
-        for panel in 0..panel_count {
-            match matrix.stored_as {
-                WeightType::F16 => {
-                    pack_panel_f16(matrix, panel * columns, columns, k_padded, &mut packed)
-                }
-                WeightType::F32 => {
-                    pack_panel_f32(matrix, panel * columns, columns, k_padded, &mut packed)
+        let panels = matrix.rows().div_ceil(4 * lanes);
+        let mut packed = Vec::with_capacity(panels * 4 * lanes * k_padded / steps);
+        for panel in 0..panels {
+            for first_k in (0..k_padded).step_by(steps) {
+                for lane in 0..lanes {
+                    let column = 4 * (panel * lanes + lane);
+                    let places = (first_k..first_k + steps)
+                        .flat_map(|k| (column..column + 4).map(move |column| (column, k)));
+                    let elements = places.map(|(column, k)| matrix.bits(column, k));
+                    pack_words(elements, bits, &mut packed);
                 }
             }
         }
@@ -79,70 +123,66 @@ pub fn panels(lanes: usize, k_multiple: usize) -> Pack {
     })
 }
 
-fn pack_panel_f32(
-    matrix: &Matrix<'_>,
-    first: usize,
-    columns: usize,
-    k_padded: usize,
-    packed: &mut Vec<u32>,
-) {
-    for k in 0..k_padded {
-        packed.extend((first..first + columns).map(|column| matrix.get(column, k).to_bits()));
-    }
-}
-
-fn pack_panel_f16(
-    matrix: &Matrix<'_>,
-    first: usize,
-    columns: usize,
-    k_padded: usize,
-    packed: &mut Vec<u32>,
-) {
-    let half = |column, k| half::f16::from_f32(matrix.get(column, k));
-    for k in (0..k_padded).step_by(2) {
-        for column in (first..first + columns).step_by(4) {
-            for k in [k, k + 1] {
-                packed.push(pack_halves(half(column, k), half(column + 1, k)));
-                packed.push(pack_halves(half(column + 2, k), half(column + 3, k)));
-            }
-        }
-    }
-}
-
-/// Two halves in a word, the first in the low bits, as WGSL's `unpack2x16float` has it.
-fn pack_halves(low: half::f16, high: half::f16) -> u32 {
-    u32::from(low.to_bits()) | u32::from(high.to_bits()) << 16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const VALUES: [f32; 6] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]; // [3, 2]
+
+    fn matrix(stored_as: WeightType) -> Matrix<'static> {
+        Matrix::new(&VALUES, 2, stored_as)
+    }
+
+    fn halves(words: &[u32]) -> Vec<f32> {
+        let bits = words
+            .iter()
+            .flat_map(|word| [*word as u16, (word >> 16) as u16]);
+        bits.map(|bits| half::f16::from_bits(bits).to_f32())
+            .collect()
+    }
+
+    fn integers(words: &[u32]) -> Vec<i8> {
+        let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+        bytes.map(u8::cast_signed).collect()
+    }
+
     #[test]
     fn panels_pad_with_zeros() {
-        let values: Vec<f32> = (0..6).map(|value| value as f32).collect();
-        let matrix = |stored_as| Matrix {
-            values: &values,
-            rows: 3,
-            cols: 2,
-            stored_as,
-        };
         let f32s: Vec<f32> = panels(1, 4)(&matrix(WeightType::F32))
             .into_iter()
             .map(f32::from_bits)
             .collect();
+        let rows_of_k = [[0., 2., 4., 0.], [1., 3., 5., 0.], [0.; 4], [0.; 4]];
+        assert_eq!(f32s, rows_of_k.concat());
         assert_eq!(
-            f32s,
-            [
-                0., 2., 4., 0., 1., 3., 5., 0., 0., 0., 0., 0., 0., 0., 0., 0.
-            ]
+            halves(&panels(1, 4)(&matrix(WeightType::F16))),
+            rows_of_k.concat()
         );
-        let f16s = panels(1, 2)(&matrix(WeightType::F16));
-        let halves: Vec<f32> = f16s
-            .iter()
-            .flat_map(|word| [*word as u16, (word >> 16) as u16])
-            .map(|bits| half::f16::from_bits(bits).to_f32())
-            .collect();
-        assert_eq!(halves, [0., 2., 4., 0., 1., 3., 5., 0.]);
+        assert_eq!(
+            integers(&panels(1, 4)(&matrix(WeightType::I8))),
+            [[0, 85, 102, 0], [127, 127, 127, 0], [0; 4], [0; 4]].concat()
+        );
+    }
+
+    #[test]
+    fn rows_are_packed_one_after_another() {
+        assert_eq!(halves(&row_major()(&matrix(WeightType::F16))), VALUES);
+        assert_eq!(
+            integers(&row_major()(&matrix(WeightType::I8))),
+            [0, 127, 85, 127, 102, 127, 0, 0]
+        );
+    }
+
+    #[test]
+    fn integers_times_their_scale_are_the_values() {
+        assert_eq!(
+            matrix(WeightType::I8).scales(),
+            [1.0 / 127.0, 3.0 / 127.0, 5.0 / 127.0]
+        );
+        assert!(matrix(WeightType::F16).scales().is_empty());
+        let zeros = Matrix::new(&[0.0, -0.0], 2, WeightType::I8);
+        assert_eq!(row_major()(&zeros), [0]);
+        let signs = Matrix::new(&[-1.0, 0.5, 1e-9], 3, WeightType::I8);
+        assert_eq!(integers(&row_major()(&signs)), [-127, 64, 0, 0]);
     }
 }

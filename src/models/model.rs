@@ -29,7 +29,7 @@ pub enum Head {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelOptions {
-    /// How weight matrices are stored: [`WeightType::F32`] or [`WeightType::F16`].
+    /// How weight matrices are stored: [`WeightType::I8`] for linear layers only.
     pub weight_type: WeightType,
     /// The most tokens in one GPU batch; `None` chooses by the adapter, and no batch exceeds what its limits allow.
     /// A longer sequence goes alone.

@@ -86,8 +86,9 @@ impl Operation for EmbeddingSum {
             request.fixed(5, 0) as u32,
             self.eps,
         );
+        let stored_as = request.weight_type.of_tables();
         let variant = |kernel, mut constants: Constants| {
-            constants.push(("WEIGHT_BITS", request.weight_type.bits()));
+            constants.push(("WEIGHT_BITS", stored_as.bits()));
             Variant {
                 kernel,
                 constants,
@@ -97,6 +98,7 @@ impl Operation for EmbeddingSum {
                     Binding::Operand(2),
                     Binding::Matrix {
                         operands: vec![3],
+                        stored_as,
                         pack: row_major(),
                     },
                     Binding::Small(vec![4, 5, 6, 7]),

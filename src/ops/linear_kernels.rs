@@ -7,7 +7,7 @@ use super::checks;
 use crate::error::Result;
 use crate::graph::{Request, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Pack, Variant, panels, row_major};
-use crate::tensor::{Dim, Sizes};
+use crate::tensor::{Dim, Sizes, WeightType};
 
 /// What is done to a sum before it is stored.
 pub(super) struct Epilogue {
@@ -126,7 +126,8 @@ fn tile(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Va
 
 /// On textures query, key and value need no splitting: a tensor's axes before the tokens lie side by side in a row.
 fn texture(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Option<Variant> {
-    const ROWS: usize = 32;
+    const ROWS: usize = 16;
+    const VECTORS: usize = 2; // of a lane, as the shader has it
     let Problem { rows, n, k } = *problem;
     let lanes = request.capabilities.subgroup_size()? as usize;
     let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
@@ -145,7 +146,7 @@ fn texture(request: &Request<'_>, projection: &Projection, problem: &Problem) ->
                 n: n as u32,
                 k: k as u32,
             };
-            Dispatch::new(m.div_ceil(ROWS) * n.div_ceil(4 * lanes), &params)
+            Dispatch::new(m.div_ceil(ROWS) * n.div_ceil(4 * VECTORS * lanes), &params)
         },
     );
     variant
@@ -181,7 +182,12 @@ fn variant(
             Binding::Operand(0),
             Binding::Matrix {
                 operands: projection.weights.clone(),
+                stored_as: request.weight_type,
                 pack,
+            },
+            match request.weight_type {
+                WeightType::I8 => Binding::Scales(projection.weights.clone()),
+                WeightType::F32 | WeightType::F16 => Binding::Small(vec![]),
             },
             Binding::Small(projection.biases.clone()),
             Binding::Operand(residual.unwrap_or(0)), // without one, x is bound twice and read once
@@ -191,6 +197,7 @@ fn variant(
 }
 
 const BINDINGS: &[Access] = &[
+    Access::Read,
     Access::Read,
     Access::Read,
     Access::Read,
@@ -234,6 +241,7 @@ pub(super) static LINEAR_TEXTURE: Kernel = Kernel {
     bindings: &[
         Access::Load,
         Access::LoadBits,
+        Access::Read,
         Access::Read,
         Access::Load,
         Access::Store,

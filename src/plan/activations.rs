@@ -172,8 +172,7 @@ fn create(gpu: &Gpu, label: &str, slot: &Slot) -> Result<Resource> {
         Storage::Textures => {
             use wgpu::TextureUsages as Usage;
             let extent = [4 * slot.extent[0] / TEXEL_BYTES as usize, slot.extent[1]];
-            let usage =
-                Usage::TEXTURE_BINDING | Usage::STORAGE_BINDING | Usage::COPY_SRC | Usage::COPY_DST;
+            let usage = Usage::STORAGE_BINDING | Usage::COPY_SRC | Usage::COPY_DST;
             Ok(Resource::texture(gpu.create_texture(
                 label,
                 extent,

@@ -42,7 +42,7 @@ use crate::tuning::Selection;
 pub struct PlanOptions {
     /// The most that one run may hold.
     pub capacity: Sizes,
-    /// How weight matrices are stored: [`WeightType::F32`] or [`WeightType::F16`]. Everything else is f32.
+    /// How weight matrices are stored: [`WeightType::I8`] for linear layers only. Everything else is f32.
     pub weight_type: WeightType,
     /// How variants are chosen.
     pub selection: Selection,
@@ -131,7 +131,6 @@ impl Plan {
             gpu,
             graph: &graph,
             weights,
-            stored_as: options.weight_type,
             small,
             bytes: 0,
         };

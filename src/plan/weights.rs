@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Resource};
 use crate::graph::{Graph, Node, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Matrix, Pack};
+use crate::kernel::{Access, Binding, Matrix};
 use crate::tensor::{Data, Tensor, WeightType};
 
 /// Where a graph's parameters come from: a checkpoint, or tensors in memory.
@@ -87,9 +87,13 @@ pub(super) struct Uploader<'a> {
     pub(super) gpu: &'a Gpu,
     pub(super) graph: &'a Graph,
     pub(super) weights: &'a dyn Weights,
-    pub(super) stored_as: WeightType,
     pub(super) small: HashMap<Vec<TensorId>, Resource>,
     pub(super) bytes: u64,
+}
+
+fn of_operands(node: &Node, operands: &[usize]) -> Vec<TensorId> {
+    let of_operand = |operand: &usize| node.inputs[*operand];
+    operands.iter().map(of_operand).collect()
 }
 
 impl Uploader<'_> {
@@ -103,55 +107,62 @@ impl Uploader<'_> {
         match binding {
             Binding::Operand(_) => Ok(None),
             Binding::Small(operands) => self.small(node, operands).map(Some),
-            Binding::Matrix { operands, pack } => {
-                self.matrix(node, operands, pack, access).map(Some)
+            Binding::Scales(operands) => self.scales(node, operands).map(Some),
+            Binding::Matrix {
+                operands,
+                stored_as,
+                pack,
+            } => {
+                let ids = of_operands(node, operands);
+                let values = self.concatenated(&ids, *stored_as)?;
+                let matrix = Matrix::new(&values, self.cols(&ids), *stored_as);
+                self.matrix(&self.label(&ids), &pack(&matrix), matrix.rows(), access)
+                    .map(Some)
             }
         }
     }
 
     fn small(&mut self, node: &Node, operands: &[usize]) -> Result<Resource> {
-        let ids: Vec<TensorId> = operands
-            .iter()
-            .map(|operand| node.inputs[*operand])
-            .collect();
+        let ids = of_operands(node, operands);
         if let Some(resource) = self.small.get(&ids) {
             return Ok(resource.clone());
         }
         let values = self.concatenated(&ids, WeightType::F32)?;
-        let words: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
-        let resource = self.upload(&self.label(&ids), words)?;
+        let resource = self.upload(&self.label(&ids), bytemuck::cast_slice(&values))?;
         self.small.insert(ids, resource.clone());
         Ok(resource)
     }
 
+    fn scales(&mut self, node: &Node, operands: &[usize]) -> Result<Resource> {
+        let ids = of_operands(node, operands);
+        let values = self.concatenated(&ids, WeightType::I8)?;
+        let matrix = Matrix::new(&values, self.cols(&ids), WeightType::I8);
+        let label = format!("scales of {}", self.label(&ids));
+        self.upload(&label, bytemuck::cast_slice(matrix.scales()))
+    }
+
     fn matrix(
         &mut self,
-        node: &Node,
-        operands: &[usize],
-        pack: &Pack,
+        label: &str,
+        words: &[u32],
+        rows: usize,
         access: Access,
     ) -> Result<Resource> {
-        let ids: Vec<TensorId> = operands
-            .iter()
-            .map(|operand| node.inputs[*operand])
-            .collect();
-        let values = self.concatenated(&ids, self.stored_as)?;
-        let cols = self.graph.tensor(ids[0]).shape.dims()[1].resolve(&Default::default());
-        let matrix = Matrix {
-            values: &values,
-            rows: values.len() / cols,
-            cols,
-            stored_as: self.stored_as,
-        };
-        let (label, words) = (self.label(&ids), pack(&matrix));
         match access {
-            Access::LoadBits => self.upload_texture(&label, &words, matrix.rows / 4),
-            _ => self.upload(&label, words),
+            Access::LoadBits => self.upload_texture(label, words, rows / 4),
+            _ => self.upload(label, words),
         }
     }
 
-    fn upload(&mut self, label: &str, mut words: Vec<u32>) -> Result<Resource> {
-        words.resize(words.len().next_multiple_of(4).max(4), 0); // a binding of vec4 needs at least one
+    /// The row length of matrices that are stacked.
+    fn cols(&self, matrices: &[TensorId]) -> usize {
+        self.graph.tensor(matrices[0]).shape.dims()[1].resolve(&Default::default())
+    }
+
+    fn upload(&mut self, label: &str, words: &[u32]) -> Result<Resource> {
+        // A binding of vec4 needs at least one.
+        let padding = words.len().next_multiple_of(4).max(4) - words.len();
+        let words = [words, &[0; 4][..padding]].concat();
         self.bytes += 4 * words.len() as u64;
         Ok(Resource::Buffer(self.gpu.upload(label, &words)?))
     }
@@ -162,7 +173,7 @@ impl Uploader<'_> {
         self.bytes += 4 * words.len() as u64;
         let (extent, usage) = (
             [width, words.len() / (4 * width)],
-            Usage::TEXTURE_BINDING | Usage::COPY_DST,
+            Usage::STORAGE_BINDING | Usage::COPY_DST,
         );
         let texture =
             self.gpu
@@ -199,13 +210,12 @@ impl Uploader<'_> {
 
     /// A NaN in a weight would spread to every result; better to name it.
     fn check_finite(&self, tensor: &str, values: &[f32], stored_as: WeightType) -> Result<()> {
-        let stored = |value: f32| stored_as.rounded(value);
-        match values.iter().position(|value| !stored(*value).is_finite()) {
+        match values.iter().position(|value| !stored_as.holds(*value)) {
             None => Ok(()),
             Some(index) => Err(Error::NotFinite {
                 location: self.weights.location(),
                 tensor: tensor.to_owned(),
-                value: stored(values[index]),
+                value: values[index],
                 index,
                 advice: if values[index].is_finite() {
                     ": it does not fit into f16, use f32"

@@ -69,7 +69,7 @@ impl Builder {
         self.graph.ids(name, bound)
     }
 
-    /// Weights that f16 holds exactly.
+    /// Weights that every [`WeightType`](crate::tensor::WeightType) holds exactly.
     pub(super) fn parameter<const N: usize>(&mut self, name: &str, shape: [usize; N]) -> TensorId {
         self.weights
             .insert(name.to_owned(), self.random.weights(&shape));

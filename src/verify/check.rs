@@ -48,7 +48,7 @@ pub struct Candidate {
     pub weight_type: WeightType,
 }
 
-/// The variants that this adapter can run, with f32 and, where a kernel reads weight matrices, with f16 weights:
+/// The variants that this adapter can run, with each type of weights that makes a difference to them:
 /// those that it is offered, and those that another kind of adapter would be, since a software adapter can check what
 /// GPUs run. A case too large for a texture is found out when its plan is compiled.
 #[must_use]
@@ -75,18 +75,20 @@ pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
 pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candidate> {
     let node = graph.nodes().last().expect("a case has nodes");
     let mut candidates = Vec::new();
-    for weight_type in [WeightType::F32, WeightType::F16] {
+    for weight_type in WeightType::ALL {
         let request = Request::of(graph, node, capabilities, weight_type);
-        let mut variants = node.operation.variants(&request);
-        variants.retain(|variant| {
-            let differs =
-                weight_type == WeightType::F32 || variant.kernel.constants.contains(&"WEIGHT_BITS");
-            differs && capabilities.obstacle(variant.kernel).is_none()
-        });
-        candidates.extend(variants.into_iter().map(|variant| Candidate {
-            variant,
-            weight_type,
-        }));
+        for variant in node.operation.variants(&request) {
+            let candidate = Candidate {
+                variant,
+                weight_type,
+            };
+            let is_known = candidates
+                .iter()
+                .any(|known: &Candidate| known.is_same(&candidate));
+            if !is_known && capabilities.obstacle(candidate.variant.kernel).is_none() {
+                candidates.push(candidate);
+            }
+        }
     }
     candidates
 }
@@ -107,7 +109,6 @@ impl Candidate {
             (
                 candidate.variant.kernel.name,
                 candidate.variant.constants.clone(),
-                candidate.weight_type,
             )
         };
         key(self) == key(other)

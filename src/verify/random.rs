@@ -32,11 +32,23 @@ impl Random {
         (self.next() % bound as u64) as usize
     }
 
-    /// A tensor of numbers in [-1, 1] that f16 holds exactly, so that f16 and f32 weights give one result.
+    /// A tensor of numbers in [-1, 1] that every weight type holds exactly, so that all of them give one result:
+    /// integers from -127 to 127, of which each row has one at the end of that range, times a power of two for each row.
     pub fn weights(&mut self, shape: &[usize]) -> Tensor {
-        let values: Vec<f32> = (0..shape.iter().product())
-            .map(|_| half::f16::from_f32(self.unit()).to_f32())
-            .collect();
+        let cols = shape.last().copied().unwrap_or(1).max(1);
+        let mut values = Vec::with_capacity(shape.iter().product());
+        for _ in 0..shape.iter().product::<usize>() / cols {
+            let scale = 1.0 / (128 << self.below(3)) as f32;
+            let largest = self.below(cols);
+            values.extend((0..cols).map(|col| {
+                let integer = if col == largest {
+                    127
+                } else {
+                    self.below(255) as i32 - 127
+                };
+                scale * integer as f32
+            }));
+        }
         Tensor::new(shape, values)
     }
 }

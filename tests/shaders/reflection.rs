@@ -3,8 +3,7 @@
 use std::fs;
 
 use naga::{
-    AddressSpace, ImageClass, ImageDimension, Module, ScalarKind, StorageAccess, StorageFormat,
-    TypeInner,
+    AddressSpace, ImageClass, ImageDimension, Module, StorageAccess, StorageFormat, TypeInner,
 };
 use wgformer::kernel::{Access, Binding, Kernel, Variant};
 use wgformer::ops::KERNELS;
@@ -74,13 +73,13 @@ fn texture_access(inner: &TypeInner) -> Result<Access, String> {
         return Err(format!("no kernel binds {inner:?}"));
     };
     match class {
-        ImageClass::Sampled {
-            kind: ScalarKind::Float,
-            multi: false,
+        ImageClass::Storage {
+            format: StorageFormat::Rgba32Float,
+            access: StorageAccess::LOAD,
         } => Ok(Access::Load),
-        ImageClass::Sampled {
-            kind: ScalarKind::Uint,
-            multi: false,
+        ImageClass::Storage {
+            format: StorageFormat::Rgba32Uint,
+            access: StorageAccess::LOAD,
         } => Ok(Access::LoadBits),
         ImageClass::Storage {
             format: StorageFormat::Rgba32Float,
@@ -191,7 +190,7 @@ fn check_variant(variant: &Variant, dispatched_params: usize) -> Result<(), Stri
     for (binding, access) in variant.bindings.iter().zip(inputs) {
         let fits = match binding {
             Binding::Operand(_) => [Access::Read, Access::Load].contains(access),
-            Binding::Small(_) => *access == Access::Read,
+            Binding::Small(_) | Binding::Scales(_) => *access == Access::Read,
             Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(access),
         };
         same("kind of binding", &fits, &true)?;
@@ -282,15 +281,18 @@ fn texture_bindings_are_told_apart() {
         );
         tensor_bindings(&parse(&wgsl, wgpu::Features::empty()).unwrap().0).ok()
     };
-    assert_eq!(access("texture_2d<f32>"), Some(vec![Access::Load]));
-    assert_eq!(access("texture_2d<u32>"), Some(vec![Access::LoadBits]));
-    assert_eq!(
-        access("texture_storage_2d<rgba32float, write>"),
-        Some(vec![Access::Store])
-    );
-    assert_eq!(access("texture_storage_2d<rgba32float, read>"), None);
-    assert_eq!(access("texture_2d_array<f32>"), None);
-    assert_eq!(access("texture_2d<i32>"), None);
+    for (texture, expected) in [
+        ("rgba32float, read", Some(Access::Load)),
+        ("rgba32uint, read", Some(Access::LoadBits)),
+        ("rgba32float, write", Some(Access::Store)),
+        ("rgba32uint, write", None),
+        ("rgba32sint, read", None),
+    ] {
+        let expected = expected.map(|access| vec![access]);
+        assert_eq!(access(&format!("texture_storage_2d<{texture}>")), expected);
+    }
+    assert_eq!(access("texture_storage_2d_array<rgba32float, read>"), None);
+    assert_eq!(access("texture_2d<f32>"), None);
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub(crate) struct ModelArgs {
 enum DType {
     F32,
     F16,
+    Int8,
 }
 
 /// `--pooling`
@@ -57,6 +58,7 @@ impl ModelArgs {
         options.model.weight_type = match self.dtype {
             DType::F32 => WeightType::F32,
             DType::F16 => WeightType::F16,
+            DType::Int8 => WeightType::I8,
         };
         options.model.batch_tokens = self.batch_tokens.map(|tokens| tokens as usize);
         options.per_token = pooling == Some(PoolingChoice::None);
