@@ -1,45 +1,27 @@
-// The front end of BERT, word + position + token type, then layer norm, from buffers into a texture:
+// The front end of BERT, word + position + token type, then layer norm, into a texture:
 // v = word[ids[t]] + position[positions[t]] + kind[types[t]];
 // y[t, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
-// One workgroup per token; each lane keeps its columns in registers, four to a vector. hidden is a multiple of 4.
+// One lane per token; a row is summed up three times rather than held in registers (see layer_norm_texture.wgsl).
+// hidden is a multiple of 4.
 
 struct Params {
     tokens: u32,
-    hidden: u32,     // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+    hidden: u32,
     max_positions: u32,
     max_types: u32,
     eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> ids: array<u32>;             // [tokens]
-@group(0) @binding(1) var<storage, read> positions: array<u32>;       // [tokens]
-@group(0) @binding(2) var<storage, read> types: array<u32>;           // [tokens]
-@group(0) @binding(3) var<storage, read> word: array<vec2<u32>>;      // [vocabulary, hidden]: four f16, or two f32, a vector
-@group(0) @binding(4) var<storage, read> small: array<vec4<f32>>;     // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
-@group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;  // [tokens, hidden]
+@group(0) @binding(0) var<storage, read> ids: array<u32>;                // [tokens]
+@group(0) @binding(1) var<storage, read> positions: array<u32>;          // [tokens]
+@group(0) @binding(2) var<storage, read> types: array<u32>;              // [tokens]
+@group(0) @binding(3) var<storage, read> word: array<vec2<u32>>;         // [vocabulary, hidden]: four f16, or two f32, a vector
+@group(0) @binding(4) var small: texture_storage_2d<rgba32float, read>;  // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
+@group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;     // [tokens, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
 
-// A power of two: the tree reduction halves it.
 const WORKGROUP_SIZE: u32 = 8u;
-const VECTORS_PER_LANE: u32 = 12u;
 const WEIGHT_BITS: u32 = 32u;
-
-var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
-
-fn reduce_sum(value: f32, lane: u32) -> f32 {
-    partial[lane] = value;
-    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
-        workgroupBarrier();
-        if lane < stride {
-            partial[lane] += partial[lane + stride];
-        }
-    }
-    return workgroupUniformLoad(&partial[0]);  // has a barrier on both sides
-}
-
-fn sum_of(v: vec4<f32>) -> f32 {
-    return (v.x + v.y) + (v.z + v.w);
-}
 
 fn word_at(vector: u32) -> vec4<f32> {
     if WEIGHT_BITS == 16u {
@@ -48,50 +30,54 @@ fn word_at(vector: u32) -> vec4<f32> {
     return bitcast<vec4<f32>>(vec4(word[2u * vector], word[2u * vector + 1u]));
 }
 
+// Where a token's three rows begin or are.
+struct Rows {
+    word: u32,
+    position: u32,
+    kind: u32,
+}
+
+fn value_at(c4: u32, rows: Rows) -> vec4<f32> {
+    return word_at(rows.word + c4)
+        + textureLoad(small, vec2(c4, rows.kind))
+        + textureLoad(small, vec2(c4, rows.position));
+}
+
+fn sum_of(v: vec4<f32>) -> f32 {
+    return (v.x + v.y) + (v.z + v.w);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn embedding_sum_texture(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let token = workgroup.x + workgroup.y * workgroups.x;
+    let token = (workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
     if token < params.tokens {
         let width = params.hidden / 4u;
         let hidden = f32(params.hidden);
-        let word_start = ids[token] * width;
-        let position_start = positions[token] * width;
-        let type_start = (params.max_positions + types[token]) * width;
-        let weight_start = (params.max_positions + params.max_types) * width;
+        let weight_row = params.max_positions + params.max_types;
+        let rows = Rows(ids[token] * width, positions[token], params.max_positions + types[token]);
 
-        var values: array<vec4<f32>, VECTORS_PER_LANE>;
-        var sum = 0.0;
-        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
-            let c4 = lane + i * WORKGROUP_SIZE;
-            values[i] = vec4(0.0);
-            if c4 < width {
-                values[i] = word_at(word_start + c4) + small[type_start + c4] + small[position_start + c4];
-            }
-            sum += sum_of(values[i]);
+        var sums = vec4(0.0);
+        for (var c4 = 0u; c4 < width; c4++) {
+            sums += value_at(c4, rows);
         }
-        let mean = reduce_sum(sum, lane) / hidden;
+        let mean = sum_of(sums) / hidden;
 
-        var squares = 0.0;
-        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
-            let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
-                let centred = values[i] - mean;
-                squares += sum_of(centred * centred);
-            }
+        var squares = vec4(0.0);
+        for (var c4 = 0u; c4 < width; c4++) {
+            let centred = value_at(c4, rows) - mean;
+            squares += centred * centred;
         }
-        let variance = reduce_sum(squares, lane) / hidden;
-        let scale = 1.0 / sqrt(variance + params.eps);
+        let scale = 1.0 / sqrt(sum_of(squares) / hidden + params.eps);
 
-        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
-            let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
-                let normal = (values[i] - mean) * scale;
-                textureStore(y, vec2(c4, token), fma(normal, small[weight_start + c4], small[weight_start + width + c4]));
-            }
+        for (var c4 = 0u; c4 < width; c4++) {
+            let normal = (value_at(c4, rows) - mean) * scale;
+            let weight = textureLoad(small, vec2(c4, weight_row));
+            let bias = textureLoad(small, vec2(c4, weight_row + 1u));
+            textureStore(y, vec2(c4, token), fma(normal, weight, bias));
         }
     }
 }

@@ -1,23 +1,21 @@
 // One vector per sequence, from a texture into a buffer: the mean, the maximum, the first or the last of its
 // tokens' rows; then, if NORMALIZE, divided by its length: y[s] = v / max(|v|, 1e-12).
 // A sequence without tokens gives zeros. hidden is a multiple of 4.
-// One workgroup per sequence; each lane keeps its columns in registers, four to a vector.
+// One workgroup per sequence; lanes share its columns, and read back what they wrote themselves to divide it.
 
 struct Params {
     sequences: u32,
-    hidden: u32,  // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+    hidden: u32,
 }
 
-@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;  // [tokens, hidden]
+@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;    // [tokens, hidden]
 @group(0) @binding(1) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;    // [sequences, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
 
-// A power of two: the tree reduction halves it.
-const WORKGROUP_SIZE: u32 = 8u;
-const VECTORS_PER_LANE: u32 = 12u;
-const MODE: u32 = 0u;       // 0: mean, 1: maximum, 2: first token, 3: last token
-const NORMALIZE: u32 = 1u;  // 1: to length 1
+const WORKGROUP_SIZE: u32 = 8u;  // a power of two: the tree reduction halves it
+const MODE: u32 = 0u;            // 0: mean, 1: maximum, 2: first token, 3: last token
+const NORMALIZE: u32 = 1u;       // 1: to length 1
 
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
 
@@ -48,31 +46,24 @@ fn pool_texture(
         if MODE == 2u { last = min(start + 1u, end); }
         if MODE == 3u { first = max(end, start + 1u) - 1u; }
 
-        var values: array<vec4<f32>, VECTORS_PER_LANE>;
         var squares = 0.0;
-        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
-            let c4 = lane + i * WORKGROUP_SIZE;
-            values[i] = vec4(0.0);
-            if c4 < width && first < last {
-                var v = textureLoad(x, vec2(c4, first));
+        for (var c4 = lane; c4 < width; c4 += WORKGROUP_SIZE) {
+            var v = vec4(0.0);
+            if first < last {
+                v = textureLoad(x, vec2(c4, first));
                 for (var token = first + 1u; token < last; token++) {
                     let next = textureLoad(x, vec2(c4, token));
                     if MODE == 1u { v = max(v, next); } else { v += next; }
                 }
                 if MODE == 0u { v /= f32(end - start); }
-                values[i] = v;
             }
-            squares += dot(values[i], values[i]);
+            squares += dot(v, v);
+            y[sequence * width + c4] = v;
         }
-        var scale = 1.0;
         if NORMALIZE == 1u {
-            scale = 1.0 / max(sqrt(reduce_sum(squares, lane)), 1e-12);
-        }
-
-        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
-            let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
-                y[sequence * width + c4] = values[i] * scale;
+            let scale = 1.0 / max(sqrt(reduce_sum(squares, lane)), 1e-12);
+            for (var c4 = lane; c4 < width; c4 += WORKGROUP_SIZE) {
+                y[sequence * width + c4] *= scale;
             }
         }
     }

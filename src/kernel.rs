@@ -12,7 +12,7 @@ mod packing;
 pub use packing::{Matrix, Pack, panels, row_major};
 
 /// What a kernel binds, and what it does with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// A storage buffer that it only reads.
     Read,
@@ -137,6 +137,7 @@ pub enum Binding {
     /// An activation or an input of the graph.
     Operand(usize),
     /// Small parameters one after another, in f32; none at all gives a few zeros.
+    /// As a texture, a quarter as many texels wide as their last axis is long.
     Small(Vec<usize>),
     /// Weight matrices of equal row length stacked along their rows, packed once at load;
     /// as a texture, a quarter as many texels wide as the stack has rows.

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vectors};
+use super::row_lanes::{row_lanes, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant, row_major};
@@ -87,7 +87,7 @@ impl Operation for EmbeddingSum {
             self.eps,
         );
         let stored_as = request.weight_type.of_tables();
-        let variant = |kernel, mut constants: Constants| {
+        let variant = |kernel, mut constants: Constants, tokens_per_workgroup: usize| {
             constants.push(("WEIGHT_BITS", stored_as.bits()));
             Variant {
                 kernel,
@@ -106,7 +106,7 @@ impl Operation for EmbeddingSum {
                 dispatch: Arc::new(move |sizes| {
                     let (tokens, hidden) = (sizes.tokens as u32, hidden as u32);
                     Dispatch::new(
-                        sizes.tokens,
+                        sizes.tokens.div_ceil(tokens_per_workgroup),
                         &Params {
                             tokens,
                             hidden,
@@ -118,15 +118,15 @@ impl Operation for EmbeddingSum {
                 }),
             }
         };
-        let on_textures = row_vectors(request.capabilities, hidden);
-        let on_textures = on_textures.map(|constants| variant(&EMBEDDING_SUM_TEXTURE, constants));
-        [variant(
-            &EMBEDDING_SUM,
-            row_lanes(request.capabilities, hidden),
-        )]
-        .into_iter()
-        .chain(on_textures)
-        .collect()
+        let constants = row_lanes(request.capabilities, hidden);
+        let mut variants = vec![variant(&EMBEDDING_SUM, constants, 1)];
+        let largest = request.capabilities.limits.max_texture_dimension_2d;
+        let lanes = texture_lanes(request.capabilities, hidden);
+        if let Some(lanes) = lanes.filter(|_| max_positions + max_types + 2 <= largest) {
+            let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
+            variants.push(variant(&EMBEDDING_SUM_TEXTURE, constants, lanes));
+        }
+        variants
     }
 }
 
@@ -154,11 +154,11 @@ pub(super) static EMBEDDING_SUM_TEXTURE: Kernel = Kernel {
         Access::Read,
         Access::Read,
         Access::Read,
-        Access::Read,
+        Access::Load,
         Access::Store,
     ],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "WEIGHT_BITS"],
+    constants: &["WORKGROUP_SIZE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
 };
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vectors};
+use super::row_lanes::{row_lanes, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
@@ -81,7 +81,7 @@ impl Operation for LayerNorm {
     fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
         let (rows, cols, eps) = (request.dims(0)[0], request.fixed(0, 1), self.eps);
         let residual = if self.residual { 1 } else { 0 }; // without one, x is bound twice and read once
-        let variant = |kernel, mut constants: Constants| {
+        let variant = |kernel, mut constants: Constants, rows_per_workgroup: usize| {
             constants.push(("RESIDUAL", u32::from(self.residual)));
             Variant {
                 kernel,
@@ -94,7 +94,7 @@ impl Operation for LayerNorm {
                 dispatch: Arc::new(move |sizes| {
                     let rows = rows.resolve(sizes);
                     Dispatch::new(
-                        rows,
+                        rows.div_ceil(rows_per_workgroup),
                         &Params {
                             rows: rows as u32,
                             cols: cols as u32,
@@ -104,12 +104,16 @@ impl Operation for LayerNorm {
                 }),
             }
         };
-        let on_textures = row_vectors(request.capabilities, cols);
-        let on_textures = on_textures.map(|constants| variant(&LAYER_NORM_TEXTURE, constants));
-        [variant(&LAYER_NORM, row_lanes(request.capabilities, cols))]
-            .into_iter()
-            .chain(on_textures)
-            .collect()
+        let mut variants = vec![variant(
+            &LAYER_NORM,
+            row_lanes(request.capabilities, cols),
+            1,
+        )];
+        if let Some(lanes) = texture_lanes(request.capabilities, cols) {
+            let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
+            variants.push(variant(&LAYER_NORM_TEXTURE, constants, lanes));
+        }
+        variants
     }
 }
 
@@ -125,9 +129,9 @@ pub(super) static LAYER_NORM: Kernel = Kernel {
 pub(super) static LAYER_NORM_TEXTURE: Kernel = Kernel {
     name: "layer_norm_texture",
     wgsl: include_str!("../../shaders/layer_norm_texture.wgsl"),
-    bindings: &[Access::Load, Access::Load, Access::Read, Access::Store],
+    bindings: &[Access::Load, Access::Load, Access::Load, Access::Store],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL"],
+    constants: &["WORKGROUP_SIZE", "RESIDUAL"],
     features: wgpu::Features::empty(),
 };
 

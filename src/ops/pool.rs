@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vectors};
+use super::row_lanes::{row_lanes, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
@@ -78,8 +78,8 @@ impl Operation for Pool {
                 }),
             }
         };
-        let on_textures = row_vectors(request.capabilities, hidden);
-        let on_textures = on_textures.map(|constants| variant(&POOL_TEXTURE, constants));
+        let on_textures = texture_lanes(request.capabilities, hidden)
+            .map(|lanes| variant(&POOL_TEXTURE, vec![("WORKGROUP_SIZE", lanes as u32)]));
         [variant(&POOL, row_lanes(request.capabilities, hidden))]
             .into_iter()
             .chain(on_textures)
@@ -101,7 +101,7 @@ pub(super) static POOL_TEXTURE: Kernel = Kernel {
     wgsl: include_str!("../../shaders/pool_texture.wgsl"),
     bindings: &[Access::Load, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "MODE", "NORMALIZE"],
+    constants: &["WORKGROUP_SIZE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
 };
 

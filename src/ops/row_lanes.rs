@@ -25,16 +25,10 @@ pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
     ]
 }
 
-/// As [`row_lanes`], for a kernel on textures, whose lanes keep four columns to a vector; `None` where rows are no
-/// multiple of four, or too long for a texture.
-pub(super) fn row_vectors(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
+/// Lanes of a workgroup of a kernel on textures, whose loops read a row as often as they need it: one subgroup, so that
+/// no barrier is waited at; `None` where rows are no multiple of four, or too long for a texture.
+pub(super) fn texture_lanes(capabilities: &Capabilities, cols: usize) -> Option<usize> {
     let largest = capabilities.limits.max_texture_dimension_2d as usize;
-    let workgroup_size = lanes_on_a_cpu(cols);
-    let vectors_per_lane = (cols / 4).div_ceil(workgroup_size);
-    (cols.is_multiple_of(4) && cols / 4 <= largest).then(|| {
-        vec![
-            ("WORKGROUP_SIZE", workgroup_size as u32),
-            ("VECTORS_PER_LANE", vectors_per_lane as u32),
-        ]
-    })
+    let lanes = capabilities.subgroup_size().unwrap_or(8) as usize;
+    (cols.is_multiple_of(4) && cols / 4 <= largest).then_some(lanes)
 }

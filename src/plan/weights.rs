@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use wgpu::TextureFormat::{Rgba32Float, Rgba32Uint};
+
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Resource};
 use crate::graph::{Graph, Node, TensorId, TensorInfo};
@@ -87,7 +89,7 @@ pub(super) struct Uploader<'a> {
     pub(super) gpu: &'a Gpu,
     pub(super) graph: &'a Graph,
     pub(super) weights: &'a dyn Weights,
-    pub(super) small: HashMap<Vec<TensorId>, Resource>,
+    pub(super) small: HashMap<(Vec<TensorId>, Access), Resource>,
     pub(super) bytes: u64,
 }
 
@@ -106,7 +108,7 @@ impl Uploader<'_> {
     ) -> Result<Option<Resource>> {
         match binding {
             Binding::Operand(_) => Ok(None),
-            Binding::Small(operands) => self.small(node, operands).map(Some),
+            Binding::Small(operands) => self.small(node, operands, access).map(Some),
             Binding::Scales(operands) => self.scales(node, operands).map(Some),
             Binding::Matrix {
                 operands,
@@ -122,14 +124,19 @@ impl Uploader<'_> {
         }
     }
 
-    fn small(&mut self, node: &Node, operands: &[usize]) -> Result<Resource> {
-        let ids = of_operands(node, operands);
-        if let Some(resource) = self.small.get(&ids) {
+    fn small(&mut self, node: &Node, operands: &[usize], access: Access) -> Result<Resource> {
+        let key = (of_operands(node, operands), access);
+        if let Some(resource) = self.small.get(&key) {
             return Ok(resource.clone());
         }
-        let values = self.concatenated(&ids, WeightType::F32)?;
-        let resource = self.upload(&self.label(&ids), bytemuck::cast_slice(&values))?;
-        self.small.insert(ids, resource.clone());
+        let ids = &key.0;
+        let values = self.concatenated(ids, WeightType::F32)?;
+        let (label, words) = (self.label(ids), bytemuck::cast_slice(&values));
+        let resource = match access {
+            Access::Load => self.upload_texture(&label, words, self.cols(ids), Rgba32Float)?,
+            _ => self.upload(&label, words)?,
+        };
+        self.small.insert(key, resource.clone());
         Ok(resource)
     }
 
@@ -149,14 +156,16 @@ impl Uploader<'_> {
         access: Access,
     ) -> Result<Resource> {
         match access {
-            Access::LoadBits => self.upload_texture(label, words, rows / 4),
+            Access::LoadBits => self.upload_texture(label, words, rows, Rgba32Uint),
             _ => self.upload(label, words),
         }
     }
 
-    /// The row length of matrices that are stacked.
-    fn cols(&self, matrices: &[TensorId]) -> usize {
-        self.graph.tensor(matrices[0]).shape.dims()[1].resolve(&Default::default())
+    /// The length of the last axis of parameters that are stacked.
+    fn cols(&self, stacked: &[TensorId]) -> usize {
+        let shape = &self.graph.tensor(stacked[0]).shape;
+        let last = shape.dims().last().expect("no parameter is a scalar");
+        last.resolve(&Default::default())
     }
 
     fn upload(&mut self, label: &str, words: &[u32]) -> Result<Resource> {
@@ -167,17 +176,21 @@ impl Uploader<'_> {
         Ok(Resource::Buffer(self.gpu.upload(label, &words)?))
     }
 
-    /// `words`: `[height, width, 4]`
-    fn upload_texture(&mut self, label: &str, words: &[u32], width: usize) -> Result<Resource> {
+    /// `words`: `[height, words_per_row]`
+    fn upload_texture(
+        &mut self,
+        label: &str,
+        words: &[u32],
+        words_per_row: usize,
+        format: wgpu::TextureFormat,
+    ) -> Result<Resource> {
         use wgpu::TextureUsages as Usage;
         self.bytes += 4 * words.len() as u64;
-        let (extent, usage) = (
-            [width, words.len() / (4 * width)],
-            Usage::STORAGE_BINDING | Usage::COPY_DST,
-        );
-        let texture =
-            self.gpu
-                .create_texture(label, extent, wgpu::TextureFormat::Rgba32Uint, usage)?;
+        let (width, height) = (words_per_row / 4, words.len() / words_per_row);
+        let usage = Usage::STORAGE_BINDING | Usage::COPY_DST;
+        let texture = self
+            .gpu
+            .create_texture(label, [width, height], format, usage)?;
         self.gpu.checked("uploading a weight", || {
             self.gpu
                 .write_texture(&texture, width, bytemuck::cast_slice(words));

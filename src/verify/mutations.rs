@@ -64,10 +64,11 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm", "takes the weight for the bias", "weight_bias[params.cols + c]", "weight_bias[c]"),
 
     mutation("layer_norm_texture", "reads the first row only", "textureLoad(x, vec2(c4, row))", "textureLoad(x, vec2(c4, 0u))"),
-    mutation("layer_norm_texture", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
-    mutation("layer_norm_texture", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
-    mutation("layer_norm_texture", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
-    mutation("layer_norm_texture", "forgets the residual", "values[i] += textureLoad(residual, vec2(c4, row));", ""),
+    mutation("layer_norm_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
+    mutation("layer_norm_texture", "does not divide by the deviation", "(value_at(c4, row) - mean) * scale", "value_at(c4, row) - mean"),
+    mutation("layer_norm_texture", "takes the variance about zero", "let centred = value_at(c4, row) - mean", "let centred = value_at(c4, row)"),
+    mutation("layer_norm_texture", "forgets the residual", "v += textureLoad(residual, vec2(c4, row));", ""),
+    mutation("layer_norm_texture", "takes the weight for the bias", "vec2(c4, 1u)", "vec2(c4, 0u)"),
     mutation("layer_norm_texture", "sums three of four columns", "(v.z + v.w)", "v.z"),
 
     mutation("embedding_sum", "a word's row begins too early", "ids[token] * hidden", "ids[token] * (hidden - 1u)"),
@@ -78,10 +79,10 @@ const MUTATIONS: &[Mutation] = &[
     mutation("embedding_sum", "reads the first of two f16", "[element % 2u]", "[0u]"),
 
     mutation("embedding_sum_texture", "a word's row begins too early", "ids[token] * width", "ids[token] * (width - 1u)"),
-    mutation("embedding_sum_texture", "forgets the position", " + small[position_start + c4]", ""),
+    mutation("embedding_sum_texture", "forgets the position", "+ textureLoad(small, vec2(c4, rows.position))", ""),
     mutation("embedding_sum_texture", "looks types up among the positions", "params.max_positions + types[token]", "types[token]"),
-    mutation("embedding_sum_texture", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
-    mutation("embedding_sum_texture", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
+    mutation("embedding_sum_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
+    mutation("embedding_sum_texture", "does not divide by the deviation", "(value_at(c4, rows) - mean) * scale", "value_at(c4, rows) - mean"),
     mutation("embedding_sum_texture", "reads the first of two pairs of f16", "unpack2x16float(word[vector].y)", "unpack2x16float(word[vector].x)"),
 
     mutation("pool", "takes the first row for the maximum", "v = max(v, next);", ""),
@@ -96,7 +97,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("pool_texture", "does not divide by the count", "v /= f32(end - start);", ""),
     mutation("pool_texture", "leaves the last token out", "token < last", "token + 1u < last"),
     mutation("pool_texture", "takes the first token for the last", "max(end, start + 1u) - 1u", "start"),
-    mutation("pool_texture", "drops the last vector", "if c4 < width {\n                y", "if c4 + 1u < width {\n                y"),
+    mutation("pool_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
     mutation("pool_texture", "normalises by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
 
     mutation("linear", "a row of x begins too early", "row * params.k + i", "row * (params.k - 1u) + i"),

@@ -190,7 +190,8 @@ fn check_variant(variant: &Variant, dispatched_params: usize) -> Result<(), Stri
     for (binding, access) in variant.bindings.iter().zip(inputs) {
         let fits = match binding {
             Binding::Operand(_) => [Access::Read, Access::Load].contains(access),
-            Binding::Small(_) | Binding::Scales(_) => *access == Access::Read,
+            Binding::Small(_) => [Access::Read, Access::Load].contains(access),
+            Binding::Scales(_) => *access == Access::Read,
             Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(access),
         };
         same("kind of binding", &fits, &true)?;

@@ -79,14 +79,15 @@ pub fn of_a_model() -> Vec<Recipe> {
 /// allows no more than 32 in one dimension.
 #[must_use]
 pub fn folded() -> Vec<Recipe> {
-    const ROWS: usize = 33; // of one workgroup each, in kernels of rows
+    const ROWS: usize = 33; // of one workgroup each
+    const LANES: usize = 33 * 16; // rows of one workgroup or lane each
     const TILES: usize = 33 * 64; // rows, of 64 x 64 tiles
     vec![
         Box::new(|| linear([TILES, 4, 4], Epilogue::ALL, Values::Unit)),
         Box::new(|| qkv_linear(TILES, 1, 4, true)),
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
-        Box::new(|| layer_norm(ROWS, 8, Values::Unit, false)),
-        Box::new(|| embedding_sum(ROWS, 8)),
+        Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
+        Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; ROWS], 8, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(ROWS, 8, Values::Unit)),
         Box::new(|| gelu(ROWS, 64, Values::Unit)),
