@@ -2,26 +2,25 @@
 // One lane per output: right everywhere, slow everywhere; the other variants of `linear` give the same bits.
 
 struct Params {
-    m: u32,  // rows of x and y
-    n: u32,  // columns of y
-    k: u32,  // columns of x
+    m: u32,               // rows of x and y
+    n: u32,               // columns of y
+    k: u32,               // columns of x
+    bias: u32,            // 1: add `bias`
+    activation: u32,      // 0: none, 1: gelu
+    residual: u32,        // 1: add `residual`, last
+    split_head_dim: u32,  // > 0: write query, key and value apart, each contiguous per head of this size
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]
 @group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, an f32, two f16 or four int8 a word
 @group(0) @binding(2) var<storage, read> scale: array<f32>;     // [n], read in int8
-@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [n], read if BIAS
-@group(0) @binding(4) var<storage, read> residual: array<f32>;  // [m, n], read if RESIDUAL
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
+@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [n], read if params.bias
+@group(0) @binding(4) var<storage, read> residual: array<f32>;  // [m, n], read if params.residual
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;
 const WEIGHT_BITS: u32 = 32u;
-const BIAS: u32 = 1u;            // 1: add `bias`
-const ACTIVATION: u32 = 0u;      // 0: none, 1: gelu
-const RESIDUAL: u32 = 0u;        // 1: add `residual`, last
-const SPLIT_HEAD_DIM: u32 = 0u;  // > 0: write query, key and value apart, each contiguous per head of this size
-const HEAD_DIM: u32 = max(SPLIT_HEAD_DIM, 1u);  // a divisor, even where it is not used
 
 // erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
 // p: minimax fit on [0, 4.25], error of the result at most 1e-7 of max(1, |y|); see scripts/fit_gelu.py.
@@ -51,9 +50,10 @@ fn weight_at(element: u32) -> f32 {
 }
 
 fn output_index(row: u32, column: u32) -> u32 {
-    if SPLIT_HEAD_DIM > 0u {
+    if params.split_head_dim > 0u {
         // [part, head, row, within the head]; parts and heads follow one another among the columns.
-        return (column / HEAD_DIM * params.m + row) * HEAD_DIM + column % HEAD_DIM;
+        let size = params.split_head_dim;
+        return (column / size * params.m + row) * size + column % size;
     }
     return row * params.n + column;
 }
@@ -73,9 +73,9 @@ fn linear(
             sum = fma(x[row * params.k + i], weight_at(column * params.k + i), sum);
         }
         if WEIGHT_BITS == 8u { sum *= scale[column]; }
-        if BIAS == 1u { sum += bias[column]; }
-        if ACTIVATION == 1u { sum = gelu_of(sum); }
-        if RESIDUAL == 1u { sum += residual[row * params.n + column]; }
+        if params.bias == 1u { sum += bias[column]; }
+        if params.activation == 1u { sum = gelu_of(sum); }
+        if params.residual == 1u { sum += residual[row * params.n + column]; }
         y[output_index(row, column)] = sum;
     }
 }

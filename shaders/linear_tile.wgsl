@@ -1,36 +1,50 @@
 // y[r, j] = epilogue(scale[j] * sum over i of x[r, i] * weight[j, i]), for n and k that are multiples of 4.
-// One workgroup of 128 lanes per 64 x 64 outputs: 64 x 32 of x and 32 x 64 of the weight pass through
-// workgroup memory, 8 x 4 outputs stay in each lane's registers. The portable variant for GPUs.
+// Tiles of x and of the weight, TILE_K deep, pass through workgroup memory; 4 * ROW_VECTORS x 4 * COLUMN_VECTORS
+// outputs stay in each lane's registers. The portable variant for GPUs. Every output adds its k products one after
+// another in order of k, by fma in f32, whatever the constants: all tiles give the same bits.
 
 struct Params {
-    m: u32,         // rows of x and y
-    n: u32,         // columns of y, a multiple of 4
-    k: u32,         // columns of x, a multiple of 4
-    k_padded: u32,  // k as the weight has it
+    m: u32,               // rows of x and y
+    n: u32,               // columns of y, a multiple of 4
+    k: u32,               // columns of x, a multiple of 4
+    bias: u32,            // 1: add `bias`
+    activation: u32,      // 0: none, 1: gelu
+    residual: u32,        // 1: add `residual`, last
+    split_head_dim: u32,  // > 0: write query, key and value apart, each contiguous per head of this size
+    k_padded: u32,        // k as the weight has it, a multiple of 32
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
-@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // [n / TILE][k_padded][TILE] in f32, [n / TILE][k_padded / 2][TILE / 4][2][4] in f16, [n / TILE][k_padded / 4][TILE / 4][4][4] in int8
+@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // panels of 64 columns, four columns a group: [n / 64][k_padded][16] f32, [n / 64][k_padded / 2][16][2 k] f16, [n / 64][k_padded / 4][16][4 k] int8
 @group(0) @binding(2) var<storage, read> scale: array<vec4<f32>>;     // [n], read in int8
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;      // [n], read if BIAS
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if RESIDUAL
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if SPLIT_HEAD_DIM > 0
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;      // [n], read if params.bias
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if params.residual
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
-const WEIGHT_BITS: u32 = 32u;
-const BIAS: u32 = 1u;            // 1: add `bias`
-const ACTIVATION: u32 = 0u;      // 0: none, 1: gelu
-const RESIDUAL: u32 = 0u;        // 1: add `residual`, last
-const SPLIT_HEAD_DIM: u32 = 0u;  // > 0: write query, key and value apart, each contiguous per head of this size
-const HEAD_DIM: u32 = max(SPLIT_HEAD_DIM, 1u);  // a divisor, even where it is not used
+const WEIGHT_BITS: u32 = 32u;    // 32, 16 or 8
+const ROW_VECTORS: u32 = 2u;     // a lane's rows, in fours
+const COLUMN_VECTORS: u32 = 2u;  // a lane's columns, in fours
+const LANES_DOWN: u32 = 16u;
+const LANES_ACROSS: u32 = 8u;    // LANES_DOWN is a multiple of COLUMN_VECTORS, LANES_ACROSS of 2 * ROW_VECTORS
+const TILE_K: u32 = 16u;         // 16 or 32
+const UNROLL: u32 = 1u;          // k a pass of the inner loop: 2 is quicker, but spills on Intel
+const TOGETHER: u32 = 0u;        // 1: the weight and x are loaded together; 0: one after the other, for fewer registers
 
-const TILE: u32 = 64u;     // rows and columns of outputs
-const TILE_K: u32 = 32u;   // k_padded is a multiple of it
-const PANEL: u32 = TILE / 4u;           // vectors of a panel of the weight
-const WORKGROUP_SIZE: u32 = TILE * TILE / 32u;  // each lane has 8 x 4 outputs
+const PANEL: u32 = 16u;          // vectors of columns in a panel of the weight
+const WORKGROUP_SIZE: u32 = LANES_DOWN * LANES_ACROSS;
+const TILE_ROWS: u32 = ROW_VECTORS * LANES_DOWN;           // in fours
+const TILE_COLUMNS: u32 = COLUMN_VECTORS * LANES_ACROSS;   // in fours
+const X_BLOCKS: u32 = TILE_ROWS * TILE_K / 4u;             // of 4 rows x 4 k
+const X_LOADS: u32 = (X_BLOCKS + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
+const X_STEP: u32 = WORKGROUP_SIZE / TILE_ROWS;            // in k / 4, from one of a lane's blocks to the next
+const K_PER_LOAD: u32 = 32u / WEIGHT_BITS;
+const WEIGHT_VECTORS: u32 = TILE_COLUMNS * TILE_K / K_PER_LOAD;
+const WEIGHT_LOADS: u32 = (WEIGHT_VECTORS + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE;
+const WEIGHT_STEP: u32 = WORKGROUP_SIZE / TILE_COLUMNS;    // in loads of K_PER_LOAD, likewise
 
-var<workgroup> a_tile: array<vec4<f32>, TILE_K * TILE / 4u>;  // [k][rows / 4], four rows a vector
-var<workgroup> b_tile: array<vec4<f32>, TILE_K * TILE / 4u>;  // [k][columns / 4], four columns a vector
+var<workgroup> a_tile: array<vec4<f32>, TILE_K * TILE_ROWS>;     // [k][rows / 4], four rows a vector
+var<workgroup> b_tile: array<vec4<f32>, TILE_K * TILE_COLUMNS>;  // [k][columns / 4], four columns a vector
 
 // erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
 // p: minimax fit on [0, 4.25], error of the result at most 1e-7 of max(1, |y|); see scripts/fit_gelu.py.
@@ -50,72 +64,80 @@ fn gelu_of(v: vec4<f32>) -> vec4<f32> {
 }
 
 fn output_index(row: u32, column: u32) -> u32 {  // in vec4s
-    if SPLIT_HEAD_DIM > 0u {
+    if params.split_head_dim > 0u {
         // [part, head, row, within the head]; parts and heads follow one another among the columns.
-        return ((column / HEAD_DIM * params.m + row) * HEAD_DIM + column % HEAD_DIM) / 4u;
+        let size = params.split_head_dim;
+        return ((column / size * params.m + row) * size + column % size) / 4u;
     }
     return (row * params.n + column) / 4u;
 }
 
 fn store(row: u32, column: u32, sum: vec4<f32>) {
-    if row < params.m && column < params.n {
+    if (row < params.m) & (column < params.n) {
         var v = sum;
         if WEIGHT_BITS == 8u { v *= scale[column / 4u]; }
-        if BIAS == 1u { v += bias[column / 4u]; }
-        if ACTIVATION == 1u { v = gelu_of(v); }
-        if RESIDUAL == 1u { v += residual[(row * params.n + column) / 4u]; }
+        if params.bias == 1u { v += bias[column / 4u]; }
+        if params.activation == 1u { v = gelu_of(v); }
+        if params.residual == 1u { v += residual[(row * params.n + column) / 4u]; }
         y[output_index(row, column)] = v;
     }
 }
 
-// Four columns of the weight at k = 4 * k4 + 0..3, for this lane's place in a panel.
-fn load_weight(panel: u32, k4: u32, lane: u32, into: ptr<function, array<vec4<f32>, 4>>) {
-    if WEIGHT_BITS == 8u {
-        let packed = weight[(panel * params.k_padded / 4u + k4) * PANEL + lane];
-        for (var i = 0u; i < 4u; i++) {
-            (*into)[i] = vec4<f32>(unpack4xI8(packed[i]));
-        }
-    } else if WEIGHT_BITS == 16u {
-        for (var i = 0u; i < 2u; i++) {
-            let packed = weight[(panel * params.k_padded / 2u + k4 * 2u + i) * PANEL + lane];
-            (*into)[2u * i] = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));
-            (*into)[2u * i + 1u] = vec4(unpack2x16float(packed.z), unpack2x16float(packed.w));
-        }
-    } else {
-        for (var i = 0u; i < 4u; i++) {
-            (*into)[i] = bitcast<vec4<f32>>(weight[(panel * params.k_padded + k4 * 4u + i) * PANEL + lane]);
+// This lane's blocks of x. No branch, so that all loads are under way together: past the last row come values that
+// no output uses, past the last column ones that the weight's padding multiplies by zero.
+fn load_x(at: u32, first_k4: u32, into: ptr<function, array<vec4<f32>, X_LOADS * 4u>>) {
+    let stride = params.k / 4u;
+    let last = params.m * stride - 1u;
+    for (var i = 0u; i < X_LOADS; i++) {
+        for (var j = 0u; j < 4u; j++) {
+            (*into)[4u * i + j] = x[min(at + first_k4 + i * X_STEP + j * stride, last)];
         }
     }
 }
 
-fn load_x(row: u32, k4: u32) -> vec4<f32> {
-    if row < params.m && k4 < params.k / 4u {
-        return x[row * (params.k / 4u) + k4];
-    }
-    return vec4(0.0);
-}
-
-// Each lane turns one block of 4 rows x 4 k, so that a lane's rows lie side by side for every k.
-fn stage_x(first_row: u32, first_k4: u32, lane: u32) {
-    let k4 = lane % (TILE_K / 4u);
-    let row4 = lane / (TILE_K / 4u);
-    let row = first_row + 4u * row4;
-    let block = transpose(mat4x4(
-        load_x(row, first_k4 + k4),
-        load_x(row + 1u, first_k4 + k4),
-        load_x(row + 2u, first_k4 + k4),
-        load_x(row + 3u, first_k4 + k4),
-    ));
-    for (var i = 0u; i < 4u; i++) {
-        a_tile[(4u * k4 + i) * (TILE / 4u) + row4] = block[i];
+// Turns the blocks, so that a lane's rows lie side by side for every k. Two lanes read 8 k of a row, 32 bytes in one
+// piece; the next lanes have the next rows, for few bank conflicts.
+fn stage_x(lane: u32, blocks: ptr<function, array<vec4<f32>, X_LOADS * 4u>>) {
+    let at = 4u * (lane % 2u + lane / (2u * TILE_ROWS) * 2u) * TILE_ROWS + lane / 2u % TILE_ROWS;
+    for (var i = 0u; i < X_LOADS; i++) {
+        if (X_BLOCKS % WORKGROUP_SIZE == 0u) || lane + i * WORKGROUP_SIZE < X_BLOCKS {
+            let turned = transpose(mat4x4(
+                (*blocks)[4u * i],
+                (*blocks)[4u * i + 1u],
+                (*blocks)[4u * i + 2u],
+                (*blocks)[4u * i + 3u],
+            ));
+            for (var j = 0u; j < 4u; j++) {
+                a_tile[at + (4u * i * X_STEP + j) * TILE_ROWS] = turned[j];
+            }
+        }
     }
 }
 
-fn stage_weight(panel: u32, first_k4: u32, lane: u32) {
-    var four: array<vec4<f32>, 4>;
-    load_weight(panel, first_k4 + lane / PANEL, lane % PANEL, &four);
-    for (var i = 0u; i < 4u; i++) {
-        b_tile[(4u * (lane / PANEL) + i) * PANEL + lane % PANEL] = four[i];
+// Four columns of the weight a load, for one, two or four k; as they are, for they take the fewest registers so.
+fn load_weight(at: u32, first_k: u32, into: ptr<function, array<vec4<u32>, WEIGHT_LOADS>>) {
+    for (var i = 0u; i < WEIGHT_LOADS; i++) {
+        (*into)[i] = weight[at + (first_k / K_PER_LOAD + i * WEIGHT_STEP) * PANEL];
+    }
+}
+
+fn stage_weight(lane: u32, loads: ptr<function, array<vec4<u32>, WEIGHT_LOADS>>) {
+    for (var i = 0u; i < WEIGHT_LOADS; i++) {
+        if (WEIGHT_VECTORS % WORKGROUP_SIZE == 0u) || lane + i * WORKGROUP_SIZE < WEIGHT_VECTORS {
+            let at = (lane / TILE_COLUMNS + i * WEIGHT_STEP) * K_PER_LOAD * TILE_COLUMNS + lane % TILE_COLUMNS;
+            let packed = (*loads)[i];
+            if WEIGHT_BITS == 32u {
+                b_tile[at] = bitcast<vec4<f32>>(packed);
+            } else if WEIGHT_BITS == 16u {
+                b_tile[at] = vec4(unpack2x16float(packed.x), unpack2x16float(packed.y));
+                b_tile[at + TILE_COLUMNS] = vec4(unpack2x16float(packed.z), unpack2x16float(packed.w));
+            } else {
+                b_tile[at] = vec4<f32>(unpack4xI8(packed.x));
+                b_tile[at + TILE_COLUMNS] = vec4<f32>(unpack4xI8(packed.y));
+                b_tile[at + 2u * TILE_COLUMNS] = vec4<f32>(unpack4xI8(packed.z));
+                b_tile[at + 3u * TILE_COLUMNS] = vec4<f32>(unpack4xI8(packed.w));
+            }
+        }
     }
 }
 
@@ -126,34 +148,57 @@ fn linear_tile(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let tile = workgroup.x + workgroup.y * workgroups.x;
-    let column_tiles = (params.n + TILE - 1u) / TILE;
-    let first_row = tile / column_tiles * TILE;
-    let panel = tile % column_tiles;
+    let column_tiles = (params.n + 4u * TILE_COLUMNS - 1u) / (4u * TILE_COLUMNS);
+    let first_row = tile / column_tiles * 4u * TILE_ROWS;
+    let first_column4 = tile % column_tiles * TILE_COLUMNS;
     if first_row < params.m {
-        let row4 = lane / PANEL * 2u;  // this lane's eight rows, in vectors
-        let column4 = lane % PANEL;    // and its four columns
-        var sums: array<vec4<f32>, 8>;
-        for (var first_k4 = 0u; first_k4 < params.k_padded / 4u; first_k4 += TILE_K / 4u) {
-            stage_x(first_row, first_k4, lane);
-            stage_weight(panel, first_k4, lane);
+        let row4 = lane / LANES_ACROSS;     // this lane's rows: every LANES_DOWN-th vector from here
+        let column4 = lane % LANES_ACROSS;  // and its columns, every LANES_ACROSS-th
+        var xs: array<vec4<f32>, X_LOADS * 4u>;
+        var ws: array<vec4<u32>, WEIGHT_LOADS>;
+        var a: array<vec4<f32>, ROW_VECTORS>;
+        var sums: array<array<vec4<f32>, COLUMN_VECTORS>, ROW_VECTORS * 4u>;
+        // Where this lane reads x and the weight, at k = 0.
+        let x_k4 = lane % 2u + lane / (2u * TILE_ROWS) * 2u;
+        let x_at = (first_row + 4u * (lane / 2u % TILE_ROWS)) * (params.k / 4u) + x_k4;
+        let weight_column4 = first_column4 + lane % TILE_COLUMNS;
+        let panel = min(weight_column4 / PANEL, (params.n + 63u) / 64u - 1u);  // a tile may be wider than what is left
+        let weight_at = (panel * (params.k_padded / K_PER_LOAD) + lane / TILE_COLUMNS % (TILE_K / K_PER_LOAD)) * PANEL + weight_column4 % PANEL;
+        for (var first_k = 0u; first_k < params.k_padded; first_k += TILE_K) {
+            load_weight(weight_at, first_k, &ws);
+            if TOGETHER == 0u { stage_weight(lane, &ws); }
+            load_x(x_at, first_k / 4u, &xs);
+            stage_x(lane, &xs);
+            if TOGETHER == 1u { stage_weight(lane, &ws); }
             workgroupBarrier();
-            for (var k = 0u; k < TILE_K; k++) {
-                let top = a_tile[k * (TILE / 4u) + row4];
-                let bottom = a_tile[k * (TILE / 4u) + row4 + 1u];
-                let b = b_tile[k * (TILE / 4u) + column4];
-                sums[0] = fma(vec4(top.x), b, sums[0]);
-                sums[1] = fma(vec4(top.y), b, sums[1]);
-                sums[2] = fma(vec4(top.z), b, sums[2]);
-                sums[3] = fma(vec4(top.w), b, sums[3]);
-                sums[4] = fma(vec4(bottom.x), b, sums[4]);
-                sums[5] = fma(vec4(bottom.y), b, sums[5]);
-                sums[6] = fma(vec4(bottom.z), b, sums[6]);
-                sums[7] = fma(vec4(bottom.w), b, sums[7]);
+            for (var k0 = 0u; k0 < TILE_K; k0 += UNROLL) {
+                for (var u = 0u; u < UNROLL; u++) {
+                    for (var r = 0u; r < ROW_VECTORS; r++) {
+                        a[r] = a_tile[(k0 + u) * TILE_ROWS + row4 + r * LANES_DOWN];
+                    }
+                    for (var c = 0u; c < COLUMN_VECTORS; c++) {
+                        let b = b_tile[(k0 + u) * TILE_COLUMNS + column4 + c * LANES_ACROSS];
+                        for (var r = 0u; r < ROW_VECTORS; r++) {
+                            sums[4u * r][c] = fma(vec4(a[r].x), b, sums[4u * r][c]);
+                            sums[4u * r + 1u][c] = fma(vec4(a[r].y), b, sums[4u * r + 1u][c]);
+                            sums[4u * r + 2u][c] = fma(vec4(a[r].z), b, sums[4u * r + 2u][c]);
+                            sums[4u * r + 3u][c] = fma(vec4(a[r].w), b, sums[4u * r + 3u][c]);
+                        }
+                    }
+                }
             }
             workgroupBarrier();
         }
-        for (var i = 0u; i < 8u; i++) {
-            store(first_row + 4u * row4 + i, panel * TILE + 4u * column4, sums[i]);
+        // The rows move up through the first, which a loop that stays a loop can then store: written out for every row,
+        // the epilogue is four times the whole shader, and a row chosen by a variable is no register.
+        for (var r = 0u; r < 4u * ROW_VECTORS; r++) {
+            let row = first_row + 4u * (row4 + r / 4u * LANES_DOWN) + r % 4u;
+            for (var c = 0u; c < COLUMN_VECTORS; c++) {
+                store(row, 4u * (first_column4 + column4 + c * LANES_ACROSS), sums[0][c]);
+            }
+            for (var i = 1u; i < 4u * ROW_VECTORS; i++) {
+                sums[i - 1u] = sums[i];
+            }
         }
     }
 }

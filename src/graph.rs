@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::Capabilities;
-use crate::kernel::Variant;
+use crate::kernel::Offer;
 use crate::tensor::{DType, Dim, Shape, Sizes, Tensor, WeightType};
 
 /// A tensor of one [`Graph`].
@@ -74,7 +74,7 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
     fn reference(&self, operands: &[&Tensor]) -> Tensor;
 
     /// The ways to run it that are right on the adapter for these shapes, in no order; never empty for buffers.
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant>;
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer>;
 
     /// The one operation that equals this one followed by `consumer`, which reads its result as operand `operand`.
     ///

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::tensor::{Sizes, WeightType};
 
+mod offer;
 mod packing;
 
+pub use offer::Offer;
 pub use packing::{Matrix, Pack, panels, row_major};
 
 /// What a kernel binds, and what it does with it.
@@ -179,10 +181,23 @@ pub struct Variant {
     pub kernel: &'static Kernel,
     /// The values that specialise it.
     pub constants: Constants,
+    /// The rows and columns of results that a workgroup computes, where the kernel leaves a choice.
+    pub tile: Option<[usize; 2]>,
     /// What fills its bindings, in order, without the output, which is always the last.
     pub bindings: Vec<Binding>,
     /// The grid and `Params` for a run.
     pub dispatch: Arc<dyn Fn(&Sizes) -> Dispatch + Send + Sync>,
+}
+
+/// The kernel and its tile, such as `linear_tile 128x64`.
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kernel.name)?;
+        match self.tile {
+            Some([rows, columns]) => write!(f, " {rows}x{columns}"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl fmt::Debug for Variant {

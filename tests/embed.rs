@@ -223,7 +223,7 @@ fn the_plan_of_the_default_model() {
     options.selection = wgformer::tuning::Selection::Kernels(vec!["linear_tile", "attention"]);
     options.storage = Some(wgformer::kernel::Storage::Buffers);
     let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
-    let per_layer = (plan.variants().len() - 2) / 6; // without embeddings and pooling
+    let per_layer = (plan.variants(plan.capacity()).len() - 2) / 6; // without embeddings and pooling
     assert!(per_layer <= 8, "{per_layer} dispatches per layer");
     insta::assert_snapshot!("plan", plan.to_string());
 }

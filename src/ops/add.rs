@@ -5,7 +5,7 @@ use super::checks;
 use super::layer_norm::LayerNorm;
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{Shape, Tensor};
 
@@ -42,11 +42,12 @@ impl Operation for Add {
         reference::add(operands[0], operands[1])
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let shape = request.operands[0].shape.clone();
-        vec![Variant {
+        let variant = Variant {
             kernel: &ADD,
             constants: vec![],
+            tile: None,
             bindings: vec![Binding::Operand(0), Binding::Operand(1)],
             dispatch: Arc::new(move |sizes| {
                 let count = shape.elements(sizes);
@@ -57,7 +58,8 @@ impl Operation for Add {
                     },
                 )
             }),
-        }]
+        };
+        vec![variant.into()]
     }
 
     /// A sum that is normalised at once need not be stored.

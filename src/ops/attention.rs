@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::checks;
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, Source, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{DType, Dim, Shape, Sizes, Tensor};
 
@@ -70,11 +70,11 @@ impl Operation for Attention {
         reference::attention(operands[0], operands[1], self.scale)
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
         let mut variants = vec![portable(heads, head_dim, self.scale)];
         variants.extend(texture(request, heads, head_dim, self.scale));
-        variants
+        variants.into_iter().map(Offer::from).collect()
     }
 }
 
@@ -95,6 +95,7 @@ fn portable(heads: usize, head_dim: usize, scale: f32) -> Variant {
             ("KEY_TILE", key_tile),
             ("KEYS", keys),
         ],
+        tile: None,
         bindings: vec![Binding::Operand(0), Binding::Operand(1)],
         dispatch: Arc::new(move |sizes: &Sizes| {
             let query_tiles = sizes.longest.div_ceil(QUERY_TILE);
@@ -131,6 +132,7 @@ fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> 
             ("LANES", lanes as u32),
             ("ROWS", rows as u32),
         ],
+        tile: None,
         bindings: vec![Binding::Operand(0), Binding::Operand(1)],
         dispatch: Arc::new(move |sizes: &Sizes| {
             let query_tiles = sizes.longest.div_ceil(rows);

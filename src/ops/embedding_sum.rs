@@ -4,7 +4,7 @@ use super::checks;
 use super::row_lanes::{row_lanes, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant, row_major};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant, row_major};
 use crate::reference;
 use crate::tensor::{Dim, Shape, Tensor};
 
@@ -79,7 +79,7 @@ impl Operation for EmbeddingSum {
         )
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let hidden = request.fixed(3, 1);
         let (max_positions, max_types, eps) = (
             request.fixed(4, 0) as u32,
@@ -92,6 +92,7 @@ impl Operation for EmbeddingSum {
             Variant {
                 kernel,
                 constants,
+                tile: None,
                 bindings: vec![
                     Binding::Operand(0),
                     Binding::Operand(1),
@@ -126,7 +127,7 @@ impl Operation for EmbeddingSum {
             let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
             variants.push(variant(&EMBEDDING_SUM_TEXTURE, constants, lanes));
         }
-        variants
+        variants.into_iter().map(Offer::from).collect()
     }
 }
 

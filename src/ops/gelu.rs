@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::checks;
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{Shape, Tensor};
 
@@ -38,11 +38,12 @@ impl Operation for Gelu {
         reference::gelu(operands[0])
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let shape = request.operands[0].shape.clone();
-        vec![Variant {
+        let variant = Variant {
             kernel: &GELU,
             constants: vec![],
+            tile: None,
             bindings: vec![Binding::Operand(0)],
             dispatch: Arc::new(move |sizes| {
                 let count = shape.elements(sizes);
@@ -53,7 +54,8 @@ impl Operation for Gelu {
                     },
                 )
             }),
-        }]
+        };
+        vec![variant.into()]
     }
 }
 

@@ -4,7 +4,7 @@ use super::checks;
 use super::row_lanes::{row_lanes, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{Shape, Tensor};
 
@@ -78,7 +78,7 @@ impl Operation for LayerNorm {
         }
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (rows, cols, eps) = (request.dims(0)[0], request.fixed(0, 1), self.eps);
         let residual = if self.residual { 1 } else { 0 }; // without one, x is bound twice and read once
         let variant = |kernel, mut constants: Constants, rows_per_workgroup: usize| {
@@ -86,6 +86,7 @@ impl Operation for LayerNorm {
             Variant {
                 kernel,
                 constants,
+                tile: None,
                 bindings: vec![
                     Binding::Operand(0),
                     Binding::Operand(residual),
@@ -113,7 +114,7 @@ impl Operation for LayerNorm {
             let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
             variants.push(variant(&LAYER_NORM_TEXTURE, constants, lanes));
         }
-        variants
+        variants.into_iter().map(Offer::from).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use super::gelu::Gelu;
 use super::linear_kernels::{self, Epilogue, Projection};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::Variant;
+use crate::kernel::Offer;
 use crate::reference;
 use crate::tensor::{Dim, Shape, Tensor};
 
@@ -105,7 +105,7 @@ impl Operation for Linear {
         y
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let projection = Projection {
             weights: vec![1],
             biases: self.bias().into_iter().collect(),
@@ -115,7 +115,7 @@ impl Operation for Linear {
                 split_head_dim: None,
             },
         };
-        linear_kernels::variants(request, &projection)
+        linear_kernels::offers(request, &projection)
     }
 
     /// What follows element by element is done before the sum leaves the registers.

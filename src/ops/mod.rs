@@ -40,6 +40,7 @@ pub static KERNELS: &[&Kernel] = &[
     &layer_norm::LAYER_NORM,
     &layer_norm::LAYER_NORM_TEXTURE,
     &linear_kernels::LINEAR,
+    &linear_kernels::LINEAR_SMALL,
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
     &pool::POOL,

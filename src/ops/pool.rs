@@ -4,7 +4,7 @@ use super::checks;
 use super::row_lanes::{row_lanes, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
 use crate::reference::{self, Pooling};
 use crate::tensor::{Dim, Shape, Tensor};
 
@@ -55,7 +55,7 @@ impl Operation for Pool {
         reference::pool(operands[0], operands[1], self.pooling, self.normalize)
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let hidden = request.fixed(0, 1);
         let mode = match self.pooling {
             Pooling::Mean => 0,
@@ -68,6 +68,7 @@ impl Operation for Pool {
             Variant {
                 kernel,
                 constants,
+                tile: None,
                 bindings: vec![Binding::Operand(0), Binding::Operand(1)],
                 dispatch: Arc::new(move |sizes| {
                     let params = Params {
@@ -83,6 +84,7 @@ impl Operation for Pool {
         [variant(&POOL, row_lanes(request.capabilities, hidden))]
             .into_iter()
             .chain(on_textures)
+            .map(Offer::from)
             .collect()
     }
 }

@@ -4,7 +4,7 @@ use super::checks;
 use super::linear_kernels::{self, Epilogue, Projection};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::Variant;
+use crate::kernel::Offer;
 use crate::reference;
 use crate::tensor::{Dim, Shape, Tensor};
 
@@ -107,7 +107,7 @@ impl Operation for QkvLinear {
         )
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let projection = Projection {
             weights: vec![1, 2, 3],
             biases: if self.bias { vec![4, 5, 6] } else { vec![] },
@@ -117,6 +117,6 @@ impl Operation for QkvLinear {
                 split_head_dim: Some(request.fixed(1, 0) / self.heads),
             },
         };
-        linear_kernels::variants(request, &projection)
+        linear_kernels::offers(request, &projection)
     }
 }

@@ -4,7 +4,7 @@ use super::checks;
 use super::row_lanes::row_lanes;
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{Shape, Tensor};
 
@@ -39,13 +39,14 @@ impl Operation for Softmax {
         reference::softmax(operands[0])
     }
 
-    fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
+    fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (rows, cols) = (request.dims(0)[0], request.fixed(0, 1));
         let mut constants = row_lanes(request.capabilities, cols);
         constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
-        vec![Variant {
+        let variant = Variant {
             kernel: &SOFTMAX,
             constants,
+            tile: None,
             bindings: vec![Binding::Operand(0)],
             dispatch: Arc::new(move |sizes| {
                 let rows = rows.resolve(sizes);
@@ -57,7 +58,8 @@ impl Operation for Softmax {
                     },
                 )
             }),
-        }]
+        };
+        vec![variant.into()]
     }
 }
 

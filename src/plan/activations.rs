@@ -53,7 +53,7 @@ impl Activations {
         let largest = plan
             .steps
             .iter()
-            .map(|step| step.variant.kernel.params_size as u64)
+            .map(|step| step.offer.largest().kernel.params_size as u64)
             .max();
         let params_stride = largest.unwrap_or(1).next_multiple_of(alignment);
         let params_size = params_stride * plan.steps.len().max(1) as u64;
@@ -107,7 +107,8 @@ impl Activations {
                 }
             };
             let mut bound: Vec<Resource> = step
-                .variant
+                .offer
+                .largest()
                 .bindings
                 .iter()
                 .zip(&step.weights)
@@ -125,7 +126,8 @@ impl Activations {
     }
 
     fn bind_step(&self, gpu: &Gpu, step: &Step, tensors: &[Resource]) -> BoundStep {
-        let label = Some(step.variant.kernel.name);
+        let (variant, pipeline) = (step.offer.largest(), &step.pipelines[0]);
+        let label = Some(variant.kernel.name);
         let entries: Vec<_> = (0..)
             .zip(tensors)
             .map(|(binding, tensor)| wgpu::BindGroupEntry {
@@ -135,10 +137,10 @@ impl Activations {
             .collect();
         let tensors = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label,
-            layout: &step.pipeline.tensor_layout,
+            layout: &pipeline.tensor_layout,
             entries: &entries,
         });
-        let size = wgpu::BufferSize::new(step.variant.kernel.params_size as u64);
+        let size = wgpu::BufferSize::new(variant.kernel.params_size as u64);
         let params = wgpu::BufferBinding {
             buffer: &self.params,
             offset: 0,
@@ -146,7 +148,7 @@ impl Activations {
         };
         let params = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label,
-            layout: &step.pipeline.params_layout,
+            layout: &pipeline.params_layout,
             entries: &[wgpu::BindGroupEntry {
                 binding: 0,
                 resource: wgpu::BindingResource::Buffer(params),

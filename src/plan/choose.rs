@@ -6,11 +6,11 @@ use super::{PlanOptions, storage};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::{Graph, Node, Request, TensorId};
-use crate::kernel::{Storage, Variant};
+use crate::kernel::{Offer, Storage};
 use crate::tuning;
 
-/// A variant for every node, and what each tensor is kept in.
-pub(super) type Choice = (Vec<Variant>, HashMap<TensorId, Storage>);
+/// What runs each node, and what each tensor is kept in.
+pub(super) type Choice = (Vec<Offer>, HashMap<TensorId, Storage>);
 
 /// A kernel for every node: a graph is on textures as a whole or not at all.
 ///
@@ -31,11 +31,11 @@ pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<
 
 fn choose_on(storage: Storage, gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
     let choose = |node| choose_one(storage, gpu, graph, node, options);
-    let variants = graph.nodes().iter().map(choose).collect::<Result<_>>()?;
-    place(gpu, graph, options, variants)
+    let offers = graph.nodes().iter().map(choose).collect::<Result<_>>()?;
+    place(gpu, graph, options, offers)
 }
 
-/// What each tensor is kept in for these variants, one per node.
+/// What each tensor is kept in for these offers, one per node.
 ///
 /// # Errors
 /// [`Error::NoVariant`] if they do not agree, or a tensor is too large for a texture.
@@ -43,15 +43,15 @@ pub(crate) fn place(
     gpu: &Gpu,
     graph: &Graph,
     options: &PlanOptions,
-    variants: Vec<Variant>,
+    offers: Vec<Offer>,
 ) -> Result<Choice> {
-    let of_tensors = storage::of_tensors(graph, &variants)
+    let of_tensors = storage::of_tensors(graph, &offers)
         .filter(|of_tensors| fit_into_textures(gpu, graph, of_tensors, options));
     match of_tensors {
-        Some(of_tensors) => Ok((variants, of_tensors)),
+        Some(of_tensors) => Ok((offers, of_tensors)),
         None => Err(Error::NoVariant {
             operation: "the graph".to_owned(),
-            shape: format!("{variants:?} at {:?}", options.capacity),
+            shape: format!("{offers:?} at {:?}", options.capacity),
             adapter: gpu.capabilities().info.name.clone(),
         }),
     }
@@ -79,13 +79,12 @@ fn choose_one(
     graph: &Graph,
     node: &Node,
     options: &PlanOptions,
-) -> Result<Variant> {
+) -> Result<Offer> {
     let capabilities = gpu.capabilities();
     let request = Request::of(graph, node, capabilities, options.weight_type);
-    let candidates = node.operation.variants(&request);
     options
         .selection
-        .choose(candidates, storage, capabilities)
+        .choose(node.operation.offers(&request), storage, capabilities)
         .ok_or_else(|| {
             let shapes = request
                 .operands

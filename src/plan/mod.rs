@@ -32,7 +32,7 @@ use weights::Uploader;
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipeline, Resource};
 use crate::graph::{Graph, Source, TensorId, TensorInfo};
-use crate::kernel::{Storage, Variant};
+use crate::kernel::{Offer, Storage, Variant};
 use crate::tensor::{Sizes, WeightType};
 use crate::tuning::Selection;
 
@@ -76,11 +76,12 @@ pub struct Plan {
     idle: Mutex<Vec<Activations>>,
 }
 
-/// One dispatch: a node, the variant that runs it, and the weights it reads.
+/// One dispatch: what runs a node, and the weights it reads.
 struct Step {
-    variant: Variant,
-    pipeline: Arc<Pipeline>,
-    /// One per binding of the variant; `None` where an activation fills it.
+    offer: Offer,
+    /// One per variant of the offer.
+    pipelines: Vec<Arc<Pipeline>>,
+    /// One per binding of the variants; `None` where an activation fills it.
     weights: Vec<Option<Resource>>,
 }
 
@@ -102,16 +103,16 @@ impl Plan {
         Self::assemble(gpu, graph, weights, options, choice)
     }
 
-    /// As [`Plan::compile`], of a fused graph on variants that somebody else chose, one per node.
-    pub(crate) fn with_variants(
+    /// As [`Plan::compile`], of a fused graph on what somebody else chose, one offer per node.
+    pub(crate) fn with_offers(
         gpu: &Gpu,
         graph: Graph,
         weights: &dyn Weights,
         options: &PlanOptions,
-        variants: Vec<Variant>,
+        offers: Vec<Offer>,
     ) -> Result<Self> {
         check_sizes(&graph, &options.capacity)?;
-        let choice = choose::place(gpu, &graph, options, variants)?;
+        let choice = choose::place(gpu, &graph, options, offers)?;
         Self::assemble(gpu, graph, weights, options, choice)
     }
 
@@ -120,12 +121,12 @@ impl Plan {
         graph: Graph,
         weights: &dyn Weights,
         options: &PlanOptions,
-        (variants, storage): Choice,
+        (offers, storage): Choice,
     ) -> Result<Self> {
         let slots = Slots::assign(&graph, |tensor| {
             storage::need(&graph, tensor, storage[&tensor], &options.capacity)
         });
-        let pipelines = pipelines::compile(gpu, &variants)?;
+        let pipelines = pipelines::compile(gpu, &offers)?;
         let small = HashMap::new();
         let mut uploader = Uploader {
             gpu,
@@ -134,15 +135,16 @@ impl Plan {
             small,
             bytes: 0,
         };
-        let mut steps = Vec::with_capacity(variants.len());
-        for ((node, variant), pipeline) in graph.nodes().iter().zip(variants).zip(pipelines) {
+        let mut steps = Vec::with_capacity(offers.len());
+        for ((node, offer), pipelines) in graph.nodes().iter().zip(offers).zip(pipelines) {
+            let variant = offer.largest();
             let bindings = variant.bindings.iter().zip(variant.kernel.bindings);
             let resources =
                 bindings.map(|(binding, access)| uploader.resource(node, binding, *access));
             let weights = resources.collect::<Result<_>>()?;
             steps.push(Step {
-                variant,
-                pipeline,
+                offer,
+                pipelines,
                 weights,
             });
         }
@@ -196,9 +198,19 @@ impl Plan {
         self.weight_type
     }
 
-    /// What runs each node, one dispatch each.
-    pub fn variants(&self) -> impl ExactSizeIterator<Item = &Variant> {
-        self.steps.iter().map(|step| &step.variant)
+    /// What runs each node, one dispatch each, in a run of `sizes`.
+    pub fn variants(&self, sizes: &Sizes) -> impl ExactSizeIterator<Item = &Variant> {
+        self.steps.iter().map(|step| step.at(sizes).0)
+    }
+}
+
+impl Step {
+    /// What runs it in a run of `sizes`.
+    fn at(&self, sizes: &Sizes) -> (&Variant, &Pipeline) {
+        let place = self.offer.place(sizes);
+        let mut variants = self.offer.variants();
+        let variant = variants.nth(place).expect("a place of this offer");
+        (variant, &self.pipelines[place])
     }
 }
 
@@ -256,16 +268,21 @@ impl fmt::Display for Plan {
                 .filter(|input| self.graph.tensor(**input).source != Source::Parameter)
                 .map(place)
                 .collect();
-            let dispatch = (step.variant.dispatch)(&self.capacity);
-            writeln!(
+            write!(
                 f,
-                "{index:4} {:18} {} -> {} {}  {} workgroups",
-                step.variant.kernel.name,
+                "{index:4} {} -> {} {} ",
                 reads.join(", "),
                 place(&node.output),
                 self.graph.tensor(node.output).shape,
-                dispatch.workgroups,
             )?;
+            for (variant, most) in step.offer.variants().zip(step.offer.bounds()) {
+                write!(f, " {variant}")?;
+                if most < usize::MAX {
+                    write!(f, " up to {most} rows,")?;
+                }
+            }
+            let workgroups = (step.at(&self.capacity).0.dispatch)(&self.capacity).workgroups;
+            writeln!(f, "  {workgroups} workgroups")?;
         }
         Ok(())
     }

@@ -4,22 +4,25 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Pipeline};
-use crate::kernel::Variant;
+use crate::kernel::{Offer, Variant};
 
 /// Compiles what is not compiled yet, each on a thread of its own: drivers take 5 to 1,000 ms for one.
 /// A browser's device belongs to one thread.
-pub(super) fn compile(gpu: &Gpu, variants: &[Variant]) -> Result<Vec<Arc<Pipeline>>> {
+///
+/// The result has a pipeline for each variant of each offer.
+pub(super) fn compile(gpu: &Gpu, offers: &[Offer]) -> Result<Vec<Vec<Arc<Pipeline>>>> {
     // A GL context belongs to one thread at a time, and wgpu panics in those that wait for it too long.
     #[cfg(not(target_arch = "wasm32"))]
     if gpu.capabilities().info.backend != wgpu::Backend::Gl {
-        compile_in_parallel(gpu, variants)?;
+        compile_in_parallel(gpu, offers.iter().flat_map(Offer::variants))?;
     }
     let pipeline = |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants);
-    variants.iter().map(pipeline).collect()
+    let pipelines = |offer: &Offer| offer.variants().map(pipeline).collect();
+    offers.iter().map(pipelines).collect()
 }
 
 #[cfg(not(target_arch = "wasm32"))]
-fn compile_in_parallel(gpu: &Gpu, variants: &[Variant]) -> Result<()> {
+fn compile_in_parallel<'a>(gpu: &Gpu, variants: impl Iterator<Item = &'a Variant>) -> Result<()> {
     let mut distinct: Vec<&Variant> = Vec::new();
     for variant in variants {
         if !distinct

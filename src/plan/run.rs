@@ -6,11 +6,11 @@ use std::sync::PoisonError;
 use super::activations::Activations;
 use super::readback::Readback;
 use super::texels::Texels;
-use super::{Plan, Step, Value, inputs};
+use super::{Plan, Value, inputs};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
-use crate::gpu::{Resource, TEXEL_BYTES};
+use crate::gpu::{Pipeline, Resource, TEXEL_BYTES};
 use crate::kernel::Dispatch;
 use crate::tensor::Sizes;
 
@@ -58,13 +58,13 @@ impl Plan {
         sizes: &Sizes,
         values: &[Value<'_>],
     ) -> Result<Vec<f32>> {
-        let dispatches = self.dispatches(sizes);
+        let launches = self.launches(sizes);
         let output = self.graph.output();
         let readback = output.map(|output| Readback::of(self, output, sizes));
         let submission = self.gpu.checked("running the plan", || {
-            self.upload(activations, sizes, values, &dispatches);
+            self.upload(activations, sizes, values, &launches);
             let mut encoder = self.encoder();
-            self.record(&mut encoder, activations, &dispatches, 0..self.steps.len());
+            self.record(&mut encoder, activations, &launches, 0..self.steps.len());
             if let (Some(readback), Some(output)) = (&readback, output) {
                 let slot = activations.slot(self, output);
                 readback.record(&mut encoder, slot, &activations.staging);
@@ -81,10 +81,15 @@ impl Plan {
         Ok(readback.to_tensor(readback.values(&bytes)))
     }
 
-    /// Every step's grid and `Params`.
-    pub(super) fn dispatches(&self, sizes: &Sizes) -> Vec<Dispatch> {
-        let dispatch = |step: &Step| (step.variant.dispatch)(sizes);
-        self.steps.iter().map(dispatch).collect()
+    /// Every step's pipeline, grid and `Params`.
+    pub(super) fn launches(&self, sizes: &Sizes) -> Vec<Launch<'_>> {
+        let at_size = self.steps.iter().map(|step| step.at(sizes));
+        at_size
+            .map(|(variant, pipeline)| Launch {
+                pipeline,
+                dispatch: (variant.dispatch)(sizes),
+            })
+            .collect()
     }
 
     pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
@@ -100,7 +105,7 @@ impl Plan {
         activations: &Activations,
         sizes: &Sizes,
         values: &[Value<'_>],
-        dispatches: &[Dispatch],
+        launches: &[Launch<'_>],
     ) {
         for ((resource, input), value) in activations
             .inputs
@@ -121,9 +126,10 @@ impl Plan {
             }
         }
         let stride = activations.params_stride as usize;
-        let mut params = vec![0; stride * dispatches.len()];
-        for (place, dispatch) in params.chunks_exact_mut(stride).zip(dispatches) {
-            place[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+        let mut params = vec![0; stride * launches.len()];
+        for (place, launch) in params.chunks_exact_mut(stride).zip(launches) {
+            let bytes = &launch.dispatch.params;
+            place[..bytes.len()].copy_from_slice(bytes);
         }
         self.gpu
             .queue()
@@ -146,7 +152,7 @@ impl Plan {
         &self,
         encoder: &mut wgpu::CommandEncoder,
         activations: &Activations,
-        dispatches: &[Dispatch],
+        launches: &[Launch<'_>],
         steps: Range<usize>,
     ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
@@ -154,16 +160,23 @@ impl Plan {
         for index in steps {
             let bound = &activations.steps[index];
             let offset = index as u32 * activations.params_stride as u32;
-            pass.set_pipeline(&self.steps[index].pipeline.pipeline);
+            let launch = &launches[index];
+            pass.set_pipeline(&launch.pipeline.pipeline);
             pass.set_bind_group(0, &bound.tensors, &[]);
             pass.set_bind_group(1, &bound.params, &[offset]);
             let [x, y] = fold(
-                dispatches[index].workgroups,
+                launch.dispatch.workgroups,
                 limits.max_compute_workgroups_per_dimension,
             );
             pass.dispatch_workgroups(x, y, 1);
         }
     }
+}
+
+/// One step of a run.
+pub(super) struct Launch<'a> {
+    pipeline: &'a Pipeline,
+    dispatch: Dispatch,
 }
 
 /// A grid of at least `workgroups`, at most `most` wide: kernels count `x + y * width` and let the rest idle.

@@ -5,23 +5,21 @@ use std::collections::HashMap;
 use super::slots::Slot;
 use super::texels::Texels;
 use crate::graph::{Graph, TensorId};
-use crate::kernel::{Access, Binding, Storage, Variant};
+use crate::kernel::{Access, Binding, Offer, Storage};
 use crate::tensor::Sizes;
 
 /// Where each activation and input is kept, as the chosen kernels bind them; `None` if two of them do not agree.
 ///
 /// A result is what its kernel writes; an input is what its readers want.
-pub(super) fn of_tensors(
-    graph: &Graph,
-    variants: &[Variant],
-) -> Option<HashMap<TensorId, Storage>> {
+pub(super) fn of_tensors(graph: &Graph, offers: &[Offer]) -> Option<HashMap<TensorId, Storage>> {
     let outputs = graph
         .nodes()
         .iter()
-        .zip(variants)
-        .map(|(node, variant)| (node.output, variant.kernel.output()));
+        .zip(offers)
+        .map(|(node, offer)| (node.output, offer.largest().kernel.output()));
     let mut storage: HashMap<TensorId, Storage> = outputs.collect();
-    for (node, variant) in graph.nodes().iter().zip(variants) {
+    for (node, offer) in graph.nodes().iter().zip(offers) {
+        let variant = offer.largest();
         for (binding, access) in variant.bindings.iter().zip(variant.kernel.bindings) {
             let Binding::Operand(operand) = binding else {
                 continue;

@@ -2,11 +2,11 @@
 
 use super::activations::Activations;
 use super::readback::Readback;
+use super::run::Launch;
 use super::slots::Slot;
 use super::{Plan, Value, inputs, storage};
 use crate::error::Result;
 use crate::gpu::Resource;
-use crate::kernel::Dispatch;
 use crate::tensor::{DType, Sizes};
 
 /// What slots hold before a step: a NaN that no computation makes.
@@ -30,21 +30,21 @@ impl Plan {
     pub(crate) fn trace(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<Trace>> {
         inputs::check(&self.graph, sizes, Some(&self.capacity), values)?;
         let activations = Activations::allocate(self)?;
-        let dispatches = self.dispatches(sizes);
+        let launches = self.launches(sizes);
         self.gpu.checked("writing inputs", || {
             self.poison_inputs(&activations);
             (0..activations.slots.len()).for_each(|slot| self.poison(&activations, slot));
-            self.upload(&activations, sizes, values, &dispatches);
+            self.upload(&activations, sizes, values, &launches);
         })?;
         (0..self.steps.len())
-            .map(|step| self.trace_step(&activations, &dispatches, sizes, step))
+            .map(|step| self.trace_step(&activations, &launches, sizes, step))
             .collect()
     }
 
     fn trace_step(
         &self,
         activations: &Activations,
-        dispatches: &[Dispatch],
+        launches: &[Launch<'_>],
         sizes: &Sizes,
         step: usize,
     ) -> Result<Trace> {
@@ -57,7 +57,7 @@ impl Plan {
         let submission = self.gpu.checked("running one step", || {
             self.poison(activations, self.slots.of_tensor[&output]);
             let mut encoder = self.encoder();
-            self.record(&mut encoder, activations, dispatches, step..step + 1);
+            self.record(&mut encoder, activations, launches, step..step + 1);
             whole.record(&mut encoder, activations.slot(self, output), &staging);
             self.gpu.queue().submit([encoder.finish()])
         })?;

@@ -5,9 +5,10 @@ use super::{Case, Outcome};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
-use crate::kernel::Variant;
+use crate::kernel::{Offer, Variant};
 use crate::plan::{Plan, PlanOptions, Trace, fuse, interpret};
 use crate::tensor::{Sizes, WeightType};
+use crate::tuning::Vendor;
 
 /// Runs a case on every one of its [`candidates`], against the reference.
 ///
@@ -55,13 +56,7 @@ pub struct Candidate {
 pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
     let graph = fuse(&case.graph);
     let mut candidates: Vec<Candidate> = Vec::new();
-    for device_type in [
-        gpu.capabilities().info.device_type,
-        wgpu::DeviceType::Cpu,
-        wgpu::DeviceType::DiscreteGpu,
-    ] {
-        let mut capabilities = gpu.capabilities().clone();
-        capabilities.info.device_type = device_type;
+    for capabilities in kinds_of_adapter(gpu.capabilities()) {
         let others = offered(&capabilities, &graph);
         let is_new =
             |candidate: &Candidate| !candidates.iter().any(|known| known.is_same(candidate));
@@ -71,15 +66,30 @@ pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
     candidates
 }
 
+/// This adapter as it is, as a software adapter, and as one of each vendor.
+fn kinds_of_adapter(own: &Capabilities) -> Vec<Capabilities> {
+    use wgpu::DeviceType::{Cpu, DiscreteGpu};
+    let kind = |device_type, vendor| {
+        let mut capabilities = own.clone();
+        capabilities.info.device_type = device_type;
+        capabilities.info.vendor = vendor;
+        capabilities
+    };
+    let mut kinds = vec![own.clone(), kind(Cpu, own.info.vendor)];
+    kinds.extend(Vendor::NUMBERS.map(|(number, _)| kind(DiscreteGpu, number)));
+    kinds
+}
+
 /// The variants that a device of these capabilities is offered for a graph's last node.
 pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candidate> {
     let node = graph.nodes().last().expect("a case has nodes");
     let mut candidates = Vec::new();
     for weight_type in WeightType::ALL {
         let request = Request::of(graph, node, capabilities, weight_type);
-        for variant in node.operation.variants(&request) {
+        let offers = node.operation.offers(&request);
+        for variant in offers.iter().flat_map(Offer::variants) {
             let candidate = Candidate {
-                variant,
+                variant: variant.clone(),
                 weight_type,
             };
             let is_known = candidates
@@ -93,14 +103,17 @@ pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candida
     candidates
 }
 
-/// What of a variant depends on the adapter and the user, not on the case: the weights' type, and how many lanes work
-/// together where that varies.
+/// What of a variant depends on the adapter and the user, not on the case: the weights' type, its tile, and how many
+/// lanes work together where that varies.
 pub(super) fn describe(variant: &Variant, weight_type: WeightType) -> String {
     let is_lanes = |(name, _): &&(&str, u32)| ["LANES", "WORKGROUP_SIZE"].contains(name);
-    match variant.constants.iter().find(is_lanes) {
-        Some((_, lanes)) => format!("{weight_type}, {lanes} lanes"),
-        None => weight_type.to_string(),
-    }
+    let tile = variant
+        .tile
+        .map(|[rows, columns]| format!("{rows}x{columns}"));
+    let lanes = variant.constants.iter().find(is_lanes);
+    let lanes = lanes.map(|(_, lanes)| format!("{lanes} lanes"));
+    let parts = [Some(weight_type.to_string()), tile, lanes];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 impl Candidate {
@@ -127,8 +140,8 @@ impl Candidate {
     pub fn plan(&self, gpu: &Gpu, case: &Case) -> Result<Plan> {
         let mut options = PlanOptions::new(with_room(&case.sizes));
         options.weight_type = self.weight_type;
-        let variants = vec![self.variant.clone()];
-        Plan::with_variants(gpu, fuse(&case.graph), &case.weights, &options, variants)
+        let offers = vec![self.variant.clone().into()];
+        Plan::with_offers(gpu, fuse(&case.graph), &case.weights, &options, offers)
     }
 
     fn run(&self, gpu: &Gpu, case: &Case) -> Result<Trace> {

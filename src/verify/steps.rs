@@ -34,8 +34,9 @@ pub fn steps(plan: &Plan, weights: &dyn Weights) -> Result<Vec<Outcome>> {
     let at_once = plan.run(&sizes, &values)?;
 
     let mut outcomes = Vec::new();
-    for ((step, node), (variant, trace)) in
-        (1..).zip(graph.nodes()).zip(plan.variants().zip(&traces))
+    for ((step, node), (variant, trace)) in (1..)
+        .zip(graph.nodes())
+        .zip(plan.variants(&sizes).zip(&traces))
     {
         let reference = expected[&node.output].f32();
         let tolerance = Tolerance::step(step, reference);

@@ -8,54 +8,35 @@ const EVERY_FEATURE: Features = Features::SUBGROUP
     .union(Features::SUBGROUP_BARRIER)
     .union(Features::SHADER_F16);
 
-/// Name, kind, smallest and largest subgroup, and features. The limits are WebGPU's defaults, which suffice everywhere.
-const ADAPTERS: [(&str, DeviceType, [u32; 2], Features); 7] = [
-    ("software, 4 lanes", DeviceType::Cpu, [4, 4], EVERY_FEATURE),
-    ("software, 8 lanes", DeviceType::Cpu, [8, 8], EVERY_FEATURE),
-    (
-        "software, 16 lanes",
-        DeviceType::Cpu,
-        [16, 16],
-        EVERY_FEATURE,
-    ),
-    (
-        "GPU, 32 lanes",
-        DeviceType::DiscreteGpu,
-        [32, 32],
-        EVERY_FEATURE,
-    ),
-    (
-        "GPU, 64 lanes",
-        DeviceType::DiscreteGpu,
-        [64, 64],
-        EVERY_FEATURE,
-    ),
-    (
-        "GPU, 8 to 32 lanes",
-        DeviceType::IntegratedGpu,
-        [8, 32],
-        EVERY_FEATURE,
-    ),
-    (
-        "no features",
-        DeviceType::Other,
-        [4, 128],
-        Features::empty(),
-    ),
+/// Name, kind, vendor, smallest and largest subgroup, and features. The limits are WebGPU's defaults, which suffice everywhere.
+#[rustfmt::skip]
+const ADAPTERS: [(&str, DeviceType, u32, [u32; 2], Features); 9] = [
+    ("software, 4 lanes", DeviceType::Cpu, 0, [4, 4], EVERY_FEATURE),
+    ("software, 8 lanes", DeviceType::Cpu, 0, [8, 8], EVERY_FEATURE),
+    ("software, 16 lanes", DeviceType::Cpu, 0, [16, 16], EVERY_FEATURE),
+    ("NVIDIA", DeviceType::DiscreteGpu, 0x10de, [32, 32], EVERY_FEATURE),
+    ("AMD", DeviceType::DiscreteGpu, 0x1002, [64, 64], EVERY_FEATURE),
+    ("Intel", DeviceType::IntegratedGpu, 0x8086, [8, 32], EVERY_FEATURE),
+    ("Apple", DeviceType::IntegratedGpu, 0x106b, [32, 32], EVERY_FEATURE),
+    ("Qualcomm", DeviceType::IntegratedGpu, 0x5143, [64, 128], EVERY_FEATURE),
+    ("no features", DeviceType::Other, 0, [4, 128], Features::empty()),
 ];
 
 pub(crate) fn adapters() -> Vec<Capabilities> {
     ADAPTERS
         .iter()
-        .map(|(name, kind, [smallest, largest], features)| Capabilities {
-            info: AdapterInfo {
-                name: (*name).to_owned(),
-                subgroup_min_size: *smallest,
-                subgroup_max_size: *largest,
-                ..AdapterInfo::new(*kind, Backend::Noop)
+        .map(
+            |(name, kind, vendor, [smallest, largest], features)| Capabilities {
+                info: AdapterInfo {
+                    name: (*name).to_owned(),
+                    vendor: *vendor,
+                    subgroup_min_size: *smallest,
+                    subgroup_max_size: *largest,
+                    ..AdapterInfo::new(*kind, Backend::Noop)
+                },
+                features: *features,
+                limits: Limits::default(),
             },
-            features: *features,
-            limits: Limits::default(),
-        })
+        )
         .collect()
 }

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use wgformer::gpu::Capabilities;
 use wgformer::graph::{Graph, Request};
-use wgformer::kernel::{Kernel, Variant};
+use wgformer::kernel::{Kernel, Offer, Variant};
 use wgformer::ops::KERNELS;
 use wgformer::plan::fuse;
 use wgformer::tensor::{Sizes, WeightType};
@@ -81,9 +81,12 @@ fn compose(name: &str, variant: Variant, sizes: &Sizes) -> Composed {
 fn offered(graph: &Graph, adapter: &Capabilities, weight_type: WeightType) -> Vec<Variant> {
     let node = graph.nodes().last().unwrap();
     let request = Request::of(graph, node, adapter, weight_type);
-    let mut variants = node.operation.variants(&request);
-    variants.retain(|variant| adapter.obstacle(variant.kernel).is_none());
+    let offers = node.operation.offers(&request);
+    let variants = offers.iter().flat_map(Offer::variants);
     variants
+        .filter(|variant| adapter.obstacle(variant.kernel).is_none())
+        .cloned()
+        .collect()
 }
 
 /// Such as `softmax-workgroup_size64`; constants stand in the kernel's order.
@@ -171,12 +174,7 @@ fn every_variant_sets_every_constant_of_its_kernel() {
 /// A constant that chooses between pieces of code: each of them is checked.
 #[test]
 fn every_switch_is_turned_every_way() {
-    // SPLIT_HEAD_DIM: not at all, or by any head.
-    let split = |kernel: &Kernel| {
-        values(kernel, "SPLIT_HEAD_DIM").contains(&0) && values(kernel, "SPLIT_HEAD_DIM").len() > 1
-    };
     let sizes = [
-        "SPLIT_HEAD_DIM",
         "HEAD_DIM",
         "KEY_TILE",
         "KEYS",
@@ -184,15 +182,21 @@ fn every_switch_is_turned_every_way() {
         "ROWS",
         "WORKGROUP_SIZE",
         "COLUMNS_PER_LANE",
-        "VECTORS_PER_LANE",
+        "ROW_VECTORS",
+        "COLUMN_VECTORS",
+        "LANES_DOWN",
+        "LANES_ACROSS",
+        "TILE_K",
     ];
-    let switches: [(&str, &[u32]); 6] = [
+    let switches: [(&str, &[u32]); 8] = [
         ("WEIGHT_BITS", &[8, 16, 32]),
         ("BIAS", &[0, 1]),
         ("ACTIVATION", &[0, 1]),
         ("RESIDUAL", &[0, 1]),
         ("NORMALIZE", &[0, 1]),
         ("MODE", &[0, 1, 2, 3]),
+        ("TOGETHER", &[0, 1]),
+        ("UNROLL", &[1, 2]),
     ];
     for kernel in KERNELS {
         for (constant, ways) in switches {
@@ -210,11 +214,6 @@ fn every_switch_is_turned_every_way() {
             kernel.constants.iter().all(known),
             "{:?} of {}",
             kernel.constants,
-            kernel.name
-        );
-        assert!(
-            !kernel.constants.contains(&"SPLIT_HEAD_DIM") || split(kernel),
-            "{}",
             kernel.name
         );
     }

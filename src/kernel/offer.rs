@@ -1,0 +1,69 @@
+use super::Variant;
+use crate::tensor::{Dim, Sizes};
+
+/// Variants of which each run takes the one that suits its size.
+///
+/// They read the same bindings and give the same bits, so that which of them runs changes no result.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    rows: Dim,
+    by_rows: Vec<(usize, Variant)>,
+}
+
+impl Offer {
+    /// Each variant is for at most so many of `rows`, the last one for any number. One whose bound is not above those
+    /// before it is never taken, and left out.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn by_rows(rows: Dim, variants: Vec<(usize, Variant)>) -> Self {
+        let count = variants.len();
+        let mut by_rows: Vec<(usize, Variant)> = Vec::with_capacity(count);
+        for (index, (most, variant)) in variants.into_iter().enumerate() {
+            let most = if index + 1 == count { usize::MAX } else { most };
+            if most > by_rows.last().map_or(0, |(most, _)| *most) {
+                by_rows.push((most, variant));
+            }
+        }
+        assert!(!by_rows.is_empty(), "an offer of nothing");
+        Self { rows, by_rows }
+    }
+
+    /// All of them, those for the fewest rows first.
+    pub fn variants(&self) -> impl ExactSizeIterator<Item = &Variant> {
+        self.by_rows.iter().map(|(_, variant)| variant)
+    }
+
+    /// The most rows that each is for.
+    pub fn bounds(&self) -> impl ExactSizeIterator<Item = usize> + '_ {
+        self.by_rows.iter().map(|(most, _)| *most)
+    }
+
+    /// The place of the one for a run of these sizes.
+    #[must_use]
+    pub fn place(&self, sizes: &Sizes) -> usize {
+        let rows = self.rows.resolve(sizes);
+        self.by_rows.partition_point(|(most, _)| *most < rows)
+    }
+
+    /// The one for the most rows; what all of them share can be asked of it.
+    #[must_use]
+    pub fn largest(&self) -> &Variant {
+        &self.by_rows[self.by_rows.len() - 1].1
+    }
+
+    /// Only what `keep` says, for any number of rows; `None` if that is nothing.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&Variant) -> bool) -> Option<Self> {
+        let kept = self.by_rows.iter().filter(|(_, variant)| keep(variant));
+        let kept: Vec<_> = kept.cloned().collect();
+        (!kept.is_empty()).then(|| Self::by_rows(self.rows, kept))
+    }
+}
+
+impl From<Variant> for Offer {
+    fn from(variant: Variant) -> Self {
+        Self::by_rows(Dim::Tokens, vec![(usize::MAX, variant)])
+    }
+}

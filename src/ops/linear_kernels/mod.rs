@@ -1,0 +1,146 @@
+//! The kernels behind every linear layer. All of them add a row's products one after another, k increasing,
+//! by `fma` in f32, so they give the same bits.
+
+mod plain;
+mod texture;
+mod tile;
+
+use super::checks;
+use crate::error::Result;
+use crate::graph::{Request, TensorInfo};
+use crate::kernel::{Access, Binding, Offer, Pack};
+use crate::tensor::{Dim, WeightType};
+
+pub(super) use plain::LINEAR;
+pub(super) use texture::LINEAR_TEXTURE;
+pub(super) use tile::{LINEAR_SMALL, LINEAR_TILE};
+
+/// What is done to a sum before it is stored.
+pub(super) struct Epilogue {
+    pub(super) gelu: bool,
+    /// The operand to add last.
+    pub(super) residual: Option<usize>,
+    /// Write query, key and value apart, each contiguous per head of this size.
+    pub(super) split_head_dim: Option<usize>,
+}
+
+/// One product: which operands are its weights, stacked along their rows, and its biases, and what follows.
+/// Operand 0 is x.
+pub(super) struct Projection {
+    pub(super) weights: Vec<usize>,
+    pub(super) biases: Vec<usize>,
+    pub(super) epilogue: Epilogue,
+}
+
+/// The result's rows and, for one weight, its columns.
+pub(super) fn infer(
+    operation: &'static str,
+    x: &TensorInfo,
+    weight: &TensorInfo,
+) -> Result<(Dim, usize)> {
+    let (rows, k) = checks::rows_and_cols(operation, "x", x)?;
+    let (n, weight_k) = checks::matrix(operation, "weight", weight)?;
+    if k != weight_k {
+        let message = format!(
+            "inner dimensions differ: x {}, weight {}",
+            x.shape, weight.shape
+        );
+        return Err(checks::error(operation, message));
+    }
+    Ok((rows, n))
+}
+
+/// Every way that is right for these shapes on this adapter.
+pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offer> {
+    let problem = Problem {
+        rows: request.dims(0)[0],
+        n: projection
+            .weights
+            .iter()
+            .map(|weight| request.fixed(*weight, 0))
+            .sum(),
+        k: request.fixed(0, 1),
+    };
+    let vectors = [
+        Some(problem.n),
+        Some(problem.k),
+        projection.epilogue.split_head_dim,
+    ];
+    let by_vectors = vectors.into_iter().flatten().all(|length| length % 4 == 0);
+
+    let mut offers = vec![plain::offer(request, projection, &problem)];
+    if by_vectors {
+        offers.push(tile::offer(request, projection, &problem));
+        offers.extend(texture::offer(request, projection, &problem));
+    }
+    offers
+}
+
+/// `y[rows, n] = x[rows, k] · weight[n, k]^T`
+#[derive(Clone, Copy)]
+struct Problem {
+    rows: Dim,
+    n: usize,
+    k: usize,
+}
+
+/// What the kernels on buffers bind: x, weight, scale, bias, residual, y.
+const BINDINGS: &[Access] = &[
+    Access::Read,
+    Access::Read,
+    Access::Read,
+    Access::Read,
+    Access::Read,
+    Access::ReadWrite,
+];
+
+/// What fills them, and those of the kernel on textures.
+fn bindings(request: &Request<'_>, projection: &Projection, pack: Pack) -> Vec<Binding> {
+    vec![
+        Binding::Operand(0),
+        Binding::Matrix {
+            operands: projection.weights.clone(),
+            stored_as: request.weight_type,
+            pack,
+        },
+        match request.weight_type {
+            WeightType::I8 => Binding::Scales(projection.weights.clone()),
+            WeightType::F32 | WeightType::F16 => Binding::Small(vec![]),
+        },
+        Binding::Small(projection.biases.clone()),
+        // Without one, x is bound twice and read once.
+        Binding::Operand(projection.epilogue.residual.unwrap_or(0)),
+    ]
+}
+
+/// The epilogue is chosen while a kernel on buffers runs, so that all linear layers of a model share a pipeline.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    bias: u32,
+    activation: u32,
+    residual: u32,
+    split_head_dim: u32,
+}
+
+impl Params {
+    fn new(projection: &Projection, problem: &Problem) -> Self {
+        let Epilogue {
+            gelu,
+            residual,
+            split_head_dim,
+        } = projection.epilogue;
+        Self {
+            m: 0, // the run knows
+            n: problem.n as u32,
+            k: problem.k as u32,
+            bias: u32::from(!projection.biases.is_empty()),
+            activation: u32::from(gelu),
+            residual: u32::from(residual.is_some()),
+            split_head_dim: split_head_dim.unwrap_or(0) as u32,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use std::sync::Arc;
+
+use super::{Problem, Projection, bindings};
+use crate::graph::Request;
+use crate::kernel::{Access, Dispatch, Kernel, Offer, Variant, panels};
+
+const ROWS: usize = 16;
+const VECTORS: usize = 2; // of a lane, as the shader has it
+
+/// One subgroup per tile, on textures. Query, key and value need no splitting there: a tensor's axes before the tokens
+/// lie side by side in a row.
+///
+/// The epilogue is made of constants, since a software adapter runs through what a condition skips, and masks it out.
+pub(super) fn offer(
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+) -> Option<Offer> {
+    let Problem { rows, n, k } = *problem;
+    let lanes = request.capabilities.subgroup_size()? as usize;
+    let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
+    if !ROWS.is_multiple_of(lanes) || n / 4 > largest || k > largest {
+        return None;
+    }
+    let epilogue = &projection.epilogue;
+    let variant = Variant {
+        kernel: &LINEAR_TEXTURE,
+        constants: vec![
+            ("LANES", lanes as u32),
+            ("ROWS", ROWS as u32),
+            ("WEIGHT_BITS", request.weight_type.bits()),
+            ("BIAS", u32::from(!projection.biases.is_empty())),
+            ("ACTIVATION", u32::from(epilogue.gelu)),
+            ("RESIDUAL", u32::from(epilogue.residual.is_some())),
+        ],
+        tile: None,
+        bindings: bindings(request, projection, panels(n / 4, 4)),
+        dispatch: Arc::new(move |sizes| {
+            let m = rows.resolve(sizes);
+            let params = TextureParams {
+                m: m as u32,
+                n: n as u32,
+                k: k as u32,
+            };
+            Dispatch::new(m.div_ceil(ROWS) * n.div_ceil(4 * VECTORS * lanes), &params)
+        }),
+    };
+    Some(variant.into())
+}
+
+pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
+    name: "linear_texture",
+    wgsl: include_str!("../../../shaders/linear_texture.wgsl"),
+    bindings: &[
+        Access::Load,
+        Access::LoadBits,
+        Access::Read,
+        Access::Read,
+        Access::Load,
+        Access::Store,
+    ],
+    params_size: size_of::<TextureParams>(),
+    constants: &[
+        "LANES",
+        "ROWS",
+        "WEIGHT_BITS",
+        "BIAS",
+        "ACTIVATION",
+        "RESIDUAL",
+    ],
+    features: wgpu::Features::SUBGROUP,
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct TextureParams {
+    m: u32,
+    n: u32,
+    k: u32,
+}

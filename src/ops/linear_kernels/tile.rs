@@ -1,0 +1,206 @@
+//! The kernels for GPUs, which read one layout of the weight and give the same bits, so that a run takes the one whose
+//! tiles are large enough to compute with and many enough to fill the adapter.
+
+use std::sync::Arc;
+
+use super::{BINDINGS, Params, Problem, Projection, bindings};
+use crate::graph::Request;
+use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant, panels};
+use crate::tensor::WeightType;
+use crate::tuning::{Staging, staging};
+
+const PANEL: usize = 64; // columns of the weight's panels, as the shaders have it
+const K_MULTIPLE: usize = 32; // the largest TILE_K
+
+/// Workgroups below which an adapter is not full: a GPU has 4 to 100 cores, of which each wants a few.
+const ENOUGH_SMALL: usize = 48;
+const ENOUGH_LARGE: usize = 96;
+
+pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Offer {
+    let tile = |tile: Tile| {
+        let constants = tile.constants(staging(request.capabilities));
+        variant(
+            &LINEAR_TILE,
+            tile.extent(),
+            constants,
+            request,
+            projection,
+            problem,
+        )
+    };
+    let small = |small: Small| {
+        variant(
+            &LINEAR_SMALL,
+            small.extent(),
+            small.constants(),
+            request,
+            projection,
+            problem,
+        )
+    };
+    let n = problem.n;
+    // A pass of 32 k has twice the loads under way; in f32 it would take too many registers.
+    let deep = match request.weight_type {
+        WeightType::F32 => 16,
+        WeightType::F16 | WeightType::I8 => 32,
+    };
+    let one_row = Small {
+        rows: 1,
+        tile_k: deep,
+    };
+    let two_rows = Small {
+        rows: 2,
+        tile_k: 16,
+    };
+    if request.capabilities.is_software() {
+        // Workgroup memory and barriers cost more on a CPU than they save.
+        return small(two_rows).into();
+    }
+    Offer::by_rows(
+        problem.rows,
+        vec![
+            (8, small(one_row)),
+            (32, small(two_rows)),
+            (MIDDLE.most_rows_below(ENOUGH_SMALL, n), tile(LITTLE)),
+            (LARGE.most_rows_below(ENOUGH_LARGE, n), tile(MIDDLE)),
+            (usize::MAX, tile(LARGE)),
+        ],
+    )
+}
+
+fn variant(
+    kernel: &'static Kernel,
+    [tile_rows, tile_columns]: [usize; 2],
+    mut constants: Constants,
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+) -> Variant {
+    let Problem { rows, n, k } = *problem;
+    let shape = Params::new(projection, problem);
+    constants.push(("WEIGHT_BITS", request.weight_type.bits()));
+    Variant {
+        kernel,
+        constants,
+        tile: Some([tile_rows, tile_columns]),
+        bindings: bindings(request, projection, panels(PANEL / 4, K_MULTIPLE)),
+        dispatch: Arc::new(move |sizes| {
+            let m = rows.resolve(sizes);
+            let params = TileParams {
+                shape: Params {
+                    m: m as u32,
+                    ..shape
+                },
+                k_padded: k.next_multiple_of(K_MULTIPLE) as u32,
+            };
+            Dispatch::new(m.div_ceil(tile_rows) * n.div_ceil(tile_columns), &params)
+        }),
+    }
+}
+
+/// A tile of `linear_tile.wgsl`; vectors are of four.
+struct Tile {
+    row_vectors: usize,
+    column_vectors: usize,
+    lanes_down: usize,
+    lanes_across: usize,
+    tile_k: usize,
+}
+
+/// 8 x 8 outputs a lane: the cheapest per output on every vendor's chips (docs/performance.md).
+const LARGE: Tile = Tile {
+    row_vectors: 2,
+    column_vectors: 2,
+    lanes_down: 16,
+    lanes_across: 8,
+    tile_k: 16,
+};
+const MIDDLE: Tile = Tile {
+    lanes_down: 8,
+    ..LARGE
+};
+const LITTLE: Tile = Tile {
+    row_vectors: 1,
+    column_vectors: 1,
+    lanes_down: 8,
+    lanes_across: 8,
+    tile_k: 32,
+};
+
+impl Tile {
+    /// Rows and columns of outputs.
+    fn extent(&self) -> [usize; 2] {
+        [
+            4 * self.row_vectors * self.lanes_down,
+            4 * self.column_vectors * self.lanes_across,
+        ]
+    }
+
+    /// The most rows of `n` columns that make fewer than `enough` workgroups.
+    fn most_rows_below(&self, enough: usize, n: usize) -> usize {
+        let [rows, columns] = self.extent();
+        (enough - 1) / n.div_ceil(columns) * rows
+    }
+
+    fn constants(&self, Staging { together, unroll }: Staging) -> Constants {
+        vec![
+            ("ROW_VECTORS", self.row_vectors as u32),
+            ("COLUMN_VECTORS", self.column_vectors as u32),
+            ("LANES_DOWN", self.lanes_down as u32),
+            ("LANES_ACROSS", self.lanes_across as u32),
+            ("TILE_K", self.tile_k as u32),
+            ("TOGETHER", u32::from(together)),
+            ("UNROLL", unroll),
+        ]
+    }
+}
+
+/// Of `linear_small.wgsl`, whose 4 x 16 lanes have `rows` x 4 outputs each.
+struct Small {
+    rows: usize,
+    tile_k: usize,
+}
+
+impl Small {
+    fn extent(&self) -> [usize; 2] {
+        [4 * self.rows, PANEL]
+    }
+
+    fn constants(&self) -> Constants {
+        vec![("ROWS", self.rows as u32), ("TILE_K", self.tile_k as u32)]
+    }
+}
+
+pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
+    name: "linear_tile",
+    wgsl: include_str!("../../../shaders/linear_tile.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<TileParams>(),
+    constants: &[
+        "ROW_VECTORS",
+        "COLUMN_VECTORS",
+        "LANES_DOWN",
+        "LANES_ACROSS",
+        "TILE_K",
+        "TOGETHER",
+        "UNROLL",
+        "WEIGHT_BITS",
+    ],
+    features: wgpu::Features::empty(),
+};
+
+pub(in crate::ops) static LINEAR_SMALL: Kernel = Kernel {
+    name: "linear_small",
+    wgsl: include_str!("../../../shaders/linear_small.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<TileParams>(),
+    constants: &["ROWS", "TILE_K", "WEIGHT_BITS"],
+    features: wgpu::Features::empty(),
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct TileParams {
+    shape: Params,
+    k_padded: u32,
+}
