@@ -78,26 +78,36 @@ impl Operation for Attention {
     }
 }
 
+/// Queries and keys of a workgroup's tiles.
+///
+/// The fewest queries and keys whose lanes share a load eight ways, so that a short text wastes little, unless a lane
+/// would then hold more of the result than the compilers of all vendors have registers for: 4 queries by 4 vectors
+/// spill on Intel and leave Apple 384 threads. The figures are in docs/performance.md, other shapes in
+/// docs/rejected-optimizations.md. One choice serves every vendor.
+fn tiles(head_dim: usize) -> (usize, usize) {
+    match head_dim.div_ceil(4) {
+        ..=8 | 16..=24 => (32, 32),
+        ..=32 => (32, 64),
+        _ => (16, 128),
+    }
+}
+
 fn portable(heads: usize, head_dim: usize, scale: f32) -> Variant {
-    const QUERY_TILE: usize = 64; // as the shader has it
-    // Key and value tiles of at most 8 KiB each: both fit the default 16 KiB of workgroup memory.
-    let key_tile = if head_dim <= 128 { 16 } else { 8 };
-    // Drivers unroll the loops over these keys and a head's row: 4 of 128 would take lavapipe 10 s to compile.
-    let keys = match head_dim {
-        ..=32 => 4,
-        33..=64 => 2,
-        _ => 1,
-    };
+    let (query_tile, key_tile) = tiles(head_dim);
     Variant {
         kernel: &ATTENTION,
         constants: vec![
             ("HEAD_DIM", head_dim as u32),
-            ("KEY_TILE", key_tile),
-            ("KEYS", keys),
+            ("QUERY_TILE", query_tile as u32),
+            ("KEY_TILE", key_tile as u32),
         ],
-        bindings: vec![Binding::Operand(0), Binding::Operand(1)],
+        bindings: vec![
+            Binding::Operand(0),
+            Binding::Operand(0), // as vectors
+            Binding::Operand(1),
+        ],
         dispatch: Arc::new(move |sizes: &Sizes| {
-            let query_tiles = sizes.longest.div_ceil(QUERY_TILE);
+            let query_tiles = sizes.longest.div_ceil(query_tile);
             let params = Params {
                 tokens: sizes.tokens as u32,
                 sequences: sizes.sequences as u32,
@@ -151,9 +161,9 @@ fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> 
 pub(super) static ATTENTION: Kernel = Kernel {
     name: "attention",
     wgsl: include_str!("../../shaders/attention.wgsl"),
-    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["HEAD_DIM", "KEY_TILE", "KEYS"],
+    constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE"],
     features: wgpu::Features::empty(),
 };
 

@@ -178,8 +178,8 @@ fn every_switch_is_turned_every_way() {
     let sizes = [
         "SPLIT_HEAD_DIM",
         "HEAD_DIM",
+        "QUERY_TILE",
         "KEY_TILE",
-        "KEYS",
         "LANES",
         "ROWS",
         "WORKGROUP_SIZE",
