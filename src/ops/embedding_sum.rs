@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vectors};
+use super::row_lanes::{row_lanes, row_vec4, row_vectors};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant, row_major};
@@ -116,15 +116,17 @@ impl Operation for EmbeddingSum {
                 }),
             }
         };
-        let on_textures = row_vectors(request.capabilities, hidden);
-        let on_textures = on_textures.map(|constants| variant(&EMBEDDING_SUM_TEXTURE, constants));
-        [variant(
-            &EMBEDDING_SUM,
-            row_lanes(request.capabilities, hidden),
-        )]
-        .into_iter()
-        .chain(on_textures)
-        .collect()
+        let capabilities = request.capabilities;
+        let in_vectors = row_vec4(capabilities, hidden).map(|it| variant(&EMBEDDING_SUM_VEC4, it));
+        let one_by_one = variant(&EMBEDDING_SUM, row_lanes(capabilities, hidden));
+        let on_textures =
+            row_vectors(capabilities, hidden).map(|it| variant(&EMBEDDING_SUM_TEXTURE, it));
+        // The best first.
+        in_vectors
+            .into_iter()
+            .chain([one_by_one])
+            .chain(on_textures)
+            .collect()
     }
 }
 
@@ -141,6 +143,22 @@ pub(super) static EMBEDDING_SUM: Kernel = Kernel {
     ],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "WEIGHT_BITS"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static EMBEDDING_SUM_VEC4: Kernel = Kernel {
+    name: "embedding_sum_vec4",
+    wgsl: include_str!("../../shaders/embedding_sum_vec4.wgsl"),
+    bindings: &[
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::ReadWrite,
+    ],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
 };
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vectors};
+use super::row_lanes::{row_lanes, row_vec4, row_vectors};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
@@ -104,10 +104,15 @@ impl Operation for LayerNorm {
                 }),
             }
         };
-        let on_textures = row_vectors(request.capabilities, cols);
-        let on_textures = on_textures.map(|constants| variant(&LAYER_NORM_TEXTURE, constants));
-        [variant(&LAYER_NORM, row_lanes(request.capabilities, cols))]
+        let capabilities = request.capabilities;
+        let in_vectors = row_vec4(capabilities, cols).map(|it| variant(&LAYER_NORM_VEC4, it));
+        let one_by_one = variant(&LAYER_NORM, row_lanes(capabilities, cols));
+        let on_textures =
+            row_vectors(capabilities, cols).map(|it| variant(&LAYER_NORM_TEXTURE, it));
+        // The best first.
+        in_vectors
             .into_iter()
+            .chain([one_by_one])
             .chain(on_textures)
             .collect()
     }
@@ -119,6 +124,15 @@ pub(super) static LAYER_NORM: Kernel = Kernel {
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "RESIDUAL"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static LAYER_NORM_VEC4: Kernel = Kernel {
+    name: "layer_norm_vec4",
+    wgsl: include_str!("../../shaders/layer_norm_vec4.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL"],
     features: wgpu::Features::empty(),
 };
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vectors};
+use super::row_lanes::{row_lanes, row_vec4, row_vectors};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Variant};
@@ -78,10 +78,14 @@ impl Operation for Pool {
                 }),
             }
         };
-        let on_textures = row_vectors(request.capabilities, hidden);
-        let on_textures = on_textures.map(|constants| variant(&POOL_TEXTURE, constants));
-        [variant(&POOL, row_lanes(request.capabilities, hidden))]
+        let capabilities = request.capabilities;
+        let in_vectors = row_vec4(capabilities, hidden).map(|it| variant(&POOL_VEC4, it));
+        let one_by_one = variant(&POOL, row_lanes(capabilities, hidden));
+        let on_textures = row_vectors(capabilities, hidden).map(|it| variant(&POOL_TEXTURE, it));
+        // The best first.
+        in_vectors
             .into_iter()
+            .chain([one_by_one])
             .chain(on_textures)
             .collect()
     }
@@ -93,6 +97,15 @@ pub(super) static POOL: Kernel = Kernel {
     bindings: &[Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "MODE", "NORMALIZE"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static POOL_VEC4: Kernel = Kernel {
+    name: "pool_vec4",
+    wgsl: include_str!("../../shaders/pool_vec4.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
 };
 

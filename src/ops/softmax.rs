@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::row_lanes;
+use super::row_lanes::{row_lanes, row_vec4};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Variant};
@@ -41,10 +41,8 @@ impl Operation for Softmax {
 
     fn variants(&self, request: &Request<'_>) -> Vec<Variant> {
         let (rows, cols) = (request.dims(0)[0], request.fixed(0, 1));
-        let mut constants = row_lanes(request.capabilities, cols);
-        constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
-        vec![Variant {
-            kernel: &SOFTMAX,
+        let variant = |kernel, constants| Variant {
+            kernel,
             constants,
             bindings: vec![Binding::Operand(0)],
             dispatch: Arc::new(move |sizes| {
@@ -57,7 +55,15 @@ impl Operation for Softmax {
                     },
                 )
             }),
-        }]
+        };
+        let in_vectors = row_vec4(request.capabilities, cols).map(|it| variant(&SOFTMAX_VEC4, it));
+        let mut constants = row_lanes(request.capabilities, cols);
+        constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
+        // The best first.
+        in_vectors
+            .into_iter()
+            .chain([variant(&SOFTMAX, constants)])
+            .collect()
     }
 }
 
@@ -67,6 +73,15 @@ pub(super) static SOFTMAX: Kernel = Kernel {
     bindings: &[Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static SOFTMAX_VEC4: Kernel = Kernel {
+    name: "softmax_vec4",
+    wgsl: include_str!("../../shaders/softmax_vec4.wgsl"),
+    bindings: &[Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE"],
     features: wgpu::Features::empty(),
 };
 
