@@ -154,7 +154,8 @@ fn attention(
                     // The count is not constant, or drivers would unroll the loop and run out of registers.
                     let count = min(VALUES, keys - first);
                     for (var n = 0u; n < count; n += STEP) {
-                        for (var j = n; j < n + STEP; j++) {
+                        for (var m = 0u; m < STEP; m++) {
+                            let j = n + m;
                             let weights = rows[(first + j) * WEIGHT_STRIDE + row_group];
                             for (var c = 0u; c < COLUMNS; c++) {
                                 let value = columns[j * VALUE_STRIDE + c * KEY_GROUPS + key_group];

@@ -78,12 +78,12 @@ impl Operation for Attention {
     }
 }
 
-/// Queries and keys of a workgroup's tiles.
+/// Queries and keys of a workgroup's tiles, the same for every vendor.
 ///
-/// The fewest queries and keys whose lanes share a load eight ways, so that a short text wastes little, unless a lane
-/// would then hold more of the result than the compilers of all vendors have registers for: 4 queries by 4 vectors
-/// spill on Intel and leave Apple 384 threads. The figures are in docs/performance.md, other shapes in
-/// docs/rejected-optimizations.md. One choice serves every vendor.
+/// Small tiles, so that a short text wastes little: 64 lanes with 4 x 4 scores each. Of the result a lane then holds
+/// head_dim / 32 vectors for each of its queries, which may be 3, rounded up from near by: for other heads twice or
+/// four times as many keys, and so lanes to a query, keep it to 2, or dg2 spills and M1 has 384 threads left.
+/// Figures in docs/performance.md, other shapes in docs/rejected-optimizations.md.
 fn tiles(head_dim: usize) -> (usize, usize) {
     match head_dim.div_ceil(4) {
         ..=8 | 16..=24 => (32, 32),
