@@ -15,22 +15,26 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;      // [rows, cols]
 @group(1) @binding(0) var<uniform> params: Params;
 
-// A power of two: the tree reduction halves it.
-const WORKGROUP_SIZE: u32 = 64u;
+const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
 const COLUMNS_PER_LANE: u32 = 16u;
 const RESIDUAL: u32 = 0u;  // 1: add `residual` first
+const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
 
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+var<workgroup> group_partial: array<f32, GROUPS>;
 
 fn reduce_sum(value: f32, lane: u32) -> f32 {
     partial[lane] = value;
-    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
-        workgroupBarrier();
-        if lane < stride {
-            partial[lane] += partial[lane + stride];
-        }
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var i = 0u; i < WORKGROUP_SIZE / GROUPS; i++) {
+        sum += partial[i * GROUPS + lane % GROUPS];
     }
-    return workgroupUniformLoad(&partial[0]);  // has a barrier on both sides
+    if lane < GROUPS { group_partial[lane] = sum; }
+    workgroupBarrier();
+    sum = 0.0;
+    for (var i = 0u; i < GROUPS; i++) { sum += group_partial[i]; }
+    return sum;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -13,23 +13,27 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;          // [sequences, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
 
-// A power of two: the tree reduction halves it.
-const WORKGROUP_SIZE: u32 = 64u;
+const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
 const COLUMNS_PER_LANE: u32 = 16u;
 const MODE: u32 = 0u;       // 0: mean, 1: maximum, 2: first token, 3: last token
 const NORMALIZE: u32 = 1u;  // 1: to length 1
+const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
 
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+var<workgroup> group_partial: array<f32, GROUPS>;
 
 fn reduce_sum(value: f32, lane: u32) -> f32 {
     partial[lane] = value;
-    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
-        workgroupBarrier();
-        if lane < stride {
-            partial[lane] += partial[lane + stride];
-        }
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var i = 0u; i < WORKGROUP_SIZE / GROUPS; i++) {
+        sum += partial[i * GROUPS + lane % GROUPS];
     }
-    return workgroupUniformLoad(&partial[0]);  // has a barrier on both sides
+    if lane < GROUPS { group_partial[lane] = sum; }
+    workgroupBarrier();
+    sum = 0.0;
+    for (var i = 0u; i < GROUPS; i++) { sum += group_partial[i]; }
+    return sum;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -48,19 +52,20 @@ fn pool(
         if MODE == 3u { first = max(end, start + 1u) - 1u; }
 
         var values: array<f32, COLUMNS_PER_LANE>;
+        // Tokens outside: every column of a token is loaded at once.
+        for (var i = 0u; i < COLUMNS_PER_LANE; i++) { values[i] = 0.0; }
+        for (var token = first; token < last; token++) {
+            for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
+                let c = lane + i * WORKGROUP_SIZE;
+                if c < params.hidden {
+                    let next = x[token * params.hidden + c];
+                    if MODE == 1u && token > first { values[i] = max(values[i], next); } else { values[i] += next; }
+                }
+            }
+        }
         var squares = 0.0;
         for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
-            let c = lane + i * WORKGROUP_SIZE;
-            values[i] = 0.0;
-            if c < params.hidden && first < last {
-                var v = x[first * params.hidden + c];
-                for (var token = first + 1u; token < last; token++) {
-                    let next = x[token * params.hidden + c];
-                    if MODE == 1u { v = max(v, next); } else { v += next; }
-                }
-                if MODE == 0u { v /= f32(end - start); }
-                values[i] = v;
-            }
+            if MODE == 0u { values[i] /= f32(max(end - start, 1u)); }
             squares = fma(values[i], values[i], squares);
         }
         var scale = 1.0;

@@ -10,31 +10,38 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;  // [rows, cols]
 @group(1) @binding(0) var<uniform> params: Params;
 
-// A power of two: the tree reductions halve it.
-const WORKGROUP_SIZE: u32 = 64u;
+const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
+const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
 
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+var<workgroup> group_partial: array<f32, GROUPS>;
 
 fn reduce_max(value: f32, lane: u32) -> f32 {
     partial[lane] = value;
-    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
-        workgroupBarrier();
-        if lane < stride {
-            partial[lane] = max(partial[lane], partial[lane + stride]);
-        }
+    workgroupBarrier();
+    var largest = -3.4028235e38;
+    for (var i = 0u; i < WORKGROUP_SIZE / GROUPS; i++) {
+        largest = max(largest, partial[i * GROUPS + lane % GROUPS]);
     }
-    return workgroupUniformLoad(&partial[0]);  // has a barrier on both sides
+    if lane < GROUPS { group_partial[lane] = largest; }
+    workgroupBarrier();
+    largest = -3.4028235e38;
+    for (var i = 0u; i < GROUPS; i++) { largest = max(largest, group_partial[i]); }
+    return largest;
 }
 
 fn reduce_sum(value: f32, lane: u32) -> f32 {
     partial[lane] = value;
-    for (var stride = WORKGROUP_SIZE / 2u; stride > 0u; stride /= 2u) {
-        workgroupBarrier();
-        if lane < stride {
-            partial[lane] += partial[lane + stride];
-        }
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var i = 0u; i < WORKGROUP_SIZE / GROUPS; i++) {
+        sum += partial[i * GROUPS + lane % GROUPS];
     }
-    return workgroupUniformLoad(&partial[0]);
+    if lane < GROUPS { group_partial[lane] = sum; }
+    workgroupBarrier();
+    sum = 0.0;
+    for (var i = 0u; i < GROUPS; i++) { sum += group_partial[i]; }
+    return sum;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)

@@ -73,7 +73,7 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// Its definition: the same function as `reference/` has it.
     fn reference(&self, operands: &[&Tensor]) -> Tensor;
 
-    /// The ways to run it that are right on the adapter for these shapes, in no order; never empty for buffers.
+    /// The ways to run it that are right on the adapter for these shapes, the best first for each storage; never empty for buffers.
     fn offers(&self, request: &Request<'_>) -> Vec<Offer>;
 
     /// The one operation that equals this one followed by `consumer`, which reads its result as operand `operand`.

@@ -78,27 +78,37 @@ impl Operation for Attention {
     }
 }
 
+/// Queries and keys of a workgroup's tiles, the same for every vendor.
+///
+/// Small tiles, so that a short text wastes little: 64 lanes with 4 x 4 scores each. Of the result a lane then holds
+/// head_dim / 32 vectors for each of its queries, which may be 3, rounded up from near by: for other heads twice or
+/// four times as many keys, and so lanes to a query, keep it to 2, or dg2 spills and M1 has 384 threads left.
+/// Figures in docs/performance.md, other shapes in docs/rejected-optimizations.md.
+fn tiles(head_dim: usize) -> (usize, usize) {
+    match head_dim.div_ceil(4) {
+        ..=8 | 16..=24 => (32, 32),
+        ..=32 => (32, 64),
+        _ => (16, 128),
+    }
+}
+
 fn portable(heads: usize, head_dim: usize, scale: f32) -> Variant {
-    const QUERY_TILE: usize = 64; // as the shader has it
-    // Key and value tiles of at most 8 KiB each: both fit the default 16 KiB of workgroup memory.
-    let key_tile = if head_dim <= 128 { 16 } else { 8 };
-    // Drivers unroll the loops over these keys and a head's row: 4 of 128 would take lavapipe 10 s to compile.
-    let keys = match head_dim {
-        ..=32 => 4,
-        33..=64 => 2,
-        _ => 1,
-    };
+    let (query_tile, key_tile) = tiles(head_dim);
     Variant {
         kernel: &ATTENTION,
         constants: vec![
             ("HEAD_DIM", head_dim as u32),
-            ("KEY_TILE", key_tile),
-            ("KEYS", keys),
+            ("QUERY_TILE", query_tile as u32),
+            ("KEY_TILE", key_tile as u32),
+        ],
+        bindings: vec![
+            Binding::Operand(0),
+            Binding::Operand(0), // as vectors
+            Binding::Operand(1),
         ],
         tile: None,
-        bindings: vec![Binding::Operand(0), Binding::Operand(1)],
         dispatch: Arc::new(move |sizes: &Sizes| {
-            let query_tiles = sizes.longest.div_ceil(QUERY_TILE);
+            let query_tiles = sizes.longest.div_ceil(query_tile);
             let params = Params {
                 tokens: sizes.tokens as u32,
                 sequences: sizes.sequences as u32,
@@ -150,9 +160,9 @@ fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> 
 pub(super) static ATTENTION: Kernel = Kernel {
     name: "attention",
     wgsl: include_str!("../../shaders/attention.wgsl"),
-    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["HEAD_DIM", "KEY_TILE", "KEYS"],
+    constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE"],
     features: wgpu::Features::empty(),
 };
 

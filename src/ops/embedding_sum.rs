@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, texture_lanes};
+use super::row_lanes::{row_lanes, row_vec4, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant, row_major};
@@ -119,10 +119,15 @@ impl Operation for EmbeddingSum {
                 }),
             }
         };
-        let constants = row_lanes(request.capabilities, hidden);
-        let mut variants = vec![variant(&EMBEDDING_SUM, constants, 1)];
-        let largest = request.capabilities.limits.max_texture_dimension_2d;
-        let lanes = texture_lanes(request.capabilities, hidden);
+        let capabilities = request.capabilities;
+        let mut variants = vec![];
+        if let Some(constants) = row_vec4(capabilities, hidden) {
+            variants.push(variant(&EMBEDDING_SUM_VEC4, constants, 1));
+        }
+        let constants = row_lanes(capabilities, hidden);
+        variants.push(variant(&EMBEDDING_SUM, constants, 1));
+        let largest = capabilities.limits.max_texture_dimension_2d;
+        let lanes = texture_lanes(capabilities, hidden);
         if let Some(lanes) = lanes.filter(|_| max_positions + max_types + 2 <= largest) {
             let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
             variants.push(variant(&EMBEDDING_SUM_TEXTURE, constants, lanes));
@@ -144,6 +149,22 @@ pub(super) static EMBEDDING_SUM: Kernel = Kernel {
     ],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "WEIGHT_BITS"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static EMBEDDING_SUM_VEC4: Kernel = Kernel {
+    name: "embedding_sum_vec4",
+    wgsl: include_str!("../../shaders/embedding_sum_vec4.wgsl"),
+    bindings: &[
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::Read,
+        Access::ReadWrite,
+    ],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
 };
 

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, texture_lanes};
+use super::row_lanes::{row_lanes, row_vec4, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
@@ -105,12 +105,13 @@ impl Operation for LayerNorm {
                 }),
             }
         };
-        let mut variants = vec![variant(
-            &LAYER_NORM,
-            row_lanes(request.capabilities, cols),
-            1,
-        )];
-        if let Some(lanes) = texture_lanes(request.capabilities, cols) {
+        let capabilities = request.capabilities;
+        let mut variants = vec![];
+        if let Some(constants) = row_vec4(capabilities, cols) {
+            variants.push(variant(&LAYER_NORM_VEC4, constants, 1));
+        }
+        variants.push(variant(&LAYER_NORM, row_lanes(capabilities, cols), 1));
+        if let Some(lanes) = texture_lanes(capabilities, cols) {
             let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
             variants.push(variant(&LAYER_NORM_TEXTURE, constants, lanes));
         }
@@ -124,6 +125,15 @@ pub(super) static LAYER_NORM: Kernel = Kernel {
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "RESIDUAL"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static LAYER_NORM_VEC4: Kernel = Kernel {
+    name: "layer_norm_vec4",
+    wgsl: include_str!("../../shaders/layer_norm_vec4.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL"],
     features: wgpu::Features::empty(),
 };
 

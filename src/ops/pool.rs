@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, texture_lanes};
+use super::row_lanes::{row_lanes, row_vec4, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
@@ -79,10 +79,14 @@ impl Operation for Pool {
                 }),
             }
         };
-        let on_textures = texture_lanes(request.capabilities, hidden)
+        let capabilities = request.capabilities;
+        let in_vectors = row_vec4(capabilities, hidden).map(|it| variant(&POOL_VEC4, it));
+        let one_by_one = variant(&POOL, row_lanes(capabilities, hidden));
+        let on_textures = texture_lanes(capabilities, hidden)
             .map(|lanes| variant(&POOL_TEXTURE, vec![("WORKGROUP_SIZE", lanes as u32)]));
-        [variant(&POOL, row_lanes(request.capabilities, hidden))]
+        in_vectors
             .into_iter()
+            .chain([one_by_one])
             .chain(on_textures)
             .map(Offer::from)
             .collect()
@@ -95,6 +99,15 @@ pub(super) static POOL: Kernel = Kernel {
     bindings: &[Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "MODE", "NORMALIZE"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static POOL_VEC4: Kernel = Kernel {
+    name: "pool_vec4",
+    wgsl: include_str!("../../shaders/pool_vec4.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
 };
 

@@ -25,6 +25,23 @@ pub(super) fn row_lanes(capabilities: &Capabilities, cols: usize) -> Constants {
     ]
 }
 
+/// As [`row_lanes`], for a kernel whose lanes keep four columns to a vector; `None` where rows are no multiple of four.
+pub(super) fn row_vec4(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
+    let vectors = cols / 4;
+    let workgroup_size = if capabilities.is_software() {
+        lanes_on_a_cpu(cols)
+    } else {
+        // At most 4 vectors a lane, until the default limit of 256 lanes is reached.
+        vectors.div_ceil(4).next_power_of_two().clamp(64, 256)
+    };
+    cols.is_multiple_of(4).then(|| {
+        vec![
+            ("WORKGROUP_SIZE", workgroup_size as u32),
+            ("VECTORS_PER_LANE", vectors.div_ceil(workgroup_size) as u32),
+        ]
+    })
+}
+
 /// Lanes of a workgroup of a kernel on textures, whose loops read a row as often as they need it: one subgroup, so that
 /// no barrier is waited at; `None` where rows are no multiple of four, or too long for a texture.
 pub(super) fn texture_lanes(capabilities: &Capabilities, cols: usize) -> Option<usize> {

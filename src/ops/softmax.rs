@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::row_lanes;
+use super::row_lanes::{row_lanes, row_vec4};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
@@ -41,10 +41,8 @@ impl Operation for Softmax {
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (rows, cols) = (request.dims(0)[0], request.fixed(0, 1));
-        let mut constants = row_lanes(request.capabilities, cols);
-        constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
-        let variant = Variant {
-            kernel: &SOFTMAX,
+        let variant = |kernel, constants| Variant {
+            kernel,
             constants,
             tile: None,
             bindings: vec![Binding::Operand(0)],
@@ -59,7 +57,14 @@ impl Operation for Softmax {
                 )
             }),
         };
-        vec![variant.into()]
+        let in_vectors = row_vec4(request.capabilities, cols).map(|it| variant(&SOFTMAX_VEC4, it));
+        let mut constants = row_lanes(request.capabilities, cols);
+        constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
+        in_vectors
+            .into_iter()
+            .chain([variant(&SOFTMAX, constants)])
+            .map(Offer::from)
+            .collect()
     }
 }
 
@@ -69,6 +74,15 @@ pub(super) static SOFTMAX: Kernel = Kernel {
     bindings: &[Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE"],
+    features: wgpu::Features::empty(),
+};
+
+pub(super) static SOFTMAX_VEC4: Kernel = Kernel {
+    name: "softmax_vec4",
+    wgsl: include_str!("../../shaders/softmax_vec4.wgsl"),
+    bindings: &[Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE"],
     features: wgpu::Features::empty(),
 };
 

@@ -49,15 +49,8 @@ impl Selection {
         names
             .iter()
             .find_map(named)
-            .or_else(|| offers.into_iter().min_by_key(place))
+            .or_else(|| offers.first().cloned())
     }
-}
-
-/// Where an operation has several kernels for one storage; of those that are not named, the first that it offers.
-const LAST_RESORTS: &[&str] = &["linear"];
-
-fn place(offer: &Offer) -> usize {
-    usize::from(LAST_RESORTS.contains(&offer.largest().kernel.name))
 }
 
 /// What an adapter's activations are best kept in.

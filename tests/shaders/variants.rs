@@ -176,8 +176,8 @@ fn every_variant_sets_every_constant_of_its_kernel() {
 fn every_switch_is_turned_every_way() {
     let sizes = [
         "HEAD_DIM",
+        "QUERY_TILE",
         "KEY_TILE",
-        "KEYS",
         "LANES",
         "ROWS",
         "WORKGROUP_SIZE",

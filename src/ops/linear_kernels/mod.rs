@@ -50,7 +50,7 @@ pub(super) fn infer(
     Ok((rows, n))
 }
 
-/// Every way that is right for these shapes on this adapter.
+/// Every way that is right for these shapes on this adapter, the best first for each storage.
 pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offer> {
     let problem = Problem {
         rows: request.dims(0)[0],
@@ -68,11 +68,12 @@ pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offe
     ];
     let by_vectors = vectors.into_iter().flatten().all(|length| length % 4 == 0);
 
-    let mut offers = vec![plain::offer(request, projection, &problem)];
+    let mut offers = vec![];
     if by_vectors {
         offers.push(tile::offer(request, projection, &problem));
         offers.extend(texture::offer(request, projection, &problem));
     }
+    offers.push(plain::offer(request, projection, &problem));
     offers
 }
 

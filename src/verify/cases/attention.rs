@@ -31,6 +31,10 @@ pub(super) fn table() -> Vec<Recipe> {
     ] {
         push(&[1, 19, 0, 70], 2, head_dim, 1.0, Values::Unit);
     }
+    // Tails of the longer tiles of keys that other head sizes have, and several of them.
+    for head_dim in [40, 64, 80, 96, 112, 128, 136, 192, 193] {
+        push(&[15, 33, 129, 64], 1, head_dim, 40.0, Values::Unit);
+    }
     for values in Values::ALL {
         push(&[5, 40], 2, 32, 1.0, values);
     }

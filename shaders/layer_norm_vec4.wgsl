@@ -1,0 +1,90 @@
+// Layer norm over the last axis, optionally of a sum, four columns at a time:
+// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
+// One workgroup per row; each lane keeps its columns in registers, four to a vector, so the row is read once
+// and the variance is taken about the mean (two passes, no cancellation). cols is a multiple of 4.
+
+struct Params {
+    rows: u32,
+    cols: u32,  // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+    eps: f32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;            // [rows, cols]
+@group(0) @binding(1) var<storage, read> residual: array<vec4<f32>>;     // [rows, cols], read if RESIDUAL
+@group(0) @binding(2) var<storage, read> weight_bias: array<vec4<f32>>;  // [2, cols]
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;      // [rows, cols]
+@group(1) @binding(0) var<uniform> params: Params;
+
+const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
+const VECTORS_PER_LANE: u32 = 4u;
+const RESIDUAL: u32 = 0u;  // 1: add `residual` first
+const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
+
+var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+var<workgroup> group_partial: array<f32, GROUPS>;
+
+fn reduce_sum(value: f32, lane: u32) -> f32 {
+    partial[lane] = value;
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var i = 0u; i < WORKGROUP_SIZE / GROUPS; i++) {
+        sum += partial[i * GROUPS + lane % GROUPS];
+    }
+    if lane < GROUPS { group_partial[lane] = sum; }
+    workgroupBarrier();
+    sum = 0.0;
+    for (var i = 0u; i < GROUPS; i++) { sum += group_partial[i]; }
+    return sum;
+}
+
+fn sum_of(v: vec4<f32>) -> f32 {
+    return (v.x + v.y) + (v.z + v.w);
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn layer_norm_vec4(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = workgroup.x + workgroup.y * workgroups.x;
+    if row < params.rows {
+        let width = params.cols / 4u;
+        let start = row * width;
+        let cols = f32(params.cols);
+
+        var values: array<vec4<f32>, VECTORS_PER_LANE>;
+        var sum = 0.0;
+        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+            let c4 = lane + i * WORKGROUP_SIZE;
+            values[i] = vec4(0.0);
+            if c4 < width {
+                values[i] = x[start + c4];
+                if RESIDUAL == 1u {
+                    values[i] += residual[start + c4];
+                }
+            }
+            sum += sum_of(values[i]);
+        }
+        let mean = reduce_sum(sum, lane) / cols;
+
+        var squares = 0.0;
+        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+            let c4 = lane + i * WORKGROUP_SIZE;
+            if c4 < width {
+                let centred = values[i] - mean;
+                squares += sum_of(centred * centred);
+            }
+        }
+        let variance = reduce_sum(squares, lane) / cols;
+        let scale = 1.0 / sqrt(variance + params.eps);
+
+        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+            let c4 = lane + i * WORKGROUP_SIZE;
+            if c4 < width {
+                let normal = (values[i] - mean) * scale;
+                y[start + c4] = fma(normal, weight_bias[c4], weight_bias[width + c4]);
+            }
+        }
+    }
+}

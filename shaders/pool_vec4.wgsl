@@ -1,0 +1,84 @@
+// One vector per sequence, four columns at a time: the mean, the maximum, the first or the last of its tokens'
+// rows; then, if NORMALIZE, divided by its length: y[s] = v / max(|v|, 1e-12).
+// A sequence without tokens gives zeros. hidden is a multiple of 4.
+// One workgroup per sequence; each lane keeps its columns in registers, four to a vector.
+
+struct Params {
+    sequences: u32,
+    hidden: u32,  // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;          // [tokens, hidden]
+@group(0) @binding(1) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;    // [sequences, hidden]
+@group(1) @binding(0) var<uniform> params: Params;
+
+const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
+const VECTORS_PER_LANE: u32 = 4u;
+const MODE: u32 = 0u;       // 0: mean, 1: maximum, 2: first token, 3: last token
+const NORMALIZE: u32 = 1u;  // 1: to length 1
+const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
+
+var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
+var<workgroup> group_partial: array<f32, GROUPS>;
+
+fn reduce_sum(value: f32, lane: u32) -> f32 {
+    partial[lane] = value;
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var i = 0u; i < WORKGROUP_SIZE / GROUPS; i++) {
+        sum += partial[i * GROUPS + lane % GROUPS];
+    }
+    if lane < GROUPS { group_partial[lane] = sum; }
+    workgroupBarrier();
+    sum = 0.0;
+    for (var i = 0u; i < GROUPS; i++) { sum += group_partial[i]; }
+    return sum;
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn pool_vec4(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let sequence = workgroup.x + workgroup.y * workgroups.x;
+    if sequence < params.sequences {
+        let width = params.hidden / 4u;
+        let start = segment_offsets[sequence];
+        let end = segment_offsets[sequence + 1u];
+        var first = start;  // the rows that count: first..last
+        var last = end;
+        if MODE == 2u { last = min(start + 1u, end); }
+        if MODE == 3u { first = max(end, start + 1u) - 1u; }
+
+        var values: array<vec4<f32>, VECTORS_PER_LANE>;
+        // Tokens outside: every column of a token is loaded at once.
+        for (var i = 0u; i < VECTORS_PER_LANE; i++) { values[i] = vec4(0.0); }
+        for (var token = first; token < last; token++) {
+            for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+                let c4 = lane + i * WORKGROUP_SIZE;
+                if c4 < width {
+                    let next = x[token * width + c4];
+                    if MODE == 1u && token > first { values[i] = max(values[i], next); } else { values[i] += next; }
+                }
+            }
+        }
+        var squares = 0.0;
+        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+            if MODE == 0u { values[i] /= f32(max(end - start, 1u)); }
+            squares += dot(values[i], values[i]);
+        }
+        var scale = 1.0;
+        if NORMALIZE == 1u {
+            scale = 1.0 / max(sqrt(reduce_sum(squares, lane)), 1e-12);
+        }
+
+        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+            let c4 = lane + i * WORKGROUP_SIZE;
+            if c4 < width {
+                y[sequence * width + c4] = values[i] * scale;
+            }
+        }
+    }
+}
