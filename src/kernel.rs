@@ -11,7 +11,7 @@ mod offer;
 mod packing;
 
 pub use offer::Offer;
-pub use packing::{Matrix, Pack, panels, row_major};
+pub use packing::{Matrix, Pack, panels, row_major, square_matrices};
 
 /// What a kernel binds, and what it does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +60,16 @@ pub struct Kernel {
     pub constants: &'static [&'static str],
     /// The device features without which it does not compile.
     pub features: wgpu::Features,
+    /// The size of the cooperative matrices that it multiplies, if it does: it then rounds activations to f16 where it
+    /// multiplies them, and adds up in f32, in an order that is the hardware's.
+    pub cooperative_matrix: Option<u32>,
 }
+
+/// The features that a kernel with cooperative matrices needs.
+pub(crate) const COOPERATIVE_MATRIX: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX
+        .union(wgpu::Features::SHADER_F16)
+        .union(wgpu::Features::SUBGROUP);
 
 /// The values of a kernel's specialised constants, by name.
 pub type Constants = Vec<(&'static str, u32)>;
@@ -217,6 +226,7 @@ mod tests {
         params_size: 0,
         constants: &["ROWS", "COLUMNS"],
         features: wgpu::Features::empty(),
+        cooperative_matrix: None,
     };
 
     #[test]

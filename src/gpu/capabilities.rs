@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::kernel::Kernel;
+use crate::kernel::{COOPERATIVE_MATRIX, Kernel};
 
 /// What an adapter, or a device that somebody made from it, can do; plain data.
 #[derive(Clone, Debug)]
@@ -11,16 +11,25 @@ pub struct Capabilities {
     pub features: wgpu::Features,
     /// The limits that hold.
     pub limits: wgpu::Limits,
+    /// Rows, and columns, of the square cooperative matrices that kernels may use: f16 times f16, added up in f32.
+    pub cooperative_matrices: Vec<u32>,
+    /// Kernels that failed their self-test here, by name, and what was wrong.
+    pub failed: Vec<(&'static str, String)>,
 }
 
 impl Capabilities {
-    /// What a device may use: its own features and limits, which may be fewer than its adapter's.
+    /// What a device may use: its own features and limits, which may be fewer than its adapter's. Only the adapter
+    /// knows which cooperative matrices there are.
     #[must_use]
-    pub(super) fn of_device(device: &wgpu::Device) -> Self {
+    pub(super) fn of_device(device: &wgpu::Device, adapter: Option<&wgpu::Adapter>) -> Self {
+        let features = device.features();
         Self {
             info: device.adapter_info(),
-            features: device.features(),
+            features,
             limits: device.limits(),
+            cooperative_matrices: adapter
+                .map_or_else(Vec::new, |adapter| cooperative_matrices(adapter, features)),
+            failed: vec![],
         }
     }
 
@@ -31,7 +40,19 @@ impl Capabilities {
             info: adapter.get_info(),
             features: adapter.features(),
             limits: adapter.limits(),
+            cooperative_matrices: cooperative_matrices(adapter, adapter.features()),
+            failed: vec![],
         }
+    }
+
+    /// The features to ask a device for: those of the adapter's that a kernel can use.
+    pub(super) fn useful_features(&self) -> wgpu::Features {
+        let useful = if self.cooperative_matrices.is_empty() {
+            wgpu::Features::SUBGROUP
+        } else {
+            COOPERATIVE_MATRIX
+        };
+        self.features & useful
     }
 
     /// The subgroup size, in lanes, where every pipeline has the same and shaders may use it.
@@ -49,6 +70,17 @@ impl Capabilities {
         if !missing.is_empty() {
             let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
             return Some(format!("the device lacks {}", names.join(", ")));
+        }
+        if let Some(size) = kernel.cooperative_matrix {
+            if !self.cooperative_matrices.contains(&size) {
+                return Some(format!(
+                    "the device has no cooperative matrices of {size} x {size}"
+                ));
+            }
+        }
+        let failed = |(name, _): &&(&str, String)| *name == kernel.name;
+        if let Some((_, reason)) = self.failed.iter().find(failed) {
+            return Some(format!("it failed its self-test here: {reason}"));
         }
         if !kernel.needs_one_subgroup_size() {
             return None;
@@ -71,6 +103,35 @@ impl Capabilities {
     pub fn is_software(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
+}
+
+fn cooperative_matrices(adapter: &wgpu::Adapter, features: wgpu::Features) -> Vec<u32> {
+    if features.contains(COOPERATIVE_MATRIX) {
+        usable(
+            adapter.get_info().backend,
+            &adapter.cooperative_matrix_properties(),
+        )
+    } else {
+        vec![]
+    }
+}
+
+/// The sizes that kernels are made for, as far as the back end can translate them: naga writes none in HLSL, and
+/// Metal's compiler takes 8 x 8 alone.
+fn usable(backend: wgpu::Backend, there: &[wgpu::CooperativeMatrixProperties]) -> Vec<u32> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let sizes: &[u32] = match backend {
+        wgpu::Backend::Dx12 => &[],
+        wgpu::Backend::Metal => &[8],
+        _ => &[8, 16],
+    };
+    let is_there = |size: &u32| {
+        there.iter().any(|matrix| {
+            [matrix.m_size, matrix.n_size, matrix.k_size] == [*size; 3]
+                && (matrix.ab_type, matrix.cr_type) == (F16, F32)
+        })
+    };
+    sizes.iter().copied().filter(is_there).collect()
 }
 
 impl fmt::Display for Capabilities {
@@ -96,5 +157,44 @@ fn kind(device_type: wgpu::DeviceType) -> &'static str {
         wgpu::DeviceType::VirtualGpu => "virtual GPU",
         wgpu::DeviceType::Cpu => "software",
         wgpu::DeviceType::Other => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wgpu::CooperativeScalarType::{F16, F32};
+
+    fn matrix(
+        [m_size, n_size, k_size]: [u32; 3],
+        [ab_type, cr_type]: [wgpu::CooperativeScalarType; 2],
+    ) -> wgpu::CooperativeMatrixProperties {
+        wgpu::CooperativeMatrixProperties {
+            m_size,
+            n_size,
+            k_size,
+            ab_type,
+            cr_type,
+            saturating_accumulation: false,
+        }
+    }
+
+    #[test]
+    fn cooperative_matrices_are_those_that_the_back_end_translates() {
+        let both = [matrix([8; 3], [F16, F32]), matrix([16; 3], [F16, F32])];
+        assert_eq!(usable(wgpu::Backend::Vulkan, &both), [8, 16]);
+        assert_eq!(usable(wgpu::Backend::Metal, &both), [8]);
+        assert!(usable(wgpu::Backend::Dx12, &both).is_empty());
+    }
+
+    #[test]
+    fn cooperative_matrices_are_square_and_f16_with_sums_in_f32() {
+        let others = [
+            matrix([8, 8, 16], [F16, F32]),
+            matrix([16, 8, 16], [F16, F32]),
+            matrix([16; 3], [F16, F16]),
+            matrix([8; 3], [F32, F32]),
+        ];
+        assert!(usable(wgpu::Backend::Vulkan, &others).is_empty());
     }
 }

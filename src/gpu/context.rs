@@ -1,5 +1,5 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Capabilities;
 use super::adapters::{self, AdapterChoice};
@@ -18,6 +18,8 @@ struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     capabilities: Capabilities,
+    /// The same once kernels that drivers get wrong have had their self-test.
+    tested: OnceLock<Capabilities>,
     pipelines: PipelineCache,
     waiter: Waiter,
 }
@@ -52,10 +54,12 @@ impl Gpu {
     }
 
     async fn open(adapter: &wgpu::Adapter, limits: wgpu::Limits) -> Result<Self> {
+        let features = Capabilities::of_adapter(adapter).useful_features();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgformer"),
-            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_features: features,
             required_limits: limits,
+            experimental_features: experimental(features),
             ..Default::default()
         };
         let (device, queue) =
@@ -67,7 +71,7 @@ impl Gpu {
                     action: "creating a device".to_owned(),
                     message: error.to_string(),
                 })?;
-        Ok(Self::from_device(device, queue))
+        Ok(Self::from_device_of(adapter, device, queue))
     }
 
     /// As [`Gpu::new`], on a device that allows no more workgroups in one dimension: grids fold early.
@@ -82,9 +86,28 @@ impl Gpu {
     }
 
     /// The caller's own device, whatever features and limits it has; nothing is installed on it.
+    ///
+    /// No kernel uses cooperative matrices there: [`Gpu::from_device_of`] has them.
     #[must_use]
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
-        let capabilities = Capabilities::of_device(&device);
+        let capabilities = Capabilities::of_device(&device, None);
+        Self::from_parts(device, queue, capabilities)
+    }
+
+    /// As [`Gpu::from_device`], of a device made from `adapter`, which alone knows the sizes of its cooperative
+    /// matrices. They are used if the device has their features: `EXPERIMENTAL_COOPERATIVE_MATRIX`, `SHADER_F16` and
+    /// `SUBGROUP`.
+    #[must_use]
+    pub fn from_device_of(
+        adapter: &wgpu::Adapter,
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+    ) -> Self {
+        let capabilities = Capabilities::of_device(&device, Some(adapter));
+        Self::from_parts(device, queue, capabilities)
+    }
+
+    fn from_parts(device: wgpu::Device, queue: wgpu::Queue, capabilities: Capabilities) -> Self {
         let waiter = Waiter::new(device.clone());
         let pipelines = Mutex::new(HashMap::new());
         Self {
@@ -92,6 +115,7 @@ impl Gpu {
                 device,
                 queue,
                 capabilities,
+                tested: OnceLock::new(),
                 pipelines,
                 waiter,
             }),
@@ -125,6 +149,17 @@ impl Gpu {
     #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.inner.capabilities
+    }
+
+    /// What the device can do, less what `test` says has failed; it is asked once.
+    pub(crate) fn tested(
+        &self,
+        test: impl FnOnce() -> Vec<(&'static str, String)>,
+    ) -> &Capabilities {
+        self.inner.tested.get_or_init(|| Capabilities {
+            failed: test(),
+            ..self.capabilities().clone()
+        })
     }
 
     pub(super) fn pipelines(&self) -> &PipelineCache {
@@ -167,5 +202,22 @@ impl Gpu {
                 message: message.to_owned(),
             }
         }
+    }
+}
+
+/// wgpu's word for it that a caller knows what experimental features are; the one place that gives it.
+fn experimental(features: wgpu::Features) -> wgpu::ExperimentalFeatures {
+    if !features.contains(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX) {
+        return wgpu::ExperimentalFeatures::disabled();
+    }
+    #[expect(
+        unsafe_code,
+        reason = "wgpu asks for it; the argument is in the SAFETY comment"
+    )]
+    // SAFETY: of the experimental features none but cooperative matrices is asked for, and none but this crate's own
+    // kernels use them: only sizes that the adapter lists, all loads within what the host padded the weight to and
+    // what the shader itself staged. Each is run on a known product before any model is (`plan/self_test.rs`).
+    unsafe {
+        wgpu::ExperimentalFeatures::enabled()
     }
 }

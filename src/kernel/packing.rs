@@ -123,6 +123,29 @@ pub fn panels(lanes: usize, k_multiple: usize) -> Pack {
     })
 }
 
+/// A matrix `[n, k]`, whose rows are a linear layer's output columns, as square matrices of `size`:
+/// `[n / size][k / size][size columns][size k]`, each of which a subgroup loads in one piece.
+///
+/// Columns and k are padded with zeros to multiples of `n_multiple` and `k_multiple`, which are multiples of `size`.
+#[must_use]
+pub fn square_matrices(size: usize, n_multiple: usize, k_multiple: usize) -> Pack {
+    Arc::new(move |matrix| {
+        let n_padded = matrix.rows().next_multiple_of(n_multiple);
+        let k_padded = matrix.cols.next_multiple_of(k_multiple);
+        let bits = matrix.stored_as.bits();
+        let mut packed = Vec::with_capacity(n_padded * k_padded * bits as usize / 32);
+        for first_column in (0..n_padded).step_by(size) {
+            for first_k in (0..k_padded).step_by(size) {
+                let places = (first_column..first_column + size)
+                    .flat_map(|column| (first_k..first_k + size).map(move |k| (column, k)));
+                let elements = places.map(|(column, k)| matrix.bits(column, k));
+                pack_words(elements, bits, &mut packed);
+            }
+        }
+        packed
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,6 +184,26 @@ mod tests {
         assert_eq!(
             integers(&panels(1, 4)(&matrix(WeightType::I8))),
             [[0, 85, 102, 0], [127, 127, 127, 0], [0; 4], [0; 4]].concat()
+        );
+    }
+
+    #[test]
+    fn square_matrices_follow_one_another_along_k_and_pad_with_zeros() {
+        let values: Vec<f32> = (0_u8..15).map(f32::from).collect(); // [3, 5]
+        let matrix = Matrix::new(&values, 5, WeightType::F16);
+        let of_two = [
+            [[0., 1.], [5., 6.]],
+            [[2., 3.], [7., 8.]],
+            [[4., 0.], [9., 0.]],
+            [[0.; 2]; 2],
+            [[10., 11.], [0., 0.]],
+            [[12., 13.], [0., 0.]],
+            [[14., 0.], [0., 0.]],
+            [[0.; 2]; 2],
+        ];
+        assert_eq!(
+            halves(&square_matrices(2, 4, 4)(&matrix)),
+            of_two.concat().concat()
         );
     }
 

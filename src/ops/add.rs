@@ -82,6 +82,7 @@ pub(super) static ADD: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &[],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 const WORKGROUP_SIZE: usize = 64; // as the shader has it

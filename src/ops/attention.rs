@@ -164,6 +164,7 @@ pub(super) static ATTENTION: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {
@@ -173,6 +174,7 @@ pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {
     params_size: size_of::<TextureParams>(),
     constants: &["HEAD_DIM", "LANES", "ROWS"],
     features: wgpu::Features::SUBGROUP,
+    cooperative_matrix: None,
 };
 
 #[repr(C)]

@@ -150,6 +150,7 @@ pub(super) static EMBEDDING_SUM: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static EMBEDDING_SUM_VEC4: Kernel = Kernel {
@@ -166,6 +167,7 @@ pub(super) static EMBEDDING_SUM_VEC4: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static EMBEDDING_SUM_TEXTURE: Kernel = Kernel {
@@ -182,6 +184,7 @@ pub(super) static EMBEDDING_SUM_TEXTURE: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 #[repr(C)]

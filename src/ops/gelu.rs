@@ -66,6 +66,7 @@ pub(super) static GELU: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &[],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 const WORKGROUP_SIZE: usize = 64; // as the shader has it

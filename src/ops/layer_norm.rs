@@ -126,6 +126,7 @@ pub(super) static LAYER_NORM: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "RESIDUAL"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static LAYER_NORM_VEC4: Kernel = Kernel {
@@ -135,6 +136,7 @@ pub(super) static LAYER_NORM_VEC4: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static LAYER_NORM_TEXTURE: Kernel = Kernel {
@@ -144,6 +146,7 @@ pub(super) static LAYER_NORM_TEXTURE: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "RESIDUAL"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 #[repr(C)]

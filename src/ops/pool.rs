@@ -100,6 +100,7 @@ pub(super) static POOL: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static POOL_VEC4: Kernel = Kernel {
@@ -109,6 +110,7 @@ pub(super) static POOL_VEC4: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static POOL_TEXTURE: Kernel = Kernel {
@@ -118,6 +120,7 @@ pub(super) static POOL_TEXTURE: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 #[repr(C)]

@@ -75,6 +75,7 @@ pub(super) static SOFTMAX: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(super) static SOFTMAX_VEC4: Kernel = Kernel {
@@ -84,6 +85,7 @@ pub(super) static SOFTMAX_VEC4: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 #[repr(C)]

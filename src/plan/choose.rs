@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use super::self_test::{is_doubtful, tested};
 use super::{PlanOptions, storage};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::{Graph, Node, Request, TensorId};
-use crate::kernel::{Offer, Storage};
+use crate::kernel::{Offer, Storage, Variant};
 use crate::tuning;
 
 /// What runs each node, and what each tensor is kept in.
@@ -82,9 +83,16 @@ fn choose_one(
 ) -> Result<Offer> {
     let capabilities = gpu.capabilities();
     let request = Request::of(graph, node, capabilities, options.weight_type);
+    let offers = node.operation.offers(&request);
+    let is_doubtful = |variant: &Variant| is_doubtful(variant.kernel);
+    let capabilities = if offers.iter().flat_map(Offer::variants).any(is_doubtful) {
+        tested(gpu)
+    } else {
+        capabilities
+    };
     options
         .selection
-        .choose(node.operation.offers(&request), storage, capabilities)
+        .choose(offers, storage, capabilities)
         .ok_or_else(|| {
             let shapes = request
                 .operands

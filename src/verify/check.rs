@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
 use crate::kernel::{Offer, Variant};
-use crate::plan::{Plan, PlanOptions, Trace, fuse, interpret};
+use crate::plan::{Plan, PlanOptions, Trace, fuse, interpret, tested};
 use crate::tensor::{Sizes, WeightType};
 use crate::tuning::Vendor;
 
@@ -16,6 +16,16 @@ use crate::tuning::Vendor;
 /// What the interpreter says of a case that is wrong in itself. A kernel that does not compile or run is no error, but
 /// an outcome like a wrong result.
 pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
+    let rounds = |candidate: &Candidate| candidate.variant.kernel.cooperative_matrix.is_some();
+    let (rounding, others): (Vec<_>, Vec<_>) = candidates(gpu, case).into_iter().partition(rounds);
+    let mut outcomes = check_all(gpu, case, others)?;
+    if !rounding.is_empty() {
+        outcomes.extend(check_all(gpu, &case.in_f16(), rounding)?);
+    }
+    Ok(outcomes)
+}
+
+fn check_all(gpu: &Gpu, case: &Case, candidates: Vec<Candidate>) -> Result<Vec<Outcome>> {
     let expected = expected(case)?;
     let outcome = |candidate: Candidate| match candidate.run(gpu, case) {
         Err(Error::NoVariant { .. }) => None, // too large for a texture
@@ -24,10 +34,7 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
         }
         Err(error) => Some(candidate.outcome(case, Comparison::failed(&case.tolerance, &error))),
     };
-    Ok(candidates(gpu, case)
-        .into_iter()
-        .filter_map(outcome)
-        .collect())
+    Ok(candidates.into_iter().filter_map(outcome).collect())
 }
 
 /// What the reference says of a case: of the graph as it was written, so that fusion is checked too.
@@ -56,7 +63,7 @@ pub struct Candidate {
 pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
     let graph = fuse(&case.graph);
     let mut candidates: Vec<Candidate> = Vec::new();
-    for capabilities in kinds_of_adapter(gpu.capabilities()) {
+    for capabilities in kinds_of_adapter(tested(gpu)) {
         let others = offered(&capabilities, &graph);
         let is_new =
             |candidate: &Candidate| !candidates.iter().any(|known| known.is_same(candidate));

@@ -167,6 +167,30 @@ const MUTATIONS: &[Mutation] = &[
     mutation("linear_small", "forgets the scale", "v *= scale[column / 4u];", ""),
     mutation("linear_small", "does not split the heads", "if params.split_head_dim > 0u", "if params.split_head_dim > 256u"),
 
+    mutation("linear_cooperative_16", "drops the last products", "first_k < params.k_padded", "first_k + TILE_K < params.k_padded"),
+    mutation("linear_cooperative_16", "drops the last row", "(row < params.m) & (column", "(row + 1u < params.m) & (column"),
+    mutation("linear_cooperative_16", "takes columns of x for rows", "coopLoadT<MatrixA>", "coopLoad<MatrixA>"),
+    mutation("linear_cooperative_16", "takes columns of the weight for rows", "coopLoad<MatrixB>", "coopLoadT<MatrixB>"),
+    mutation("linear_cooperative_16", "stores rows for columns", "coopStoreT(", "coopStore("),
+    mutation("linear_cooperative_16", "forgets the bias", "v += bias[column / 4u];", ""),
+    mutation("linear_cooperative_16", "forgets the gelu", "v = gelu_of(v);", ""),
+    mutation("linear_cooperative_16", "forgets the residual", "v += residual[(row * params.n + column) / 4u];", ""),
+    mutation("linear_cooperative_16", "does not split the heads", "if params.split_head_dim > 0u", "if params.split_head_dim > 256u"),
+
+    mutation("linear_cooperative_8", "drops the last products", "first_k < params.k_padded", "first_k + TILE_K < params.k_padded"),
+    mutation("linear_cooperative_8", "drops the last row", "(row < params.m) & (column", "(row + 1u < params.m) & (column"),
+    mutation("linear_cooperative_8", "reads every panel's first matrix", "+ (first_k + k) / MATRIX) * MATRIX", ") * MATRIX"),
+    mutation("linear_cooperative_8", "takes columns of x for rows", "coopLoadT<MatrixA>", "coopLoad<MatrixA>"),
+    mutation("linear_cooperative_8", "takes columns of the weight for rows", "coopLoad<MatrixB>", "coopLoadT<MatrixB>"),
+    mutation("linear_cooperative_8", "stores rows for columns", "coopStoreT(", "coopStore("),
+    mutation("linear_cooperative_8", "every row of matrices is the first", "(block_row + i * MATRIX) * A_STRIDE", "block_row * A_STRIDE"),
+    mutation("linear_cooperative_8", "multiplies before x is there", "workgroupBarrier();\n                for (var k", "for (var k"),
+    mutation("linear_cooperative_8", "adds up in f16", "coop_mat8x8<f32, C>", "coop_mat8x8<f16, C>"),
+    mutation("linear_cooperative_8", "forgets the bias", "v += bias[column / 4u];", ""),
+    mutation("linear_cooperative_8", "forgets the gelu", "v = gelu_of(v);", ""),
+    mutation("linear_cooperative_8", "forgets the residual", "v += residual[(row * params.n + column) / 4u];", ""),
+    mutation("linear_cooperative_8", "does not split the heads", "if params.split_head_dim > 0u", "if params.split_head_dim > 256u"),
+
     mutation("linear_texture", "takes every row from the first lane", "r % LANES)", "0u)"),
     mutation("linear_texture", "drops the last four products", "k4 < params.k / 4u", "k4 + 1u < params.k / 4u"),
     mutation("linear_texture", "drops the last vector of columns", "if column4 < width", "if column4 + 1u < width"),
@@ -232,7 +256,10 @@ impl Mutation {
     fn noticed_by(&self, gpu: &Gpu, cases: &[Recipe]) -> Option<String> {
         let mutant = self.mutant();
         cases.iter().find_map(|recipe| {
-            let case = recipe().unwrap();
+            let mut case = recipe().unwrap();
+            if mutant.cooperative_matrix.is_some() {
+                case = case.in_f16();
+            }
             let mut of_kernel = candidates(gpu, &case);
             of_kernel.retain(|candidate| candidate.variant.kernel.name == self.kernel);
             let expected = if of_kernel.is_empty() {

@@ -6,7 +6,7 @@ use super::check::{check, offered};
 use super::{Candidate, Case, Outcome, Recipe};
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::plan::fuse;
+use crate::plan::{fuse, tested};
 
 /// How one variant of a kernel did on all its cases.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -122,6 +122,7 @@ fn reason(outcome: &Outcome) -> Option<String> {
 fn offered_elsewhere(gpu: &Gpu, case: &Case) -> Vec<(&'static str, Candidate)> {
     let mut capabilities = gpu.capabilities().clone();
     capabilities.features = wgpu::Features::all();
+    capabilities.cooperative_matrices = vec![8, 16];
     capabilities.info.subgroup_min_size = SUBGROUP_SIZE;
     capabilities.info.subgroup_max_size = SUBGROUP_SIZE;
     let candidates = offered(&capabilities, &fuse(&case.graph)).into_iter();
@@ -135,7 +136,7 @@ const SUBGROUP_SIZE: u32 = 8;
 
 fn skip(gpu: &Gpu, operation: &str, candidate: &Candidate) -> Row {
     let kernel = candidate.variant.kernel;
-    let obstacle = gpu.capabilities().obstacle(kernel);
+    let obstacle = tested(gpu).obstacle(kernel);
     Row {
         operation: operation.to_owned(),
         kernel: kernel.name,

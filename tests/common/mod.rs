@@ -48,8 +48,15 @@ pub(crate) fn device(gpu: &Gpu, features: wgpu::Features, limits: wgpu::Limits) 
     let descriptor = wgpu::DeviceDescriptor {
         required_features: features,
         required_limits: limits,
+        experimental_features: experimental(),
         ..Default::default()
     };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
-    Gpu::from_device(device, queue)
+    Gpu::from_device_of(&adapter, device, queue)
+}
+
+#[expect(unsafe_code, reason = "wgpu asks for it")]
+fn experimental() -> wgpu::ExperimentalFeatures {
+    // SAFETY: used as `src/gpu/context.rs` uses them.
+    unsafe { wgpu::ExperimentalFeatures::enabled() }
 }

@@ -6,27 +6,28 @@ use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 /// Every optional feature that a kernel of this crate may come to declare.
 const EVERY_FEATURE: Features = Features::SUBGROUP
     .union(Features::SUBGROUP_BARRIER)
-    .union(Features::SHADER_F16);
+    .union(Features::SHADER_F16)
+    .union(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
 
-/// Name, kind, vendor, smallest and largest subgroup, and features. The limits are WebGPU's defaults, which suffice everywhere.
+/// Name, kind, vendor, smallest and largest subgroup, features, and sizes of cooperative matrices. The limits are WebGPU's defaults, which suffice everywhere.
 #[rustfmt::skip]
-const ADAPTERS: [(&str, DeviceType, u32, [u32; 2], Features); 9] = [
-    ("software, 4 lanes", DeviceType::Cpu, 0, [4, 4], EVERY_FEATURE),
-    ("software, 8 lanes", DeviceType::Cpu, 0, [8, 8], EVERY_FEATURE),
-    ("software, 16 lanes", DeviceType::Cpu, 0, [16, 16], EVERY_FEATURE),
-    ("NVIDIA", DeviceType::DiscreteGpu, 0x10de, [32, 32], EVERY_FEATURE),
-    ("AMD", DeviceType::DiscreteGpu, 0x1002, [64, 64], EVERY_FEATURE),
-    ("Intel", DeviceType::IntegratedGpu, 0x8086, [8, 32], EVERY_FEATURE),
-    ("Apple", DeviceType::IntegratedGpu, 0x106b, [32, 32], EVERY_FEATURE),
-    ("Qualcomm", DeviceType::IntegratedGpu, 0x5143, [64, 128], EVERY_FEATURE),
-    ("no features", DeviceType::Other, 0, [4, 128], Features::empty()),
+const ADAPTERS: [(&str, DeviceType, u32, [u32; 2], Features, &[u32]); 9] = [
+    ("software, 4 lanes", DeviceType::Cpu, 0, [4, 4], EVERY_FEATURE, &[]),
+    ("software, 8 lanes", DeviceType::Cpu, 0, [8, 8], EVERY_FEATURE, &[8]),
+    ("software, 16 lanes", DeviceType::Cpu, 0, [16, 16], EVERY_FEATURE, &[]),
+    ("NVIDIA", DeviceType::DiscreteGpu, 0x10de, [32, 32], EVERY_FEATURE, &[16]),
+    ("AMD", DeviceType::DiscreteGpu, 0x1002, [64, 64], EVERY_FEATURE, &[16]),
+    ("Intel", DeviceType::IntegratedGpu, 0x8086, [8, 32], EVERY_FEATURE, &[]),
+    ("Apple", DeviceType::IntegratedGpu, 0x106b, [32, 32], EVERY_FEATURE, &[8]),
+    ("Qualcomm", DeviceType::IntegratedGpu, 0x5143, [64, 128], EVERY_FEATURE, &[]),
+    ("no features", DeviceType::Other, 0, [4, 128], Features::empty(), &[]),
 ];
 
 pub(crate) fn adapters() -> Vec<Capabilities> {
     ADAPTERS
         .iter()
         .map(
-            |(name, kind, vendor, [smallest, largest], features)| Capabilities {
+            |(name, kind, vendor, [smallest, largest], features, matrices)| Capabilities {
                 info: AdapterInfo {
                     name: (*name).to_owned(),
                     vendor: *vendor,
@@ -36,6 +37,8 @@ pub(crate) fn adapters() -> Vec<Capabilities> {
                 },
                 features: *features,
                 limits: Limits::default(),
+                cooperative_matrices: matrices.to_vec(),
+                failed: vec![],
             },
         )
         .collect()

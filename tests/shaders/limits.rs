@@ -108,6 +108,7 @@ fn too_many_bindings_are_found() {
             params_size: 0,
             constants: &[],
             features: wgpu::Features::empty(),
+            cooperative_matrix: None,
         };
         assert_eq!(check_bindings(&kernel).unwrap_err(), error);
     }

@@ -237,6 +237,7 @@ const KERNEL: Kernel = Kernel {
     params_size: 8,
     constants: &[],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 #[test]

@@ -11,6 +11,7 @@ use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::ModuleInfo;
 
 use crate::validation::{parse, parsed};
+use crate::variants::Composed;
 
 // As pipelines are compiled: without run-time checks, and with workgroup memory as it is.
 const UNCHECKED: BoundsCheckPolicies = BoundsCheckPolicies {
@@ -117,11 +118,36 @@ fn run(command: &mut Command) -> Result<(), String> {
         .concat())
 }
 
+/// What is left out, and why.
+#[rustfmt::skip]
+const LEFT_OUT: [(&str, Target, &str); 5] = [
+    ("linear_cooperative_8", Target::SpirvVal, "Debian's does not know cooperative matrices yet"),
+    ("linear_cooperative_16", Target::SpirvVal, "Debian's does not know cooperative matrices yet"),
+    ("linear_cooperative_8", Target::Hlsl, "naga has no translation, and no device of that back end is offered it"),
+    ("linear_cooperative_16", Target::Hlsl, "naga has no translation, and no device of that back end is offered it"),
+    ("linear_cooperative_16", Target::Metal, "Metal's compiler takes 8 x 8 alone, and no device of that back end is offered it"),
+];
+
+#[derive(PartialEq)]
+enum Target {
+    SpirvVal,
+    Hlsl,
+    Metal,
+}
+
+fn is_left_out(composed: &Composed, target: Target) -> bool {
+    let mut left_out = LEFT_OUT.iter();
+    left_out.any(|(kernel, from, _)| *kernel == composed.kernel().name && *from == target)
+}
+
 #[test]
 fn every_variant_becomes_valid_spirv() {
     for (composed, module, info) in parsed() {
         let file = composed.file("spv");
         fs::write(&file, to_spirv(&module, &info)).unwrap();
+        if is_left_out(composed, Target::SpirvVal) {
+            continue;
+        }
         check_spirv(&file).unwrap_or_else(|error| panic!("{}: {error}", composed.name));
     }
 }
@@ -129,6 +155,9 @@ fn every_variant_becomes_valid_spirv() {
 #[test]
 fn every_variant_becomes_hlsl() {
     for (composed, module, info) in parsed() {
+        if is_left_out(composed, Target::Hlsl) {
+            continue;
+        }
         let file = composed.file("hlsl");
         let Hlsl { text, entry_point } = to_hlsl(&module, &info);
         fs::write(&file, without_array_initialisers(&text)).unwrap();
@@ -140,6 +169,9 @@ fn every_variant_becomes_hlsl() {
 #[test]
 fn every_variant_becomes_metal() {
     for (composed, module, info) in parsed() {
+        if is_left_out(composed, Target::Metal) {
+            continue;
+        }
         let text = to_metal(&module, &info);
         assert!(text.contains("kernel void"), "{}: {text}", composed.name);
     }

@@ -1,6 +1,7 @@
-//! The kernels behind every linear layer. All of them add a row's products one after another, k increasing,
-//! by `fma` in f32, so they give the same bits.
+//! The kernels behind every linear layer. All of them but the cooperative ones add a row's products one after another,
+//! k increasing, by `fma` in f32, so they give the same bits.
 
+mod cooperative;
 mod plain;
 mod texture;
 mod tile;
@@ -11,6 +12,7 @@ use crate::graph::{Request, TensorInfo};
 use crate::kernel::{Access, Binding, Offer, Pack};
 use crate::tensor::{Dim, WeightType};
 
+pub(super) use cooperative::{LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16};
 pub(super) use plain::LINEAR;
 pub(super) use texture::LINEAR_TEXTURE;
 pub(super) use tile::{LINEAR_SMALL, LINEAR_TILE};
@@ -71,6 +73,10 @@ pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offe
     let mut offers = vec![];
     if by_vectors {
         offers.push(tile::offer(request, projection, &problem));
+        // A CPU has no unit for them: there they come after what is quicker, for tests.
+        let place = usize::from(request.capabilities.is_software());
+        let cooperative = cooperative::offers(request, projection, &problem);
+        offers.splice(place..place, cooperative);
         offers.extend(texture::offer(request, projection, &problem));
     }
     offers.push(plain::offer(request, projection, &problem));
@@ -144,4 +150,13 @@ impl Params {
             split_head_dim: split_head_dim.unwrap_or(0) as u32,
         }
     }
+}
+
+/// The same for kernels whose loops over k need no end that is no multiple of their step.
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct PaddedParams {
+    shape: Params,
+    /// k as the weight has it.
+    k_padded: u32,
 }

@@ -32,4 +32,5 @@ pub(in crate::ops) static LINEAR: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WEIGHT_BITS"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };

@@ -69,6 +69,7 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
         "RESIDUAL",
     ],
     features: wgpu::Features::SUBGROUP,
+    cooperative_matrix: None,
 };
 
 #[repr(C)]

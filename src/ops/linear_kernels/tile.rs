@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{BINDINGS, Params, Problem, Projection, bindings};
+use super::{BINDINGS, PaddedParams, Params, Problem, Projection, bindings};
 use crate::graph::Request;
 use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant, panels};
 use crate::tensor::WeightType;
@@ -86,7 +86,7 @@ fn variant(
         bindings: bindings(request, projection, panels(PANEL / 4, K_MULTIPLE)),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
-            let params = TileParams {
+            let params = PaddedParams {
                 shape: Params {
                     m: m as u32,
                     ..shape
@@ -175,7 +175,7 @@ pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
     name: "linear_tile",
     wgsl: include_str!("../../../shaders/linear_tile.wgsl"),
     bindings: BINDINGS,
-    params_size: size_of::<TileParams>(),
+    params_size: size_of::<PaddedParams>(),
     constants: &[
         "ROW_VECTORS",
         "COLUMN_VECTORS",
@@ -187,20 +187,15 @@ pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
         "WEIGHT_BITS",
     ],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
 
 pub(in crate::ops) static LINEAR_SMALL: Kernel = Kernel {
     name: "linear_small",
     wgsl: include_str!("../../../shaders/linear_small.wgsl"),
     bindings: BINDINGS,
-    params_size: size_of::<TileParams>(),
+    params_size: size_of::<PaddedParams>(),
     constants: &["ROWS", "TILE_K", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
 };
-
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
-struct TileParams {
-    shape: Params,
-    k_padded: u32,
-}
