@@ -18,8 +18,8 @@
 //! * [`reference`](mod@reference): the scalar definition of every operation, accumulated in f64: the specification.
 //! * [`gpu`]: adapters, device, buffers, textures, pipelines, polling.
 //! * [`graph`]: operations over virtual tensors; shape inference; plain data.
+//! * [`tuning`]: which kernel, and how specialised, for which adapter.
 //! * [`ops`]: a file per operation: its formula, its checks, its kernels and their `Params`.
-//! * [`tuning`]: which kernel for which adapter.
 //! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also traces a run step by
 //!   step, and interprets a graph on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`.
@@ -61,12 +61,13 @@
 //! own, for its threads.
 //!
 //! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/determinism.rs`). Each
-//! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32; attention's key
-//! tiles are counted from the segment's start; every reduction has a fixed order; and which kernel runs depends on
+//! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32, whatever its tile, so that each run takes the tiles that suit its size
+//! ([`kernel::Offer`]); attention's key
+//! tiles are counted from the segment's start; every reduction has a fixed order; and what a plan may run depends on
 //! the adapter, the model and its options, never on the batch. (Metal's compiler may reorder sums by default: bit
 //! equality has not been shown there.)
 //!
-//! **Invariant:** statistics, softmax, sums and the residual stream are f32; f16 is storage of weight matrices.
+//! **Invariant:** statistics, softmax, sums and the residual stream are f32; f16 and int8 are storage of weight matrices.
 //!
 //! # Buffers and textures
 //!
@@ -81,8 +82,8 @@ pub mod kernel;
 pub mod reference;
 pub mod gpu;
 pub mod graph;
-pub mod ops;
 pub mod tuning;
+pub mod ops;
 pub mod plan;
 pub mod verify;
 pub mod models;

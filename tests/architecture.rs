@@ -11,8 +11,8 @@ const MODULES: [&str; 13] = [
     "reference",
     "gpu",
     "graph",
-    "ops",
     "tuning",
+    "ops",
     "plan",
     "verify",
     "models",
@@ -34,12 +34,9 @@ fn rust_files(path: &Path) -> Vec<PathBuf> {
 }
 
 fn files_of(module: &str) -> Vec<PathBuf> {
-    let file = PathBuf::from(format!("src/{module}.rs"));
-    rust_files(&if file.exists() {
-        file
-    } else {
-        PathBuf::from(format!("src/{module}"))
-    })
+    let paths = ["", ".rs"].map(|end| PathBuf::from(format!("src/{module}{end}")));
+    let there = paths.iter().filter(|path| path.exists());
+    there.flat_map(|path| rust_files(path)).collect()
 }
 
 /// The modules that a file names by `crate::`, in an import or in a path.

@@ -133,9 +133,13 @@ fn member_text(module: &Module, member: &naga::StructMember) -> String {
 
 /// `name: type` of each field of the struct whose size a kernel declares, as its file in `src/ops/` has it.
 fn fields_in_rust(kernel: &Kernel) -> Vec<String> {
-    let source = fs::read_dir("src/ops")
-        .unwrap()
-        .map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap())
+    let files = ["src/ops", "src/ops/linear_kernels"].map(|folder| fs::read_dir(folder).unwrap());
+    let source = files
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
+        .map(|path| fs::read_to_string(path).unwrap())
         .find(|source| source.contains(&format!("shaders/{}.wgsl", kernel.name)))
         .unwrap();
     let declaration = source

@@ -182,6 +182,7 @@ fn every_switch_is_turned_every_way() {
         "ROWS",
         "WORKGROUP_SIZE",
         "COLUMNS_PER_LANE",
+        "VECTORS_PER_LANE",
         "ROW_VECTORS",
         "COLUMN_VECTORS",
         "LANES_DOWN",

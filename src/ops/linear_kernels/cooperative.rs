@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::{PaddedParams, Params, Problem, Projection};
+use super::{Flags, Problem, Projection};
 use crate::graph::Request;
 use crate::kernel::{
     Access, Binding, COOPERATIVE_MATRIX, Dispatch, Kernel, Offer, Variant, square_matrices,
@@ -53,7 +53,7 @@ fn variant(
     problem: &Problem,
 ) -> Variant {
     let Problem { rows, n, k } = *problem;
-    let shape = Params::new(projection, problem);
+    let flags = Flags::of(projection);
     Variant {
         kernel,
         constants: vec![("WORKGROUP_SIZE", workgroup_size)],
@@ -71,11 +71,14 @@ fn variant(
         ],
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
-            let params = PaddedParams {
-                shape: Params {
-                    m: m as u32,
-                    ..shape
-                },
+            let params = Params {
+                m: m as u32,
+                n: n as u32,
+                k: k as u32,
+                bias: flags.bias,
+                activation: flags.activation,
+                residual: flags.residual,
+                split_head_dim: flags.split_head_dim,
                 k_padded: k.next_multiple_of(TILE_K) as u32,
             };
             Dispatch::new(m.div_ceil(TILE) * n.div_ceil(TILE), &params)
@@ -96,7 +99,7 @@ pub(in crate::ops) static LINEAR_COOPERATIVE_8: Kernel = Kernel {
     name: "linear_cooperative_8",
     wgsl: include_str!("../../../shaders/linear_cooperative_8.wgsl"),
     bindings: BINDINGS,
-    params_size: size_of::<PaddedParams>(),
+    params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(8),
@@ -106,8 +109,21 @@ pub(in crate::ops) static LINEAR_COOPERATIVE_16: Kernel = Kernel {
     name: "linear_cooperative_16",
     wgsl: include_str!("../../../shaders/linear_cooperative_16.wgsl"),
     bindings: BINDINGS,
-    params_size: size_of::<PaddedParams>(),
+    params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(16),
 };
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    bias: u32,
+    activation: u32,
+    residual: u32,
+    split_head_dim: u32,
+    k_padded: u32,
+}

@@ -120,43 +120,24 @@ fn bindings(request: &Request<'_>, projection: &Projection, pack: Pack) -> Vec<B
     ]
 }
 
-/// The epilogue is chosen while a kernel on buffers runs, so that all linear layers of a model share a pipeline.
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
+/// The epilogue as numbers in `Params`: it is chosen while a kernel on buffers runs, so that all linear layers of a model
+/// share a pipeline.
+#[derive(Clone, Copy)]
+struct Flags {
     bias: u32,
     activation: u32,
     residual: u32,
     split_head_dim: u32,
 }
 
-impl Params {
-    fn new(projection: &Projection, problem: &Problem) -> Self {
-        let Epilogue {
-            gelu,
-            residual,
-            split_head_dim,
-        } = projection.epilogue;
+impl Flags {
+    fn of(projection: &Projection) -> Self {
+        let epilogue = &projection.epilogue;
         Self {
-            m: 0, // the run knows
-            n: problem.n as u32,
-            k: problem.k as u32,
             bias: u32::from(!projection.biases.is_empty()),
-            activation: u32::from(gelu),
-            residual: u32::from(residual.is_some()),
-            split_head_dim: split_head_dim.unwrap_or(0) as u32,
+            activation: u32::from(epilogue.gelu),
+            residual: u32::from(epilogue.residual.is_some()),
+            split_head_dim: epilogue.split_head_dim.unwrap_or(0) as u32,
         }
     }
-}
-
-/// The same for kernels whose loops over k need no end that is no multiple of their step.
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
-struct PaddedParams {
-    shape: Params,
-    /// k as the weight has it.
-    k_padded: u32,
 }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{BINDINGS, Params, Problem, Projection, bindings};
+use super::{BINDINGS, Flags, Problem, Projection, bindings};
 use crate::graph::Request;
 use crate::kernel::{Dispatch, Kernel, Offer, Variant, row_major};
 
@@ -8,8 +8,8 @@ const WORKGROUP_SIZE: usize = 64; // as the shader has it
 
 /// One output per lane, for shapes that no other kernel takes.
 pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Offer {
-    let Problem { rows, n, .. } = *problem;
-    let params = Params::new(projection, problem);
+    let Problem { rows, n, k } = *problem;
+    let flags = Flags::of(projection);
     let variant = Variant {
         kernel: &LINEAR,
         constants: vec![("WEIGHT_BITS", request.weight_type.bits())],
@@ -17,9 +17,16 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
         bindings: bindings(request, projection, row_major()),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
-            let workgroups = (m * n).div_ceil(WORKGROUP_SIZE);
-            let m = m as u32;
-            Dispatch::new(workgroups, &Params { m, ..params })
+            let params = Params {
+                m: m as u32,
+                n: n as u32,
+                k: k as u32,
+                bias: flags.bias,
+                activation: flags.activation,
+                residual: flags.residual,
+                split_head_dim: flags.split_head_dim,
+            };
+            Dispatch::new((m * n).div_ceil(WORKGROUP_SIZE), &params)
         }),
     };
     variant.into()
@@ -34,3 +41,15 @@ pub(in crate::ops) static LINEAR: Kernel = Kernel {
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
 };
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    bias: u32,
+    activation: u32,
+    residual: u32,
+    split_head_dim: u32,
+}

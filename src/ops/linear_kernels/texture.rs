@@ -37,7 +37,7 @@ pub(super) fn offer(
         bindings: bindings(request, projection, panels(n / 4, 4)),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
-            let params = TextureParams {
+            let params = Params {
                 m: m as u32,
                 n: n as u32,
                 k: k as u32,
@@ -59,7 +59,7 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
         Access::Load,
         Access::Store,
     ],
-    params_size: size_of::<TextureParams>(),
+    params_size: size_of::<Params>(),
     constants: &[
         "LANES",
         "ROWS",
@@ -74,7 +74,7 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
 
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::NoUninit)]
-struct TextureParams {
+struct Params {
     m: u32,
     n: u32,
     k: u32,

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{BINDINGS, PaddedParams, Params, Problem, Projection, bindings};
+use super::{BINDINGS, Flags, Problem, Projection, bindings};
 use crate::graph::Request;
 use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant, panels};
 use crate::tensor::WeightType;
@@ -77,7 +77,7 @@ fn variant(
     problem: &Problem,
 ) -> Variant {
     let Problem { rows, n, k } = *problem;
-    let shape = Params::new(projection, problem);
+    let flags = Flags::of(projection);
     constants.push(("WEIGHT_BITS", request.weight_type.bits()));
     Variant {
         kernel,
@@ -86,11 +86,14 @@ fn variant(
         bindings: bindings(request, projection, panels(PANEL / 4, K_MULTIPLE)),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
-            let params = PaddedParams {
-                shape: Params {
-                    m: m as u32,
-                    ..shape
-                },
+            let params = Params {
+                m: m as u32,
+                n: n as u32,
+                k: k as u32,
+                bias: flags.bias,
+                activation: flags.activation,
+                residual: flags.residual,
+                split_head_dim: flags.split_head_dim,
                 k_padded: k.next_multiple_of(K_MULTIPLE) as u32,
             };
             Dispatch::new(m.div_ceil(tile_rows) * n.div_ceil(tile_columns), &params)
@@ -175,7 +178,7 @@ pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
     name: "linear_tile",
     wgsl: include_str!("../../../shaders/linear_tile.wgsl"),
     bindings: BINDINGS,
-    params_size: size_of::<PaddedParams>(),
+    params_size: size_of::<Params>(),
     constants: &[
         "ROW_VECTORS",
         "COLUMN_VECTORS",
@@ -194,8 +197,21 @@ pub(in crate::ops) static LINEAR_SMALL: Kernel = Kernel {
     name: "linear_small",
     wgsl: include_str!("../../../shaders/linear_small.wgsl"),
     bindings: BINDINGS,
-    params_size: size_of::<PaddedParams>(),
+    params_size: size_of::<Params>(),
     constants: &["ROWS", "TILE_K", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
 };
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    bias: u32,
+    activation: u32,
+    residual: u32,
+    split_head_dim: u32,
+    k_padded: u32,
+}
