@@ -4,15 +4,18 @@ mod common;
 #[path = "common/default_model.rs"]
 mod default_model;
 
+use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
 use wgformer::Gpu;
 use wgformer::models::{Batch, Head, Model, ModelOptions};
 use wgformer::ops::Pooling;
+use wgformer::plan::Value;
 use wgformer::tasks::{Embedder, EmbedderOptions};
-use wgformer::tensor::WeightType;
-use wgformer::verify::Random;
+use wgformer::tensor::{Data, Sizes, WeightType};
+use wgformer::verify::cases::{self, Epilogue};
+use wgformer::verify::{self, Random, Values};
 
 const WEIGHT_TYPES: [WeightType; 3] = WeightType::ALL;
 
@@ -141,6 +144,34 @@ fn a_sequence_does_not_depend_on_the_batch() {
                 let case = format!("{name}, {head:?}, {weight_type}, {batch_tokens}: {places:?}");
                 assert!(found == expected.collect::<Vec<_>>().concat(), "{case}");
             }
+        }
+    }
+}
+
+/// Of each kernel on its own: cooperative matrices add up in an order of their own.
+#[test]
+fn a_row_of_a_linear_layer_does_not_depend_on_the_rows_around_it() {
+    let (gpu, _turn) = common::gpu();
+    let [m, n, k] = [131, 68, 100];
+    let case = cases::linear([m, n, k], Epilogue::default(), Values::Unit).unwrap();
+    let Data::F32(x) = &case.inputs[0] else {
+        panic!("x is of floats")
+    };
+    for candidate in verify::candidates(&gpu, &case) {
+        let plan = candidate.plan(&gpu, &case).unwrap();
+        let run = |rows: Range<usize>| {
+            let sizes = Sizes {
+                tokens: rows.len(),
+                sequences: 1,
+                longest: rows.len(),
+            };
+            let x = Value::F32(&x[rows.start * k..rows.end * k]);
+            bits(&plan.run(&sizes, &[x]).unwrap())
+        };
+        let together = run(0..m);
+        for rows in [0..1, 130..131, 1..64, 17..130] {
+            let expected = &together[rows.start * n..rows.end * n];
+            assert!(run(rows.clone()) == expected, "{candidate:?}, {rows:?}");
         }
     }
 }

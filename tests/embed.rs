@@ -1,6 +1,8 @@
 //! The real default model against Hugging Face transformers and sentence-transformers, whose outputs
 //! `tests/data/reference.py` wrote.
 
+#![expect(clippy::print_stderr, reason = "a test's report")]
+
 mod common;
 #[path = "common/default_model.rs"]
 mod default_model;
@@ -14,11 +16,13 @@ use std::path::Path;
 
 use expected::max_difference;
 
-use wgformer::models::{Batch, Head, Model, ModelOptions};
-use wgformer::ops::Pooling;
+use wgformer::kernel::{Kernel, Storage};
+use wgformer::models::{Batch, Checkpoint, Head, Model, ModelOptions};
+use wgformer::ops::{KERNELS, Pooling};
 use wgformer::plan::{Plan, PlanOptions};
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
 use wgformer::tensor::{Sizes, Tensor, WeightType};
+use wgformer::tuning::Selection;
 
 /// What the reference script wrote.
 struct Reference {
@@ -76,6 +80,64 @@ fn embeddings_agree_with_sentence_transformers() {
         }
         let tokens: Vec<usize> = found.iter().map(|embedding| embedding.tokens).collect();
         assert_eq!(tokens, reference.token_counts);
+    }
+}
+
+/// Where the adapter has them, though a software one would not choose them.
+#[test]
+fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
+    let reference = Reference::read();
+    let (gpu, _turn) = common::gpu();
+    let directory = default_model::directory();
+    let head = Head::Pooled {
+        pooling: Pooling::Mean,
+        normalize: true,
+    };
+    let graph = Model::graph(directory, head).unwrap();
+    let checkpoint = Checkpoint::open(directory).unwrap();
+    let (ids, offsets) = (
+        &reference.tensors["ids"],
+        &reference.tensors["hidden_offsets"],
+    );
+    let texts: Vec<&[u32]> = offsets
+        .u32()
+        .windows(2)
+        .map(|ends| &ids.u32()[ends[0] as usize..ends[1] as usize])
+        .collect();
+    let of = |texts: &[&[u32]]| {
+        let mut batch = Batch::new();
+        texts
+            .iter()
+            .for_each(|ids| batch.push(ids, &vec![0; ids.len()]));
+        batch
+    };
+    let all = of(&texts);
+    let cooperative = |kernel: &&&Kernel| kernel.cooperative_matrix.is_some();
+    for kernel in KERNELS.iter().filter(cooperative) {
+        if let Some(obstacle) = gpu.capabilities().obstacle(kernel) {
+            eprintln!("left to other adapters: {}, since {obstacle}", kernel.name);
+            continue;
+        }
+        let mut options = PlanOptions::new(all.sizes());
+        options.weight_type = WeightType::F16;
+        options.selection = Selection::Kernels(vec![kernel.name]);
+        options.storage = Some(Storage::Buffers);
+        let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
+        let sizes = all.sizes();
+        let names = plan.variants(&sizes).map(|variant| variant.kernel.name);
+        assert_eq!(names.filter(|name| *name == kernel.name).count(), 4 * 6);
+
+        let run = |batch: &Batch| {
+            let values = batch.values(plan.graph()).unwrap();
+            plan.run(&batch.sizes(), &values).unwrap()
+        };
+        let together = run(&all);
+        let expected = reference.rows("embeddings");
+        for ((ids, found), expected) in texts.iter().zip(together.chunks(384)).zip(expected) {
+            let cosine = cosine(found, expected);
+            assert!(cosine >= 0.9999, "{}: cosine {cosine}", kernel.name);
+            assert_eq!(run(&of(&[ids])), found, "{}", kernel.name);
+        }
     }
 }
 
@@ -213,15 +275,15 @@ fn the_plan_of_the_default_model() {
     let graph = Model::graph(default_model::directory(), head).unwrap();
     insta::assert_snapshot!("graph", wgformer::plan::fuse(&graph).to_string());
 
-    let checkpoint = wgformer::models::Checkpoint::open(default_model::directory()).unwrap();
+    let checkpoint = Checkpoint::open(default_model::directory()).unwrap();
     let mut options = PlanOptions::new(Sizes {
         tokens: 1024,
         sequences: 64,
         longest: 256,
     });
     // The portable kernels, so that the snapshot is the same on every adapter.
-    options.selection = wgformer::tuning::Selection::Kernels(vec!["linear_tile", "attention"]);
-    options.storage = Some(wgformer::kernel::Storage::Buffers);
+    options.selection = Selection::Kernels(vec!["linear_tile", "attention"]);
+    options.storage = Some(Storage::Buffers);
     let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
     let per_layer = (plan.variants(plan.capacity()).len() - 2) / 6; // without embeddings and pooling
     assert!(per_layer <= 8, "{per_layer} dispatches per layer");

@@ -15,7 +15,7 @@ pub(crate) struct Pipeline {
     pub(crate) params_layout: wgpu::BindGroupLayout,
 }
 
-/// Compiled kernels by name and constants.
+/// Compiled kernels by text and constants.
 pub(super) type PipelineCache = Mutex<HashMap<(&'static str, Constants), Arc<Pipeline>>>;
 
 impl Gpu {
@@ -28,7 +28,7 @@ impl Gpu {
         kernel: &'static Kernel,
         constants: &Constants,
     ) -> Result<Arc<Pipeline>> {
-        let key = (kernel.name, constants.clone());
+        let key = (kernel.wgsl, constants.clone());
         let cache = || {
             self.pipelines()
                 .lock()

@@ -129,20 +129,20 @@ mod tests {
         }))
     }
 
-    /// Why it would be left out on a device of its own, since one keeps what it compiled by name.
-    fn failure(kernel: &'static Kernel) -> Option<String> {
-        let failures = failures(&Gpu::new().unwrap(), [kernel].into_iter());
+    /// Why it would be left out.
+    fn failure(gpu: &Gpu, kernel: &'static Kernel) -> Option<String> {
+        let failures = failures(gpu, [kernel].into_iter());
         failures.into_iter().next().map(|(_, reason)| reason)
     }
 
     #[test]
     fn what_computes_wrongly_or_does_not_compile_fails() {
-        let linear = kernel("linear");
-        assert_eq!(failure(linear), None);
+        let (gpu, linear) = (Gpu::new().unwrap(), kernel("linear"));
+        assert_eq!(failure(&gpu, linear), None);
         let wrong = mutant(linear, "i < params.k;", "i + 1u < params.k;");
-        assert_eq!(failure(wrong).unwrap(), "it computes wrongly");
+        assert_eq!(failure(&gpu, wrong).unwrap(), "it computes wrongly");
         let broken = mutant(linear, "@compute", "@computer");
-        assert!(failure(broken).unwrap().contains("computer"));
+        assert!(failure(&gpu, broken).unwrap().contains("computer"));
     }
 
     #[test]
@@ -176,13 +176,13 @@ mod tests {
                 eprintln!("left to other adapters: {}, since {obstacle}", kernel.name);
                 continue;
             }
-            assert_eq!(failure(kernel), None);
+            assert_eq!(failure(&gpu, kernel), None);
             for (from, to) in [
                 ("coopLoadT<MatrixA>", "coopLoad<MatrixA>"),
                 ("coopLoad<MatrixB>", "coopLoadT<MatrixB>"),
                 ("coopStoreT(", "coopStore("),
             ] {
-                let reason = failure(mutant(kernel, from, to));
+                let reason = failure(&gpu, mutant(kernel, from, to));
                 assert_eq!(reason.unwrap(), "it computes wrongly", "{to}");
             }
         }

@@ -185,7 +185,6 @@ const MUTATIONS: &[Mutation] = &[
     mutation("linear_cooperative_8", "stores rows for columns", "coopStoreT(", "coopStore("),
     mutation("linear_cooperative_8", "every row of matrices is the first", "(block_row + i * MATRIX) * A_STRIDE", "block_row * A_STRIDE"),
     mutation("linear_cooperative_8", "multiplies before x is there", "workgroupBarrier();\n                for (var k", "for (var k"),
-    mutation("linear_cooperative_8", "adds up in f16", "coop_mat8x8<f32, C>", "coop_mat8x8<f16, C>"),
     mutation("linear_cooperative_8", "forgets the bias", "v += bias[column / 4u];", ""),
     mutation("linear_cooperative_8", "forgets the gelu", "v = gelu_of(v);", ""),
     mutation("linear_cooperative_8", "forgets the residual", "v += residual[(row * params.n + column) / 4u];", ""),
@@ -313,8 +312,7 @@ fn every_mutation_is_noticed() {
         .iter()
         .filter(|mutation| runs.contains(mutation.kernel))
     {
-        // A device of its own, since one keeps what it compiled by name.
-        match mutation.noticed_by(&Gpu::new().unwrap(), &cases) {
+        match mutation.noticed_by(&gpu, &cases) {
             Some(case) => rows += &format!("{}{case} |\n", mutation.row()),
             None => survivors.push(mutation.row()),
         }

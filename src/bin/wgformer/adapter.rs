@@ -43,6 +43,8 @@ pub(crate) struct Adapter {
     pub(crate) driver_info: String,
     pub(crate) subgroup_sizes: [u32; 2],
     pub(crate) features: Vec<&'static str>,
+    /// Sizes of square cooperative matrices that kernels can use.
+    pub(crate) cooperative_matrices: Vec<u32>,
     pub(crate) limits: Limits,
 }
 
@@ -80,6 +82,7 @@ impl Adapter {
             driver_info: info.driver_info.clone(),
             subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
             features: there.map(|(name, _)| *name).collect(),
+            cooperative_matrices: adapter.cooperative_matrices.clone(),
             limits: Limits {
                 max_buffer_size: limits.max_buffer_size,
                 max_storage_buffer_binding_size: limits.max_storage_buffer_binding_size,

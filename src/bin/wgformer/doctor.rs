@@ -127,6 +127,7 @@ fn print(report: &Report) -> Result<()> {
             driver_info,
             subgroup_sizes: [min, max],
             features,
+            cooperative_matrices,
             limits,
         } = adapter;
         let mark = if Some(*index) == report.chosen {
@@ -147,6 +148,12 @@ fn print(report: &Report) -> Result<()> {
                 features.join(", ")
             }
         )?;
+        if !cooperative_matrices.is_empty() {
+            let sizes = cooperative_matrices.iter();
+            let sizes = sizes.map(|size| format!("{size} x {size}"));
+            let sizes = sizes.collect::<Vec<_>>().join(", ");
+            writeln!(stdout, "     matrices   {sizes} of f16, sums in f32")?;
+        }
         writeln!(
             stdout,
             "     limits     {} MiB a binding, {} MiB a buffer, {} storage buffers, {} KiB of workgroup memory, {} lanes a workgroup",
