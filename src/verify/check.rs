@@ -67,7 +67,7 @@ pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
 }
 
 /// This adapter as it is, as a software adapter, and as one of each vendor.
-fn kinds_of_adapter(own: &Capabilities) -> Vec<Capabilities> {
+pub(super) fn kinds_of_adapter(own: &Capabilities) -> Vec<Capabilities> {
     use wgpu::DeviceType::{Cpu, DiscreteGpu};
     let kind = |device_type, vendor| {
         let mut capabilities = own.clone();

@@ -20,6 +20,8 @@ mod values;
 
 #[cfg(test)]
 mod mutations;
+#[cfg(test)]
+mod sizes;
 
 pub use case::{Case, Recipe};
 pub use check::{Candidate, candidates, check};
