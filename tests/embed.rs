@@ -220,7 +220,7 @@ fn the_plan_of_the_default_model() {
         longest: 256,
     });
     // The portable kernels, so that the snapshot is the same on every adapter.
-    options.selection = wgformer::tuning::Selection::Kernels(vec!["linear_tile", "attention"]);
+    options.selection = wgformer::tuning::Selection::Named(vec!["linear_small 8x64".to_owned()]);
     options.storage = Some(wgformer::kernel::Storage::Buffers);
     let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
     let per_layer = (plan.variants(plan.capacity()).len() - 2) / 6; // without embeddings and pooling

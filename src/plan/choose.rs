@@ -84,7 +84,12 @@ fn choose_one(
     let request = Request::of(graph, node, capabilities, options.weight_type);
     options
         .selection
-        .choose(node.operation.offers(&request), storage, capabilities)
+        .choose(
+            &tuning::class(node, &request),
+            &node.operation.offers(&request),
+            storage,
+            capabilities,
+        )
         .ok_or_else(|| {
             let shapes = request
                 .operands

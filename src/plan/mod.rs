@@ -11,6 +11,8 @@ mod run;
 mod slots;
 mod storage;
 mod texels;
+#[cfg(not(target_arch = "wasm32"))] // a browser must not be waited for
+mod time;
 mod trace;
 mod weights;
 

@@ -3,12 +3,11 @@
 use super::comparison::Comparison;
 use super::{Case, Outcome};
 use crate::error::{Error, Result};
-use crate::gpu::{Capabilities, Gpu};
+use crate::gpu::{Capabilities, Gpu, Vendor};
 use crate::graph::{Graph, Request};
 use crate::kernel::{Offer, Variant};
 use crate::plan::{Plan, PlanOptions, Trace, fuse, interpret};
 use crate::tensor::{Sizes, WeightType};
-use crate::tuning::Vendor;
 
 /// Runs a case on every one of its [`candidates`], against the reference.
 ///
