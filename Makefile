@@ -20,7 +20,8 @@ test: driver checkers model ## run every test, and kernels and models again on o
 test-all-drivers: test ## the same, and every test on GL
 	@scripts/test-adapters.sh gl
 
-bench: driver model ## run the benchmarks
+# With PYTHON=python3 that has numpy, the targets are beside OpenBLAS too.
+bench: driver model ## run the benchmarks, the table of targets last
 	cargo bench
 
 check: ## check formatting, lints and documentation

@@ -300,6 +300,28 @@ impl Graph {
             .or_else(|| self.nodes.last().map(|node| node.output))
     }
 
+    /// One node, whose operands that are no parameters are inputs.
+    pub(crate) fn alone(&self, node: &Node) -> Self {
+        let mut graph = Self {
+            tensors: self.tensors.clone(),
+            nodes: vec![node.clone()],
+            inputs: vec![],
+            output: Some(node.output),
+        };
+        for id in &node.inputs {
+            let tensor = &mut graph.tensors[id.0];
+            if let Source::Node(_) = tensor.source {
+                tensor.source = Source::Input(Domain::Any);
+            }
+            let is_input = matches!(tensor.source, Source::Input(_));
+            if is_input && !graph.inputs.contains(id) {
+                graph.inputs.push(*id);
+            }
+        }
+        graph.tensors[node.output.0].source = Source::Node(0);
+        graph
+    }
+
     /// The same tensors with other nodes; a node's output keeps its id.
     pub(crate) fn with_nodes(&self, nodes: Vec<Node>) -> Self {
         let mut graph = Self {

@@ -18,8 +18,9 @@
 //! * [`reference`](mod@reference): the scalar definition of every operation, accumulated in f64: the specification.
 //! * [`gpu`]: adapters, device, buffers, textures, pipelines, polling.
 //! * [`graph`]: operations over virtual tensors; shape inference; plain data.
-//! * [`tuning`]: which kernel, and how specialised, for which adapter.
 //! * [`ops`]: a file per operation: its formula, its checks, its kernels and their `Params`.
+//! * [`tuning`]: which of the kernels that an operation offers: its best, what was measured on this adapter, or one that
+//!   is named.
 //! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also traces a run step by
 //!   step, and interprets a graph on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`.
@@ -82,8 +83,8 @@ pub mod kernel;
 pub mod reference;
 pub mod gpu;
 pub mod graph;
-pub mod tuning;
 pub mod ops;
+pub mod tuning;
 pub mod plan;
 pub mod verify;
 pub mod models;

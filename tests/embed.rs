@@ -120,7 +120,7 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
         }
         let mut options = PlanOptions::new(all.sizes());
         options.weight_type = WeightType::F16;
-        options.selection = Selection::Kernels(vec![kernel.name]);
+        options.selection = Selection::Named(vec![kernel.name.to_owned()]);
         options.storage = Some(Storage::Buffers);
         let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
         let sizes = all.sizes();
@@ -282,7 +282,7 @@ fn the_plan_of_the_default_model() {
         longest: 256,
     });
     // The portable kernels, so that the snapshot is the same on every adapter.
-    options.selection = Selection::Kernels(vec!["linear_tile", "attention"]);
+    options.selection = Selection::Named(vec!["linear_small 8x64".to_owned()]);
     options.storage = Some(Storage::Buffers);
     let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
     let per_layer = (plan.variants(plan.capacity()).len() - 2) / 6; // without embeddings and pooling

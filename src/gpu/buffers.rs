@@ -77,6 +77,22 @@ impl Gpu {
         })
     }
 
+    /// Waits until `submission` is done.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] or [`Error::Device`] if it never is.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn wait(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        let wait = wgpu::PollType::Wait {
+            submission_index: Some(submission),
+            timeout: None,
+        };
+        match self.device().poll(wait) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.device_error("waiting", &error.to_string())),
+        }
+    }
+
     /// The first `size_in_bytes` of a mappable buffer, once `submission` has filled it.
     ///
     /// # Errors

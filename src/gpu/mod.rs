@@ -9,6 +9,7 @@ mod pipelines;
 mod polling;
 mod resource;
 mod textures;
+mod vendor;
 
 pub use adapters::AdapterChoice;
 pub use capabilities::Capabilities;
@@ -16,3 +17,4 @@ pub use context::Gpu;
 pub(crate) use pipelines::Pipeline;
 pub(crate) use resource::Resource;
 pub(crate) use textures::{TEXEL_BYTES, extent};
+pub use vendor::Vendor;

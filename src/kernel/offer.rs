@@ -53,6 +53,19 @@ impl Offer {
         &self.by_rows[self.by_rows.len() - 1].1
     }
 
+    /// Its variants by their names, each for at most so many rows, the last for any number; `None` if it lacks one.
+    #[must_use]
+    pub fn rearranged(&self, bounds: &[(Option<usize>, &str)]) -> Option<Self> {
+        let named = |name: &str| self.variants().find(|variant| variant.to_string() == name);
+        let by_rows: Option<Vec<(usize, Variant)>> = bounds
+            .iter()
+            .map(|(most, name)| Some((most.unwrap_or(usize::MAX), named(name)?.clone())))
+            .collect();
+        by_rows
+            .filter(|by_rows| !by_rows.is_empty())
+            .map(|by_rows| Self::by_rows(self.rows, by_rows))
+    }
+
     /// Only what `keep` says, for any number of rows; `None` if that is nothing.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&Variant) -> bool) -> Option<Self> {

@@ -92,7 +92,12 @@ fn choose_one(
     };
     options
         .selection
-        .choose(offers, storage, capabilities)
+        .choose(
+            &tuning::class(node, &request),
+            &offers,
+            storage,
+            capabilities,
+        )
         .ok_or_else(|| {
             let shapes = request
                 .operands

@@ -12,6 +12,8 @@ mod self_test;
 mod slots;
 mod storage;
 mod texels;
+#[cfg(not(target_arch = "wasm32"))] // a browser must not be waited for
+mod time;
 mod trace;
 mod weights;
 

@@ -162,8 +162,8 @@ mod tests {
         let node = &graph.nodes()[0];
         let request = Request::of(&graph, node, failed, WeightType::F16);
         let offers = node.operation.offers(&request);
-        let named = Selection::Kernels(vec!["linear"]);
-        let chosen = named.choose(offers, Storage::Buffers, failed).unwrap();
+        let named = Selection::Named(vec!["linear".to_owned()]);
+        let chosen = named.choose("", &offers, Storage::Buffers, failed).unwrap();
         assert_eq!(chosen.largest().kernel.name, "linear_small");
     }
 

@@ -4,53 +4,63 @@
 //! result does not depend on what it is batched with; only among the variants of one [`Offer`], which give the same
 //! bits, a run takes the one for its size.
 
-mod vendor;
+mod measurements;
+
+use std::sync::Arc;
+
+pub(crate) use measurements::class;
+pub use measurements::{Bound, Measurements};
 
 use crate::gpu::Capabilities;
 use crate::kernel::{Offer, Storage, Variant};
 
-pub use vendor::Vendor;
-pub(crate) use vendor::{Staging, staging};
-
 /// How variants are chosen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Selection {
-    /// By the built-in table.
+    /// The best that an operation offers, by what is known of the adapter's vendor.
     #[default]
     Table,
-    /// By the names of kernels, for tests and experiments: a node takes the first of these that it is offered, for any
-    /// number of rows, else what the table says.
-    Kernels(Vec<&'static str>),
+    /// What was measured on this adapter, else as [`Selection::Table`].
+    Measured(Arc<Measurements>),
+    /// By the names of kernels or of their tiles, such as `linear_tile` or `linear_tile 64x64`, for tests and
+    /// experiments: a node takes the first of these that it is offered, for any number of rows, else as
+    /// [`Selection::Table`].
+    Named(Vec<String>),
 }
 
 impl Selection {
-    /// What is to run, of the offers on `storage` that this device can run.
+    /// What is to run a node of this [`class`], of the offers on `storage` that this device can run.
     pub(crate) fn choose(
         &self,
-        offers: Vec<Offer>,
+        class: &str,
+        offers: &[Offer],
         storage: Storage,
         capabilities: &Capabilities,
     ) -> Option<Offer> {
-        let runs_here = |variant: &Variant| {
-            variant.kernel.storage() == storage && capabilities.obstacle(variant.kernel).is_none()
+        let offers = that_run(offers, storage, capabilities);
+        let chosen = match self {
+            Self::Table => None,
+            Self::Measured(measurements) => measurements.choose(class, &offers),
+            Self::Named(names) => names.iter().find_map(|name| {
+                let has_name = |it: &Variant| it.kernel.name == *name || it.to_string() == *name;
+                offers.iter().find_map(|offer| offer.filtered(has_name))
+            }),
         };
-        let offers: Vec<Offer> = offers
-            .iter()
-            .filter_map(|offer| offer.filtered(runs_here))
-            .collect();
-        let named = |name: &&str| {
-            let of_this_kernel = |offer: &Offer| offer.filtered(|it| it.kernel.name == *name);
-            offers.iter().find_map(of_this_kernel)
-        };
-        let names: &[&str] = match self {
-            Self::Table => &[],
-            Self::Kernels(names) => names,
-        };
-        names
-            .iter()
-            .find_map(named)
-            .or_else(|| offers.first().cloned())
+        chosen.or_else(|| offers.first().cloned())
     }
+}
+
+/// Of some offers, what is on `storage` and this device can run.
+pub(crate) fn that_run(
+    offers: &[Offer],
+    storage: Storage,
+    capabilities: &Capabilities,
+) -> Vec<Offer> {
+    let runs_here = |variant: &Variant| {
+        variant.kernel.storage() == storage && capabilities.obstacle(variant.kernel).is_none()
+    };
+    let runs_here = |offer: &Offer| offer.filtered(runs_here);
+    offers.iter().filter_map(runs_here).collect()
 }
 
 /// What an adapter's activations are best kept in.

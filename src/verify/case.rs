@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 
-use half::f16;
-
 use super::Tolerance;
+use super::values::in_f16;
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::plan::Value;
@@ -36,24 +35,10 @@ impl Case {
         self.inputs.iter().map(Value::from).collect()
     }
 
-    /// The same with inputs that f16 holds exactly, for kernels that round them to it: what is then compared is the
-    /// sum, as closely as that of any other kernel. Below f16's normal numbers adapters may round to zero.
-    ///
-    /// # Panics
-    /// If an input is larger than f16 holds, which such kernels are not made for.
-    #[must_use]
+    /// The same with inputs [`in_f16`].
     pub(super) fn in_f16(&self) -> Self {
-        let round = |value: &f32| {
-            let half = f16::from_f32(*value);
-            assert!(half.is_finite(), "{}: {value} in f16", self.name);
-            if half.is_normal() { half.to_f32() } else { 0.0 }
-        };
-        let inputs = self.inputs.iter().map(|input| match input {
-            Data::F32(values) => Data::F32(values.iter().map(round).collect()),
-            Data::U32(values) => Data::U32(values.clone()),
-        });
         Self {
-            inputs: inputs.collect(),
+            inputs: in_f16(&self.inputs),
             ..self.clone()
         }
     }

@@ -3,12 +3,11 @@
 use super::comparison::Comparison;
 use super::{Case, Outcome};
 use crate::error::{Error, Result};
-use crate::gpu::{Capabilities, Gpu};
+use crate::gpu::{Capabilities, Gpu, Vendor};
 use crate::graph::{Graph, Request};
 use crate::kernel::{Offer, Variant};
 use crate::plan::{Plan, PlanOptions, Trace, fuse, interpret, tested};
 use crate::tensor::{Sizes, WeightType};
-use crate::tuning::Vendor;
 
 /// Runs a case on every one of its [`candidates`], against the reference.
 ///
@@ -74,7 +73,7 @@ pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
 }
 
 /// This adapter as it is, as a software adapter, and as one of each vendor.
-fn kinds_of_adapter(own: &Capabilities) -> Vec<Capabilities> {
+pub(super) fn kinds_of_adapter(own: &Capabilities) -> Vec<Capabilities> {
     use wgpu::DeviceType::{Cpu, DiscreteGpu};
     let kind = |device_type, vendor| {
         let mut capabilities = own.clone();

@@ -5,6 +5,8 @@
 //! kernel and type of weights -> a plan, run step by step with NaN around every result (`plan/trace.rs`), and the
 //! same graph interpreted by `reference/` -> compared under the case's [`Tolerance`]: an [`Outcome`] -> a [`Row`] for each
 //! variant of a kernel. A whole model goes the same way, a row for each of its steps ([`steps()`]).
+//!
+//! [`tune()`] times what an operation offers, after it has verified it, for the shapes of a model.
 
 mod builder;
 mod case;
@@ -16,10 +18,14 @@ mod random;
 mod report;
 mod steps;
 mod tolerance;
+#[cfg(not(target_arch = "wasm32"))]
+mod tune;
 mod values;
 
 #[cfg(test)]
 mod mutations;
+#[cfg(test)]
+mod sizes;
 
 pub use case::{Case, Recipe};
 pub use check::{Candidate, candidates, check};
@@ -28,4 +34,6 @@ pub use random::Random;
 pub use report::{Row, Verdict, report, rows};
 pub use steps::steps;
 pub use tolerance::Tolerance;
+#[cfg(not(target_arch = "wasm32"))]
+pub use tune::{Choice, choices, tune};
 pub use values::Values;

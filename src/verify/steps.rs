@@ -74,7 +74,7 @@ fn offsets(capacity: &Sizes) -> Vec<u32> {
     offsets
 }
 
-fn inputs(graph: &Graph, offsets: &[u32], sizes: &Sizes) -> Vec<Data> {
+pub(super) fn inputs(graph: &Graph, offsets: &[u32], sizes: &Sizes) -> Vec<Data> {
     let mut random = Random::new(7);
     let mut values = |input| {
         let input = graph.tensor(input);

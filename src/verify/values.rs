@@ -1,6 +1,9 @@
 //! What the inputs of cases hold.
 
+use half::f16;
+
 use super::Random;
+use crate::tensor::Data;
 
 /// What rows are filled with.
 #[derive(Clone, Copy, Debug)]
@@ -47,4 +50,22 @@ impl Values {
             Self::Extreme => 160.0,
         }
     }
+}
+
+/// Inputs that f16 holds exactly, for kernels that round them to it: what is then compared is the sum, as closely as that
+/// of any other kernel. Adapters may take what is too small for a normal f16 for zero, so it is zero here.
+///
+/// # Panics
+/// If one is larger than f16 holds, which such kernels are not made for.
+pub(super) fn in_f16(inputs: &[Data]) -> Vec<Data> {
+    let round = |value: &f32| {
+        let half = f16::from_f32(*value);
+        assert!(half.is_finite(), "f16 does not hold {value}");
+        if half.is_normal() { half.to_f32() } else { 0.0 }
+    };
+    let rounded = |input: &Data| match input {
+        Data::F32(values) => Data::F32(values.iter().map(round).collect()),
+        Data::U32(values) => Data::U32(values.clone()),
+    };
+    inputs.iter().map(rounded).collect()
 }

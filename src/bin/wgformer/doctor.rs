@@ -5,18 +5,30 @@ use std::io::Write;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
-use wgformer::gpu::{AdapterChoice, Capabilities};
+use wgformer::gpu::{AdapterChoice, Capabilities, Vendor};
+use wgformer::tasks::EmbedderOptions;
+use wgformer::tuning::Selection;
 use wgformer::verify::{Row, Verdict};
-use wgformer::{Gpu, verify};
+use wgformer::{Embedder, Gpu, verify};
 
 use crate::adapter::{Adapter, AdapterArgs};
+use crate::locate::locate;
+use crate::model_args::{DEFAULT_MODEL, DType};
 use crate::output::{Output, print_document};
 use crate::quiet::quietly;
+use crate::tuned;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     adapter: AdapterArgs,
+    /// Show what runs each step of a model, and why: a folder, or a name in models/ or in the Hugging Face cache
+    /// [default: all-MiniLM-L6-v2].
+    #[arg(long, value_name = "NAME|DIR", num_args = 0..=1, default_missing_value = DEFAULT_MODEL)]
+    plan: Option<String>,
+    /// How the plan's weight matrices are stored.
+    #[arg(long, value_enum, requires = "plan", default_value_t = DType::F32)]
+    dtype: DType,
     /// One JSON document instead of text.
     #[arg(long)]
     json: bool,
@@ -29,6 +41,15 @@ struct Report {
     chosen: Option<usize>,
     reason: String,
     self_test: Option<SelfTest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
+}
+
+#[derive(Serialize)]
+struct Plan {
+    /// Why these kernels.
+    reason: String,
+    steps: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -47,8 +68,12 @@ struct SelfTest {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let choice = arguments.adapter.choice();
     let (all, gpu) = quietly(|| (Gpu::adapters(), Gpu::with_adapter(&choice)));
+    let mut plan = None;
     let (chosen, reason, self_test) = match &gpu {
         Ok(gpu) => {
+            if let Some(model) = &arguments.plan {
+                plan = Some(plan_of(gpu, model, arguments.dtype)?);
+            }
             let chosen = all
                 .iter()
                 .position(|adapter| is_same(adapter, gpu.capabilities()));
@@ -68,6 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         chosen,
         reason,
         self_test,
+        plan,
     };
     if arguments.json {
         print_document(&report)?;
@@ -82,6 +108,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
+    let capabilities = gpu.capabilities();
+    let selection = tuned::selection(&[], capabilities);
+    let reason = match &selection {
+        Selection::Measured(_) => format!(
+            "what `wgformer tune` measured, {}, else the built-in table",
+            tuned::file(capabilities)?.display()
+        ),
+        _ => format!(
+            "the built-in table for {:?}; `wgformer tune` measures instead",
+            Vendor::of(capabilities)
+        ),
+    };
+    let mut options = EmbedderOptions::default();
+    options.model.weight_type = dtype.into();
+    options.model.selection = selection;
+    let embedder = Embedder::load_with(gpu, locate(model)?, &options)?;
+    let steps = embedder.model().plan().to_string();
+    let steps = steps.lines().map(str::to_owned).collect();
+    Ok(Plan { reason, steps })
 }
 
 fn is_same(a: &Capabilities, b: &Capabilities) -> bool {
@@ -179,6 +227,12 @@ fn print(report: &Report) -> Result<()> {
         stdout,
         "self-test: {right} of {total} checks agree with the reference; `wgformer verify` runs more cases"
     )?;
+    if let Some(plan) = &report.plan {
+        writeln!(stdout, "\nkernels: {}", plan.reason)?;
+        for line in &plan.steps {
+            writeln!(stdout, "{line}")?;
+        }
+    }
     for row in wrong {
         let reason = row.reason.as_deref().unwrap_or_default();
         writeln!(

@@ -10,6 +10,8 @@ mod output;
 mod progress;
 mod quiet;
 mod search;
+mod tune;
+mod tuned;
 mod verify;
 
 use std::io::IsTerminal;
@@ -33,6 +35,8 @@ enum Command {
     Search(search::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
+    /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
+    Tune(tune::Arguments),
     /// Check every kernel, and a model's forward pass, against the reference on this adapter.
     Verify(verify::Arguments),
 }
@@ -49,6 +53,7 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
     match result {

@@ -1,14 +1,17 @@
 //! The options of every command that runs a model.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use wgformer::Embedder;
+use wgformer::kernel::Variant;
 use wgformer::ops::Pooling;
+use wgformer::plan::Plan;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tensor::WeightType;
 
 use crate::adapter::AdapterArgs;
 use crate::locate::locate;
+use crate::tuned::{self, Named};
 
 pub(crate) const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
 
@@ -22,6 +25,10 @@ pub(crate) struct ModelArgs {
     dtype: DType,
     #[command(flatten)]
     adapter: AdapterArgs,
+    /// For experiments: the kernel, or its tile, that runs an operation, such as matmul=linear_small or
+    /// "matmul=linear_tile 64x64"; may be given several times.
+    #[arg(long = "variant", value_name = "OPERATION=VARIANT")]
+    variants: Vec<Named>,
     /// The most tokens in one GPU batch; a longer text goes alone [default: by the adapter].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch_tokens: Option<u32>,
@@ -29,10 +36,20 @@ pub(crate) struct ModelArgs {
 
 /// `--dtype`
 #[derive(Clone, Copy, ValueEnum)]
-enum DType {
+pub(crate) enum DType {
     F32,
     F16,
     Int8,
+}
+
+impl From<DType> for WeightType {
+    fn from(dtype: DType) -> Self {
+        match dtype {
+            DType::F32 => Self::F32,
+            DType::F16 => Self::F16,
+            DType::Int8 => Self::I8,
+        }
+    }
 }
 
 /// `--pooling`
@@ -55,11 +72,7 @@ impl ModelArgs {
     ) -> Result<Embedder> {
         let directory = locate(&self.model)?;
         let mut options = EmbedderOptions::default();
-        options.model.weight_type = match self.dtype {
-            DType::F32 => WeightType::F32,
-            DType::F16 => WeightType::F16,
-            DType::Int8 => WeightType::I8,
-        };
+        options.model.weight_type = self.dtype.into();
         options.model.batch_tokens = self.batch_tokens.map(|tokens| tokens as usize);
         options.per_token = pooling == Some(PoolingChoice::None);
         options.pooling = match pooling {
@@ -71,6 +84,28 @@ impl ModelArgs {
         };
         options.normalize = no_normalize.then_some(false);
         let gpu = self.adapter.open()?;
-        Ok(Embedder::load_with(&gpu, directory, &options)?)
+        options.model.selection = tuned::selection(&self.variants, gpu.capabilities());
+        let embedder = Embedder::load_with(&gpu, directory, &options)?;
+        self.check_variants(embedder.model().plan())?;
+        Ok(embedder)
+    }
+
+    /// A variant that no step runs is a mistake.
+    fn check_variants(&self, plan: &Plan) -> Result<()> {
+        let variants = || plan.variants(plan.capacity());
+        for Named { variant } in &self.variants {
+            let runs = |it: &Variant| it.kernel.name == *variant || it.to_string() == *variant;
+            if !variants().any(runs) {
+                let mut used: Vec<String> = variants().map(Variant::to_string).collect();
+                used.sort();
+                used.dedup();
+                let adapter = plan.gpu().capabilities();
+                return Err(anyhow!(
+                    "no step of this model can run {variant} on {adapter}; without it they run {}",
+                    used.join(", ")
+                ));
+            }
+        }
+        Ok(())
     }
 }

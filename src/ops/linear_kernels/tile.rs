@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use super::{BINDINGS, Flags, Problem, Projection, bindings};
+use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
 use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant, panels};
 use crate::tensor::WeightType;
-use crate::tuning::{Staging, staging};
 
 const PANEL: usize = 64; // columns of the weight's panels, as the shaders have it
 const K_MULTIPLE: usize = 32; // the largest TILE_K
@@ -99,6 +99,26 @@ fn variant(
             Dispatch::new(m.div_ceil(tile_rows) * n.div_ceil(tile_columns), &params)
         }),
     }
+}
+
+/// How `linear_tile.wgsl` fills its workgroup memory, and how far it writes its inner loop out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Staging {
+    /// Whether the tiles of x and of the weight are loaded together.
+    together: bool,
+    /// The k of one pass.
+    unroll: u32,
+}
+
+/// What costs the fewest instructions per output without a spilled register, by the vendors' compilers
+/// (docs/performance.md). Two steps to a pass spill on Intel; loading both tiles together costs Apple occupancy.
+fn staging(capabilities: &Capabilities) -> Staging {
+    let (together, unroll) = match Vendor::of(capabilities) {
+        Vendor::Amd | Vendor::Nvidia => (true, 2),
+        Vendor::Qualcomm => (false, 2),
+        Vendor::Apple | Vendor::Intel | Vendor::Other => (false, 1),
+    };
+    Staging { together, unroll }
 }
 
 /// A tile of `linear_tile.wgsl`; vectors are of four.

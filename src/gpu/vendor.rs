@@ -1,4 +1,4 @@
-use crate::gpu::Capabilities;
+use super::Capabilities;
 
 /// Whose compiler and chip an adapter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,24 +43,4 @@ impl Vendor {
         (0x10de, Self::Nvidia),
         (0x5143, Self::Qualcomm),
     ];
-}
-
-/// How `linear_tile.wgsl` fills its workgroup memory, and how far it writes its inner loop out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Staging {
-    /// Whether the tiles of x and of the weight are loaded together.
-    pub(crate) together: bool,
-    /// The k of one pass.
-    pub(crate) unroll: u32,
-}
-
-/// What costs the fewest instructions per output without a spilled register, by the vendors' compilers
-/// (docs/performance.md). Two steps to a pass spill on Intel; loading both tiles together costs Apple occupancy.
-pub(crate) fn staging(capabilities: &Capabilities) -> Staging {
-    let (together, unroll) = match Vendor::of(capabilities) {
-        Vendor::Amd | Vendor::Nvidia => (true, 2),
-        Vendor::Qualcomm => (false, 2),
-        Vendor::Apple | Vendor::Intel | Vendor::Other => (false, 1),
-    };
-    Staging { together, unroll }
 }

@@ -1,0 +1,129 @@
+//! `tune`: which kernels and tiles are fastest on this adapter, for a model's shapes.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Result;
+use clap::Args;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use wgformer::models::{Head, Model, SentenceTransformer};
+use wgformer::tensor::WeightType;
+use wgformer::tuning::{Bound, Measurements};
+use wgformer::verify;
+
+use crate::adapter::{Adapter, AdapterArgs};
+use crate::locate::locate;
+use crate::model_args::{DEFAULT_MODEL, DType};
+use crate::output::{Output, print_document};
+use crate::progress::Progress;
+use crate::tuned;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Whose shapes to measure: a folder, or a name in models/ or in the Hugging Face cache.
+    #[arg(long, value_name = "NAME|DIR", default_value = DEFAULT_MODEL)]
+    model: String,
+    /// For weights of this type alone [default: all].
+    #[arg(long, value_enum)]
+    dtype: Option<DType>,
+    #[command(flatten)]
+    adapter: AdapterArgs,
+    /// One JSON document instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    adapter: Adapter,
+    file: PathBuf,
+    seconds: f64,
+    measured: Vec<Measured>,
+}
+
+#[derive(Serialize)]
+struct Measured {
+    /// Operation, weights' type and shapes.
+    node: String,
+    fastest: Vec<Bound>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let own = SentenceTransformer::read(&locate(&arguments.model)?)?;
+    let (pooling, normalize) = (own.pooling, own.normalize);
+    let graph = Model::graph(&own.transformer, Head::Pooled { pooling, normalize })?;
+    let gpu = arguments.adapter.open()?;
+    let capabilities = gpu.capabilities();
+    let file = tuned::file(capabilities)?;
+
+    let start = Instant::now();
+    let types = match arguments.dtype {
+        Some(dtype) => vec![dtype.into()],
+        None => WeightType::ALL.to_vec(),
+    };
+    let choices: Vec<_> = types
+        .into_iter()
+        .flat_map(|weight_type| verify::choices(&gpu, &graph, weight_type))
+        .collect();
+    let mut progress = Progress::new(Some(choices.len() as u64), "shapes");
+    let mut found = Measurements::new(capabilities);
+    for choice in &choices {
+        verify::tune(&gpu, choice, &mut found)?;
+        progress.advance(1);
+    }
+    drop(progress);
+
+    let measured = found.nodes().map(|(node, fastest)| Measured {
+        node: node.to_owned(),
+        fastest: fastest.to_vec(),
+    });
+    let report = Report {
+        adapter: Adapter::of(capabilities),
+        seconds: start.elapsed().as_secs_f64(),
+        measured: measured.collect(),
+        file,
+    };
+    // Of other models, what was measured before still holds.
+    let mut all = tuned::read(capabilities).unwrap_or_else(|| Measurements::new(capabilities));
+    all.extend(found);
+    all.write(&report.file)?;
+    if arguments.json {
+        print_document(&report)
+    } else {
+        print(&report, &capabilities.to_string())
+    }
+}
+
+fn print(report: &Report, adapter: &str) -> Result<()> {
+    let mut stdout = Output::stdout();
+    writeln!(stdout, "{adapter}\n")?;
+    if report.measured.is_empty() {
+        writeln!(
+            stdout,
+            "There is one way to run each step of this model here: nothing to measure."
+        )?;
+    } else {
+        let mut table = Table::new();
+        table
+            .load_preset(presets::NOTHING)
+            .set_header(["step", "up to rows", "fastest"]);
+        for measured in &report.measured {
+            for (place, bound) in measured.fastest.iter().enumerate() {
+                let node = if place == 0 { &measured.node[..] } else { "" };
+                let rows = bound
+                    .most_rows
+                    .map_or_else(|| "any".to_owned(), |rows| rows.to_string());
+                table.add_row([node, &rows, &bound.variant]);
+            }
+        }
+        writeln!(stdout, "{table}")?;
+    }
+    let (seconds, file) = (report.seconds, report.file.display());
+    writeln!(
+        stdout,
+        "\n{seconds:.1} s; kept in {file}, which every command uses from now on"
+    )?;
+    stdout.finish()
+}

@@ -1,0 +1,83 @@
+//! Where `tune` keeps what it measured, a file per adapter in the user's cache folder.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use wgformer::gpu::Capabilities;
+use wgformer::ops::KERNELS;
+use wgformer::tuning::{Measurements, Selection};
+
+/// The file of an adapter.
+pub(crate) fn file(capabilities: &Capabilities) -> Result<PathBuf> {
+    let folder =
+        dirs::cache_dir().ok_or_else(|| anyhow!("there is no home folder to keep a file in"))?;
+    let (name, backend) = (&capabilities.info.name, capabilities.info.backend);
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let name: String = format!("{name} {backend:?}").chars().map(plain).collect();
+    Ok(folder
+        .join("wgformer")
+        .join("tuned")
+        .join(format!("{name}.json")))
+}
+
+/// What was measured on this adapter, if anything that still holds.
+pub(crate) fn read(capabilities: &Capabilities) -> Option<Measurements> {
+    Measurements::read(&file(capabilities).ok()?, capabilities)
+}
+
+/// What the user names, else what was measured, else the table.
+pub(crate) fn selection(named: &[Named], capabilities: &Capabilities) -> Selection {
+    if !named.is_empty() {
+        let names = named.iter().map(|named| named.variant.clone());
+        return Selection::Named(names.collect());
+    }
+    match read(capabilities) {
+        Some(measurements) => Selection::Measured(Arc::new(measurements)),
+        None => Selection::Table,
+    }
+}
+
+/// `--variant OPERATION=VARIANT`
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) variant: String,
+}
+
+/// A matrix product goes by the field's name for it; its kernels are those of linear layers.
+const MATMUL: (&str, &str) = ("matmul", "linear");
+
+impl std::str::FromStr for Named {
+    type Err = String;
+
+    fn from_str(argument: &str) -> Result<Self, String> {
+        let (operation, variant) = argument
+            .split_once('=')
+            .ok_or("it is no OPERATION=VARIANT, such as matmul=linear_tile")?;
+        let prefix = if operation == MATMUL.0 {
+            MATMUL.1
+        } else {
+            operation
+        };
+        let kernels: Vec<&str> = KERNELS
+            .iter()
+            .map(|kernel| kernel.name)
+            .filter(|name| name.starts_with(prefix))
+            .collect();
+        let kernel = variant.split(' ').next().unwrap_or_default();
+        if kernels.contains(&kernel) {
+            let variant = variant.to_owned();
+            return Ok(Self { variant });
+        }
+        Err(if kernels.is_empty() {
+            format!(
+                "no operation {operation:?} is known; there is matmul, attention, layer_norm, embedding_sum, pool"
+            )
+        } else {
+            format!(
+                "{operation} has no kernel {kernel:?}; it has {}",
+                kernels.join(", ")
+            )
+        })
+    }
+}

@@ -1,0 +1,167 @@
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::gpu::Capabilities;
+use crate::graph::{Node, Request};
+use crate::kernel::Offer;
+use crate::ops::KERNELS;
+
+/// The variants that were fastest on one adapter, for the nodes that were measured; a file of JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurements {
+    key: Key,
+    /// By class of node.
+    nodes: BTreeMap<String, Vec<Bound>>,
+}
+
+/// One variant, and the most rows that it was fastest for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bound {
+    /// None for any number.
+    pub most_rows: Option<usize>,
+    /// As a plan prints it.
+    pub variant: String,
+}
+
+/// What a measurement depends on: of another adapter, driver or version of the kernels it says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Key {
+    adapter: String,
+    backend: String,
+    driver: String,
+    wgpu: String,
+    kernels: String,
+}
+
+/// The version that `Cargo.toml` asks for; a test compares.
+const WGPU: &str = "30.0";
+
+impl Key {
+    fn of(capabilities: &Capabilities) -> Self {
+        let info = &capabilities.info;
+        Self {
+            adapter: info.name.clone(),
+            backend: format!("{:?}", info.backend),
+            driver: format!("{} {}", info.driver, info.driver_info),
+            wgpu: WGPU.to_owned(),
+            kernels: format!("{:016x}", hash_of_kernels()),
+        }
+    }
+}
+
+/// FNV-1a (Fowler, Noll and Vo), which stays the same from one version of Rust to the next.
+fn hash_of_kernels() -> u64 {
+    let bytes = KERNELS.iter().flat_map(|kernel| kernel.wgsl.bytes());
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+impl Measurements {
+    /// Of this adapter, of nothing yet.
+    #[must_use]
+    pub fn new(capabilities: &Capabilities) -> Self {
+        Self {
+            key: Key::of(capabilities),
+            nodes: BTreeMap::new(),
+        }
+    }
+
+    /// The file, if it is of this adapter, its driver and these kernels. Any other is ignored, and the log says why.
+    #[must_use]
+    pub fn read(path: &Path, capabilities: &Capabilities) -> Option<Self> {
+        let ignored = |why: String| log::warn!("{}: ignored, {why}", path.display());
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(error) => {
+                ignored(error.to_string());
+                return None;
+            }
+        };
+        match serde_json::from_slice::<Self>(&bytes) {
+            Err(error) => {
+                ignored(format!("it is damaged: {error}"));
+                None
+            }
+            Ok(read) if read.key != Key::of(capabilities) => {
+                ignored("it is of another adapter, driver or version; measure again".to_owned());
+                None
+            }
+            Ok(read) => Some(read),
+        }
+    }
+
+    /// Writes the file, whole or not at all, and the folders above it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let failed = |source| Error::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let json = serde_json::to_vec_pretty(self).expect("strings and numbers");
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
+        fs::write(&unfinished, json)
+            .and_then(|()| fs::rename(&unfinished, path))
+            .inspect_err(|_| drop(fs::remove_file(&unfinished)))
+            .map_err(failed)
+    }
+
+    /// The classes of nodes that were measured, and what was fastest.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&str, &[Bound])> {
+        self.nodes
+            .iter()
+            .map(|(class, bounds)| (&class[..], &bounds[..]))
+    }
+
+    /// Adds to it, or replaces, what was measured elsewhere.
+    pub fn extend(&mut self, other: Self) {
+        self.nodes.extend(other.nodes);
+    }
+
+    pub(crate) fn insert(&mut self, class: String, bounds: Vec<Bound>) {
+        self.nodes.insert(class, bounds);
+    }
+
+    /// What was measured for a class, if one of these offers still has all of it.
+    pub(super) fn choose(&self, class: &str, offers: &[Offer]) -> Option<Offer> {
+        let bounds: Vec<(Option<usize>, &str)> = self
+            .nodes
+            .get(class)?
+            .iter()
+            .map(|bound| (bound.most_rows, &bound.variant[..]))
+            .collect();
+        offers.iter().find_map(|offer| offer.rearranged(&bounds))
+    }
+}
+
+/// What has to agree for a measurement of one node to say something of another: operation, shapes and weights' type.
+pub(crate) fn class(node: &Node, request: &Request<'_>) -> String {
+    let shapes = request
+        .operands
+        .iter()
+        .map(|operand| operand.shape.to_string());
+    let shapes: Vec<String> = shapes.collect();
+    let (name, weights) = (node.operation.name(), request.weight_type);
+    format!("{name}, {weights} weights: {}", shapes.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WGPU;
+
+    #[test]
+    fn the_version_of_wgpu_is_the_manifests() {
+        let manifest = include_str!("../../Cargo.toml");
+        assert!(manifest.contains(&format!("\nwgpu = \"{WGPU}\"\n")));
+    }
+}

@@ -1,0 +1,84 @@
+//! Whatever the size of a run, a row's bits are the same: each choice of an offer is run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::builder::Builder;
+use super::check::kinds_of_adapter;
+use super::tolerance::Tolerance;
+use super::values::Values;
+use crate::gpu::{Capabilities, Gpu};
+use crate::graph::{Graph, Request};
+use crate::kernel::{Offer, Storage};
+use crate::plan::{Plan, PlanOptions, Value, fuse, tested};
+use crate::tensor::{Data, Sizes, WeightType};
+use crate::tuning::that_run;
+
+/// So many columns that a few hundred rows fill an adapter with the largest tile.
+const N: usize = 1536;
+const K: usize = 36;
+
+fn sizes(rows: usize) -> Sizes {
+    Sizes {
+        tokens: rows,
+        sequences: rows,
+        longest: 1,
+    }
+}
+
+#[test]
+fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
+    let rows = [5, 20, 50, 200, 400];
+    let gpu = Gpu::new().unwrap();
+    let mut case = Builder::rows(400);
+    let x = case.input("x", K, Values::Unit);
+    let weight = case.parameter("weight", [N, K]);
+    let bias = case.parameter("bias", [N]);
+    case.graph.linear(x, weight, Some(bias)).unwrap();
+    let case = case.finish(String::new(), Tolerance::dot(K));
+    let Data::F32(x) = &case.inputs[0] else {
+        panic!("x is of floats")
+    };
+
+    let graph = fuse(&case.graph);
+    for weight_type in WeightType::ALL {
+        // Cooperative matrices have bits of their own.
+        let mut bits = BTreeMap::<_, BTreeSet<_>>::new();
+        for (adapter, offer) in offers(&gpu, &graph, weight_type) {
+            if !adapter.is_software() {
+                let places: BTreeSet<usize> = rows.map(|rows| offer.place(&sizes(rows))).into();
+                assert_eq!(places.len(), offer.variants().len(), "{offer:?}");
+            }
+            let class = offer.largest().kernel.cooperative_matrix;
+            let mut options = PlanOptions::new(sizes(400));
+            options.weight_type = weight_type;
+            let plan = Plan::with_offers(&gpu, graph.clone(), &case.weights, &options, vec![offer])
+                .unwrap();
+            for rows in rows {
+                let y = plan
+                    .run(&sizes(rows), &[Value::F32(&x[..rows * K])])
+                    .unwrap();
+                let of_class = bits.entry(class).or_default();
+                of_class.insert(y[..N].iter().map(|v| v.to_bits()).collect::<Vec<_>>());
+            }
+        }
+        for (class, bits) in bits {
+            assert_eq!(bits.len(), 1, "{weight_type}, {class:?}");
+        }
+    }
+}
+
+/// What every kind of adapter is offered on buffers.
+fn offers(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<(Capabilities, Offer)> {
+    let of_kind = |adapter: Capabilities| {
+        let request = Request::of(graph, &graph.nodes()[0], &adapter, weight_type);
+        let offers = graph.nodes()[0].operation.offers(&request);
+        let offers = that_run(&offers, Storage::Buffers, &adapter);
+        offers
+            .into_iter()
+            .map(move |offer| (adapter.clone(), offer))
+    };
+    kinds_of_adapter(tested(gpu))
+        .into_iter()
+        .flat_map(of_kind)
+        .collect()
+}

@@ -1,0 +1,192 @@
+//! Which variants are fastest on this adapter, for the nodes of a graph.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::comparison::Comparison;
+use super::random::Random;
+use super::steps::inputs;
+use super::tolerance::Tolerance;
+use super::values::in_f16;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::graph::{Graph, Request, Source};
+use crate::kernel::{Offer, Variant};
+use crate::plan::{Plan, PlanOptions, Value, fuse, interpret, tested};
+use crate::tensor::{Data, Sizes, Tensor, WeightType};
+use crate::tuning::{Bound, Measurements, class, preferred_storage, that_run};
+
+/// The numbers of rows that are timed, up to a large batch.
+const ROWS: [usize; 9] = [1, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/// One that took so many times as long as the best is not timed for more rows.
+const HOPELESS: u32 = 5;
+
+/// A node that can run in several ways, once per class.
+#[derive(Debug)]
+pub struct Choice {
+    class: String,
+    /// The node alone.
+    graph: Graph,
+    offers: Vec<Offer>,
+    weight_type: WeightType,
+}
+
+/// What there is to measure for a graph, with weights stored as `weight_type`.
+#[must_use]
+pub fn choices(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Choice> {
+    let (graph, capabilities) = (fuse(graph), tested(gpu));
+    let storage = preferred_storage(capabilities);
+    let mut choices = BTreeMap::new();
+    for node in graph.nodes() {
+        let request = Request::of(&graph, node, capabilities, weight_type);
+        let offers = that_run(&node.operation.offers(&request), storage, capabilities);
+        let ways: usize = offers.iter().map(|offer| offer.variants().len()).sum();
+        if ways > 1 {
+            let class = class(node, &request);
+            choices.entry(class.clone()).or_insert_with(|| Choice {
+                class,
+                graph: graph.alone(node),
+                offers,
+                weight_type,
+            });
+        }
+    }
+    choices.into_values().collect()
+}
+
+/// Times every way of one choice, each verified first, and adds the fastest to `measurements`.
+///
+/// All that it adds is of one offer, so that the bits stay the same whatever the number of rows: of the offer that is
+/// fastest over all of them.
+///
+/// # Errors
+/// As [`Plan::compile`] and [`Plan::run`]. A variant that computes wrongly is no error: it is left out, and the log
+/// says so.
+pub fn tune(gpu: &Gpu, choice: &Choice, measurements: &mut Measurements) -> Result<()> {
+    let weights = choice.weights();
+    let mut best: Option<(f64, Vec<Bound>)> = None;
+    for offer in &choice.offers {
+        let mut timed = Vec::new();
+        for variant in offer.variants() {
+            match choice.plan(gpu, variant, &weights)? {
+                Some(plan) => timed.push((variant, plan)),
+                None => log::warn!("{variant} computes wrongly for {}: left out", choice.class),
+            }
+        }
+        if let Some(found) = fastest(&timed, choice)? {
+            if best.as_ref().is_none_or(|(cost, _)| found.0 < *cost) {
+                best = Some(found);
+            }
+        }
+    }
+    if let Some((_, bounds)) = best {
+        measurements.insert(choice.class.clone(), bounds);
+    }
+    Ok(())
+}
+
+/// The fastest variant for every number of rows, and the sum of the logarithms of their times: the offer with the
+/// lowest is taken, since a tenth of the time of one row weighs as much as a tenth of that of a thousand.
+fn fastest(plans: &[(&Variant, Plan)], choice: &Choice) -> Result<Option<(f64, Vec<Bound>)>> {
+    let mut hopeful: Vec<&(&Variant, Plan)> = plans.iter().collect();
+    let (mut cost, mut bounds) = (0.0, Vec::<Bound>::new());
+    for rows in ROWS {
+        let times = hopeful.iter().map(|(_, plan)| choice.time(plan, rows));
+        let times = times.collect::<Result<Vec<Duration>>>()?;
+        let Some((place, time)) = times.iter().enumerate().min_by_key(|(_, time)| **time) else {
+            return Ok(None);
+        };
+        cost += time.as_secs_f64().ln();
+        let variant = hopeful[place].0.to_string();
+        match bounds.last_mut() {
+            Some(last) if last.variant == variant => last.most_rows = Some(rows),
+            _ => bounds.push(Bound {
+                most_rows: Some(rows),
+                variant,
+            }),
+        }
+        let limit = *time * HOPELESS;
+        let mut times = times.iter();
+        hopeful.retain(|_| times.next().is_some_and(|time| *time <= limit));
+    }
+    if let Some(last) = bounds.last_mut() {
+        last.most_rows = None;
+    }
+    Ok(Some((cost, bounds)))
+}
+
+fn sizes(rows: usize) -> Sizes {
+    Sizes {
+        tokens: rows,
+        sequences: rows,
+        longest: 1,
+    }
+}
+
+impl Choice {
+    /// What is measured.
+    #[must_use]
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    fn weights(&self) -> std::collections::HashMap<String, Tensor> {
+        let mut random = Random::new(11);
+        let parameters = self.graph.nodes()[0].inputs.iter();
+        let parameters = parameters.map(|id| self.graph.tensor(*id));
+        parameters
+            .filter(|tensor| tensor.source == Source::Parameter)
+            .map(|tensor| {
+                let shape = tensor.shape.fixed().expect("a parameter's shape is fixed");
+                (tensor.name.clone(), random.weights(&shape))
+            })
+            .collect()
+    }
+
+    /// The node on this variant; `None` if it computes wrongly.
+    fn plan(
+        &self,
+        gpu: &Gpu,
+        variant: &Variant,
+        weights: &std::collections::HashMap<String, Tensor>,
+    ) -> Result<Option<Plan>> {
+        let most = ROWS[ROWS.len() - 1];
+        let mut options = PlanOptions::new(sizes(most));
+        options.weight_type = self.weight_type;
+        let offers = vec![variant.clone().into()];
+        let plan = Plan::with_offers(gpu, self.graph.clone(), weights, &options, offers)?;
+
+        let sizes = sizes(37);
+        let mut inputs = self.inputs(&sizes);
+        if variant.kernel.cooperative_matrix.is_some() {
+            inputs = in_f16(&inputs);
+        }
+        let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
+        let expected = interpret(&self.graph, weights, &sizes, &values)?;
+        let output = self.graph.output().expect("the node's");
+        let expected = expected[&output].f32();
+        let mut traces = plan.trace(&sizes, &values)?;
+        let trace = traces.pop().expect("one step");
+        let compared = Comparison::new(&Tolerance::step(1, expected), &trace, expected);
+        Ok(compared.failure.is_none().then_some(plan))
+    }
+
+    fn inputs(&self, sizes: &Sizes) -> Vec<Data> {
+        let offsets: Vec<u32> = (0..=sizes.sequences as u32).collect();
+        inputs(&self.graph, &offsets, sizes)
+    }
+
+    /// The best of a few.
+    fn time(&self, plan: &Plan, rows: usize) -> Result<Duration> {
+        let sizes = sizes(rows);
+        let inputs = self.inputs(&sizes);
+        let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
+        let times = [(); 3].map(|()| plan.time(&sizes, &values, 4));
+        let mut best = Duration::MAX;
+        for time in times {
+            best = best.min(time?);
+        }
+        Ok(best)
+    }
+}
