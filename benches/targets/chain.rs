@@ -65,7 +65,7 @@ impl<'a> Chain<'a> {
 
     /// Which kernel it is.
     pub(crate) fn kernel(&self) -> &'static str {
-        let variant = self.one.0.variants().last();
+        let variant = self.one.0.variants(&self.case.sizes).last();
         variant.expect("a case has nodes").kernel.name
     }
 }

@@ -59,7 +59,7 @@ fn agrees(gpu: &Gpu, kernel: &'static Kernel) -> Result<bool> {
     graph.linear(x, weight, None)?;
     let weights = HashMap::from([(
         "weight".to_owned(),
-        Tensor::new(&[n, k], integers([n, k], |j, i| (7 * j + 2 * i) % 13)),
+        Tensor::new([n, k], integers([n, k], |j, i| (7 * j + 2 * i) % 13)),
     )]);
 
     let node = &graph.nodes()[0];

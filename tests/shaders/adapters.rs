@@ -9,9 +9,19 @@ const EVERY_FEATURE: Features = Features::SUBGROUP
     .union(Features::SHADER_F16)
     .union(Features::EXPERIMENTAL_COOPERATIVE_MATRIX);
 
-/// Name, kind, vendor, smallest and largest subgroup, features, and sizes of cooperative matrices. The limits are WebGPU's defaults, which suffice everywhere.
+/// Name, kind, vendor, smallest and largest subgroup, features, and sizes of cooperative matrices.
+type Adapter = (
+    &'static str,
+    DeviceType,
+    u32,
+    [u32; 2],
+    Features,
+    &'static [u32],
+);
+
+/// The limits are WebGPU's defaults, which suffice everywhere.
 #[rustfmt::skip]
-const ADAPTERS: [(&str, DeviceType, u32, [u32; 2], Features, &[u32]); 9] = [
+const ADAPTERS: [Adapter; 9] = [
     ("software, 4 lanes", DeviceType::Cpu, 0, [4, 4], EVERY_FEATURE, &[]),
     ("software, 8 lanes", DeviceType::Cpu, 0, [8, 8], EVERY_FEATURE, &[8]),
     ("software, 16 lanes", DeviceType::Cpu, 0, [16, 16], EVERY_FEATURE, &[]),
