@@ -3,8 +3,7 @@
 // x once and passes it round by shuffles at constant lanes, so that memory is touched as rarely as possible.
 // For software adapters, where a load from a texture costs a fraction of one from a buffer.
 // A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
-// Each loop over an array runs as often as the array is long, at most 32 times: lavapipe unrolls those whatever their
-// size, others only while they are small, and an array indexed in a loop left rolled is not in registers.
+// Rows are written out one by one: SwiftShader keeps an array that a loop indexes in memory, and runs seven times slower.
 
 struct Params {
     m: u32,  // rows of x and y
@@ -77,6 +76,30 @@ fn load_weight(column4: u32, k4: u32) -> mat4x4<f32> {
     );
 }
 
+// Adds the products of four k to one row's eight sums, one k after another.
+fn multiply(row: vec4<f32>, b0: mat4x4<f32>, b1: mat4x4<f32>, sums: mat2x4<f32>) -> mat2x4<f32> {
+    var s0 = sums[0];
+    s0 = fma(vec4(row.x), b0[0], s0);
+    s0 = fma(vec4(row.y), b0[1], s0);
+    s0 = fma(vec4(row.z), b0[2], s0);
+    s0 = fma(vec4(row.w), b0[3], s0);
+    var s1 = sums[1];
+    s1 = fma(vec4(row.x), b1[0], s1);
+    s1 = fma(vec4(row.y), b1[1], s1);
+    s1 = fma(vec4(row.z), b1[2], s1);
+    s1 = fma(vec4(row.w), b1[3], s1);
+    return mat2x4(s0, s1);
+}
+
+fn store(row: u32, column4: u32, factor: vec4<f32>, offset: vec4<f32>, sum: vec4<f32>) {
+    var value = sum;
+    if WEIGHT_BITS == 8u { value *= factor; }
+    if BIAS == 1u { value += offset; }
+    if ACTIVATION == 1u { value = gelu_of(value); }
+    if RESIDUAL == 1u { value += textureLoad(residual, vec2(column4, row)); }
+    textureStore(y, vec2(column4, row), value);
+}
+
 @compute @workgroup_size(LANES)
 fn linear_texture(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -87,51 +110,98 @@ fn linear_texture(
     let width = params.n / 4u;
     let column_tiles = (width + VECTORS * LANES - 1u) / (VECTORS * LANES);
     let first_row = tile / column_tiles * ROWS;
-    let first_column4 = tile % column_tiles * VECTORS * LANES + lane;
+    let column4 = tile % column_tiles * VECTORS * LANES + lane;
     if first_row < params.m {
         // Lane l holds rows l, l + LANES, …; rows past the end repeat the last one, columns likewise.
         var a: array<vec4<f32>, ROW_GROUPS>;
-        var b: array<mat4x4<f32>, VECTORS>;
-        var sums: array<array<vec4<f32>, VECTORS>, ROWS>;
+        var s0 = mat2x4<f32>();
+        var s1 = mat2x4<f32>();
+        var s2 = mat2x4<f32>();
+        var s3 = mat2x4<f32>();
+        var s4 = mat2x4<f32>();
+        var s5 = mat2x4<f32>();
+        var s6 = mat2x4<f32>();
+        var s7 = mat2x4<f32>();
+        var s8 = mat2x4<f32>();
+        var s9 = mat2x4<f32>();
+        var s10 = mat2x4<f32>();
+        var s11 = mat2x4<f32>();
+        var s12 = mat2x4<f32>();
+        var s13 = mat2x4<f32>();
+        var s14 = mat2x4<f32>();
+        var s15 = mat2x4<f32>();
         for (var k4 = 0u; k4 < params.k / 4u; k4++) {
             for (var g = 0u; g < ROW_GROUPS; g++) {
                 a[g] = textureLoad(x, vec2(k4, min(first_row + g * LANES + lane, params.m - 1u)));
             }
-            for (var v = 0u; v < VECTORS; v++) {
-                b[v] = load_weight(min(first_column4 + v * LANES, width - 1u), k4);
-            }
-            for (var r = 0u; r < ROWS; r++) {
-                let row = subgroupShuffle(a[r / LANES], r % LANES);
-                for (var v = 0u; v < VECTORS; v++) {
-                    var sum = sums[r][v];
-                    sum = fma(vec4(row.x), b[v][0], sum);
-                    sum = fma(vec4(row.y), b[v][1], sum);
-                    sum = fma(vec4(row.z), b[v][2], sum);
-                    sum = fma(vec4(row.w), b[v][3], sum);
-                    sums[r][v] = sum;
-                }
-            }
+            let b0 = load_weight(min(column4, width - 1u), k4);
+            let b1 = load_weight(min(column4 + LANES, width - 1u), k4);
+            s0 = multiply(subgroupShuffle(a[0u / LANES], 0u % LANES), b0, b1, s0);
+            s1 = multiply(subgroupShuffle(a[1u / LANES], 1u % LANES), b0, b1, s1);
+            s2 = multiply(subgroupShuffle(a[2u / LANES], 2u % LANES), b0, b1, s2);
+            s3 = multiply(subgroupShuffle(a[3u / LANES], 3u % LANES), b0, b1, s3);
+            s4 = multiply(subgroupShuffle(a[4u / LANES], 4u % LANES), b0, b1, s4);
+            s5 = multiply(subgroupShuffle(a[5u / LANES], 5u % LANES), b0, b1, s5);
+            s6 = multiply(subgroupShuffle(a[6u / LANES], 6u % LANES), b0, b1, s6);
+            s7 = multiply(subgroupShuffle(a[7u / LANES], 7u % LANES), b0, b1, s7);
+            s8 = multiply(subgroupShuffle(a[8u / LANES], 8u % LANES), b0, b1, s8);
+            s9 = multiply(subgroupShuffle(a[9u / LANES], 9u % LANES), b0, b1, s9);
+            s10 = multiply(subgroupShuffle(a[10u / LANES], 10u % LANES), b0, b1, s10);
+            s11 = multiply(subgroupShuffle(a[11u / LANES], 11u % LANES), b0, b1, s11);
+            s12 = multiply(subgroupShuffle(a[12u / LANES], 12u % LANES), b0, b1, s12);
+            s13 = multiply(subgroupShuffle(a[13u / LANES], 13u % LANES), b0, b1, s13);
+            s14 = multiply(subgroupShuffle(a[14u / LANES], 14u % LANES), b0, b1, s14);
+            s15 = multiply(subgroupShuffle(a[15u / LANES], 15u % LANES), b0, b1, s15);
         }
 
-        for (var v = 0u; v < VECTORS; v++) {
-            let column4 = first_column4 + v * LANES;
-            if column4 < width {
-                // Loaded once for all rows: a buffer's vector costs as much as ten texels.
-                var factor = vec4(1.0);
-                if WEIGHT_BITS == 8u { factor = scale[column4]; }
-                var offset = vec4(0.0);
-                if BIAS == 1u { offset = bias[column4]; }
-                for (var r = 0u; r < ROWS; r++) {
-                    // A repeated row is the last one's equal, and stored over it.
-                    let row = min(first_row + r, params.m - 1u);
-                    var value = sums[r][v];
-                    if WEIGHT_BITS == 8u { value *= factor; }
-                    if BIAS == 1u { value += offset; }
-                    if ACTIVATION == 1u { value = gelu_of(value); }
-                    if RESIDUAL == 1u { value += textureLoad(residual, vec2(column4, row)); }
-                    textureStore(y, vec2(column4, row), value);
-                }
-            }
+        // A repeated row is the last one's equal, and stored over it.
+        let last = params.m - 1u;
+        let c0 = column4 + 0u * LANES;
+        if c0 < width {
+            // Loaded once for all rows: a buffer's vector costs as much as ten texels.
+            var factor = vec4(1.0);
+            if WEIGHT_BITS == 8u { factor = scale[c0]; }
+            var offset = vec4(0.0);
+            if BIAS == 1u { offset = bias[c0]; }
+            store(min(first_row + 0u, last), c0, factor, offset, s0[0]);
+            store(min(first_row + 1u, last), c0, factor, offset, s1[0]);
+            store(min(first_row + 2u, last), c0, factor, offset, s2[0]);
+            store(min(first_row + 3u, last), c0, factor, offset, s3[0]);
+            store(min(first_row + 4u, last), c0, factor, offset, s4[0]);
+            store(min(first_row + 5u, last), c0, factor, offset, s5[0]);
+            store(min(first_row + 6u, last), c0, factor, offset, s6[0]);
+            store(min(first_row + 7u, last), c0, factor, offset, s7[0]);
+            store(min(first_row + 8u, last), c0, factor, offset, s8[0]);
+            store(min(first_row + 9u, last), c0, factor, offset, s9[0]);
+            store(min(first_row + 10u, last), c0, factor, offset, s10[0]);
+            store(min(first_row + 11u, last), c0, factor, offset, s11[0]);
+            store(min(first_row + 12u, last), c0, factor, offset, s12[0]);
+            store(min(first_row + 13u, last), c0, factor, offset, s13[0]);
+            store(min(first_row + 14u, last), c0, factor, offset, s14[0]);
+            store(min(first_row + 15u, last), c0, factor, offset, s15[0]);
+        }
+        let c1 = column4 + 1u * LANES;
+        if c1 < width {
+            var factor = vec4(1.0);
+            if WEIGHT_BITS == 8u { factor = scale[c1]; }
+            var offset = vec4(0.0);
+            if BIAS == 1u { offset = bias[c1]; }
+            store(min(first_row + 0u, last), c1, factor, offset, s0[1]);
+            store(min(first_row + 1u, last), c1, factor, offset, s1[1]);
+            store(min(first_row + 2u, last), c1, factor, offset, s2[1]);
+            store(min(first_row + 3u, last), c1, factor, offset, s3[1]);
+            store(min(first_row + 4u, last), c1, factor, offset, s4[1]);
+            store(min(first_row + 5u, last), c1, factor, offset, s5[1]);
+            store(min(first_row + 6u, last), c1, factor, offset, s6[1]);
+            store(min(first_row + 7u, last), c1, factor, offset, s7[1]);
+            store(min(first_row + 8u, last), c1, factor, offset, s8[1]);
+            store(min(first_row + 9u, last), c1, factor, offset, s9[1]);
+            store(min(first_row + 10u, last), c1, factor, offset, s10[1]);
+            store(min(first_row + 11u, last), c1, factor, offset, s11[1]);
+            store(min(first_row + 12u, last), c1, factor, offset, s12[1]);
+            store(min(first_row + 13u, last), c1, factor, offset, s13[1]);
+            store(min(first_row + 14u, last), c1, factor, offset, s14[1]);
+            store(min(first_row + 15u, last), c1, factor, offset, s15[1]);
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::Gpu;
+use super::{Gpu, Resource};
 use crate::error::{Error, Result};
 use crate::kernel::{Access, Constants, Kernel};
 
@@ -39,7 +39,11 @@ impl Gpu {
         }
         let wgsl = kernel.compose(constants)?; // outside the lock: others compile meanwhile
         let pipeline = self
-            .checked("compiling", || self.compile(kernel, &wgsl))
+            .checked("compiling", || {
+                let pipeline = self.compile(kernel, &wgsl);
+                self.warm_up(kernel, &pipeline);
+                pipeline
+            })
             .map_err(|error| match error {
                 Error::Device { message, .. } => Error::Kernel {
                     kernel: kernel.name.to_owned(),
@@ -79,6 +83,82 @@ impl Gpu {
             tensor_layout,
             params_layout,
         }
+    }
+}
+
+impl Gpu {
+    /// Has the driver finish a pipeline now, while weights are read, rather than at its first dispatch, where lavapipe
+    /// takes a third of a second for each: a dispatch of no workgroups, with stand-ins for what it binds.
+    ///
+    /// Not on GL, which compiles while it submits, and would for variants that are never run.
+    fn warm_up(&self, kernel: &Kernel, pipeline: &Pipeline) {
+        if self.capabilities().info.backend == wgpu::Backend::Gl {
+            return;
+        }
+        let device = self.device();
+        let stand_ins = kernel.bindings.iter().map(|access| self.stand_in(*access));
+        let stand_ins: Vec<Resource> = stand_ins.collect();
+        let entries: Vec<_> = (0..)
+            .zip(&stand_ins)
+            .map(|(binding, stand_in)| wgpu::BindGroupEntry {
+                binding,
+                resource: stand_in.binding(),
+            })
+            .collect();
+        let bind = |layout, entries: &[wgpu::BindGroupEntry<'_>]| {
+            device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("warm-up"),
+                layout,
+                entries,
+            })
+        };
+        let tensors = bind(&pipeline.tensor_layout, &entries);
+        let params = Resource::Buffer(self.small_buffer(wgpu::BufferUsages::UNIFORM));
+        let params = bind(
+            &pipeline.params_layout,
+            &[wgpu::BindGroupEntry {
+                binding: 0,
+                resource: params.binding(),
+            }],
+        );
+        let mut encoder = device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline.pipeline);
+            pass.set_bind_group(0, &tensors, &[]);
+            pass.set_bind_group(1, &params, &[0]);
+            pass.dispatch_workgroups(0, 1, 1);
+        }
+        self.queue().submit([encoder.finish()]);
+    }
+
+    fn stand_in(&self, access: Access) -> Resource {
+        match binding_type(access) {
+            wgpu::BindingType::StorageTexture { format, .. } => {
+                let descriptor = wgpu::TextureDescriptor {
+                    label: Some("warm-up"),
+                    size: super::extent(3, 3), // as large as any, to lavapipe (`Gpu::create_texture`)
+                    mip_level_count: 1,
+                    sample_count: 1,
+                    dimension: wgpu::TextureDimension::D2,
+                    format,
+                    usage: wgpu::TextureUsages::STORAGE_BINDING,
+                    view_formats: &[],
+                };
+                Resource::texture(self.device().create_texture(&descriptor))
+            }
+            _ => Resource::Buffer(self.small_buffer(wgpu::BufferUsages::STORAGE)),
+        }
+    }
+
+    /// Large enough for any `Params`, and for one element of any array.
+    fn small_buffer(&self, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("warm-up"),
+            size: 256,
+            usage,
+            mapped_at_creation: false,
+        })
     }
 }
 

@@ -5,7 +5,10 @@ use crate::error::{Error, Result};
 pub(crate) const TEXEL_BYTES: u32 = 16;
 
 impl Gpu {
-    /// A 2-D texture of `format`, checked against the device's limits.
+    /// A 2-D texture of `format`, checked against the device's limits; a side that is a power of two gets a texel more.
+    ///
+    /// lavapipe compiles a shader once more for each side of each texture that is a power of two: without any, what is
+    /// compiled before the weights are there ([`Gpu::pipeline`]), or was for another model, is what runs.
     ///
     /// # Errors
     /// [`Error::Limit`] beyond the largest width or height, [`Error::Device`] if the driver has no memory left.
@@ -28,6 +31,8 @@ impl Gpu {
                 advice: "use a smaller token budget, or an adapter with a larger limit",
             });
         }
+        let [width, height] =
+            [width, height].map(|side| not_a_power_of_two(side).min(allowed as usize));
         let descriptor = wgpu::TextureDescriptor {
             label: Some(label),
             size: extent(width, height),
@@ -61,6 +66,13 @@ impl Gpu {
         self.queue()
             .write_texture(texture.as_image_copy(), texels, layout, extent(width, rows));
     }
+}
+
+fn not_a_power_of_two(mut side: usize) -> usize {
+    while side.is_power_of_two() {
+        side += 1;
+    }
+    side
 }
 
 pub(crate) fn extent(width: usize, height: usize) -> wgpu::Extent3d {

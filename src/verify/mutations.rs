@@ -190,10 +190,10 @@ const MUTATIONS: &[Mutation] = &[
     mutation("linear_cooperative_8", "forgets the residual", "v += residual[(row * params.n + column) / 4u];", ""),
     mutation("linear_cooperative_8", "does not split the heads", "if params.split_head_dim > 0u", "if params.split_head_dim > 256u"),
 
-    mutation("linear_texture", "takes every row from the first lane", "r % LANES)", "0u)"),
+    mutation("linear_texture", "takes one row for another", "subgroupShuffle(a[3u / LANES], 3u % LANES)", "subgroupShuffle(a[2u / LANES], 2u % LANES)"),
     mutation("linear_texture", "drops the last four products", "k4 < params.k / 4u", "k4 + 1u < params.k / 4u"),
-    mutation("linear_texture", "drops the last vector of columns", "if column4 < width", "if column4 + 1u < width"),
-    mutation("linear_texture", "every vector of columns is the first", "min(first_column4 + v * LANES,", "min(first_column4,"),
+    mutation("linear_texture", "drops the last vector of columns", "if c0 < width", "if c0 + 1u < width"),
+    mutation("linear_texture", "every vector of columns is the first", "min(column4 + LANES,", "min(column4,"),
     mutation("linear_texture", "every group of rows is the first", "first_row + g * LANES + lane", "first_row + lane"),
     mutation("linear_texture", "forgets the bias", "value += offset;", ""),
     mutation("linear_texture", "forgets the gelu", "value = gelu_of(value);", ""),

@@ -19,6 +19,9 @@ use crate::tuning::{Bound, Measurements, class, preferred_storage, that_run};
 /// The numbers of rows that are timed, up to a large batch.
 const ROWS: [usize; 9] = [1, 8, 16, 32, 64, 128, 256, 512, 1024];
 
+/// A run that takes so long is timed once, and more rows are not: they would take as much longer on every variant.
+const LONG: Duration = Duration::from_millis(20);
+
 /// One that took so many times as long as the best is not timed for more rows.
 const HOPELESS: u32 = 5;
 
@@ -86,18 +89,20 @@ pub fn tune(gpu: &Gpu, choice: &Choice, measurements: &mut Measurements) -> Resu
     Ok(())
 }
 
-/// The fastest variant for every number of rows, and the sum of the logarithms of their times: the offer with the
+/// The fastest variant for every number of rows, and the mean logarithm of their times per row: the offer with the
 /// lowest is taken, since a tenth of the time of one row weighs as much as a tenth of that of a thousand.
 fn fastest(plans: &[(&Variant, Plan)], choice: &Choice) -> Result<Option<(f64, Vec<Bound>)>> {
     let mut hopeful: Vec<&(&Variant, Plan)> = plans.iter().collect();
-    let (mut cost, mut bounds) = (0.0, Vec::<Bound>::new());
+    let (mut cost, mut rows_timed, mut bounds) = (0.0, 0.0, Vec::<Bound>::new());
     for rows in ROWS {
         let times = hopeful.iter().map(|(_, plan)| choice.time(plan, rows));
         let times = times.collect::<Result<Vec<Duration>>>()?;
         let Some((place, time)) = times.iter().enumerate().min_by_key(|(_, time)| **time) else {
             return Ok(None);
         };
-        cost += time.as_secs_f64().ln();
+        // Per row, since a slow offer is not timed for as many rows.
+        cost += (time.as_secs_f64() / rows as f64).ln();
+        rows_timed += 1.0;
         let variant = hopeful[place].0.to_string();
         match bounds.last_mut() {
             Some(last) if last.variant == variant => last.most_rows = Some(rows),
@@ -106,14 +111,17 @@ fn fastest(plans: &[(&Variant, Plan)], choice: &Choice) -> Result<Option<(f64, V
                 variant,
             }),
         }
-        let limit = *time * HOPELESS;
+        let (time, limit) = (*time, *time * HOPELESS);
         let mut times = times.iter();
         hopeful.retain(|_| times.next().is_some_and(|time| *time <= limit));
+        if time > LONG {
+            break;
+        }
     }
     if let Some(last) = bounds.last_mut() {
         last.most_rows = None;
     }
-    Ok(Some((cost, bounds)))
+    Ok(Some((cost / rows_timed, bounds)))
 }
 
 fn sizes(rows: usize) -> Sizes {
@@ -182,10 +190,11 @@ impl Choice {
         let sizes = sizes(rows);
         let inputs = self.inputs(&sizes);
         let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
-        let times = [(); 3].map(|()| plan.time(&sizes, &values, 4));
-        let mut best = Duration::MAX;
-        for time in times {
-            best = best.min(time?);
+        let mut best = plan.time(&sizes, &values, 1)?;
+        if best < LONG {
+            for _ in 0..3 {
+                best = best.min(plan.time(&sizes, &values, 4)?);
+            }
         }
         Ok(best)
     }

@@ -85,10 +85,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         measured: measured.collect(),
         file,
     };
-    // Of other models, what was measured before still holds.
-    let mut all = tuned::read(capabilities).unwrap_or_else(|| Measurements::new(capabilities));
-    all.extend(found);
-    all.write(&report.file)?;
+    if !report.measured.is_empty() {
+        // Of other models, what was measured before still holds.
+        let mut all = tuned::read(capabilities).unwrap_or_else(|| Measurements::new(capabilities));
+        all.extend(found);
+        all.write(&report.file)?;
+    }
     if arguments.json {
         print_document(&report)
     } else {
@@ -102,7 +104,7 @@ fn print(report: &Report, adapter: &str) -> Result<()> {
     if report.measured.is_empty() {
         writeln!(
             stdout,
-            "There is one way to run each step of this model here: nothing to measure."
+            "There is one way to run each step of this model here: nothing to measure, nothing kept."
         )?;
     } else {
         let mut table = Table::new();
@@ -118,12 +120,12 @@ fn print(report: &Report, adapter: &str) -> Result<()> {
                 table.add_row([node, &rows, &bound.variant]);
             }
         }
-        writeln!(stdout, "{table}")?;
+        writeln!(stdout, "{table}\n")?;
+        let (seconds, file) = (report.seconds, report.file.display());
+        writeln!(
+            stdout,
+            "{seconds:.1} s; kept in {file}, which every command uses from now on"
+        )?;
     }
-    let (seconds, file) = (report.seconds, report.file.display());
-    writeln!(
-        stdout,
-        "\n{seconds:.1} s; kept in {file}, which every command uses from now on"
-    )?;
     stdout.finish()
 }

@@ -4,8 +4,8 @@ use super::{Problem, Projection, bindings};
 use crate::graph::Request;
 use crate::kernel::{Access, Dispatch, Kernel, Offer, Variant, panels};
 
-const ROWS: usize = 16;
-const VECTORS: usize = 2; // of a lane, as the shader has it
+const ROWS: usize = 16; // as the shader has it
+const VECTORS: usize = 2; // of a lane, likewise
 
 /// One subgroup per tile, on textures. Query, key and value need no splitting there: a tensor's axes before the tokens
 /// lie side by side in a row.
@@ -27,7 +27,6 @@ pub(super) fn offer(
         kernel: &LINEAR_TEXTURE,
         constants: vec![
             ("LANES", lanes as u32),
-            ("ROWS", ROWS as u32),
             ("WEIGHT_BITS", request.weight_type.bits()),
             ("BIAS", u32::from(!projection.biases.is_empty())),
             ("ACTIVATION", u32::from(epilogue.gelu)),
@@ -60,14 +59,7 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
         Access::Store,
     ],
     params_size: size_of::<Params>(),
-    constants: &[
-        "LANES",
-        "ROWS",
-        "WEIGHT_BITS",
-        "BIAS",
-        "ACTIVATION",
-        "RESIDUAL",
-    ],
+    constants: &["LANES", "WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL"],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };

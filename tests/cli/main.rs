@@ -1,7 +1,8 @@
 //! The binary, as a user or a script meets it: what it prints where, what it writes, and how it ends.
 
-#[path = "common/generated_model.rs"]
+#[path = "../common/generated_model.rs"]
 mod generated_model;
+mod tuning;
 
 use std::collections::BTreeSet;
 use std::env;

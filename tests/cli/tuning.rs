@@ -1,0 +1,107 @@
+//! `tune`, `doctor --plan` and `--variant`: what runs, why, and how to have it otherwise.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Folder, run};
+
+/// With a cache folder of its own, so that nobody's measurements are used or replaced.
+fn command(folder: &Folder, command_line: &str) -> Command {
+    let mut command = folder.command(command_line);
+    command.env("XDG_CACHE_HOME", folder.path("cache"));
+    command.env("LOCALAPPDATA", folder.path("cache"));
+    command.env("HOME", folder.path("home"));
+    command
+}
+
+fn document(folder: &Folder, command_line: &str) -> Value {
+    serde_json::from_str(&run(&mut command(folder, command_line), b"").text()).unwrap()
+}
+
+#[test]
+fn doctor_shows_what_runs_each_step_of_a_model_and_why() {
+    let folder = Folder::new();
+    let text = run(&mut command(&folder, "doctor --plan tiny"), b"").text();
+    assert!(text.contains("kernels: the built-in table for "), "{text}");
+    assert!(text.contains(" f32 weights, "), "{text}");
+    let report = document(&folder, "doctor --plan tiny --dtype int8 --json");
+    let steps = report["plan"]["steps"].as_array().unwrap();
+    assert!(steps[0].as_str().unwrap().contains(" int8 weights, "));
+    assert!(steps[1].as_str().unwrap().contains("embedding_sum"));
+    let without = document(&folder, "doctor --json");
+    assert!(without.get("plan").is_none());
+    run(&mut command(&folder, "doctor --plan nothing"), b"").assert_error(&["nothing"]);
+}
+
+#[test]
+fn what_tune_measures_is_used_from_then_on_unless_it_is_damaged() {
+    let folder = Folder::new();
+    let report = document(&folder, "tune --model tiny --dtype f32 --json");
+    let file = report["file"].as_str().unwrap();
+    let reason = || {
+        let report = document(&folder, "doctor --plan tiny --json");
+        report["plan"]["reason"].as_str().unwrap().to_owned()
+    };
+    let before = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
+    if report["measured"].as_array().unwrap().is_empty() {
+        // One way to run each step, as on software adapters with subgroups.
+        assert!(!std::path::Path::new(file).exists());
+        assert!(reason().starts_with("the built-in table"), "{}", reason());
+    } else {
+        assert!(reason().contains(file), "{}", reason());
+        std::fs::write(file, "{").unwrap();
+        assert!(reason().starts_with("the built-in table"), "{}", reason());
+    }
+    // Whatever runs, the bits are the same.
+    let after = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_variant_is_named_by_operation_and_kernel() {
+    let folder = Folder::new();
+    let usage = |arguments: &str, needle: &str| {
+        let ended = run(&mut command(&folder, arguments), b"");
+        assert_eq!(ended.code, 2, "{arguments}");
+        assert!(ended.stderr.contains(needle), "{}", ended.stderr);
+    };
+    usage(
+        "embed --model tiny --variant matmul hello",
+        "OPERATION=VARIANT",
+    );
+    usage(
+        "embed --model tiny --variant matmul=gelu hello",
+        "linear_tile",
+    );
+    usage(
+        "embed --model tiny --variant sum=linear hello",
+        "matmul, attention",
+    );
+
+    let report = document(&folder, "doctor --plan tiny --json");
+    let steps = report["plan"]["steps"].to_string();
+    let names = [
+        "linear_texture",
+        "linear_cooperative_8",
+        "linear_small",
+        "linear_tile",
+        "linear",
+    ];
+    let used = names
+        .into_iter()
+        .find(|name| steps.contains(&format!(" {name}")))
+        .unwrap();
+    let plain = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
+    let named = format!("embed --model tiny --variant matmul={used} hello");
+    assert_eq!(run(&mut command(&folder, &named), b"").text(), plain);
+
+    // No adapter has both: one is for textures, the other for buffers.
+    let other = if used == "linear_texture" {
+        "linear_tile"
+    } else {
+        "linear_texture"
+    };
+    let named = format!("embed --model tiny --variant matmul={other} hello");
+    run(&mut command(&folder, &named), b"").assert_error(&[other, used]);
+}

@@ -1,0 +1,119 @@
+//! What `tune` measures, how it is kept, and that a plan takes it.
+
+mod common;
+
+use std::collections::HashMap;
+use std::fs;
+use std::sync::Arc;
+
+use wgformer::plan::{Plan, PlanOptions, Value};
+use wgformer::tensor::{Dim, Sizes, Tensor, WeightType};
+use wgformer::tuning::{Measurements, Selection};
+use wgformer::{Gpu, Graph, verify};
+
+/// Without features activations are in buffers, for which there are several kernels everywhere.
+fn plain_device() -> (Gpu, impl Sized) {
+    let (gpu, turn) = common::gpu();
+    let (features, limits) = (wgpu::Features::empty(), wgpu::Limits::default());
+    (common::device(&gpu, features, limits), turn)
+}
+
+const K: usize = 8;
+const N: usize = 12;
+
+fn linear() -> (Graph, HashMap<String, Tensor>) {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(K)]);
+    let weight = graph.parameter("weight", [N, K]);
+    graph.linear(x, weight, None).unwrap();
+    let values: Vec<f32> = (0..N * K).map(|i| (i % 7) as f32 - 3.0).collect();
+    let weights = HashMap::from([("weight".to_owned(), Tensor::new([N, K], values))]);
+    (graph, weights)
+}
+
+fn measured(gpu: &Gpu, graph: &Graph) -> Measurements {
+    let choices = verify::choices(gpu, graph, WeightType::F32);
+    assert_eq!(choices.len(), 1, "{choices:?}");
+    let mut measurements = Measurements::new(gpu.capabilities());
+    verify::tune(gpu, &choices[0], &mut measurements).unwrap();
+    measurements
+}
+
+#[test]
+fn a_plan_takes_what_was_measured() {
+    let (gpu, _turn) = plain_device();
+    let (graph, weights) = linear();
+    let measurements = measured(&gpu, &graph);
+    let (class, bounds) = measurements.nodes().next().unwrap();
+    assert!(
+        class.starts_with("linear, f32 weights: [tokens, 8]"),
+        "{class}"
+    );
+    assert_eq!(bounds.last().unwrap().most_rows, None);
+
+    let sizes = Sizes {
+        tokens: 5,
+        sequences: 5,
+        longest: 1,
+    };
+    let x: Vec<f32> = (0..5 * K).map(|i| i as f32 * 0.25).collect();
+    let mut results = Vec::new();
+    let last = &bounds.last().unwrap().variant;
+    for selection in [
+        Selection::Table,
+        Selection::Measured(Arc::new(measurements.clone())),
+        Selection::Named(vec!["linear".to_owned()]),
+    ] {
+        let is_measured = matches!(selection, Selection::Measured(_));
+        let mut options = PlanOptions::new(sizes);
+        options.selection = selection;
+        let plan = Plan::compile(&gpu, &graph, &weights, &options).unwrap();
+        if is_measured {
+            assert!(
+                plan.to_string().contains(&last[..]),
+                "{last} is not in {plan}"
+            );
+        }
+        results.push(plan.run(&sizes, &[Value::F32(&x)]).unwrap());
+    }
+    assert_eq!(results[0], results[1]);
+    assert_eq!(results[0], results[2]);
+}
+
+#[test]
+fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
+    let (gpu, _turn) = plain_device();
+    let measurements = measured(&gpu, &linear().0);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new").join("tuned.json");
+    let read = || Measurements::read(&path, gpu.capabilities());
+    assert_eq!(read(), None, "there is no file yet");
+    measurements.write(&path).unwrap();
+    assert_eq!(read(), Some(measurements));
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+
+    let json = fs::read_to_string(&path).unwrap();
+    let other_wgpu = json.replace("\"wgpu\": \"", "\"wgpu\": \"0");
+    let other_kernels = json.replace("\"kernels\": \"", "\"kernels\": \"0");
+    let half = &json[..json.len() / 2];
+    for damaged in ["", "{}", "[1, 2]", half, &other_wgpu, &other_kernels] {
+        fs::write(&path, damaged).unwrap();
+        assert_eq!(read(), None, "{damaged}");
+    }
+    let mut other = gpu.capabilities().clone();
+    fs::write(&path, &json).unwrap();
+    other.info.driver_info += " (newer)";
+    assert_eq!(Measurements::read(&path, &other), None);
+
+    // A variant that there is no more: the table's is taken.
+    let (graph, weights) = linear();
+    let renamed = json.replace("\"variant\": \"", "\"variant\": \"former ");
+    fs::write(&path, renamed).unwrap();
+    let mut options = PlanOptions::new(Sizes {
+        tokens: 4,
+        sequences: 4,
+        longest: 1,
+    });
+    options.selection = Selection::Measured(Arc::new(read().unwrap()));
+    Plan::compile(&gpu, &graph, &weights, &options).unwrap();
+}
