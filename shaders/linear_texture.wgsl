@@ -154,54 +154,46 @@ fn linear_texture(
             s15 = multiply(subgroupShuffle(a[15u / LANES], 15u % LANES), b0, b1, s15);
         }
 
+        // Loaded once for all rows: a buffer's vector costs as much as ten texels.
+        let c0 = column4;
+        let c1 = column4 + LANES;
+        var factor0 = vec4(1.0);
+        var factor1 = vec4(1.0);
+        if WEIGHT_BITS == 8u {
+            factor0 = scale[min(c0, width - 1u)];
+            factor1 = scale[min(c1, width - 1u)];
+        }
+        var offset0 = vec4(0.0);
+        var offset1 = vec4(0.0);
+        if BIAS == 1u {
+            offset0 = bias[min(c0, width - 1u)];
+            offset1 = bias[min(c1, width - 1u)];
+        }
+        // Four rows at a time, so that the epilogue is there 8 times rather than 32: it takes most of the compilation.
         // A repeated row is the last one's equal, and stored over it.
         let last = params.m - 1u;
-        let c0 = column4 + 0u * LANES;
-        if c0 < width {
-            // Loaded once for all rows: a buffer's vector costs as much as ten texels.
-            var factor = vec4(1.0);
-            if WEIGHT_BITS == 8u { factor = scale[c0]; }
-            var offset = vec4(0.0);
-            if BIAS == 1u { offset = bias[c0]; }
-            store(min(first_row + 0u, last), c0, factor, offset, s0[0]);
-            store(min(first_row + 1u, last), c0, factor, offset, s1[0]);
-            store(min(first_row + 2u, last), c0, factor, offset, s2[0]);
-            store(min(first_row + 3u, last), c0, factor, offset, s3[0]);
-            store(min(first_row + 4u, last), c0, factor, offset, s4[0]);
-            store(min(first_row + 5u, last), c0, factor, offset, s5[0]);
-            store(min(first_row + 6u, last), c0, factor, offset, s6[0]);
-            store(min(first_row + 7u, last), c0, factor, offset, s7[0]);
-            store(min(first_row + 8u, last), c0, factor, offset, s8[0]);
-            store(min(first_row + 9u, last), c0, factor, offset, s9[0]);
-            store(min(first_row + 10u, last), c0, factor, offset, s10[0]);
-            store(min(first_row + 11u, last), c0, factor, offset, s11[0]);
-            store(min(first_row + 12u, last), c0, factor, offset, s12[0]);
-            store(min(first_row + 13u, last), c0, factor, offset, s13[0]);
-            store(min(first_row + 14u, last), c0, factor, offset, s14[0]);
-            store(min(first_row + 15u, last), c0, factor, offset, s15[0]);
-        }
-        let c1 = column4 + 1u * LANES;
-        if c1 < width {
-            var factor = vec4(1.0);
-            if WEIGHT_BITS == 8u { factor = scale[c1]; }
-            var offset = vec4(0.0);
-            if BIAS == 1u { offset = bias[c1]; }
-            store(min(first_row + 0u, last), c1, factor, offset, s0[1]);
-            store(min(first_row + 1u, last), c1, factor, offset, s1[1]);
-            store(min(first_row + 2u, last), c1, factor, offset, s2[1]);
-            store(min(first_row + 3u, last), c1, factor, offset, s3[1]);
-            store(min(first_row + 4u, last), c1, factor, offset, s4[1]);
-            store(min(first_row + 5u, last), c1, factor, offset, s5[1]);
-            store(min(first_row + 6u, last), c1, factor, offset, s6[1]);
-            store(min(first_row + 7u, last), c1, factor, offset, s7[1]);
-            store(min(first_row + 8u, last), c1, factor, offset, s8[1]);
-            store(min(first_row + 9u, last), c1, factor, offset, s9[1]);
-            store(min(first_row + 10u, last), c1, factor, offset, s10[1]);
-            store(min(first_row + 11u, last), c1, factor, offset, s11[1]);
-            store(min(first_row + 12u, last), c1, factor, offset, s12[1]);
-            store(min(first_row + 13u, last), c1, factor, offset, s13[1]);
-            store(min(first_row + 14u, last), c1, factor, offset, s14[1]);
-            store(min(first_row + 15u, last), c1, factor, offset, s15[1]);
+        let rows = min(ROWS, params.m - first_row);
+        for (var r = 0u; r < rows; r += 4u) {
+            var t0 = s0;
+            var t1 = s1;
+            var t2 = s2;
+            var t3 = s3;
+            if r == 4u { t0 = s4; t1 = s5; t2 = s6; t3 = s7; }
+            if r == 8u { t0 = s8; t1 = s9; t2 = s10; t3 = s11; }
+            if r == 12u { t0 = s12; t1 = s13; t2 = s14; t3 = s15; }
+            let row = first_row + r;
+            if c0 < width {
+                store(row, c0, factor0, offset0, t0[0]);
+                store(min(row + 1u, last), c0, factor0, offset0, t1[0]);
+                store(min(row + 2u, last), c0, factor0, offset0, t2[0]);
+                store(min(row + 3u, last), c0, factor0, offset0, t3[0]);
+            }
+            if c1 < width {
+                store(row, c1, factor1, offset1, t0[1]);
+                store(min(row + 1u, last), c1, factor1, offset1, t1[1]);
+                store(min(row + 2u, last), c1, factor1, offset1, t2[1]);
+                store(min(row + 3u, last), c1, factor1, offset1, t3[1]);
+            }
         }
     }
 }

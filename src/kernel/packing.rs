@@ -87,6 +87,9 @@ fn pack_words(elements: impl Iterator<Item = u32>, bits: u32, packed: &mut Vec<u
 #[must_use]
 pub fn row_major() -> Pack {
     Arc::new(|matrix| {
+        if matrix.stored_as == WeightType::F32 {
+            return bytemuck::cast_slice(matrix.values).to_vec(); // tables of embeddings are large
+        }
         let places = (0..matrix.rows()).flat_map(|row| (0..matrix.cols).map(move |col| (row, col)));
         let mut packed = Vec::new();
         let elements = places.map(|(row, col)| matrix.bits(row, col));
@@ -105,17 +108,23 @@ pub fn panels(lanes: usize, k_multiple: usize) -> Pack {
     Arc::new(move |matrix| {
         let bits = matrix.stored_as.bits();
         let steps = (32 / bits) as usize;
-        let k_padded = matrix.cols.next_multiple_of(k_multiple);
+        let loads = matrix.cols.next_multiple_of(k_multiple) / steps;
         let panels = matrix.rows().div_ceil(4 * lanes);
-        let mut packed = Vec::with_capacity(panels * 4 * lanes * k_padded / steps);
+        let mut packed = vec![0; 4 * panels * loads * lanes];
+        // Row by row of the matrix, as it lies in memory: the order of the panels would take a cache line per element.
         for panel in 0..panels {
-            for first_k in (0..k_padded).step_by(steps) {
-                for lane in 0..lanes {
-                    let column = 4 * (panel * lanes + lane);
-                    let places = (first_k..first_k + steps)
-                        .flat_map(|k| (column..column + 4).map(move |column| (column, k)));
-                    let elements = places.map(|(column, k)| matrix.bits(column, k));
-                    pack_words(elements, bits, &mut packed);
+            for lane in 0..lanes {
+                let column = 4 * (panel * lanes + lane);
+                for load in 0..loads {
+                    let start = 4 * ((panel * loads + load) * lanes + lane);
+                    let words = &mut packed[start..start + 4];
+                    for (element, k) in (load * steps..(load + 1) * steps).enumerate() {
+                        for offset in 0..4 {
+                            let place = 4 * element + offset;
+                            let shift = (place % steps) as u32 * bits;
+                            words[place / steps] |= matrix.bits(column + offset, k) << shift;
+                        }
+                    }
                 }
             }
         }

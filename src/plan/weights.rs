@@ -98,7 +98,7 @@ fn of_operands(node: &Node, operands: &[usize]) -> Vec<TensorId> {
     operands.iter().map(of_operand).collect()
 }
 
-impl Uploader<'_> {
+impl<'a> Uploader<'a> {
     /// What a binding refers to, or `None` if an activation fills it.
     pub(super) fn resource(
         &mut self,
@@ -169,9 +169,11 @@ impl Uploader<'_> {
     }
 
     fn upload(&mut self, label: &str, words: &[u32]) -> Result<Resource> {
-        // A binding of vec4 needs at least one.
-        let padding = words.len().next_multiple_of(4).max(4) - words.len();
-        let words = [words, &[0; 4][..padding]].concat();
+        let mut words = Cow::Borrowed(words);
+        let whole = words.len().next_multiple_of(4).max(4); // a binding of vec4 needs at least one
+        if words.len() < whole {
+            words.to_mut().resize(whole, 0);
+        }
         self.bytes += 4 * words.len() as u64;
         Ok(Resource::Buffer(self.gpu.upload(label, &words)?))
     }
@@ -210,15 +212,18 @@ impl Uploader<'_> {
         }
     }
 
-    fn concatenated(&self, ids: &[TensorId], stored_as: WeightType) -> Result<Vec<f32>> {
-        let mut all = Vec::new();
-        for id in ids {
+    fn concatenated(&self, ids: &[TensorId], stored_as: WeightType) -> Result<Cow<'a, [f32]>> {
+        let read = |id: &TensorId| {
             let parameter = self.graph.tensor(*id);
             let values = read(parameter, self.weights)?;
             self.check_finite(&parameter.name, &values, stored_as)?;
-            all.extend_from_slice(&values);
+            Ok(values)
+        };
+        if let [id] = ids {
+            return read(id); // as it lies in the file: it may be most of the model
         }
-        Ok(all)
+        let all = ids.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(Cow::Owned(all.concat()))
     }
 
     /// A NaN in a weight would spread to every result; better to name it.
