@@ -5,7 +5,7 @@
 // the online softmax needs nothing from other lanes. It is rescaled once per LANES keys, counted from the
 // segment's start: a query's result depends on its segment alone. head_dim is a multiple of 4, at most 128.
 // For software adapters, where a load from a texture costs a fraction of one from a buffer. Each loop
-// over an array runs as often as the array is long, at most 32 times: lavapipe unrolls those (see linear_texture.wgsl).
+// over an array runs as often as the array is long, at most 32 times: lavapipe unrolls those (see docs/performance.md).
 // A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
 
 struct Params {

@@ -23,7 +23,7 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WEIGHT_BITS: u32 = 32u;   // 32, 16 or 8
-const ROWS: u32 = 1u;           // a lane's: 1, 2 or 4
+const ROWS: u32 = 1u;           // a lane's: 1 or 2
 const LANES_DOWN: u32 = 4u;
 const LANES_ACROSS: u32 = 16u;  // of a panel, 16 or fewer
 const TILE_K: u32 = 16u;        // k a pass, whose loads are under way together: 16 or 32

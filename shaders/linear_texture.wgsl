@@ -21,8 +21,8 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 const LANES: u32 = 8u;
-const ROWS: u32 = 16u;    // a multiple of LANES
-const VECTORS: u32 = 2u;  // a lane's columns, four to a vector
+const ROWS: u32 = 16u;    // written out below; a multiple of LANES
+const VECTORS: u32 = 2u;  // a lane's columns, four to a vector: a mat2x4 a row
 const WEIGHT_BITS: u32 = 32u;
 const BIAS: u32 = 1u;        // 1: add `bias`
 const ACTIVATION: u32 = 0u;  // 0: none, 1: gelu

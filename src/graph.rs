@@ -301,6 +301,7 @@ impl Graph {
     }
 
     /// One node, whose operands that are no parameters are inputs.
+    #[cfg(not(target_arch = "wasm32"))] // as `verify::tune`
     pub(crate) fn alone(&self, node: &Node) -> Self {
         let mut graph = Self {
             tensors: self.tensors.clone(),

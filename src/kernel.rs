@@ -198,6 +198,14 @@ pub struct Variant {
     pub dispatch: Arc<dyn Fn(&Sizes) -> Dispatch + Send + Sync>,
 }
 
+impl Variant {
+    /// Whether this is the name of its kernel, or of its kernel and tile.
+    #[must_use]
+    pub fn is_called(&self, name: &str) -> bool {
+        self.kernel.name == name || self.to_string() == name
+    }
+}
+
 /// The kernel and its tile, such as `linear_tile 128x64`.
 impl fmt::Display for Variant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,7 +23,7 @@
 //!   is named.
 //! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also traces a run step by
 //!   step, and interprets a graph on `reference`.
-//! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`.
+//! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also times what an operation offers (`tune`).
 //! * [`models`]: a Hugging Face directory -> graph and weights.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for (feature `text`).
@@ -61,7 +61,7 @@
 //! ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own helpers). The tokenizer crate reads one variable of its
 //! own, for its threads.
 //!
-//! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/determinism.rs`). Each
+//! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/determinism.rs`, and for tiles `src/verify/same_bits.rs`). Each
 //! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32, whatever its tile, so
 //! that each run takes the tiles that suit its size ([`kernel::Offer`]). Cooperative matrices add up in an order of
 //! their hardware's: a layer runs on them for every number of rows or for none. Attention's key tiles are counted from

@@ -1,3 +1,5 @@
+//! Several variants for one node.
+
 use super::Variant;
 use crate::tensor::{Dim, Sizes};
 
@@ -77,6 +79,7 @@ impl Offer {
 
 impl From<Variant> for Offer {
     fn from(variant: Variant) -> Self {
-        Self::by_rows(Dim::Tokens, vec![(usize::MAX, variant)])
+        let whichever = Dim::Tokens; // there is no other variant to be told from
+        Self::by_rows(whichever, vec![(usize::MAX, variant)])
     }
 }

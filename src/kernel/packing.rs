@@ -111,7 +111,7 @@ pub fn panels(lanes: usize, k_multiple: usize) -> Pack {
         let loads = matrix.cols.next_multiple_of(k_multiple) / steps;
         let panels = matrix.rows().div_ceil(4 * lanes);
         let mut packed = vec![0; 4 * panels * loads * lanes];
-        // Row by row of the matrix, as it lies in memory: the order of the panels would take a cache line per element.
+        // Four rows of the matrix at a time, along k, as they lie in memory.
         for panel in 0..panels {
             for lane in 0..lanes {
                 let column = 4 * (panel * lanes + lane);

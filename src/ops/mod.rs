@@ -4,12 +4,17 @@
 //!
 //! * `shaders/x.wgsl`; `ops/x.rs`, its `mod` line and its kernels in [`KERNELS`] below;
 //! * `reference/x.rs` with its two lines in `reference/mod.rs`;
-//! * `verify/cases/x.rs`, registered in `verify/cases/mod.rs`, with a case in `quick`; a property in
+//! * `verify/cases/x.rs`, registered in `verify/cases/mod.rs`, with a case in `quick` and one in `folded`; a property in
 //!   `tests/properties.rs`;
 //! * at least four mutations of each shader in `verify/mutations.rs`, and their rows in docs/testing.md.
 //!
-//! What operations share is in `checks` (of shapes), `row_lanes` (kernels that keep a row in registers) and
-//! `linear_kernels` (every linear layer).
+//! A further kernel of an operation: its shader, its `static` in [`KERNELS`], an offer among the operation's
+//! ([`crate::kernel::Offer`]), its mutations. A further tile of linear layers: `linear_kernels/tile.rs`. A further
+//! vendor: `gpu/vendor.rs`, what its compiler wants (`staging` in `linear_kernels/tile.rs`), and a line of
+//! `tests/shaders/adapters.rs`.
+//!
+//! What operations share is in `checks` (of shapes), `row_lanes` (how many lanes share a row) and `linear_kernels`
+//! (every linear layer, a file per way to run it).
 
 mod add;
 mod attention;

@@ -1,3 +1,5 @@
+//! What was measured on one adapter, in memory and in a file.
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -34,6 +36,8 @@ struct Key {
     backend: String,
     driver: String,
     wgpu: String,
+    wgformer: String,
+    /// Of their text.
     kernels: String,
 }
 
@@ -48,6 +52,7 @@ impl Key {
             backend: format!("{:?}", info.backend),
             driver: format!("{} {}", info.driver, info.driver_info),
             wgpu: WGPU.to_owned(),
+            wgformer: env!("CARGO_PKG_VERSION").to_owned(),
             kernels: format!("{:016x}", hash_of_kernels()),
         }
     }
@@ -128,6 +133,7 @@ impl Measurements {
         self.nodes.extend(other.nodes);
     }
 
+    #[cfg(not(target_arch = "wasm32"))] // as `verify::tune`
     pub(crate) fn insert(&mut self, class: String, bounds: Vec<Bound>) {
         self.nodes.insert(class, bounds);
     }

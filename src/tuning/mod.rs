@@ -42,8 +42,8 @@ impl Selection {
             Self::Table => None,
             Self::Measured(measurements) => measurements.choose(class, &offers),
             Self::Named(names) => names.iter().find_map(|name| {
-                let has_name = |it: &Variant| it.kernel.name == *name || it.to_string() == *name;
-                offers.iter().find_map(|offer| offer.filtered(has_name))
+                let is_it = |it: &Variant| it.is_called(name);
+                offers.iter().find_map(|offer| offer.filtered(is_it))
             }),
         };
         chosen.or_else(|| offers.first().cloned())

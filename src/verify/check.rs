@@ -15,8 +15,23 @@ use crate::tensor::{Sizes, WeightType};
 /// What the interpreter says of a case that is wrong in itself. A kernel that does not compile or run is no error, but
 /// an outcome like a wrong result.
 pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
+    check_where(gpu, case, |_| true)
+}
+
+/// As [`check`], on those candidates alone that `keep` says.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_where(
+    gpu: &Gpu,
+    case: &Case,
+    keep: impl FnMut(&Candidate) -> bool,
+) -> Result<Vec<Outcome>> {
     let rounds = |candidate: &Candidate| candidate.variant.kernel.cooperative_matrix.is_some();
-    let (rounding, others): (Vec<_>, Vec<_>) = candidates(gpu, case).into_iter().partition(rounds);
+    let (rounding, others): (Vec<_>, Vec<_>) = candidates(gpu, case)
+        .into_iter()
+        .filter(keep)
+        .partition(rounds);
     let mut outcomes = check_all(gpu, case, others)?;
     if !rounding.is_empty() {
         outcomes.extend(check_all(gpu, &case.in_f16(), rounding)?);

@@ -25,10 +25,10 @@ mod values;
 #[cfg(test)]
 mod mutations;
 #[cfg(test)]
-mod sizes;
+mod same_bits;
 
 pub use case::{Case, Recipe};
-pub use check::{Candidate, candidates, check};
+pub use check::{Candidate, candidates, check, check_where};
 pub use outcome::Outcome;
 pub use random::Random;
 pub use report::{Row, Verdict, report, rows};

@@ -17,7 +17,7 @@ use crate::tensor::{DType, Data, Sizes, WeightType};
 /// As [`Plan::run`]; what `weights` says of a missing tensor.
 ///
 /// # Panics
-/// If the plan stores weights in f16, which the reference does not round to.
+/// If the plan stores weights as anything but f32: the reference rounds none.
 pub fn steps(plan: &Plan, weights: &dyn Weights) -> Result<Vec<Outcome>> {
     assert_eq!(
         plan.weight_type(),

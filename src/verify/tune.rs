@@ -124,6 +124,7 @@ fn fastest(plans: &[(&Variant, Plan)], choice: &Choice) -> Result<Option<(f64, V
     Ok(Some((cost / rows_timed, bounds)))
 }
 
+/// One token to a sequence: right while attention has one way to run.
 fn sizes(rows: usize) -> Sizes {
     Sizes {
         tokens: rows,

@@ -227,12 +227,6 @@ fn print(report: &Report) -> Result<()> {
         stdout,
         "self-test: {right} of {total} checks agree with the reference; `wgformer verify` runs more cases"
     )?;
-    if let Some(plan) = &report.plan {
-        writeln!(stdout, "\nkernels: {}", plan.reason)?;
-        for line in &plan.steps {
-            writeln!(stdout, "{line}")?;
-        }
-    }
     for row in wrong {
         let reason = row.reason.as_deref().unwrap_or_default();
         writeln!(
@@ -240,6 +234,12 @@ fn print(report: &Report) -> Result<()> {
             "  {} by {} ({}): {reason}",
             row.operation, row.kernel, row.variant
         )?;
+    }
+    if let Some(plan) = &report.plan {
+        writeln!(stdout, "\nkernels: {}", plan.reason)?;
+        for line in &plan.steps {
+            writeln!(stdout, "{line}")?;
+        }
     }
     stdout.finish()
 }

@@ -1,4 +1,4 @@
-//! The options of every command that runs a model.
+//! The options of `embed` and `search`, and what other commands share of them.
 
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
@@ -94,8 +94,7 @@ impl ModelArgs {
     fn check_variants(&self, plan: &Plan) -> Result<()> {
         let variants = || plan.variants(plan.capacity());
         for Named { variant } in &self.variants {
-            let runs = |it: &Variant| it.kernel.name == *variant || it.to_string() == *variant;
-            if !variants().any(runs) {
+            if !variants().any(|it| it.is_called(variant)) {
                 let mut used: Vec<String> = variants().map(Variant::to_string).collect();
                 used.sort();
                 used.dedup();

@@ -47,6 +47,12 @@ pub(crate) struct Named {
 /// A matrix product goes by the field's name for it; its kernels are those of linear layers.
 const MATMUL: (&str, &str) = ("matmul", "linear");
 
+/// `layer_norm` and `layer_norm_vec4`, but not what only begins with the same letters.
+fn is_of(kernel: &str, operation: &str) -> bool {
+    let rest = kernel.strip_prefix(operation);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+}
+
 impl std::str::FromStr for Named {
     type Err = String;
 
@@ -62,7 +68,7 @@ impl std::str::FromStr for Named {
         let kernels: Vec<&str> = KERNELS
             .iter()
             .map(|kernel| kernel.name)
-            .filter(|name| name.starts_with(prefix))
+            .filter(|name| is_of(name, prefix))
             .collect();
         let kernel = variant.split(' ').next().unwrap_or_default();
         if kernels.contains(&kernel) {
@@ -71,7 +77,7 @@ impl std::str::FromStr for Named {
         }
         Err(if kernels.is_empty() {
             format!(
-                "no operation {operation:?} is known; there is matmul, attention, layer_norm, embedding_sum, pool"
+                "no operation {operation:?} is known; there is matmul, attention, layer_norm, embedding_sum, pool, softmax, gelu and add"
             )
         } else {
             format!(

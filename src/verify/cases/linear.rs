@@ -55,7 +55,8 @@ pub(super) fn table() -> Vec<Recipe> {
             table.push(Box::new(move || linear(sizes, epilogue, Values::Unit)));
         }
     }
-    // Below, at and above the tiles: 64 x 64 x 32 in workgroup memory, 32 rows by 16 to 64 columns in registers.
+    // Below, at and above the tiles: 32 x 32, 64 x 64 and 128 x 64 in workgroup memory, 4 x 64 and 8 x 64 without it,
+    // 16 rows on textures; k in steps of 16 and 32.
     let tails = [
         [1, 4, 4],
         [7, 8, 4],
@@ -67,6 +68,7 @@ pub(super) fn table() -> Vec<Recipe> {
         [65, 68, 36],
         [97, 131, 33],
         [127, 132, 64],
+        [128, 64, 32],
         [129, 260, 100],
     ];
     let minilm = [[17, 384, 384], [17, 1536, 384], [17, 384, 1536]];
