@@ -35,6 +35,9 @@ textures() {
 	cargo test --release --test ops -- --ignored --exact kernels_on_textures_agree_with_the_reference
 }
 
+# SwiftShader takes most of a second to compile each of the tiles for GPUs.
+portable() { cargo test --release --test ops -- --exact no_feature_and_the_default_limits_suffice; }
+
 models() { cargo test --release --test tiny_models --test sentence_transformers; }
 
 # Slow where kernels are made for GPUs.
@@ -66,7 +69,7 @@ swiftshader() {
 		left_out "SwiftShader, which only Debian's packages have"
 		return
 	fi
-	on SwiftShader WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" -- kernels models default_model
+	on SwiftShader WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" -- textures portable models default_model
 }
 
 setup_gl() {
