@@ -39,11 +39,7 @@ impl Gpu {
         }
         let wgsl = kernel.compose(constants)?; // outside the lock: others compile meanwhile
         let pipeline = self
-            .checked("compiling", || {
-                let pipeline = self.compile(kernel, &wgsl);
-                self.warm_up(kernel, &pipeline);
-                pipeline
-            })
+            .checked("compiling", || self.compile(kernel, &wgsl))
             .map_err(|error| match error {
                 Error::Device { message, .. } => Error::Kernel {
                     kernel: kernel.name.to_owned(),
@@ -51,6 +47,7 @@ impl Gpu {
                 },
                 other => other,
             })?;
+        self.warm_up(kernel, &pipeline)?;
         Ok(Arc::clone(
             cache().entry(key).or_insert_with(|| Arc::new(pipeline)),
         ))
@@ -91,74 +88,65 @@ impl Gpu {
     /// takes a third of a second for each: a dispatch of no workgroups, with stand-ins for what it binds.
     ///
     /// Not on GL, which compiles while it submits, and would for variants that are never run.
-    fn warm_up(&self, kernel: &Kernel, pipeline: &Pipeline) {
+    fn warm_up(&self, kernel: &Kernel, pipeline: &Pipeline) -> Result<()> {
         if self.capabilities().info.backend == wgpu::Backend::Gl {
-            return;
+            return Ok(());
         }
-        let device = self.device();
-        let stand_ins = kernel.bindings.iter().map(|access| self.stand_in(*access));
-        let stand_ins: Vec<Resource> = stand_ins.collect();
-        let entries: Vec<_> = (0..)
-            .zip(&stand_ins)
-            .map(|(binding, stand_in)| wgpu::BindGroupEntry {
-                binding,
-                resource: stand_in.binding(),
-            })
-            .collect();
-        let bind = |layout, entries: &[wgpu::BindGroupEntry<'_>]| {
-            device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("warm-up"),
-                layout,
-                entries,
-            })
-        };
-        let tensors = bind(&pipeline.tensor_layout, &entries);
-        let params = Resource::Buffer(self.small_buffer(wgpu::BufferUsages::UNIFORM));
-        let params = bind(
-            &pipeline.params_layout,
-            &[wgpu::BindGroupEntry {
-                binding: 0,
-                resource: params.binding(),
-            }],
-        );
-        let mut encoder = device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&pipeline.pipeline);
-            pass.set_bind_group(0, &tensors, &[]);
-            pass.set_bind_group(1, &params, &[0]);
-            pass.dispatch_workgroups(0, 1, 1);
-        }
-        self.queue().submit([encoder.finish()]);
+        let tensors = kernel.bindings.iter().map(|access| self.stand_in(*access));
+        let tensors = tensors.collect::<Result<Vec<_>>>()?;
+        let params = [self.small_buffer(wgpu::BufferUsages::UNIFORM)?];
+        self.checked("warming a pipeline up", || {
+            let tensors = self.bind("warm-up", &pipeline.tensor_layout, &tensors);
+            let params = self.bind("warm-up", &pipeline.params_layout, &params);
+            let mut encoder = self.device().create_command_encoder(&Default::default());
+            {
+                let mut pass = encoder.begin_compute_pass(&Default::default());
+                pass.set_pipeline(&pipeline.pipeline);
+                pass.set_bind_group(0, &tensors, &[]);
+                pass.set_bind_group(1, &params, &[0]);
+                pass.dispatch_workgroups(0, 1, 1);
+            }
+            self.queue().submit([encoder.finish()]);
+        })
     }
 
-    fn stand_in(&self, access: Access) -> Resource {
+    /// What a kernel binds, in order.
+    ///
+    /// Errors are the device's own, so call it within [`Gpu::checked`].
+    pub(crate) fn bind(
+        &self,
+        label: &str,
+        layout: &wgpu::BindGroupLayout,
+        resources: &[Resource],
+    ) -> wgpu::BindGroup {
+        let entries: Vec<_> = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry {
+                binding,
+                resource: resource.binding(),
+            })
+            .collect();
+        self.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(label),
+            layout,
+            entries: &entries,
+        })
+    }
+
+    fn stand_in(&self, access: Access) -> Result<Resource> {
         match binding_type(access) {
             wgpu::BindingType::StorageTexture { format, .. } => {
-                let descriptor = wgpu::TextureDescriptor {
-                    label: Some("warm-up"),
-                    size: super::extent(3, 3), // as large as any, to lavapipe (`Gpu::create_texture`)
-                    mip_level_count: 1,
-                    sample_count: 1,
-                    dimension: wgpu::TextureDimension::D2,
-                    format,
-                    usage: wgpu::TextureUsages::STORAGE_BINDING,
-                    view_formats: &[],
-                };
-                Resource::texture(self.device().create_texture(&descriptor))
+                let usage = wgpu::TextureUsages::STORAGE_BINDING;
+                let texture = self.create_texture("warm-up", [1, 1], format, usage)?;
+                Ok(Resource::texture(texture))
             }
-            _ => Resource::Buffer(self.small_buffer(wgpu::BufferUsages::STORAGE)),
+            _ => self.small_buffer(wgpu::BufferUsages::STORAGE),
         }
     }
 
     /// Large enough for any `Params`, and for one element of any array.
-    fn small_buffer(&self, usage: wgpu::BufferUsages) -> wgpu::Buffer {
-        self.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some("warm-up"),
-            size: 256,
-            usage,
-            mapped_at_creation: false,
-        })
+    fn small_buffer(&self, usage: wgpu::BufferUsages) -> Result<Resource> {
+        Ok(Resource::Buffer(self.create_buffer("warm-up", 256, usage)?))
     }
 }
 

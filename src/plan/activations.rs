@@ -127,19 +127,8 @@ impl Activations {
 
     fn bind_step(&self, gpu: &Gpu, step: &Step, tensors: &[Resource]) -> BoundStep {
         let (variant, pipeline) = (step.offer.largest(), &step.pipelines[0]);
-        let label = Some(variant.kernel.name);
-        let entries: Vec<_> = (0..)
-            .zip(tensors)
-            .map(|(binding, tensor)| wgpu::BindGroupEntry {
-                binding,
-                resource: tensor.binding(),
-            })
-            .collect();
-        let tensors = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label,
-            layout: &pipeline.tensor_layout,
-            entries: &entries,
-        });
+        let label = variant.kernel.name;
+        let tensors = gpu.bind(label, &pipeline.tensor_layout, tensors);
         let size = wgpu::BufferSize::new(variant.kernel.params_size as u64);
         let params = wgpu::BufferBinding {
             buffer: &self.params,
@@ -147,7 +136,7 @@ impl Activations {
             size,
         };
         let params = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label,
+            label: Some(label),
             layout: &pipeline.params_layout,
             entries: &[wgpu::BindGroupEntry {
                 binding: 0,

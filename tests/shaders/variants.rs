@@ -145,6 +145,36 @@ fn every_shader_file_is_a_kernel_of_its_name() {
     }
 }
 
+/// Each shader stands alone, so what several have in common is written in each, and held to be the same here.
+#[test]
+fn what_shaders_have_in_common_is_the_same_text() {
+    let text = |name: &str| fs::read_to_string(format!("shaders/{name}.wgsl")).unwrap();
+    let of_size = |size: &str| {
+        let (matrix, kernel) = (
+            format!("mat{size}x{size}"),
+            format!("linear_cooperative_{size}"),
+        );
+        text(&kernel)
+            .replace(&matrix, "matrix")
+            .replace(&kernel, "linear_cooperative")
+            .replace(&format!("{size} x {size}"), "square")
+            .replace(&format!("MATRIX: u32 = {size}u"), "MATRIX")
+            .lines()
+            .filter(|line| !line.ends_with("is the same text but for the sizes."))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of_size("8"), of_size("16"));
+
+    let gelu = |kernel: &&Kernel| {
+        let (_, rest) = kernel.wgsl.split_once("fn gelu_of(v: vec4<f32>)")?;
+        Some(rest.split_once("\n}\n").unwrap().0)
+    };
+    let all: Vec<&str> = KERNELS.iter().filter_map(gelu).collect();
+    assert!(all.len() >= 5, "{}", all.len());
+    assert!(all.iter().all(|text| *text == all[0]));
+}
+
 #[test]
 fn every_kernel_has_a_variant() {
     let offered: BTreeSet<&str> = VARIANTS
