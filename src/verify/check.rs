@@ -124,17 +124,21 @@ pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candida
     candidates
 }
 
-/// What of a variant depends on the adapter and the user, not on the case: the weights' type, its tile, and how many
-/// lanes work together where that varies.
+/// What of a variant depends on the adapter and the user, not on the case: the weights' type, its tile, and where they
+/// vary, how many lanes work together and how the tile is staged.
 pub(super) fn describe(variant: &Variant, weight_type: WeightType) -> String {
-    let is_lanes = |(name, _): &&(&str, u32)| ["LANES", "WORKGROUP_SIZE"].contains(name);
     let tile = variant
         .tile
         .map(|[rows, columns]| format!("{rows}x{columns}"));
-    let lanes = variant.constants.iter().find(is_lanes);
-    let lanes = lanes.map(|(_, lanes)| format!("{lanes} lanes"));
-    let parts = [Some(weight_type.to_string()), tile, lanes];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    let of_adapter = |(name, value): &(&str, u32)| match (*name, *value) {
+        ("LANES" | "WORKGROUP_SIZE", lanes) => Some(format!("{lanes} lanes")),
+        ("TOGETHER", 1) => Some("together".to_owned()),
+        ("UNROLL", steps) if steps > 1 => Some(format!("{steps} k")),
+        _ => None,
+    };
+    let of_adapter = variant.constants.iter().filter_map(of_adapter);
+    let parts = [weight_type.to_string()].into_iter().chain(tile);
+    parts.chain(of_adapter).collect::<Vec<_>>().join(", ")
 }
 
 impl Candidate {
@@ -148,7 +152,8 @@ impl Candidate {
         key(self) == key(other)
     }
 
-    /// The weights' type, and how many lanes work together where that varies.
+    /// The weights' type and the tile, and where they vary, how many lanes work together and how the tile is staged;
+    /// with the kernel's name, no two candidates of a case have the same.
     #[must_use]
     pub fn describe(&self) -> String {
         describe(&self.variant, self.weight_type)
@@ -193,5 +198,30 @@ fn with_room(sizes: &Sizes) -> Sizes {
         tokens: sizes.tokens + 3,
         sequences: sizes.sequences + 2,
         longest: sizes.longest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::verify::cases;
+
+    #[test]
+    fn no_two_candidates_of_a_case_are_described_alike() {
+        let gpu = Gpu::new().unwrap();
+        for recipe in cases::all() {
+            let case = recipe().unwrap();
+            let mut seen = HashSet::new();
+            for candidate in candidates(&gpu, &case) {
+                let name = (candidate.variant.kernel.name, candidate.describe());
+                assert!(
+                    seen.insert(name.clone()),
+                    "{name:?} twice for {}",
+                    case.name
+                );
+            }
+        }
     }
 }
