@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::{Folder, run};
+use crate::harness::{Folder, run};
 
 /// With a cache folder of its own, so that nobody's measurements are used or replaced.
 fn command(folder: &Folder, command_line: &str) -> Command {

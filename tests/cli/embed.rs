@@ -1,0 +1,148 @@
+//! `embed`: what is made of texts, and in which form it is printed.
+
+use serde_json::{Value, json};
+use wgformer::tasks::cosine;
+
+use crate::generated_model::HIDDEN;
+use crate::harness::{Folder, column, mixed_lines, npy, real, vector};
+
+#[test]
+fn a_text_becomes_exactly_one_json_line() {
+    let printed = real("embed 'some text'").text();
+    let start = r#"{"index":0,"text":"some text","tokens":4,"embedding":["#;
+    assert!(printed.starts_with(start), "{printed}");
+    assert!(printed.ends_with("]}\n"), "{printed}");
+    assert_eq!(printed.lines().count(), 1, "{printed}");
+    let line: Value = serde_json::from_str(&printed).unwrap();
+    assert_eq!(vector(&line).len(), 384);
+    assert!((length(&vector(&line)) - 1.0).abs() < 1e-5);
+
+    let lines = real(r#"embed 'some text' '' 'say "hello"' -- --dashes"#).lines();
+    let texts = json!(["some text", "", "say \"hello\"", "--dashes"]);
+    assert_eq!(column(&lines, "text"), texts);
+    assert_eq!(column(&lines, "index"), json!([0, 1, 2, 3]));
+    assert_eq!(lines[1]["tokens"], 2);
+    assert_eq!(lines[0], line, "what else is embedded changes nothing");
+}
+
+#[test]
+fn without_normalising_a_vector_has_its_own_length_and_the_same_direction() {
+    let own = real("embed 'some text' --no-normalize").vectors().remove(0);
+    let unit = real("embed 'some text'").vectors().remove(0);
+    assert!((length(&own) - 1.0).abs() > 0.1, "{}", length(&own));
+    assert!(cosine(&own, &unit) > 0.999_999);
+}
+
+fn length(vector: &[f32]) -> f32 {
+    vector.iter().map(|value| value * value).sum::<f32>().sqrt()
+}
+
+#[test]
+fn smaller_weights_give_nearly_the_same() {
+    let full = real("embed 'some text' 'Where is the cat?'").vectors();
+    for (dtype, least) in [("f16", 0.9999), ("int8", 0.995)] {
+        let smaller = real(&format!(
+            "embed 'some text' 'Where is the cat?' --dtype {dtype}"
+        ));
+        for (full, smaller) in full.iter().zip(&smaller.vectors()) {
+            assert_ne!(full, smaller);
+            assert!(
+                cosine(full, smaller) > least,
+                "{dtype} {}",
+                cosine(full, smaller)
+            );
+        }
+    }
+}
+
+#[test]
+fn a_numpy_array_holds_the_same_numbers() {
+    let folder = Folder::new();
+    let texts = "'hello world' '' 'the cat and the dog'";
+    let lines = folder.embed(texts).vectors();
+    let array = folder.embed(&format!("{texts} --format npy")).bytes();
+    assert_eq!(npy::<f32>(&array), (vec![3, HIDDEN as u64], lines.concat()));
+}
+
+#[test]
+fn without_pooling_there_is_a_vector_per_token() {
+    let folder = Folder::new();
+    let texts = "'hello world' '' 'the cat and the dog' --pooling none";
+    let lines = folder.embed(texts).lines();
+    assert_eq!(column(&lines, "tokens"), json!([4, 2, 7]));
+    let vectors: Vec<Vec<Vec<f32>>> = serde_json::from_value(column(&lines, "embedding")).unwrap();
+    assert_eq!(vectors.iter().map(Vec::len).collect::<Vec<_>>(), [4, 2, 7]);
+    let vectors = vectors.concat();
+    assert!(vectors.iter().all(|vector| vector.len() == HIDDEN));
+
+    for (name, offsets) in [("out.npy", "out.offsets.npy"), ("bare", "bare.offsets.npy")] {
+        folder
+            .embed(&format!("{texts} --format npy --output {name}"))
+            .bytes();
+        let expected = (vec![13, HIDDEN as u64], vectors.concat());
+        assert_eq!(npy::<f32>(&folder.read(name)), expected);
+        let expected = (vec![4], vec![0, 4, 6, 13]);
+        assert_eq!(npy::<u64>(&folder.read(offsets)), expected);
+    }
+}
+
+#[test]
+fn each_pooling_makes_its_own_vector_of_the_tokens() {
+    let folder = Folder::new();
+    let lines = folder.embed("'the cat and the dog' --pooling none").lines();
+    let tokens: Vec<Vec<f32>> = serde_json::from_value(lines[0]["embedding"].clone()).unwrap();
+    let embed = |options: &str| {
+        let ended = folder.embed(&format!("'the cat and the dog' {options}"));
+        ended.vectors().remove(0)
+    };
+    assert_eq!(embed("--pooling cls"), tokens[0]);
+    assert_eq!(embed("--pooling last"), tokens[6]);
+    let column = |c: usize| tokens.iter().map(move |token| token[c]);
+    let max: Vec<f32> = (0..HIDDEN)
+        .map(|c| column(c).fold(f32::MIN, f32::max))
+        .collect();
+    assert_eq!(embed("--pooling max"), max);
+    let mean = embed("--pooling mean");
+    for (c, mean) in mean.iter().enumerate() {
+        let expected = column(c).sum::<f32>() / 7.0;
+        assert!(
+            (mean - expected).abs() < 1e-5,
+            "{mean}, expected {expected}"
+        );
+    }
+    assert_eq!(
+        embed(""),
+        mean,
+        "the default, where the model's files say nothing"
+    );
+}
+
+#[test]
+fn the_size_of_a_batch_changes_no_byte() {
+    let folder = Folder::new();
+    folder.write("input.txt", mixed_lines(60).join("\n"));
+    let expected = folder.embed("--input input.txt").bytes();
+    for tokens in [1, 7, 100, 8192, 1_000_000] {
+        let found = folder.embed(&format!("--input input.txt --batch-tokens {tokens}"));
+        assert!(found.bytes() == expected, "--batch-tokens {tokens}");
+    }
+}
+
+#[test]
+fn results_come_in_the_order_of_the_input() {
+    let folder = Folder::new();
+    // More than two times as many as are embedded at once.
+    let input = mixed_lines(2100);
+    folder.write("input.txt", input.join("\n") + "\n");
+    let lines = folder.embed("--input input.txt").lines();
+    assert_eq!(column(&lines, "text"), json!(input));
+    assert_eq!(column(&lines, "index"), (0..2100).collect::<Value>());
+    for (earlier, later) in lines.iter().zip(&lines[320..]) {
+        assert_eq!(earlier["text"], later["text"]);
+        assert_eq!(earlier["embedding"], later["embedding"]);
+    }
+    for place in [0, 1, 39, 1023, 1024, 2047, 2099] {
+        let alone = folder.embed(&format!("'{}'", input[place])).vectors();
+        assert_eq!(alone[0], vector(&lines[place]), "{place}");
+    }
+}

@@ -1,0 +1,43 @@
+//! What may be typed, and what help there is.
+
+use crate::harness::{Ended, Folder};
+
+#[test]
+fn wrong_usage_ends_with_2_and_help_with_0() {
+    let folder = Folder::new();
+    for command_line in [
+        "",
+        "frobnicate",
+        "embed",
+        "embed sea --input input.txt",
+        "embed sea --nonsense",
+        "embed sea --format csv",
+        "embed sea --dtype f64",
+        "embed sea --pooling sum",
+        "embed sea --batch-tokens 0",
+        "embed sea --batch-tokens -1",
+        "embed sea --batch-tokens many",
+        // Two files, and one place to write to.
+        "embed sea --model tiny --format npy --pooling none",
+        "embed sea --model tiny --format npy --pooling none --output -",
+        "search",
+        "search sea",
+        "search --input input.txt",
+        "search sea --input input.txt --top few",
+        "doctor sea",
+    ] {
+        let Ended {
+            code,
+            stdout,
+            stderr,
+        } = folder.run(command_line);
+        assert_eq!((code, stdout.len()), (2, 0), "{command_line}: {stderr}");
+        assert!(!stderr.is_empty(), "{command_line}");
+    }
+    for command in ["", "embed", "search", "doctor"] {
+        let help = folder.run(&format!("{command} --help")).text();
+        assert!(help.contains("Usage: wgformer"), "{help}");
+    }
+    let version = format!("wgformer {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(folder.run("--version").text(), version);
+}
