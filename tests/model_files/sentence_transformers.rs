@@ -1,0 +1,221 @@
+//! The files of sentence-transformers: how vectors are made of a transformer's output, and where texts are cut.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use wgformer::models::SentenceTransformer;
+use wgformer::ops::Pooling;
+use wgformer::tasks::{Embedder, EmbedderOptions};
+
+use crate::common;
+use crate::generated_model::{GeneratedModel, HIDDEN, POSITIONS, write_json};
+use crate::harness::{TEXTS, embed, expect_error, model, parsed, rows, with};
+
+const POOLING: &str = "1_Pooling/config.json";
+
+/// A tiny model with the files of sentence-transformers for a mean, and with others.
+pub(crate) fn sentence_transformer(extra: &[(&'static str, Value)]) -> TempDir {
+    let two = modules(&[("Transformer", ""), ("Pooling", "1_Pooling")]);
+    let mean = json!({ "word_embedding_dimension": HIDDEN, "pooling_mode_mean_tokens": true });
+    with(&[&[("modules.json", two), (POOLING, mean)], extra].concat())
+}
+
+/// The modules of a sentence-transformers directory: the class's last name and the folder of each.
+fn modules(modules: &[(&str, &str)]) -> Value {
+    let kind = |kind: &str| format!("sentence_transformers.models.{kind}");
+    let module = |(name, path): &(&str, &str)| json!({ "type": kind(name), "path": path });
+    modules.iter().map(module).collect()
+}
+
+#[test]
+fn sentence_transformers_files_decide_how_vectors_are_made() {
+    let read = |extra: &[(&'static str, Value)]| {
+        let own = SentenceTransformer::read(with(extra).path()).unwrap();
+        (own.pooling, own.normalize)
+    };
+    let two = modules(&[("Transformer", ""), ("Pooling", "1_Pooling")]);
+    let mut three = two.clone();
+    three
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "type": "x.Normalize", "path": "2_Normalize" }));
+    for (json, pooling) in [
+        (json!({ "pooling_mode": "mean" }), Pooling::Mean),
+        (
+            json!({ "pooling_mode": "max", "include_prompt": true }),
+            Pooling::Max,
+        ),
+        (json!({ "pooling_mode": "cls" }), Pooling::Cls),
+        (json!({ "pooling_mode": "lasttoken" }), Pooling::Last),
+        (
+            json!({ "pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false }),
+            Pooling::Mean,
+        ),
+        (
+            json!({ "pooling_mode_max_tokens": true, "pooling_mode": null }),
+            Pooling::Max,
+        ),
+        (
+            json!({ "pooling_mode_cls_token": true, "word_embedding_dimension": 32 }),
+            Pooling::Cls,
+        ),
+        (json!({ "pooling_mode_lasttoken": true }), Pooling::Last),
+    ] {
+        let normalized = read(&[("modules.json", three.clone()), (POOLING, json.clone())]);
+        assert_eq!(normalized, (pooling, true), "{json}");
+        let plain = read(&[("modules.json", two.clone()), (POOLING, json.clone())]);
+        assert_eq!(plain, (pooling, false), "{json}");
+    }
+    assert_eq!(read(&[]), (Pooling::Mean, false));
+    assert_eq!(read(&[("modules.json", json!([]))]), (Pooling::Mean, false));
+    // What is written for a model that has prompts and uses none by itself.
+    let prompts = json!({ "prompts": { "query": "query: " }, "default_prompt_name": null });
+    assert_eq!(
+        read(&[("config_sentence_transformers.json", prompts)]),
+        (Pooling::Mean, false)
+    );
+}
+
+#[test]
+fn sentence_transformers_files_that_ask_for_more_are_refused() {
+    let attempt = |row: &[&str], directory: TempDir, variant: &str, needles: &str| {
+        let read = || SentenceTransformer::read(directory.path());
+        expect_error(&row.join(" "), read, variant, needles);
+    };
+    let table = r#"
+        modules.json                        |  {}                                  |  Malformed    |  modules.json
+        modules.json                        |  [{"path": ""}]                      |  Malformed    |  modules.json; type
+        modules.json                        |  [{"type": 1}]                       |  Malformed    |  modules.json; string
+        modules.json                        |  [{"type": "a.Dense"}]               |  Unsupported  |  modules.json; module "Dense"; Transformer, Pooling, Normalize
+        modules.json                        |  [{"type": "a.Pooling", "path": "1_Pooling"}]    |  Io         |  1_Pooling; config.json
+        modules.json                        |  [{"type": "Transformer", "path": "../other"}]   |  Malformed  |  modules.json; "../other"
+        modules.json                        |  [{"type": "Transformer", "path": "a/../../b"}]  |  Malformed  |  modules.json; "a/../../b"
+        modules.json                        |  [{"type": "Transformer", "path": "/other"}]     |  Malformed  |  modules.json; "/other"
+        modules.json                        |  [{"type": "Normalize"}, {"type": "Transformer"}]     |  Unsupported  |  modules.json; order of modules "Normalize, Transformer"
+        config_sentence_transformers.json   |  {"default_prompt_name": "query"}    |  Unsupported  |  config_sentence_transformers.json; default_prompt_name "query"
+        config_sentence_transformers.json   |  {"default_prompt_name": 1}          |  Malformed    |  config_sentence_transformers.json; string
+        tokenizer_config.json               |  {"model_max_length": "long"}        |  Malformed    |  tokenizer_config.json; string
+    "#;
+    for row in rows::<4>(table) {
+        let [file, json, variant, needles] = row;
+        let directory = model(|_| ());
+        write_json(&directory.path().join(file), &parsed(json));
+        attempt(&row, directory, variant, needles);
+    }
+    let table = r#"
+        1_Pooling/config.json      |  []                                      |  Malformed    |  1_Pooling; config.json
+        1_Pooling/config.json      |  {}                                      |  Unsupported  |  1_Pooling; pooling mode "none"; mean, max, cls, lasttoken
+        1_Pooling/config.json      |  {"pooling_mode": "weightedmean"}        |  Unsupported  |  pooling mode "weightedmean"
+        1_Pooling/config.json      |  {"pooling_mode": ["mean", "cls"]}       |  Unsupported  |  pooling mode; mean\",\"cls
+        1_Pooling/config.json      |  {"pooling_mode_weightedmean_tokens": true}  |  Unsupported  |  pooling mode "weightedmean_tokens"
+        1_Pooling/config.json      |  {"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true}  |  Unsupported  |  "cls_token and max_tokens"
+        sentence_bert_config.json  |  {"max_seq_length": -1}                  |  Malformed    |  sentence_bert_config.json; -1
+        sentence_bert_config.json  |  {"max_seq_length": "256"}               |  Malformed    |  sentence_bert_config.json; string
+        sentence_bert_config.json  |  {"do_lower_case": "yes"}                |  Malformed    |  sentence_bert_config.json; string
+    "#;
+    for row in rows::<4>(table) {
+        let [file, json, variant, needles] = row;
+        let both = modules(&[("Transformer", ""), ("Pooling", "1_Pooling")]);
+        let directory = with(&[("modules.json", both)]);
+        write_json(&directory.path().join(file), &parsed(json));
+        attempt(&row, directory, variant, needles);
+    }
+}
+
+#[test]
+fn a_pooling_of_other_dimensions_than_the_models_is_refused() {
+    let (gpu, _turn) = common::gpu();
+    let two = modules(&[("Transformer", ""), ("Pooling", "1_Pooling")]);
+    let load = |dimensions: usize| {
+        let pooling = json!({ "word_embedding_dimension": dimensions, "pooling_mode": "mean" });
+        let directory = with(&[("modules.json", two.clone()), (POOLING, pooling)]);
+        Embedder::load(&gpu, directory.path())
+    };
+    load(HIDDEN).unwrap();
+    let needles = "1_Pooling; config.json; 384 dimensions, the model has 32";
+    expect_error("384", || load(384), "Malformed", needles);
+}
+
+#[test]
+fn a_directory_without_sentence_transformers_files_gives_means_as_they_are() {
+    let (gpu, _turn) = common::gpu();
+    let plain = model(|_| ());
+    let with_options = |pooling: Pooling, normalize: bool| {
+        let mut options = EmbedderOptions::default();
+        (options.pooling, options.normalize) = (Some(pooling), Some(normalize));
+        let embedder = Embedder::load_with(&gpu, plain.path(), &options).unwrap();
+        embedder.embed(TEXTS).unwrap()
+    };
+    let default = embed(&gpu, plain.path()).unwrap();
+    assert_eq!(default, with_options(Pooling::Mean, false));
+    assert_ne!(default, with_options(Pooling::Mean, true));
+    assert_ne!(default, with_options(Pooling::Cls, false));
+    assert!(default.iter().all(|vector| vector.len() == HIDDEN));
+    assert!(default.concat().iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn a_text_is_cut_where_the_models_files_say() {
+    let (gpu, _turn) = common::gpu();
+    let long = "word ".repeat(200);
+    // sentence-transformers' limit, the tokenizer's, and the tokens kept; transformers writes 1e30 for "no limit".
+    let table = r"
+        null           |  null  |  64
+        null           |  9     |  9
+        null           |  1e30  |  64
+        null           |  0     |  64
+        3              |  9     |  3
+        20             |  9     |  20
+        1000000000000  |  9     |  64
+    ";
+    for [max_seq_length, model_max_length, expected] in rows(table) {
+        let directory = sentence_transformer(&[
+            (
+                "sentence_bert_config.json",
+                json!({ "max_seq_length": parsed(max_seq_length) }),
+            ),
+            (
+                "tokenizer_config.json",
+                json!({ "model_max_length": parsed(model_max_length) }),
+            ),
+        ]);
+        let expected: usize = expected.parse().unwrap();
+        let embedder = Embedder::load(&gpu, directory.path()).unwrap();
+        assert_eq!(embedder.model().max_tokens(), expected);
+        let cut = "word ".repeat(expected - 2);
+        let results = embedder.embeddings(&[&long, &cut, "word"]).unwrap();
+        assert_eq!(results[0], results[1]);
+        assert_eq!([results[0].tokens, results[2].tokens], [expected, 3]);
+    }
+    let plain = Embedder::load(&gpu, model(|_| ()).path()).unwrap();
+    assert_eq!(plain.model().max_tokens(), POSITIONS);
+}
+
+#[test]
+fn texts_are_put_in_lower_case_only_if_the_model_says_so() {
+    let (gpu, _turn) = common::gpu();
+    let embed = |lower_case: bool| {
+        let directory = sentence_transformer(&[(
+            "sentence_bert_config.json",
+            json!({ "do_lower_case": lower_case }),
+        )]);
+        let embedder = Embedder::load(&gpu, directory.path()).unwrap();
+        embedder.embed(&["HELLO World", "hello world"]).unwrap()
+    };
+    let (lowered, kept) = (embed(true), embed(false));
+    assert_eq!(lowered[0], lowered[1]);
+    assert_ne!(kept[0], kept[1]);
+    assert_eq!(kept[1], lowered[1]);
+}
+
+#[test]
+fn the_transformer_may_be_in_a_folder_of_its_own() {
+    let (gpu, _turn) = common::gpu();
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str| directory.path().join(name);
+    let both = modules(&[("Transformer", "0_Transformer"), ("Pooling", "1_Pooling")]);
+    write_json(&file("modules.json"), &both);
+    write_json(&file(POOLING), &json!({ "pooling_mode": "mean" }));
+    GeneratedModel::new().write(&file("0_Transformer"));
+    let expected = embed(&gpu, &file("0_Transformer")).unwrap();
+    assert_eq!(embed(&gpu, directory.path()).unwrap(), expected);
+}

@@ -1,0 +1,84 @@
+//! `tokenizer.json`
+
+use serde_json::json;
+use tempfile::TempDir;
+use wgformer::text::Tokenizer;
+
+use crate::common;
+use crate::generated_model::POSITIONS;
+use crate::harness::{embed, expect_error, model, parsed, replaced, rows, without};
+use crate::sentence_transformers::sentence_transformer;
+
+#[test]
+fn a_broken_tokenizer_is_an_error_and_never_a_panic() {
+    let (gpu, _turn) = common::gpu();
+    let attempt = |row: &str, directory: TempDir, variant: &str, needles: &str| {
+        expect_error(row, || embed(&gpu, directory.path()), variant, needles);
+    };
+    let file = "tokenizer.json";
+    attempt("none", without(file), "Io", file);
+    for text in [
+        "",
+        "not a tokenizer",
+        "{}",
+        "[]",
+        "{\"model\":1}",
+        &"[".repeat(100_000),
+    ] {
+        attempt(text, replaced(file, text), "Tokenizer", file);
+    }
+    attempt("not UTF-8", replaced(file, [0xff; 99]), "Tokenizer", file);
+
+    // It does not know its own unknown token; it panics; and it is fine, but belongs to another model.
+    let table = r#"
+        /model                  |  "WordPiece"                           |  Tokenizer  |  tokenizer.json
+        /model/type             |  "WordPieces"                          |  Tokenizer  |  tokenizer.json
+        /model/vocab            |  ["hello"]                             |  Tokenizer  |  tokenizer.json
+        /model/vocab/hello      |  -1                                    |  Tokenizer  |  tokenizer.json
+        /model/vocab/hello      |  4294967296                            |  Tokenizer  |  tokenizer.json
+        /model/unk_token        |  "[NONE]"                              |  Tokenizer  |  tokenizer.json; [UNK]
+        /pre_tokenizer          |  {"type": "FixedLength", "length": 0}  |  Tokenizer  |  tokenizer.json; panicked
+        /model/vocab/hello      |  5000                                  |  Input      |  "ids"; 5000; not below
+        /model/vocab/hello      |  4294967295                            |  Input      |  "ids"; 4294967295
+        /post_processor/single/1/Sequence/type_id  |  2                  |  Input      |  "types"; 2; not below
+    "#;
+    for row in rows::<4>(table) {
+        let [pointer, value, variant, needles] = row;
+        let directory = model(|model| {
+            *model.tokenizer.pointer_mut(pointer).expect(pointer) = parsed(value);
+        });
+        attempt(&row.join(" "), directory, variant, needles);
+    }
+
+    // No room for a text between the special tokens.
+    for (max_seq_length, needles) in [(0, "0 tokens"), (1, "1 token"), (2, "2 tokens")] {
+        let directory = sentence_transformer(&[(
+            "sentence_bert_config.json",
+            json!({ "max_seq_length": max_seq_length }),
+        )]);
+        let needles = format!("{file}; no room; {needles}; 2 special");
+        attempt("room", directory, "Tokenizer", &needles);
+    }
+}
+
+#[test]
+fn a_tokenizers_own_truncation_and_padding_do_not_count() {
+    let load = |directory: TempDir, max_tokens| {
+        Tokenizer::load(&directory.path().join("tokenizer.json"), max_tokens).unwrap()
+    };
+    let own = model(|model| {
+        model.tokenizer["truncation"] = json!({
+            "direction": "Left", "max_length": 4, "strategy": "LongestFirst", "stride": 1,
+        });
+        model.tokenizer["padding"] = json!({
+            "strategy": { "Fixed": 1_000_000_000_000_u64 }, "direction": "Left",
+            "pad_to_multiple_of": 8, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]",
+        });
+    });
+    let cut = load(own, 6)
+        .encode(&["one two three four five six", ""])
+        .unwrap();
+    let plain = load(model(|_| ()), POSITIONS);
+    assert_eq!(cut, plain.encode(&["one two three four", ""]).unwrap());
+    assert_eq!(cut[1].ids, [2, 3], "[CLS] and [SEP]");
+}
