@@ -7,16 +7,14 @@
 
 use std::sync::Arc;
 
+use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, Params};
 use super::{Flags, Problem, Projection};
 use crate::graph::Request;
-use crate::kernel::{
-    Access, Binding, COOPERATIVE_MATRIX, Dispatch, Kernel, Offer, Variant, square_matrices,
-};
+use crate::kernel::{Binding, Dispatch, Kernel, Offer, Variant, square_matrices};
 use crate::tensor::WeightType;
 
 // As the shaders have them.
 const TILE: usize = 64; // rows, and columns
-const TILE_K: usize = 32;
 const BLOCKS: u32 = 4; // of a tile, one to a subgroup
 const LARGEST_WORKGROUP: u32 = 256; // by x as it is staged: a lane has whole vectors of whole rows
 
@@ -52,7 +50,7 @@ fn variant(
     projection: &Projection,
     problem: &Problem,
 ) -> Variant {
-    let Problem { rows, n, k } = *problem;
+    let problem = *problem;
     let flags = Flags::of(projection);
     Variant {
         kernel,
@@ -63,67 +61,16 @@ fn variant(
             Binding::Matrix {
                 operands: projection.weights.clone(),
                 stored_as: WeightType::F16,
-                pack: square_matrices(size as usize, TILE, TILE_K),
+                pack: square_matrices(size as usize, TILE, K_MULTIPLE),
             },
             Binding::Small(projection.biases.clone()),
             // Without one, x is bound twice and read once.
             Binding::Operand(projection.epilogue.residual.unwrap_or(0)),
         ],
         dispatch: Arc::new(move |sizes| {
-            let m = rows.resolve(sizes);
-            let params = Params {
-                m: m as u32,
-                n: n as u32,
-                k: k as u32,
-                bias: flags.bias,
-                activation: flags.activation,
-                residual: flags.residual,
-                split_head_dim: flags.split_head_dim,
-                k_padded: k.next_multiple_of(TILE_K) as u32,
-            };
-            Dispatch::new(m.div_ceil(TILE) * n.div_ceil(TILE), &params)
+            let m = problem.rows.resolve(sizes);
+            let params = Params::new(m, &problem, flags);
+            Dispatch::new(m.div_ceil(TILE) * problem.n.div_ceil(TILE), &params)
         }),
     }
-}
-
-/// x, weight, bias, residual, y.
-const BINDINGS: &[Access] = &[
-    Access::Read,
-    Access::Read,
-    Access::Read,
-    Access::Read,
-    Access::ReadWrite,
-];
-
-pub(in crate::ops) static LINEAR_COOPERATIVE_8: Kernel = Kernel {
-    name: "linear_cooperative_8",
-    wgsl: include_str!("../../../shaders/linear_cooperative_8.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE"],
-    features: COOPERATIVE_MATRIX,
-    cooperative_matrix: Some(8),
-};
-
-pub(in crate::ops) static LINEAR_COOPERATIVE_16: Kernel = Kernel {
-    name: "linear_cooperative_16",
-    wgsl: include_str!("../../../shaders/linear_cooperative_16.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE"],
-    features: COOPERATIVE_MATRIX,
-    cooperative_matrix: Some(16),
-};
-
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    bias: u32,
-    activation: u32,
-    residual: u32,
-    split_head_dim: u32,
-    k_padded: u32,
 }

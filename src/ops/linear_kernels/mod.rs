@@ -2,6 +2,7 @@
 //! k increasing, by `fma` in f32, so they give the same bits.
 
 mod cooperative;
+mod padded;
 mod plain;
 mod texture;
 mod tile;
@@ -12,10 +13,9 @@ use crate::graph::{Request, TensorInfo};
 use crate::kernel::{Access, Binding, Offer, Pack};
 use crate::tensor::{Dim, WeightType};
 
-pub(super) use cooperative::{LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16};
+pub(super) use padded::{LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, LINEAR_SMALL, LINEAR_TILE};
 pub(super) use plain::LINEAR;
 pub(super) use texture::LINEAR_TEXTURE;
-pub(super) use tile::{LINEAR_SMALL, LINEAR_TILE};
 
 /// What is done to a sum before it is stored.
 pub(super) struct Epilogue {

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use super::{BINDINGS, Flags, Problem, Projection, bindings};
+use super::padded::{K_MULTIPLE, LINEAR_SMALL, LINEAR_TILE, Params};
+use super::{Flags, Problem, Projection, bindings};
 use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
 use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant, panels};
 use crate::tensor::WeightType;
 
 const PANEL: usize = 64; // columns of the weight's panels, as the shaders have it
-const K_MULTIPLE: usize = 32; // the largest TILE_K
 
 /// Workgroups below which an adapter is not full: a GPU has 4 to 100 cores, of which each wants a few.
 const ENOUGH_SMALL: usize = 48;
@@ -76,7 +76,7 @@ fn variant(
     projection: &Projection,
     problem: &Problem,
 ) -> Variant {
-    let Problem { rows, n, k } = *problem;
+    let problem = *problem;
     let flags = Flags::of(projection);
     constants.push(("WEIGHT_BITS", request.weight_type.bits()));
     Variant {
@@ -85,18 +85,12 @@ fn variant(
         tile: Some([tile_rows, tile_columns]),
         bindings: bindings(request, projection, panels(PANEL / 4, K_MULTIPLE)),
         dispatch: Arc::new(move |sizes| {
-            let m = rows.resolve(sizes);
-            let params = Params {
-                m: m as u32,
-                n: n as u32,
-                k: k as u32,
-                bias: flags.bias,
-                activation: flags.activation,
-                residual: flags.residual,
-                split_head_dim: flags.split_head_dim,
-                k_padded: k.next_multiple_of(K_MULTIPLE) as u32,
-            };
-            Dispatch::new(m.div_ceil(tile_rows) * n.div_ceil(tile_columns), &params)
+            let m = problem.rows.resolve(sizes);
+            let params = Params::new(m, &problem, flags);
+            Dispatch::new(
+                m.div_ceil(tile_rows) * problem.n.div_ceil(tile_columns),
+                &params,
+            )
         }),
     }
 }
@@ -192,46 +186,4 @@ impl Small {
     fn constants(&self) -> Constants {
         vec![("ROWS", self.rows as u32), ("TILE_K", self.tile_k as u32)]
     }
-}
-
-pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
-    name: "linear_tile",
-    wgsl: include_str!("../../../shaders/linear_tile.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
-    constants: &[
-        "ROW_VECTORS",
-        "COLUMN_VECTORS",
-        "LANES_DOWN",
-        "LANES_ACROSS",
-        "TILE_K",
-        "TOGETHER",
-        "UNROLL",
-        "WEIGHT_BITS",
-    ],
-    features: wgpu::Features::empty(),
-    cooperative_matrix: None,
-};
-
-pub(in crate::ops) static LINEAR_SMALL: Kernel = Kernel {
-    name: "linear_small",
-    wgsl: include_str!("../../../shaders/linear_small.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
-    constants: &["ROWS", "TILE_K", "WEIGHT_BITS"],
-    features: wgpu::Features::empty(),
-    cooperative_matrix: None,
-};
-
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
-struct Params {
-    m: u32,
-    n: u32,
-    k: u32,
-    bias: u32,
-    activation: u32,
-    residual: u32,
-    split_head_dim: u32,
-    k_padded: u32,
 }

@@ -1,0 +1,94 @@
+//! The kernels on buffers whose weight is packed with its k padded, as their shaders have them: one `Params` for all.
+
+use super::{BINDINGS, Flags, Problem};
+use crate::kernel::{Access, COOPERATIVE_MATRIX, Kernel};
+
+/// What k is padded to: the largest TILE_K of the shaders.
+pub(super) const K_MULTIPLE: usize = 32;
+
+pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
+    name: "linear_tile",
+    wgsl: include_str!("../../../shaders/linear_tile.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &[
+        "ROW_VECTORS",
+        "COLUMN_VECTORS",
+        "LANES_DOWN",
+        "LANES_ACROSS",
+        "TILE_K",
+        "TOGETHER",
+        "UNROLL",
+        "WEIGHT_BITS",
+    ],
+    features: wgpu::Features::empty(),
+    cooperative_matrix: None,
+};
+
+pub(in crate::ops) static LINEAR_SMALL: Kernel = Kernel {
+    name: "linear_small",
+    wgsl: include_str!("../../../shaders/linear_small.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["ROWS", "TILE_K", "WEIGHT_BITS"],
+    features: wgpu::Features::empty(),
+    cooperative_matrix: None,
+};
+
+/// What the cooperative ones bind: x, weight, bias, residual, y.
+const WITHOUT_SCALE: &[Access] = &[
+    Access::Read,
+    Access::Read,
+    Access::Read,
+    Access::Read,
+    Access::ReadWrite,
+];
+
+pub(in crate::ops) static LINEAR_COOPERATIVE_8: Kernel = Kernel {
+    name: "linear_cooperative_8",
+    wgsl: include_str!("../../../shaders/linear_cooperative_8.wgsl"),
+    bindings: WITHOUT_SCALE,
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE"],
+    features: COOPERATIVE_MATRIX,
+    cooperative_matrix: Some(8),
+};
+
+pub(in crate::ops) static LINEAR_COOPERATIVE_16: Kernel = Kernel {
+    name: "linear_cooperative_16",
+    wgsl: include_str!("../../../shaders/linear_cooperative_16.wgsl"),
+    bindings: WITHOUT_SCALE,
+    params_size: size_of::<Params>(),
+    constants: &["WORKGROUP_SIZE"],
+    features: COOPERATIVE_MATRIX,
+    cooperative_matrix: Some(16),
+};
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+pub(super) struct Params {
+    m: u32,
+    n: u32,
+    k: u32,
+    bias: u32,
+    activation: u32,
+    residual: u32,
+    split_head_dim: u32,
+    k_padded: u32,
+}
+
+impl Params {
+    /// For a run of `m` rows.
+    pub(super) fn new(m: usize, problem: &Problem, flags: Flags) -> Self {
+        Self {
+            m: m as u32,
+            n: problem.n as u32,
+            k: problem.k as u32,
+            bias: flags.bias,
+            activation: flags.activation,
+            residual: flags.residual,
+            split_head_dim: flags.split_head_dim,
+            k_padded: problem.k.next_multiple_of(K_MULTIPLE) as u32,
+        }
+    }
+}
