@@ -11,7 +11,7 @@ use wgformer::tuning::Selection;
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Embedder, Gpu, verify};
 
-use crate::adapter::{Adapter, AdapterArgs};
+use crate::adapter::{Adapter, AdapterArgs, Limits};
 use crate::locate::locate;
 use crate::model_args::{DEFAULT_MODEL, DType};
 use crate::output::{Output, print_document};
@@ -166,63 +166,72 @@ fn self_test(gpu: &Gpu) -> Result<SelfTest> {
 
 fn print(report: &Report) -> Result<()> {
     let mut stdout = Output::stdout();
-    for Listed { index, adapter } in &report.adapters {
-        let Adapter {
-            name,
-            backend,
-            kind,
-            driver,
-            driver_info,
-            subgroup_sizes: [min, max],
-            features,
-            cooperative_matrices,
-            limits,
-        } = adapter;
-        let mark = if Some(*index) == report.chosen {
-            "*"
-        } else {
-            " "
-        };
-        writeln!(stdout, "{mark} {index}: {name}")?;
-        writeln!(stdout, "     back end   {backend}, {kind}")?;
-        writeln!(stdout, "     driver     {driver} {driver_info}")?;
-        writeln!(stdout, "     subgroups  {min} to {max} lanes")?;
-        writeln!(
-            stdout,
-            "     features   {}",
-            if features.is_empty() {
-                "none".to_owned()
-            } else {
-                features.join(", ")
-            }
-        )?;
-        if !cooperative_matrices.is_empty() {
-            let sizes = cooperative_matrices.iter();
-            let sizes = sizes.map(|size| format!("{size} x {size}"));
-            let sizes = sizes.collect::<Vec<_>>().join(", ");
-            writeln!(stdout, "     matrices   {sizes} of f16, sums in f32")?;
-        }
-        writeln!(
-            stdout,
-            "     limits     {} MiB a binding, {} MiB a buffer, {} storage buffers, {} KiB of workgroup memory, {} lanes a workgroup",
-            limits.max_storage_buffer_binding_size >> 20,
-            limits.max_buffer_size >> 20,
-            limits.max_storage_buffers_per_shader_stage,
-            limits.max_compute_workgroup_storage_size >> 10,
-            limits.max_compute_invocations_per_workgroup,
-        )?;
+    for listed in &report.adapters {
+        print_adapter(&mut stdout, listed, report.chosen)?;
     }
     let chosen = report
         .chosen
         .map_or_else(|| "none".to_owned(), |chosen| chosen.to_string());
     writeln!(stdout, "\nchosen: {chosen} ({})", report.reason)?;
-    let rows = report.self_test.iter().flat_map(|test| &test.results);
-    let (wrong, others): (Vec<_>, Vec<_>) = rows.partition(|row| row.verdict == Verdict::Fail);
-    let right = others
-        .iter()
-        .filter(|row| row.verdict == Verdict::Pass)
-        .count();
-    let total = right + wrong.len();
+    let results = report.self_test.as_ref().map(|test| &test.results[..]);
+    print_self_test(&mut stdout, results.unwrap_or_default())?;
+    if let Some(plan) = &report.plan {
+        print_plan(&mut stdout, plan)?;
+    }
+    stdout.finish()
+}
+
+fn print_adapter(stdout: &mut Output, listed: &Listed, chosen: Option<usize>) -> Result<()> {
+    let Listed { index, adapter } = listed;
+    let Adapter {
+        name,
+        backend,
+        kind,
+        driver,
+        driver_info,
+        subgroup_sizes: [min, max],
+        features,
+        cooperative_matrices,
+        limits,
+    } = adapter;
+    let mark = if Some(*index) == chosen { "*" } else { " " };
+    let features = if features.is_empty() {
+        "none".to_owned()
+    } else {
+        features.join(", ")
+    };
+    writeln!(stdout, "{mark} {index}: {name}")?;
+    writeln!(stdout, "     back end   {backend}, {kind}")?;
+    writeln!(stdout, "     driver     {driver} {driver_info}")?;
+    writeln!(stdout, "     subgroups  {min} to {max} lanes")?;
+    writeln!(stdout, "     features   {features}")?;
+    if !cooperative_matrices.is_empty() {
+        let sizes = cooperative_matrices.iter();
+        let sizes = sizes.map(|size| format!("{size} x {size}"));
+        let sizes = sizes.collect::<Vec<_>>().join(", ");
+        writeln!(stdout, "     matrices   {sizes} of f16, sums in f32")?;
+    }
+    print_limits(stdout, limits)
+}
+
+fn print_limits(stdout: &mut Output, limits: &Limits) -> Result<()> {
+    writeln!(
+        stdout,
+        "     limits     {} MiB a binding, {} MiB a buffer, {} storage buffers, {} KiB of workgroup memory, {} lanes a workgroup",
+        limits.max_storage_buffer_binding_size >> 20,
+        limits.max_buffer_size >> 20,
+        limits.max_storage_buffers_per_shader_stage,
+        limits.max_compute_workgroup_storage_size >> 10,
+        limits.max_compute_invocations_per_workgroup,
+    )?;
+    Ok(())
+}
+
+/// How many checks agree, and each that does not.
+fn print_self_test(stdout: &mut Output, results: &[Row]) -> Result<()> {
+    let with = |verdict| results.iter().filter(move |row| row.verdict == verdict);
+    let (right, wrong) = (with(Verdict::Pass).count(), with(Verdict::Fail));
+    let total = right + wrong.clone().count();
     writeln!(
         stdout,
         "self-test: {right} of {total} checks agree with the reference; `wgformer verify` runs more cases"
@@ -235,11 +244,13 @@ fn print(report: &Report) -> Result<()> {
             row.operation, row.kernel, row.variant
         )?;
     }
-    if let Some(plan) = &report.plan {
-        writeln!(stdout, "\nkernels: {}", plan.reason)?;
-        for line in &plan.steps {
-            writeln!(stdout, "{line}")?;
-        }
+    Ok(())
+}
+
+fn print_plan(stdout: &mut Output, plan: &Plan) -> Result<()> {
+    writeln!(stdout, "\nkernels: {}", plan.reason)?;
+    for line in &plan.steps {
+        writeln!(stdout, "{line}")?;
     }
-    stdout.finish()
+    Ok(())
 }
