@@ -32,10 +32,10 @@ fn linear() -> (Graph, HashMap<String, Tensor>) {
 }
 
 fn measured(gpu: &Gpu, graph: &Graph) -> Measurements {
-    let choices = verify::choices(gpu, graph, WeightType::F32);
-    assert_eq!(choices.len(), 1, "{choices:?}");
+    let tunables = verify::tunables(gpu, graph, WeightType::F32);
+    assert_eq!(tunables.len(), 1, "{tunables:?}");
     let mut measurements = Measurements::new(gpu.capabilities());
-    verify::tune(gpu, &choices[0], &mut measurements).unwrap();
+    verify::tune(gpu, &tunables[0], &mut measurements).unwrap();
     measurements
 }
 

@@ -31,16 +31,16 @@ pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<
 }
 
 fn choose_on(storage: Storage, gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
-    let choose = |node| choose_one(storage, gpu, graph, node, options);
-    let offers = graph.nodes().iter().map(choose).collect::<Result<_>>()?;
-    place(gpu, graph, options, offers)
+    let offer = |node| offer_for(node, storage, gpu, graph, options);
+    let offers = graph.nodes().iter().map(offer).collect::<Result<_>>()?;
+    with_storage(gpu, graph, options, offers)
 }
 
-/// What each tensor is kept in for these offers, one per node.
+/// These offers, one per node, and what each tensor is kept in for them.
 ///
 /// # Errors
 /// [`Error::NoVariant`] if they do not agree, or a tensor is too large for a texture.
-pub(crate) fn place(
+pub(super) fn with_storage(
     gpu: &Gpu,
     graph: &Graph,
     options: &PlanOptions,
@@ -74,11 +74,11 @@ fn fit_into_textures(
     })
 }
 
-fn choose_one(
+fn offer_for(
+    node: &Node,
     storage: Storage,
     gpu: &Gpu,
     graph: &Graph,
-    node: &Node,
     options: &PlanOptions,
 ) -> Result<Offer> {
     let capabilities = gpu.capabilities();

@@ -116,7 +116,7 @@ impl Plan {
         offers: Vec<Offer>,
     ) -> Result<Self> {
         check_sizes(&graph, &options.capacity)?;
-        let choice = choose::place(gpu, &graph, options, offers)?;
+        let choice = choose::with_storage(gpu, &graph, options, offers)?;
         Self::assemble(gpu, graph, weights, options, choice)
     }
 
@@ -262,7 +262,7 @@ impl fmt::Display for Plan {
             self.capacity.tokens,
         )?;
         for (index, (node, step)) in self.graph.nodes().iter().zip(&self.steps).enumerate() {
-            let place = |tensor| match self.slots.of_tensor.get(tensor) {
+            let location = |tensor| match self.slots.of_tensor.get(tensor) {
                 Some(slot) => format!("slot {slot}"),
                 None => self.graph.tensor(*tensor).name.clone(),
             };
@@ -270,13 +270,13 @@ impl fmt::Display for Plan {
                 .inputs
                 .iter()
                 .filter(|input| self.graph.tensor(**input).source != Source::Parameter)
-                .map(place)
+                .map(location)
                 .collect();
             write!(
                 f,
                 "{index:4} {} -> {} {} ",
                 reads.join(", "),
-                place(&node.output),
+                location(&node.output),
                 self.graph.tensor(node.output).shape,
             )?;
             for (variant, most) in step.offer.variants().zip(step.offer.bounds()) {

@@ -127,9 +127,9 @@ impl Plan {
         }
         let stride = activations.params_stride as usize;
         let mut params = vec![0; stride * launches.len()];
-        for (place, launch) in params.chunks_exact_mut(stride).zip(launches) {
+        for (chunk, launch) in params.chunks_exact_mut(stride).zip(launches) {
             let bytes = &launch.dispatch.params;
-            place[..bytes.len()].copy_from_slice(bytes);
+            chunk[..bytes.len()].copy_from_slice(bytes);
         }
         self.gpu
             .queue()

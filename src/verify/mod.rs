@@ -35,5 +35,5 @@ pub use report::{Row, Verdict, report, rows};
 pub use steps::steps;
 pub use tolerance::Tolerance;
 #[cfg(not(target_arch = "wasm32"))]
-pub use tune::{Choice, choices, tune};
+pub use tune::{Tunable, tunables, tune};
 pub use values::Values;

@@ -27,7 +27,7 @@ const HOPELESS: u32 = 5;
 
 /// A node that can run in several ways, once per class.
 #[derive(Debug)]
-pub struct Choice {
+pub struct Tunable {
     class: String,
     /// The node alone.
     graph: Graph,
@@ -37,17 +37,17 @@ pub struct Choice {
 
 /// What there is to measure for a graph, with weights stored as `weight_type`.
 #[must_use]
-pub fn choices(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Choice> {
+pub fn tunables(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Tunable> {
     let (graph, capabilities) = (fuse(graph), tested(gpu));
     let storage = preferred_storage(capabilities);
-    let mut choices = BTreeMap::new();
+    let mut tunables = BTreeMap::new();
     for node in graph.nodes() {
         let request = Request::of(&graph, node, capabilities, weight_type);
         let offers = that_run(&node.operation.offers(&request), storage, capabilities);
         let ways: usize = offers.iter().map(|offer| offer.variants().len()).sum();
         if ways > 1 {
             let class = class(node, &request);
-            choices.entry(class.clone()).or_insert_with(|| Choice {
+            tunables.entry(class.clone()).or_insert_with(|| Tunable {
                 class,
                 graph: graph.alone(node),
                 offers,
@@ -55,10 +55,10 @@ pub fn choices(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Choice>
             });
         }
     }
-    choices.into_values().collect()
+    tunables.into_values().collect()
 }
 
-/// Times every way of one choice, each verified first, and adds the fastest to `measurements`.
+/// Times every way to run one node, each verified first, and adds the fastest to `measurements`.
 ///
 /// All that it adds is of one offer, so that the bits stay the same whatever the number of rows: of the offer that is
 /// fastest over all of them.
@@ -66,36 +66,36 @@ pub fn choices(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Choice>
 /// # Errors
 /// As [`Plan::compile`] and [`Plan::run`]. A variant that computes wrongly is no error: it is left out, and the log
 /// says so.
-pub fn tune(gpu: &Gpu, choice: &Choice, measurements: &mut Measurements) -> Result<()> {
-    let weights = choice.weights();
+pub fn tune(gpu: &Gpu, tunable: &Tunable, measurements: &mut Measurements) -> Result<()> {
+    let weights = tunable.weights();
     let mut best: Option<(f64, Vec<Bound>)> = None;
-    for offer in &choice.offers {
+    for offer in &tunable.offers {
         let mut timed = Vec::new();
         for variant in offer.variants() {
-            match choice.plan(gpu, variant, &weights)? {
+            match tunable.plan(gpu, variant, &weights)? {
                 Some(plan) => timed.push((variant, plan)),
-                None => log::warn!("{variant} computes wrongly for {}: left out", choice.class),
+                None => log::warn!("{variant} computes wrongly for {}: left out", tunable.class),
             }
         }
-        if let Some(found) = fastest(&timed, choice)? {
+        if let Some(found) = fastest(&timed, tunable)? {
             if best.as_ref().is_none_or(|(cost, _)| found.0 < *cost) {
                 best = Some(found);
             }
         }
     }
     if let Some((_, bounds)) = best {
-        measurements.insert(choice.class.clone(), bounds);
+        measurements.insert(tunable.class.clone(), bounds);
     }
     Ok(())
 }
 
 /// The fastest variant for every number of rows, and the mean logarithm of their times per row: the offer with the
 /// lowest is taken, since a tenth of the time of one row weighs as much as a tenth of that of a thousand.
-fn fastest(plans: &[(&Variant, Plan)], choice: &Choice) -> Result<Option<(f64, Vec<Bound>)>> {
+fn fastest(plans: &[(&Variant, Plan)], tunable: &Tunable) -> Result<Option<(f64, Vec<Bound>)>> {
     let mut hopeful: Vec<&(&Variant, Plan)> = plans.iter().collect();
     let (mut cost, mut rows_timed, mut bounds) = (0.0, 0.0, Vec::<Bound>::new());
     for rows in ROWS {
-        let times = hopeful.iter().map(|(_, plan)| choice.time(plan, rows));
+        let times = hopeful.iter().map(|(_, plan)| tunable.time(plan, rows));
         let times = times.collect::<Result<Vec<Duration>>>()?;
         let Some((place, time)) = times.iter().enumerate().min_by_key(|(_, time)| **time) else {
             return Ok(None);
@@ -133,7 +133,7 @@ fn sizes(rows: usize) -> Sizes {
     }
 }
 
-impl Choice {
+impl Tunable {
     /// What is measured.
     #[must_use]
     pub fn class(&self) -> &str {

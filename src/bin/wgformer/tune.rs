@@ -63,14 +63,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(dtype) => vec![dtype.into()],
         None => WeightType::ALL.to_vec(),
     };
-    let choices: Vec<_> = types
+    let tunables: Vec<_> = types
         .into_iter()
-        .flat_map(|weight_type| verify::choices(&gpu, &graph, weight_type))
+        .flat_map(|weight_type| verify::tunables(&gpu, &graph, weight_type))
         .collect();
-    let mut progress = Progress::new(Some(choices.len() as u64), "shapes");
+    let mut progress = Progress::new(Some(tunables.len() as u64), "shapes");
     let mut found = Measurements::new(capabilities);
-    for choice in &choices {
-        verify::tune(&gpu, choice, &mut found)?;
+    for tunable in &tunables {
+        verify::tune(&gpu, tunable, &mut found)?;
         progress.advance(1);
     }
     drop(progress);
