@@ -1,7 +1,7 @@
 //! One run: check, upload the inputs, record every step into one compute pass, submit once, read the result back.
 
 use std::ops::Range;
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 
 use super::activations::Activations;
 use super::readback::Readback;
@@ -35,20 +35,23 @@ impl Plan {
         let activations = self.take_activations()?;
         let result = self.run_with(&activations, sizes, values).await?;
         // Only now: what an error or a dropped future leaves behind may still be in use by the device.
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(activations);
+        self.keep_activations(activations);
         Ok(result)
     }
 
-    fn take_activations(&self) -> Result<Activations> {
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop();
+    /// Those of an earlier run, or new ones.
+    pub(super) fn take_activations(&self) -> Result<Activations> {
+        let idle = self.idle().pop();
         idle.map_or_else(|| Activations::allocate(self), Ok)
+    }
+
+    /// For the next run: the device must be done with them.
+    pub(super) fn keep_activations(&self, activations: Activations) {
+        self.idle().push(activations);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Activations>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs the steps and reads the output back.
