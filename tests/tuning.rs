@@ -60,7 +60,7 @@ fn a_plan_takes_what_was_measured() {
     let mut results = Vec::new();
     let last = &bounds.last().unwrap().variant;
     for selection in [
-        Selection::Table,
+        Selection::BuiltIn,
         Selection::Measured(Arc::new(measurements.clone())),
         Selection::Named(vec!["linear".to_owned()]),
     ] {
@@ -105,7 +105,7 @@ fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
     other.info.driver_info += " (newer)";
     assert_eq!(Measurements::read(&path, &other), None);
 
-    // A variant that there is no more: the table's is taken.
+    // A variant that there is no more: the built-in choice is taken.
     let (graph, weights) = linear();
     let renamed = json.replace("\"variant\": \"", "\"variant\": \"former ");
     fs::write(&path, renamed).unwrap();

@@ -1,4 +1,4 @@
-//! The device: adapters and which one to take, buffers, pipelines and their cache, polling.
+//! The device: adapters, which one to take and what it can do; buffers, textures, pipelines and their cache, polling.
 
 mod adapters;
 mod buffers;

@@ -43,7 +43,7 @@ impl Default for ModelOptions {
         Self {
             weight_type: WeightType::F32,
             batch_tokens: None,
-            selection: Selection::Table,
+            selection: Selection::BuiltIn,
         }
     }
 }

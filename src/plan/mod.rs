@@ -55,13 +55,13 @@ pub struct PlanOptions {
 }
 
 impl PlanOptions {
-    /// f32 weights and the built-in table, for runs of at most `capacity`.
+    /// f32 weights and the built-in choice of kernels, for runs of at most `capacity`.
     #[must_use]
     pub fn new(capacity: Sizes) -> Self {
         Self {
             capacity,
             weight_type: WeightType::F32,
-            selection: Selection::Table,
+            selection: Selection::BuiltIn,
             storage: None,
         }
     }

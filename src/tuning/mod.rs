@@ -17,14 +17,14 @@ use crate::kernel::{Offer, Storage, Variant};
 /// How variants are chosen.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Selection {
-    /// The best that an operation offers, by what is known of the adapter's vendor.
+    /// The first that an operation offers: its best, by what is known of the adapter without measuring.
     #[default]
-    Table,
-    /// What was measured on this adapter, else as [`Selection::Table`].
+    BuiltIn,
+    /// What was measured on this adapter, else as [`Selection::BuiltIn`].
     Measured(Arc<Measurements>),
     /// By the names of kernels or of their tiles, such as `linear_tile` or `linear_tile 64x64`, for tests and
     /// experiments: a node takes the first of these that it is offered, for any number of rows, else as
-    /// [`Selection::Table`].
+    /// [`Selection::BuiltIn`].
     Named(Vec<String>),
 }
 
@@ -39,7 +39,7 @@ impl Selection {
     ) -> Option<Offer> {
         let offers = that_run(offers, storage, capabilities);
         let chosen = match self {
-            Self::Table => None,
+            Self::BuiltIn => None,
             Self::Measured(measurements) => measurements.choose(class, &offers),
             Self::Named(names) => names.iter().find_map(|name| {
                 let is_it = |it: &Variant| it.is_called(name);

@@ -23,7 +23,7 @@ fn document(folder: &Folder, command_line: &str) -> Value {
 fn doctor_shows_what_runs_each_step_of_a_model_and_why() {
     let folder = Folder::new();
     let text = run(&mut command(&folder, "doctor --plan tiny"), b"").text();
-    assert!(text.contains("kernels: the built-in table for "), "{text}");
+    assert!(text.contains("kernels: the built-in choice for "), "{text}");
     assert!(text.contains(" f32 weights, "), "{text}");
     let report = document(&folder, "doctor --plan tiny --dtype int8 --json");
     let steps = report["plan"]["steps"].as_array().unwrap();
@@ -47,11 +47,11 @@ fn what_tune_measures_is_used_from_then_on_unless_it_is_damaged() {
     if report["measured"].as_array().unwrap().is_empty() {
         // One way to run each step, as on software adapters with subgroups.
         assert!(!std::path::Path::new(file).exists());
-        assert!(reason().starts_with("the built-in table"), "{}", reason());
+        assert!(reason().starts_with("the built-in choice"), "{}", reason());
     } else {
         assert!(reason().contains(file), "{}", reason());
         std::fs::write(file, "{").unwrap();
-        assert!(reason().starts_with("the built-in table"), "{}", reason());
+        assert!(reason().starts_with("the built-in choice"), "{}", reason());
     }
     // Whatever runs, the bits are the same.
     let after = run(&mut command(&folder, "embed --model tiny hello"), b"").text();

@@ -115,11 +115,11 @@ fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
     let selection = tuned::selection(&[], capabilities);
     let reason = match &selection {
         Selection::Measured(_) => format!(
-            "what `wgformer tune` measured, {}, else the built-in table",
+            "what `wgformer tune` measured, {}, else the built-in choice",
             tuned::file(capabilities)?.display()
         ),
         _ => format!(
-            "the built-in table for {:?}; `wgformer tune` measures instead",
+            "the built-in choice for {:?}; `wgformer tune` measures instead",
             Vendor::of(capabilities)
         ),
     };

@@ -26,7 +26,7 @@ pub(crate) fn read(capabilities: &Capabilities) -> Option<Measurements> {
     Measurements::read(&file(capabilities).ok()?, capabilities)
 }
 
-/// What the user names, else what was measured, else the table.
+/// What the user names, else what was measured, else the built-in choice.
 pub(crate) fn selection(named: &[Named], capabilities: &Capabilities) -> Selection {
     if !named.is_empty() {
         let names = named.iter().map(|named| named.variant.clone());
@@ -34,7 +34,7 @@ pub(crate) fn selection(named: &[Named], capabilities: &Capabilities) -> Selecti
     }
     match read(capabilities) {
         Some(measurements) => Selection::Measured(Arc::new(measurements)),
-        None => Selection::Table,
+        None => Selection::BuiltIn,
     }
 }
 
