@@ -98,7 +98,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_texture", "sums three of four columns", "(v.z + v.w)", "v.z"),
 
     mutation("layer_norm_vec4", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
-    mutation("layer_norm_vec4", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
+    mutation("layer_norm_vec4", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
     mutation("layer_norm_vec4", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
     mutation("layer_norm_vec4", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
     mutation("layer_norm_vec4", "forgets the residual", "values[i] += residual[start + c4];", ""),
@@ -121,7 +121,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("embedding_sum_vec4", "a word's row begins too early", "ids[token] * width", "ids[token] * (width - 1u)"),
     mutation("embedding_sum_vec4", "forgets the position", " + small[position_start + c4]", ""),
     mutation("embedding_sum_vec4", "looks types up among the positions", "params.max_positions + types[token]", "types[token]"),
-    mutation("embedding_sum_vec4", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
+    mutation("embedding_sum_vec4", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
     mutation("embedding_sum_vec4", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
     mutation("embedding_sum_vec4", "reads the first of two pairs of f16", "unpack2x16float(word[vector].y)", "unpack2x16float(word[vector].x)"),
 
