@@ -17,7 +17,7 @@ const SHUFFLES: u32 = 1u;  // 1: sums by shuffles, 0: by what the driver makes o
 const ROWS: u32 = 4u;      // of a workgroup, one to a subgroup
 const WORKGROUP_SIZE: u32 = ROWS * LANES;
 
-// Cheaper by shuffles than by subgroupMax on every chip.
+// By subgroupMax it costs more on the chips this is for.
 fn reduce_max(value: f32) -> f32 {
     var largest = value;
     for (var step = 1u; step < LANES; step *= 2u) { largest = max(largest, subgroupShuffleXor(largest, step)); }
