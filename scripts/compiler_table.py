@@ -9,7 +9,8 @@ FILE.wgsl:ENTRY, then a tab and NAME=VALUE for each; before those of a device a 
 
 Compilers estimate a shader's cost without knowing how often a loop runs: RADV counts its body 8 times, Intel's 10 times,
 the others once. A cost here is the estimate (on Adreno and Apple, the instructions) divided by that, times the
-subgroups of a workgroup; for attention per 1000 products of a query's and a key's element. Compare within a chip only.
+subgroups of a workgroup; for attention per 1000 products of a query's and a key's element, for a kernel with a
+subgroup to a row per row. Compare within a chip only.
 """
 
 import os
@@ -73,6 +74,8 @@ def row(device, file, statistics):
     if "HEAD_DIM" not in of:
         cost *= 8 if "VGPRs" in statistics else 10 if "GRF registers" in statistics else 1  # no loop
     cost *= lanes / number("Subgroup size")
+    if "SHUFFLES" in of:
+        cost /= of["ROWS"]
     if "HEAD_DIM" in of:
         cost *= 1000 / (of["QUERY_TILE"] * of["KEY_TILE"] * of["HEAD_DIM"])
     name = os.path.basename(file).removesuffix(".wgsl")

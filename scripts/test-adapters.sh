@@ -31,8 +31,8 @@ everything() { cargo test --release; }
 kernels() { cargo test --release --test ops; }
 
 # Where nothing but the subgroup size is other.
-textures() {
-	cargo test --release --test ops -- --ignored --exact kernels_on_textures_agree_with_the_reference
+of_a_subgroup_size() {
+	cargo test --release --test ops -- --ignored --exact kernels_of_a_subgroup_size_agree_with_the_reference
 }
 
 # SwiftShader takes most of a second to compile each of the tiles for GPUs.
@@ -56,7 +56,7 @@ lavapipe() {
 	fi
 	for width in 128 512; do
 		on "lavapipe, subgroups of $((width / 32)) lanes" WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" \
-			LP_NATIVE_VECTOR_WIDTH=$width -- textures
+			LP_NATIVE_VECTOR_WIDTH=$width -- of_a_subgroup_size
 	done
 	# Where it computes wrongly, and kernels must keep away from its subgroups.
 	on "lavapipe, subgroups of 32 lanes" WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" LP_NATIVE_VECTOR_WIDTH=1024 -- models
@@ -69,7 +69,7 @@ swiftshader() {
 		left_out "SwiftShader, which only Debian's packages have"
 		return
 	fi
-	on SwiftShader WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" -- textures portable models default_model
+	on SwiftShader WGPU_BACKEND=vulkan VK_DRIVER_FILES="$file" -- of_a_subgroup_size portable models default_model
 }
 
 setup_gl() {

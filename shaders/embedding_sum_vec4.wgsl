@@ -5,7 +5,7 @@
 
 struct Params {
     tokens: u32,
-    hidden: u32,     // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+    hidden: u32,     // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
     max_positions: u32,
     max_types: u32,
     eps: f32,
@@ -52,6 +52,11 @@ fn word_at(vector: u32) -> vec4<f32> {
     return bitcast<vec4<f32>>(vec4(word[2u * vector], word[2u * vector + 1u]));
 }
 
+// Only a lane's last vector may lie past the row: the loads of all others wait for no comparison.
+fn is_inside(i: u32, c4: u32, width: u32) -> bool {
+    return (i + 1u < VECTORS_PER_LANE) | (c4 < width);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn embedding_sum_vec4(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -72,7 +77,7 @@ fn embedding_sum_vec4(
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
             values[i] = vec4(0.0);
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 values[i] = word_at(word_start + c4) + small[type_start + c4] + small[position_start + c4];
             }
             sum += sum_of(values[i]);
@@ -82,7 +87,7 @@ fn embedding_sum_vec4(
         var squares = 0.0;
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 let centred = values[i] - mean;
                 squares += sum_of(centred * centred);
             }
@@ -92,7 +97,7 @@ fn embedding_sum_vec4(
 
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 let normal = (values[i] - mean) * scale;
                 y[token * width + c4] = fma(normal, small[weight_start + c4], small[weight_start + width + c4]);
             }

@@ -5,7 +5,7 @@
 
 struct Params {
     rows: u32,
-    cols: u32,  // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+    cols: u32,  // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
     eps: f32,
 }
 
@@ -41,6 +41,11 @@ fn sum_of(v: vec4<f32>) -> f32 {
     return (v.x + v.y) + (v.z + v.w);
 }
 
+// Only a lane's last vector may lie past the row: the loads of all others wait for no comparison.
+fn is_inside(i: u32, c4: u32, width: u32) -> bool {
+    return (i + 1u < VECTORS_PER_LANE) | (c4 < width);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn layer_norm_vec4(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -58,7 +63,7 @@ fn layer_norm_vec4(
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
             values[i] = vec4(0.0);
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 values[i] = x[start + c4];
                 if RESIDUAL == 1u {
                     values[i] += residual[start + c4];
@@ -71,7 +76,7 @@ fn layer_norm_vec4(
         var squares = 0.0;
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 let centred = values[i] - mean;
                 squares += sum_of(centred * centred);
             }
@@ -81,7 +86,7 @@ fn layer_norm_vec4(
 
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 let normal = (values[i] - mean) * scale;
                 y[start + c4] = fma(normal, weight_bias[c4], weight_bias[width + c4]);
             }

@@ -5,7 +5,7 @@
 
 struct Params {
     sequences: u32,
-    hidden: u32,  // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+    hidden: u32,  // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;          // [tokens, hidden]
@@ -36,6 +36,11 @@ fn reduce_sum(value: f32, lane: u32) -> f32 {
     return sum;
 }
 
+// Only a lane's last vector may lie past the row: the loads of all others wait for no comparison.
+fn is_inside(i: u32, c4: u32, width: u32) -> bool {
+    return (i + 1u < VECTORS_PER_LANE) | (c4 < width);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn pool_vec4(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -58,7 +63,7 @@ fn pool_vec4(
         for (var token = first; token < last; token++) {
             for (var i = 0u; i < VECTORS_PER_LANE; i++) {
                 let c4 = lane + i * WORKGROUP_SIZE;
-                if c4 < width {
+                if is_inside(i, c4, width) {
                     let next = x[token * width + c4];
                     if MODE == 1u && token > first { values[i] = max(values[i], next); } else { values[i] += next; }
                 }
@@ -76,7 +81,7 @@ fn pool_vec4(
 
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 y[sequence * width + c4] = values[i] * scale;
             }
         }

@@ -3,7 +3,7 @@
 
 struct Params {
     rows: u32,
-    cols: u32,  // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE
+    cols: u32,  // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;        // [rows, cols]
@@ -45,6 +45,11 @@ fn reduce_sum(value: f32, lane: u32) -> f32 {
     return sum;
 }
 
+// Only a lane's last vector may lie past the row: the loads of all others wait for no comparison.
+fn is_inside(i: u32, c4: u32, width: u32) -> bool {
+    return (i + 1u < VECTORS_PER_LANE) | (c4 < width);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn softmax_vec4(
     @builtin(workgroup_id) workgroup: vec3<u32>,
@@ -61,7 +66,7 @@ fn softmax_vec4(
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
             values[i] = vec4(0.0);
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 values[i] = x[start + c4];
                 local_max = max(local_max, values[i]);
             }
@@ -71,7 +76,7 @@ fn softmax_vec4(
         var local_sum = vec4(0.0);
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 values[i] = exp(values[i] - row_max);
                 local_sum += values[i];
             }
@@ -80,7 +85,7 @@ fn softmax_vec4(
 
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if c4 < width {
+            if is_inside(i, c4, width) {
                 y[start + c4] = values[i] * scale;
             }
         }

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vec4, texture_lanes};
+use super::row_lanes::{
+    ROWS_OF_SUBGROUPS, is_best_in_subgroups, row_lanes, row_subgroup, row_vec4, texture_lanes,
+};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
@@ -115,6 +117,12 @@ impl Operation for LayerNorm {
             let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
             variants.push(variant(&LAYER_NORM_TEXTURE, constants, lanes));
         }
+        if let Some(constants) = row_subgroup(capabilities, cols) {
+            let is_best = is_best_in_subgroups(capabilities, cols);
+            let place = if is_best { 0 } else { variants.len() };
+            let in_subgroups = variant(&LAYER_NORM_SUBGROUP, constants, ROWS_OF_SUBGROUPS);
+            variants.insert(place, in_subgroups);
+        }
         variants.into_iter().map(Offer::from).collect()
     }
 }
@@ -136,6 +144,16 @@ pub(super) static LAYER_NORM_VEC4: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
+};
+
+pub(super) static LAYER_NORM_SUBGROUP: Kernel = Kernel {
+    name: "layer_norm_subgroup",
+    wgsl: include_str!("../../shaders/layer_norm_subgroup.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["LANES", "VECTORS_PER_LANE", "RESIDUAL", "SHUFFLES"],
+    features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
 

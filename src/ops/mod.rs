@@ -44,6 +44,7 @@ pub static KERNELS: &[&Kernel] = &[
     &embedding_sum::EMBEDDING_SUM_VEC4,
     &gelu::GELU,
     &layer_norm::LAYER_NORM,
+    &layer_norm::LAYER_NORM_SUBGROUP,
     &layer_norm::LAYER_NORM_TEXTURE,
     &layer_norm::LAYER_NORM_VEC4,
     &linear_kernels::LINEAR,
@@ -56,5 +57,6 @@ pub static KERNELS: &[&Kernel] = &[
     &pool::POOL_TEXTURE,
     &pool::POOL_VEC4,
     &softmax::SOFTMAX,
+    &softmax::SOFTMAX_SUBGROUP,
     &softmax::SOFTMAX_VEC4,
 ];

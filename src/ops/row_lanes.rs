@@ -1,4 +1,4 @@
-use crate::gpu::Capabilities;
+use crate::gpu::{Capabilities, Vendor};
 use crate::kernel::Constants;
 
 /// Lanes of a workgroup on a software adapter, for rows of `cols` elements.
@@ -40,6 +40,38 @@ pub(super) fn row_vec4(capabilities: &Capabilities, cols: usize) -> Option<Const
             ("VECTORS_PER_LANE", vectors.div_ceil(workgroup_size) as u32),
         ]
     })
+}
+
+/// Rows of a workgroup in which each subgroup has one, as the shaders have it.
+pub(super) const ROWS_OF_SUBGROUPS: usize = 4;
+
+/// The constants of a kernel in which one subgroup keeps one row of `cols` elements in registers; `None` where
+/// subgroups vary in size, rows are no multiple of four, or so long that registers would spill (on Apple's M1 at 16
+/// vectors a lane).
+pub(super) fn row_subgroup(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
+    let (lanes, vectors) = vectors_of_subgroup(capabilities, cols)?;
+    // Apple's chips add up a subgroup in one instruction; NVIDIA's have none, and shuffles cost it less.
+    let shuffles = Vendor::of(capabilities) != Vendor::Apple;
+    (cols.is_multiple_of(4) && vectors <= 12).then(|| {
+        vec![
+            ("LANES", lanes as u32),
+            ("VECTORS_PER_LANE", vectors as u32),
+            ("SHUFFLES", u32::from(shuffles)),
+        ]
+    })
+}
+
+/// Whether such a kernel costs less than one with a workgroup to a row, by the vendors' compilers, and leaves room for
+/// enough subgroups to hide the time that memory takes (docs/performance.md).
+pub(super) fn is_best_in_subgroups(capabilities: &Capabilities, cols: usize) -> bool {
+    let costs_less = [Vendor::Nvidia, Vendor::Apple].contains(&Vendor::of(capabilities));
+    vectors_of_subgroup(capabilities, cols).is_some_and(|(_, vectors)| costs_less && vectors <= 8)
+}
+
+/// The lanes of a subgroup, and how many vectors of a row each of them has.
+fn vectors_of_subgroup(capabilities: &Capabilities, cols: usize) -> Option<(usize, usize)> {
+    let lanes = capabilities.subgroup_size()? as usize;
+    Some((lanes, (cols / 4).div_ceil(lanes)))
 }
 
 /// Lanes of a workgroup of a kernel on textures, whose loops read a row as often as they need it: one subgroup, so that

@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vec4};
+use super::row_lanes::{
+    ROWS_OF_SUBGROUPS, is_best_in_subgroups, row_lanes, row_subgroup, row_vec4,
+};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
@@ -41,7 +43,7 @@ impl Operation for Softmax {
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (rows, cols) = (request.dims(0)[0], request.fixed(0, 1));
-        let variant = |kernel, constants| Variant {
+        let variant = |kernel, constants, rows_per_workgroup: usize| Variant {
             kernel,
             constants,
             tile: None,
@@ -49,7 +51,7 @@ impl Operation for Softmax {
             dispatch: Arc::new(move |sizes| {
                 let rows = rows.resolve(sizes);
                 Dispatch::new(
-                    rows,
+                    rows.div_ceil(rows_per_workgroup),
                     &Params {
                         rows: rows as u32,
                         cols: cols as u32,
@@ -57,14 +59,21 @@ impl Operation for Softmax {
                 )
             }),
         };
-        let in_vectors = row_vec4(request.capabilities, cols).map(|it| variant(&SOFTMAX_VEC4, it));
-        let mut constants = row_lanes(request.capabilities, cols);
+        let capabilities = request.capabilities;
+        let mut variants = vec![];
+        if let Some(constants) = row_vec4(capabilities, cols) {
+            variants.push(variant(&SOFTMAX_VEC4, constants, 1));
+        }
+        let mut constants = row_lanes(capabilities, cols);
         constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
-        in_vectors
-            .into_iter()
-            .chain([variant(&SOFTMAX, constants)])
-            .map(Offer::from)
-            .collect()
+        variants.push(variant(&SOFTMAX, constants, 1));
+        if let Some(constants) = row_subgroup(capabilities, cols) {
+            let is_best = is_best_in_subgroups(capabilities, cols);
+            let place = if is_best { 0 } else { variants.len() };
+            let in_subgroups = variant(&SOFTMAX_SUBGROUP, constants, ROWS_OF_SUBGROUPS);
+            variants.insert(place, in_subgroups);
+        }
+        variants.into_iter().map(Offer::from).collect()
     }
 }
 
@@ -75,6 +84,16 @@ pub(super) static SOFTMAX: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
+};
+
+pub(super) static SOFTMAX_SUBGROUP: Kernel = Kernel {
+    name: "softmax_subgroup",
+    wgsl: include_str!("../../shaders/softmax_subgroup.wgsl"),
+    bindings: &[Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["LANES", "VECTORS_PER_LANE", "SHUFFLES"],
+    features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
 

@@ -133,6 +133,7 @@ pub(super) fn describe(variant: &Variant, weight_type: WeightType) -> String {
     let of_adapter = |(name, value): &(&str, u32)| match (*name, *value) {
         ("LANES" | "WORKGROUP_SIZE", lanes) => Some(format!("{lanes} lanes")),
         ("TOGETHER", 1) => Some("together".to_owned()),
+        ("SHUFFLES", 1) => Some("shuffles".to_owned()),
         ("UNROLL", steps) if steps > 1 => Some(format!("{steps} k")),
         _ => None,
     };

@@ -55,6 +55,15 @@ const MUTATIONS: &[Mutation] = &[
     mutation("softmax", "does not divide by the sum", " * scale;", ";"),
     mutation("softmax", "sums some of the lanes only", "sum += partial[i * GROUPS + lane % GROUPS];", "sum = partial[i * GROUPS + lane % GROUPS];"),
 
+    mutation("softmax_subgroup", "takes the first vector for the maximum", "local_max = max(local_max, values[i]);", "local_max = max(local_max, x[start]);"),
+    mutation("softmax_subgroup", "takes some of the lanes for the maximum", "step < LANES; step *= 2u) { largest", "2u * step < LANES; step *= 2u) { largest"),
+    mutation("softmax_subgroup", "every subgroup has the workgroup's first row", "* ROWS + subgroup", "* ROWS"),
+    mutation("softmax_subgroup", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
+    mutation("softmax_subgroup", "leaves a column of four out of the sum", "(local_sum.z + local_sum.w)", "local_sum.z"),
+    mutation("softmax_subgroup", "sums some of the lanes only", "step < LANES; step *= 2u) { sum", "2u * step < LANES; step *= 2u) { sum"),
+    mutation("softmax_subgroup", "does not divide by the sum", "values[i] * scale;", "values[i];"),
+    mutation("softmax_subgroup", "writes one row past the end", "row < params.rows", "row <= params.rows"),
+
     mutation("softmax_vec4", "takes the first vector for the maximum", "local_max = max(local_max, values[i]);", "local_max = max(local_max, x[start]);"),
     mutation("softmax_vec4", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
     mutation("softmax_vec4", "leaves a column of four out of the sum", "(local_sum.z + local_sum.w)", "local_sum.z"),
@@ -69,6 +78,17 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm", "forgets eps", "variance + params.eps", "variance"),
     mutation("layer_norm", "takes the weight for the bias", "weight_bias[params.cols + c]", "weight_bias[c]"),
 
+    mutation("layer_norm_subgroup", "every subgroup has the workgroup's first row", "* ROWS + subgroup", "* ROWS"),
+    mutation("layer_norm_subgroup", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
+    mutation("layer_norm_subgroup", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
+    mutation("layer_norm_subgroup", "sums some of the lanes only", "step < LANES", "2u * step < LANES"),
+    mutation("layer_norm_subgroup", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
+    mutation("layer_norm_subgroup", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
+    mutation("layer_norm_subgroup", "forgets the residual", "values[i] += residual[start + c4];", ""),
+    mutation("layer_norm_subgroup", "takes the weight for the bias", "weight_bias[width + c4]", "weight_bias[c4]"),
+    mutation("layer_norm_subgroup", "sums three of four columns", "(v.z + v.w)", "v.z"),
+    mutation("layer_norm_subgroup", "writes one row past the end", "row < params.rows", "row <= params.rows"),
+
     mutation("layer_norm_texture", "reads the first row only", "textureLoad(x, vec2(c4, row))", "textureLoad(x, vec2(c4, 0u))"),
     mutation("layer_norm_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
     mutation("layer_norm_texture", "does not divide by the deviation", "(value_at(c4, row) - mean) * scale", "value_at(c4, row) - mean"),
@@ -78,7 +98,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_texture", "sums three of four columns", "(v.z + v.w)", "v.z"),
 
     mutation("layer_norm_vec4", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
-    mutation("layer_norm_vec4", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
+    mutation("layer_norm_vec4", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
     mutation("layer_norm_vec4", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
     mutation("layer_norm_vec4", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
     mutation("layer_norm_vec4", "forgets the residual", "values[i] += residual[start + c4];", ""),
@@ -101,7 +121,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("embedding_sum_vec4", "a word's row begins too early", "ids[token] * width", "ids[token] * (width - 1u)"),
     mutation("embedding_sum_vec4", "forgets the position", " + small[position_start + c4]", ""),
     mutation("embedding_sum_vec4", "looks types up among the positions", "params.max_positions + types[token]", "types[token]"),
-    mutation("embedding_sum_vec4", "drops the last vector", "if c4 < width {\n                let normal", "if c4 + 1u < width {\n                let normal"),
+    mutation("embedding_sum_vec4", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
     mutation("embedding_sum_vec4", "does not divide by the deviation", "(values[i] - mean) * scale", "values[i] - mean"),
     mutation("embedding_sum_vec4", "reads the first of two pairs of f16", "unpack2x16float(word[vector].y)", "unpack2x16float(word[vector].x)"),
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::Builder;
+use super::cases;
 use super::check::kinds_of_adapter;
 use super::tolerance::Tolerance;
 use super::values::Values;
@@ -65,6 +66,45 @@ fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
             assert_eq!(bits.len(), 1, "{weight_type}, {class:?}");
         }
     }
+}
+
+#[test]
+fn a_row_has_the_same_bits_wherever_it_stands() {
+    const ROWS: usize = 9; // of three workgroups, where a workgroup has four
+    const COLS: usize = 68;
+    let gpu = Gpu::new().unwrap();
+    let layer_norm = cases::layer_norm(ROWS, COLS, Values::Unit, true).unwrap();
+    let softmax = cases::softmax(ROWS, COLS, Values::Unit).unwrap();
+    for case in [layer_norm, softmax] {
+        let graph = fuse(&case.graph);
+        for (_, offer) in offers(&gpu, &graph, WeightType::F32) {
+            let kernel = offer.largest().kernel.name;
+            let options = PlanOptions::new(sizes(ROWS));
+            let plan = Plan::with_offers(&gpu, graph.clone(), &case.weights, &options, vec![offer])
+                .unwrap();
+            let bits: BTreeSet<Vec<u32>> = (0..ROWS)
+                .map(|place| {
+                    let inputs = case
+                        .inputs
+                        .iter()
+                        .map(|input| last_becomes_first(input, COLS, place));
+                    let inputs: Vec<Vec<f32>> = inputs.collect();
+                    let values: Vec<Value<'_>> = inputs.iter().map(|x| Value::F32(x)).collect();
+                    let y = plan.run(&sizes(place + 1), &values).unwrap();
+                    y[place * COLS..].iter().map(|v| v.to_bits()).collect()
+                })
+                .collect();
+            assert_eq!(bits.len(), 1, "{kernel}");
+        }
+    }
+}
+
+/// The rows up to the one at `place`, which is replaced by the first.
+fn last_becomes_first(x: &Data, cols: usize, place: usize) -> Vec<f32> {
+    let Data::F32(x) = x else {
+        panic!("x is of floats")
+    };
+    [&x[..place * cols], &x[..cols]].concat()
 }
 
 /// What every kind of adapter is offered on buffers.

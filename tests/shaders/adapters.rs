@@ -2,7 +2,7 @@
 
 use wgformer::gpu::Capabilities;
 use wgformer::graph::Request;
-use wgformer::kernel::Offer;
+use wgformer::kernel::{Offer, Variant};
 use wgformer::tensor::WeightType;
 use wgformer::verify::Values;
 use wgformer::verify::cases::{self, Epilogue};
@@ -86,6 +86,65 @@ fn cooperative_matrices_are_offered_where_they_are_right() {
             let sizes = offers.iter().flat_map(Offer::variants);
             let sizes = sizes.filter_map(|variant| variant.kernel.cooperative_matrix);
             assert_eq!(Vec::from_iter(sizes), expected, "{adapter}, {weight_type}");
+        }
+    }
+}
+
+/// What an adapter can run of what layer norm offers it for rows of so many columns, in order.
+fn of_layer_norm(adapter: &Capabilities, cols: usize) -> Vec<Variant> {
+    let case = cases::layer_norm(1, cols, Values::Unit, false).unwrap();
+    let node = &case.graph.nodes()[0];
+    let request = Request::of(&case.graph, node, adapter, WeightType::F32);
+    let offers = node.operation.offers(&request);
+    let variants = offers.iter().flat_map(Offer::variants);
+    let runs = |variant: &&Variant| adapter.obstacle(variant.kernel).is_none();
+    variants.filter(runs).cloned().collect()
+}
+
+/// First on NVIDIA and Apple for rows of at most 1024 columns; elsewhere last, if subgroups have one size that the
+/// kernels are made for, and for longer rows too until there would be more than twelve vectors to a lane.
+#[test]
+fn subgroups_are_offered_rows_where_that_is_right() {
+    for adapter in adapters() {
+        let name = &adapter.info.name[..];
+        let place = |cols| {
+            let variants = of_layer_norm(&adapter, cols);
+            let is_it = |variant: &Variant| variant.kernel.name == "layer_norm_subgroup";
+            let place = variants.iter().position(is_it);
+            place.map(|place| (place == 0, place + 1 == variants.len()))
+        };
+        let (first, last) = (Some((true, false)), Some((false, true)));
+        let expected = match name {
+            "NVIDIA" | "Apple" => [first, first, last, None],
+            "software, 4 lanes" => [last, None, None, None],
+            "software, 8 lanes" => [last, last, None, None],
+            "software, 16 lanes" => [last, last, None, None],
+            _ => [None; 4],
+        };
+        let sizes = [192, 384, 1536, 1540];
+        assert_eq!(sizes.map(place), expected, "{name}");
+        assert_eq!(place(1024) == first, expected[0] == first, "{name}");
+        assert_ne!(place(1028), first, "{name}");
+    }
+}
+
+/// Kernels that keep a row in vectors compare the place of a lane's last one alone with the row's end.
+#[test]
+fn only_a_lanes_last_vector_may_lie_past_its_row() {
+    for adapter in adapters() {
+        for cols in (4..800).step_by(4).chain([1024, 1028, 1536, 4096, 8192]) {
+            for variant in of_layer_norm(&adapter, cols) {
+                let constant = |wanted: &str| {
+                    let mut constants = variant.constants.iter();
+                    let found = constants.find(|(name, _)| *name == wanted);
+                    found.map(|(_, value)| *value as usize)
+                };
+                if let Some(vectors) = constant("VECTORS_PER_LANE") {
+                    let lanes = constant("LANES").or(constant("WORKGROUP_SIZE")).unwrap();
+                    assert!(lanes * vectors >= cols / 4, "{variant:?} for {cols}");
+                    assert!(lanes * (vectors - 1) < cols / 4, "{variant:?} for {cols}");
+                }
+            }
         }
     }
 }

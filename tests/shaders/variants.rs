@@ -219,7 +219,7 @@ fn every_switch_is_turned_every_way() {
         "LANES_ACROSS",
         "TILE_K",
     ];
-    let switches: [(&str, &[u32]); 8] = [
+    let switches: [(&str, &[u32]); 9] = [
         ("WEIGHT_BITS", &[8, 16, 32]),
         ("BIAS", &[0, 1]),
         ("ACTIVATION", &[0, 1]),
@@ -227,6 +227,7 @@ fn every_switch_is_turned_every_way() {
         ("NORMALIZE", &[0, 1]),
         ("MODE", &[0, 1, 2, 3]),
         ("TOGETHER", &[0, 1]),
+        ("SHUFFLES", &[0, 1]),
         ("UNROLL", &[1, 2]),
     ];
     for kernel in KERNELS {

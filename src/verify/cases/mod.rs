@@ -80,7 +80,7 @@ pub fn of_a_model() -> Vec<Recipe> {
 #[must_use]
 pub fn folded() -> Vec<Recipe> {
     const ROWS: usize = 33; // of one workgroup each
-    const LANES: usize = 33 * 16; // rows of one workgroup or lane each
+    const LANES: usize = 33 * 16; // rows of one workgroup, subgroup or lane each
     const TILES: usize = 33 * 64; // rows, of 64 x 64 tiles
     vec![
         Box::new(|| linear([TILES, 4, 4], Epilogue::ALL, Values::Unit)),
@@ -89,7 +89,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; ROWS], 8, Pooling::Mean, true, Values::Unit)),
-        Box::new(|| softmax(ROWS, 8, Values::Unit)),
+        Box::new(|| softmax(LANES, 8, Values::Unit)),
         Box::new(|| gelu(ROWS, 64, Values::Unit)),
         Box::new(|| add(ROWS, 64)),
     ]
