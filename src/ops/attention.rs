@@ -5,11 +5,9 @@ use std::sync::Arc;
 use super::checks;
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, Source, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
+use crate::kernel::{Access, Binding, COOPERATIVE_MATRIX, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{DType, Dim, Shape, Sizes, Tensor};
-
-pub(super) use cooperative::{ATTENTION_COOPERATIVE_8, ATTENTION_COOPERATIVE_16};
 
 impl Graph {
     /// Scaled dot-product attention within each sequence; every token attends to all tokens of its own:
@@ -178,14 +176,37 @@ fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> 
     })
 }
 
+/// qkv, the same as vectors, segment offsets, y.
+const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::ReadWrite];
+
 pub(super) static ATTENTION: Kernel = Kernel {
     name: "attention",
     wgsl: include_str!("../../shaders/attention.wgsl"),
-    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    bindings: BINDINGS,
     params_size: size_of::<Params>(),
     constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE"],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
+};
+
+pub(super) static ATTENTION_COOPERATIVE_8: Kernel = Kernel {
+    name: "attention_cooperative_8",
+    wgsl: include_str!("../../shaders/attention_cooperative_8.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
+    features: COOPERATIVE_MATRIX,
+    cooperative_matrix: Some(8),
+};
+
+pub(super) static ATTENTION_COOPERATIVE_16: Kernel = Kernel {
+    name: "attention_cooperative_16",
+    wgsl: include_str!("../../shaders/attention_cooperative_16.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
+    features: COOPERATIVE_MATRIX,
+    cooperative_matrix: Some(16),
 };
 
 pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {

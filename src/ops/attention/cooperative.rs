@@ -4,10 +4,10 @@
 //! whatever order the unit has: other bits than those of all other kernels. What ends at 65504 are queries, keys and
 //! values; a row's weights lie below 2^15.
 
-use super::{Params, bindings, dispatch};
+use super::{ATTENTION_COOPERATIVE_8, ATTENTION_COOPERATIVE_16, bindings, dispatch};
 use crate::gpu::Vendor;
 use crate::graph::Request;
-use crate::kernel::{Access, COOPERATIVE_MATRIX, Kernel, Offer, Variant};
+use crate::kernel::{Offer, Variant};
 use crate::ops::cooperative;
 
 /// Of a workgroup, as the shaders have it.
@@ -45,26 +45,3 @@ pub(super) fn offers(
 pub(super) fn are_better(request: &Request<'_>) -> bool {
     Vendor::of(request.capabilities) == Vendor::Nvidia
 }
-
-/// qkv, the same as vectors, segment offsets, y.
-const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::ReadWrite];
-
-pub(in crate::ops) static ATTENTION_COOPERATIVE_8: Kernel = Kernel {
-    name: "attention_cooperative_8",
-    wgsl: include_str!("../../../shaders/attention_cooperative_8.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
-    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
-    features: COOPERATIVE_MATRIX,
-    cooperative_matrix: Some(8),
-};
-
-pub(in crate::ops) static ATTENTION_COOPERATIVE_16: Kernel = Kernel {
-    name: "attention_cooperative_16",
-    wgsl: include_str!("../../../shaders/attention_cooperative_16.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
-    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
-    features: COOPERATIVE_MATRIX,
-    cooperative_matrix: Some(16),
-};
