@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Tables of what GPU compilers say of shaders, and the form of a shader that their cost estimates can be compared in.
 
-    compiler_table.py write-out DIRECTORY FILE.wgsl…   copies of attention.wgsl whose only loop is the one over keys
+    compiler_table.py write-out DIRECTORY FILE.wgsl…   copies of attention.wgsl and attention_cooperative_16.wgsl whose
+                                                       only loops are those over keys
     compiler_table.py table < STATISTICS               a Markdown table
 
 STATISTICS are lines of a driver's VK_KHR_pipeline_executable_properties, as it names them:
@@ -40,15 +41,20 @@ def write_out(wgsl, head, last, step):
     return wgsl[:start] + "\n".join(copies) + wgsl[end:]
 
 
+def write_out_file(wgsl):
+    of = constants(wgsl)
+    if "MATRIX" in of:
+        blocks = "for (var first_block = 0u; first_block < BLOCKS; first_block += subgroups) {"
+        return wgsl.replace(blocks, "{ let first_block = 0u;")
+    wgsl = write_out(wgsl, "for (var first = 0u; first < VECTORS", of["VECTORS"], of["DEPTH"])
+    wgsl = write_out(wgsl, "for (var first = 0u; first < keys", of["KEY_TILE"], of["VALUES"])
+    return wgsl.replace("min(VALUES, keys - first)", "VALUES")
+
+
 def write_out_files(directory, files):
     os.makedirs(directory, exist_ok=True)
     for file in files:
-        wgsl = open(file).read()
-        of = constants(wgsl)
-        wgsl = write_out(wgsl, "for (var first = 0u; first < VECTORS", of["VECTORS"], of["DEPTH"])
-        wgsl = write_out(wgsl, "for (var first = 0u; first < keys", of["KEY_TILE"], of["VALUES"])
-        wgsl = wgsl.replace("min(VALUES, keys - first)", "VALUES")
-        open(os.path.join(directory, os.path.basename(file)), "w").write(wgsl)
+        open(os.path.join(directory, os.path.basename(file)), "w").write(write_out_file(open(file).read()))
 
 
 def row(device, file, statistics):
@@ -77,7 +83,7 @@ def row(device, file, statistics):
     if "SHUFFLES" in of:
         cost /= of["ROWS"]
     if "HEAD_DIM" in of:
-        cost *= 1000 / (of["QUERY_TILE"] * of["KEY_TILE"] * of["HEAD_DIM"])
+        cost *= 1000 / (of["QUERY_TILE"] * of.get("KEY_TILE", of.get("BLOCK")) * of["HEAD_DIM"])
     name = os.path.basename(file).removesuffix(".wgsl")
     cells = [name, device, statistics["Subgroup size"], statistics[registers], f"{spills:.0f}", fits, f"{cost:.4g}"]
     return f"| {' | '.join(cells)} |"

@@ -64,16 +64,16 @@
 //! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/determinism.rs`, and for tiles `src/verify/same_bits.rs`). Each
 //! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32, whatever its tile, so
 //! that each run takes the tiles that suit its size ([`kernel::Offer`]). Cooperative matrices add up in an order of
-//! their hardware's: a layer runs on them for every number of rows or for none. Attention's key tiles are counted from
-//! the segment's start; every reduction has a fixed order; and what a plan may run depends on the adapter, the model
-//! and its options, never on the batch. (Metal's compiler may reorder sums by default: bit equality has not been shown
-//! there.)
+//! their hardware's: a layer, or attention, runs on them for every number of rows or for none. Attention's key tiles are
+//! counted from the segment's start; every reduction has a fixed order; and what a plan may run depends on the adapter,
+//! the model and its options, never on the batch. (Metal's compiler may reorder sums by default: bit equality has not
+//! been shown there.)
 //!
 //! **Invariant:** statistics, softmax, sums and the residual stream are f32; f16 and int8 are storage of weight matrices.
 //! The one exception: with f16 weights on an adapter with cooperative matrices, a linear layer rounds what it multiplies
-//! by them to f16, which ends at 65504.
+//! by them to f16, which ends at 65504, and so does attention with queries, keys, values and softmax weights.
 //!
-//! **Invariant:** a kernel that drivers have got wrong runs in no plan before a self-test on the device came out exactly
+//! **Invariant:** a kernel that drivers have got wrong runs in no plan before a self-test on the device came out right
 //! (`plan/self_test.rs`).
 //!
 //! # Buffers and textures

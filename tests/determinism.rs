@@ -176,6 +176,36 @@ fn a_row_of_a_linear_layer_does_not_depend_on_the_rows_around_it() {
     }
 }
 
+/// Likewise: of each kernel, every sequence of a batch against itself alone.
+#[test]
+fn attention_does_not_depend_on_the_sequences_around_it() {
+    let (gpu, _turn) = common::gpu();
+    let (lengths, heads, head_dim) = ([70, 1, 33], 2, 20);
+    let case = cases::attention(&lengths, heads, head_dim, 1.0, Values::Unit).unwrap();
+    let [Data::U32(offsets), Data::F32(qkv)] = &case.inputs[..] else {
+        panic!("offsets, and qkv of floats")
+    };
+    let width = heads * head_dim;
+    for candidate in verify::candidates(&gpu, &case) {
+        let plan = candidate.plan(&gpu, &case).unwrap();
+        let together = bits(&plan.run(&case.sizes, &case.values()).unwrap());
+        for ends in offsets.windows(2) {
+            let rows = ends[0] as usize..ends[1] as usize;
+            let per_head = qkv.chunks(case.sizes.tokens * head_dim);
+            let alone: Vec<f32> = per_head
+                .flat_map(|head| &head[rows.start * head_dim..rows.end * head_dim])
+                .copied()
+                .collect();
+            let offsets = [0, rows.len() as u32];
+            let sizes = Sizes::from_segments(&offsets);
+            let values = [Value::U32(&offsets), Value::F32(&alone)];
+            let expected = &together[rows.start * width..rows.end * width];
+            let found = bits(&plan.run(&sizes, &values).unwrap());
+            assert!(found == expected, "{candidate:?}, {rows:?}");
+        }
+    }
+}
+
 fn combinations() -> impl Iterator<Item = (&'static str, Head, WeightType)> {
     let names = TINY_MODELS.into_iter();
     names.flat_map(|name| {

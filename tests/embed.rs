@@ -112,20 +112,23 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
         batch
     };
     let all = of(&texts);
-    let cooperative = |kernel: &&&Kernel| kernel.cooperative_matrix.is_some();
-    for kernel in KERNELS.iter().filter(cooperative) {
-        if let Some(obstacle) = gpu.capabilities().obstacle(kernel) {
-            eprintln!("left to other adapters: {}, since {obstacle}", kernel.name);
+    for size in [8, 16] {
+        let of_size = |kernel: &&&Kernel| kernel.cooperative_matrix == Some(size);
+        let kernels = Vec::from_iter(KERNELS.iter().filter(of_size));
+        if let Some(obstacle) = gpu.capabilities().obstacle(kernels[0]) {
+            eprintln!("left to other adapters: {size} x {size}, since {obstacle}");
             continue;
         }
         let mut options = PlanOptions::new(all.sizes());
         options.weight_type = WeightType::F16;
-        options.selection = Selection::Named(vec![kernel.name.to_owned()]);
+        let names = kernels.iter().map(|kernel| kernel.name.to_owned());
+        options.selection = Selection::Named(names.collect());
         options.storage = Some(Storage::Buffers);
         let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
         let sizes = all.sizes();
-        let names = plan.variants(&sizes).map(|variant| variant.kernel.name);
-        assert_eq!(names.filter(|name| *name == kernel.name).count(), 4 * 6);
+        let variants = plan.variants(&sizes);
+        let cooperative = variants.filter(|variant| of_size(&&variant.kernel));
+        assert_eq!(cooperative.count(), (4 + 1) * 6); // four linear layers and attention
 
         let run = |batch: &Batch| {
             let values = batch.values(plan.graph()).unwrap();
@@ -135,8 +138,8 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
         let expected = reference.rows("embeddings");
         for ((ids, found), expected) in texts.iter().zip(together.chunks(384)).zip(expected) {
             let cosine = cosine(found, expected);
-            assert!(cosine >= 0.9999, "{}: cosine {cosine}", kernel.name);
-            assert_eq!(run(&of(&[ids])), found, "{}", kernel.name);
+            assert!(cosine >= 0.9999, "{size} x {size}: cosine {cosine}");
+            assert_eq!(run(&of(&[ids])), found, "{size} x {size}");
         }
     }
 }

@@ -1,9 +1,11 @@
+mod cooperative;
+
 use std::sync::Arc;
 
 use super::checks;
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, Source, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
+use crate::kernel::{Access, Binding, COOPERATIVE_MATRIX, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{DType, Dim, Shape, Sizes, Tensor};
 
@@ -72,9 +74,12 @@ impl Operation for Attention {
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
-        let mut variants = vec![portable(heads, head_dim, self.scale)];
-        variants.extend(texture(request, heads, head_dim, self.scale));
-        variants.into_iter().map(Offer::from).collect()
+        let mut offers = vec![portable(heads, head_dim, self.scale).into()];
+        let place = usize::from(!cooperative::are_better(request));
+        let cooperative = cooperative::offers(request, heads, head_dim, self.scale);
+        offers.splice(place..place, cooperative);
+        offers.extend(texture(request, heads, head_dim, self.scale).map(Offer::from));
+        offers
     }
 }
 
@@ -101,24 +106,38 @@ fn portable(heads: usize, head_dim: usize, scale: f32) -> Variant {
             ("QUERY_TILE", query_tile as u32),
             ("KEY_TILE", key_tile as u32),
         ],
-        bindings: vec![
-            Binding::Operand(0),
-            Binding::Operand(0), // as vectors
-            Binding::Operand(1),
-        ],
+        bindings: bindings(),
         tile: None,
-        dispatch: Arc::new(move |sizes: &Sizes| {
-            let query_tiles = sizes.longest.div_ceil(query_tile);
-            let params = Params {
-                tokens: sizes.tokens as u32,
-                sequences: sizes.sequences as u32,
-                heads: heads as u32,
-                query_tiles: query_tiles as u32,
-                scale,
-            };
-            Dispatch::new(sizes.sequences * query_tiles * heads, &params)
-        }),
+        dispatch: dispatch(query_tile, heads, scale),
     }
+}
+
+/// Of the kernels on buffers.
+fn bindings() -> Vec<Binding> {
+    vec![
+        Binding::Operand(0),
+        Binding::Operand(0), // as vectors
+        Binding::Operand(1),
+    ]
+}
+
+/// One workgroup per sequence, tile of queries and head.
+fn dispatch(
+    query_tile: usize,
+    heads: usize,
+    scale: f32,
+) -> Arc<dyn Fn(&Sizes) -> Dispatch + Send + Sync> {
+    Arc::new(move |sizes: &Sizes| {
+        let query_tiles = sizes.longest.div_ceil(query_tile);
+        let params = Params {
+            tokens: sizes.tokens as u32,
+            sequences: sizes.sequences as u32,
+            heads: heads as u32,
+            query_tiles: query_tiles as u32,
+            scale,
+        };
+        Dispatch::new(sizes.sequences * query_tiles * heads, &params)
+    })
 }
 
 fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> Option<Variant> {
@@ -157,14 +176,37 @@ fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> 
     })
 }
 
+/// qkv, the same as vectors, segment offsets, y.
+const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::ReadWrite];
+
 pub(super) static ATTENTION: Kernel = Kernel {
     name: "attention",
     wgsl: include_str!("../../shaders/attention.wgsl"),
-    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    bindings: BINDINGS,
     params_size: size_of::<Params>(),
     constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE"],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
+};
+
+pub(super) static ATTENTION_COOPERATIVE_8: Kernel = Kernel {
+    name: "attention_cooperative_8",
+    wgsl: include_str!("../../shaders/attention_cooperative_8.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
+    features: COOPERATIVE_MATRIX,
+    cooperative_matrix: Some(8),
+};
+
+pub(super) static ATTENTION_COOPERATIVE_16: Kernel = Kernel {
+    name: "attention_cooperative_16",
+    wgsl: include_str!("../../shaders/attention_cooperative_16.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
+    features: COOPERATIVE_MATRIX,
+    cooperative_matrix: Some(16),
 };
 
 pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {

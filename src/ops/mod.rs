@@ -13,12 +13,13 @@
 //! vendor: `gpu/vendor.rs`, what its compiler wants (`staging` in `linear_kernels/tile.rs`), and a line of
 //! `tests/shaders/adapters.rs`.
 //!
-//! What operations share is in `checks` (of shapes), `row_lanes` (how many lanes share a row) and `linear_kernels`
-//! (every linear layer, a file per way to run it).
+//! What operations share is in `checks` (of shapes), `row_lanes` (how many lanes share a row), `cooperative` (who has
+//! matrix units) and `linear_kernels` (every linear layer, a file per way to run it).
 
 mod add;
 mod attention;
 mod checks;
+mod cooperative;
 mod embedding_sum;
 mod gelu;
 mod layer_norm;
@@ -38,6 +39,8 @@ use crate::kernel::Kernel;
 pub static KERNELS: &[&Kernel] = &[
     &add::ADD,
     &attention::ATTENTION,
+    &attention::ATTENTION_COOPERATIVE_16,
+    &attention::ATTENTION_COOPERATIVE_8,
     &attention::ATTENTION_TEXTURE,
     &embedding_sum::EMBEDDING_SUM,
     &embedding_sum::EMBEDDING_SUM_TEXTURE,

@@ -1,7 +1,8 @@
 //! Kernels that drivers have got wrong are run on known products before any plan may choose them.
 //!
 //! Cooperative matrices are new, and whether memory is read by rows or by columns has been mixed up in more than one
-//! translation. A column times a row shows that: taken the wrong way round, either of them leaves almost nothing.
+//! translation. A column times a row shows that: taken the wrong way round, either of them leaves almost nothing. So does
+//! attention in which each query picks a key of its own: taken the wrong way round, anything gives another result.
 
 use std::collections::HashMap;
 
@@ -9,9 +10,9 @@ use super::{Plan, PlanOptions, Value, interpret};
 use crate::error::Result;
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
-use crate::kernel::{Kernel, Offer};
+use crate::kernel::{Kernel, Offer, Variant};
 use crate::ops::KERNELS;
-use crate::tensor::{Dim, Sizes, Tensor, WeightType};
+use crate::tensor::{Data, Dim, Sizes, Tensor, WeightType};
 
 /// What the device can do, less the kernels that fail their self-test, which runs once per device.
 pub(crate) fn tested(gpu: &Gpu) -> &Capabilities {
@@ -47,55 +48,160 @@ fn failures(
     kernels.filter_map(failure).collect()
 }
 
-/// Rows, columns and k: more than a tile of each, and no whole number of tiles.
-const SIZES: [usize; 3] = [70, 68, 36];
+/// A graph of one node with all that goes into it, such that f16 and f32 hold its addends exactly.
+struct Probe {
+    graph: Graph,
+    weights: HashMap<String, Tensor>,
+    sizes: Sizes,
+    /// Inputs of several runs.
+    runs: Vec<Vec<Data>>,
+    /// How far a result may be from the reference.
+    within: f32,
+}
 
-/// Whether a kernel of linear layers multiplies exactly what f16 and f32 hold exactly.
-fn agrees(gpu: &Gpu, kernel: &'static Kernel) -> Result<bool> {
-    let [m, n, k] = SIZES;
+/// One per operation that has such kernels.
+const PROBES: [fn() -> Result<Probe>; 2] = [of_linear_layers, of_attention];
+
+/// Rows, columns and k: more than a tile of each, and no whole number of tiles.
+fn of_linear_layers() -> Result<Probe> {
+    let [m, n, k] = [70, 68, 36];
     let mut graph = Graph::new();
     let x = graph.input("x", [Dim::Tokens, Dim::Fixed(k)]);
     let weight = graph.parameter("weight", [n, k]);
     graph.linear(x, weight, None)?;
-    let weights = HashMap::from([(
-        "weight".to_owned(),
-        Tensor::new([n, k], integers([n, k], |j, i| (7 * j + 2 * i) % 13)),
-    )]);
-
-    let node = &graph.nodes()[0];
-    let request = Request::of(&graph, node, gpu.capabilities(), WeightType::F16);
-    let offers = node.operation.offers(&request);
-    let variant = offers
-        .iter()
-        .flat_map(Offer::variants)
-        .find(|variant| variant.kernel.name == kernel.name);
-    let Some(mut variant) = variant.cloned() else {
-        return Ok(true); // nobody is offered it
-    };
-    variant.kernel = kernel;
-    let sizes = Sizes {
-        tokens: m,
-        sequences: 1,
-        longest: m,
-    };
-    let options = PlanOptions {
-        weight_type: WeightType::F16,
-        ..PlanOptions::new(sizes)
-    };
-    let plan = Plan::with_offers(gpu, graph, &weights, &options, vec![variant.into()])?;
-
+    let weight = integers([n, k], |j, i| (7 * j + 2 * i) % 13);
     let column = integers([m, k], |r, i| if i == 0 { r % 11 } else { 6 }); // 6 gives 0
     let dense = integers([m, k], |r, i| (5 * r + 3 * i) % 17);
-    for x in [column, dense] {
-        let values = [Value::F32(&x)];
-        let found = plan.run(&sizes, &values)?;
-        let tensors = interpret(plan.graph(), &weights, &sizes, &values)?;
-        let output = plan.graph().output().expect("it has a node");
-        if found != tensors[&output].f32() {
-            return Ok(false);
+    Ok(Probe {
+        graph,
+        weights: HashMap::from([("weight".to_owned(), Tensor::new([n, k], weight))]),
+        sizes: Sizes {
+            tokens: m,
+            sequences: 1,
+            longest: m,
+        },
+        runs: vec![vec![column.into()], vec![dense.into()]],
+        within: 0.0,
+    })
+}
+
+/// Queries each of which attends to one key alone, and in a second sequence to two alike, so that its result is a value
+/// or the mean of two; more than a tile of queries, of keys and of a head, and no whole number of tiles.
+fn of_attention() -> Result<Probe> {
+    const HEADS: usize = 2;
+    const HEAD_DIM: usize = 36;
+    let mut graph = Graph::new();
+    let dims = [
+        Dim::Fixed(3),
+        Dim::Fixed(HEADS),
+        Dim::Tokens,
+        Dim::Fixed(HEAD_DIM),
+    ];
+    let qkv = graph.input("qkv", dims);
+    let offsets = graph.segment_offsets();
+    // The next best key weighs exp(-32), which is nothing beside 1.
+    graph.attention(qkv, offsets, 32.0)?;
+
+    let tokens: Vec<Place> = [(70, 1), (37, 2)]
+        .into_iter()
+        .flat_map(|(length, alike)| {
+            (0..length).map(move |place| Place {
+                place,
+                length,
+                alike,
+            })
+        })
+        .collect();
+    let tokens = &tokens;
+    let of_all = |row: fn(&Place, usize) -> [f32; 2]| {
+        let heads =
+            (0..HEADS).flat_map(move |head| tokens.iter().map(move |token| row(token, head)));
+        heads.flat_map(|[at_3, at_19]| {
+            let mut row = [0.0; HEAD_DIM]; // each addend of a score is in a matrix of its own
+            (row[3], row[19]) = (at_3, at_19);
+            row
+        })
+    };
+    let mut qkv: Vec<f32> = of_all(Place::query).chain(of_all(Place::key)).collect();
+    let values = [HEADS * tokens.len(), HEAD_DIM];
+    qkv.extend(integers(values, |r, d| (5 * r + 3 * d) % 1009));
+    let offsets = [0, 70, tokens.len() as u32];
+    Ok(Probe {
+        graph,
+        weights: HashMap::new(),
+        sizes: Sizes::from_segments(&offsets),
+        runs: vec![vec![qkv.into(), offsets.to_vec().into()]],
+        within: 0.01, // for exp2 and division; another result is another multiple of a half
+    })
+}
+
+/// A token of the probe of attention, in a sequence in which so many keys after one another are alike.
+struct Place {
+    place: usize,
+    length: usize,
+    alike: usize,
+}
+
+impl Place {
+    /// A score is 2 * query * key - key^2 of these numbers, 1 less where they differ by 1: the largest where they agree.
+    fn number(&self, place: usize) -> f32 {
+        (place / self.alike * self.alike) as f32 - (self.length / 2) as f32
+    }
+
+    fn key(&self, _head: usize) -> [f32; 2] {
+        let number = self.number(self.place);
+        [2.0 * number, -number * number]
+    }
+
+    /// The order in which queries pick keys is not its own inverse.
+    fn query(&self, head: usize) -> [f32; 2] {
+        let best = (11 * self.place + 5 * head) % self.length;
+        [self.number(best), 1.0]
+    }
+}
+
+/// Whether a kernel computes its operation's probe right.
+fn agrees(gpu: &Gpu, kernel: &'static Kernel) -> Result<bool> {
+    for probe in PROBES {
+        let probe = probe()?;
+        if let Some(variant) = probe.offered(gpu, kernel.name) {
+            return probe.agrees(gpu, Variant { kernel, ..variant });
         }
     }
-    Ok(true)
+    Ok(true) // nobody is offered it
+}
+
+impl Probe {
+    /// The variant of a kernel.
+    fn offered(&self, gpu: &Gpu, kernel: &str) -> Option<Variant> {
+        let node = &self.graph.nodes()[0];
+        let request = Request::of(&self.graph, node, gpu.capabilities(), WeightType::F16);
+        let offers = node.operation.offers(&request);
+        let mut variants = offers.iter().flat_map(Offer::variants);
+        variants
+            .find(|variant| variant.kernel.name == kernel)
+            .cloned()
+    }
+
+    fn agrees(self, gpu: &Gpu, variant: Variant) -> Result<bool> {
+        let options = PlanOptions {
+            weight_type: WeightType::F16,
+            ..PlanOptions::new(self.sizes)
+        };
+        let offers = vec![variant.into()];
+        let plan = Plan::with_offers(gpu, self.graph, &self.weights, &options, offers)?;
+        for inputs in &self.runs {
+            let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
+            let found = plan.run(&self.sizes, &values)?;
+            let tensors = interpret(plan.graph(), &self.weights, &self.sizes, &values)?;
+            let output = plan.graph().output().expect("it has a node");
+            let mut pairs = found.iter().zip(tensors[&output].f32());
+            if !pairs.all(|(found, expected)| (found - expected).abs() <= self.within) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 /// A matrix of small integers, `value` less 6.
@@ -146,6 +252,29 @@ mod tests {
     }
 
     #[test]
+    fn what_attends_wrongly_fails() {
+        let (gpu, attention) = (Gpu::new().unwrap(), kernel("attention"));
+        assert_eq!(failure(&gpu, attention), None);
+        for (from, to) in [
+            ("load(2u, head", "load(1u, head"),
+            ("first_key = start;", "first_key = 0u;"),
+            (" * factor[r];", ";"),
+        ] {
+            let reason = failure(&gpu, mutant(attention, from, to));
+            assert_eq!(reason.as_deref(), Some("it computes wrongly"), "{to}");
+        }
+    }
+
+    #[test]
+    fn every_kernel_to_be_tested_has_a_probe() {
+        let operations = PROBES.map(|probe| probe().unwrap().graph.nodes()[0].operation.name());
+        for kernel in KERNELS.iter().filter(|kernel| is_doubtful(kernel)) {
+            let has_probe = operations.iter().any(|name| kernel.name.starts_with(name));
+            assert!(has_probe, "{}", kernel.name);
+        }
+    }
+
+    #[test]
     fn what_failed_is_chosen_by_no_plan() {
         let gpu = Gpu::new().unwrap();
         let failed = gpu.tested(|| vec![("linear", "it computes wrongly".to_owned())]);
@@ -177,14 +306,34 @@ mod tests {
                 continue;
             }
             assert_eq!(failure(&gpu, kernel), None);
-            for (from, to) in [
-                ("coopLoadT<MatrixA>", "coopLoad<MatrixA>"),
-                ("coopLoad<MatrixB>", "coopLoadT<MatrixB>"),
-                ("coopStoreT(", "coopStore("),
-            ] {
-                let reason = failure(&gpu, mutant(kernel, from, to));
-                assert_eq!(reason.unwrap(), "it computes wrongly", "{to}");
+            let places: &[&str] = if kernel.name.starts_with("attention") {
+                &[
+                    "coopLoadT<MatrixA>(&rows[at], BLOCK_STRIDE);\n                        }", // queries
+                    "weights[i] = coopLoadT<MatrixA>",
+                    "keys = coopLoad<MatrixB>",
+                    "values = coopLoad<MatrixB>",
+                    "coopStoreT(scores",
+                    "coopStoreT(context",
+                ]
+            } else {
+                &["coopLoadT<MatrixA>", "coopLoad<MatrixB>", "coopStoreT("]
+            };
+            for from in places {
+                let to = the_other_way_round(from);
+                let reason = failure(&gpu, mutant(kernel, from, &to));
+                assert_eq!(reason.as_deref(), Some("it computes wrongly"), "{to}");
             }
         }
+    }
+
+    fn the_other_way_round(place: &str) -> String {
+        for (plain, turned) in [("coopLoad", "coopLoadT"), ("coopStore", "coopStoreT")] {
+            for (from, to) in [(turned, plain), (plain, turned)] {
+                if place.contains(from) {
+                    return place.replace(from, to);
+                }
+            }
+        }
+        panic!("{place} neither loads nor stores")
     }
 }

@@ -93,6 +93,7 @@ impl Builder {
             sizes: self.sizes,
             inputs: self.inputs,
             tolerance,
+            tolerance_in_f16: tolerance,
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Case {
     pub inputs: Vec<Data>,
     /// How close the result must be.
     pub tolerance: Tolerance,
+    /// The same of kernels that round to f16 what they multiply, on inputs that f16 holds.
+    pub tolerance_in_f16: Tolerance,
 }
 
 impl Case {
@@ -35,10 +37,11 @@ impl Case {
         self.inputs.iter().map(Value::from).collect()
     }
 
-    /// The same with inputs [`in_f16`].
+    /// The same with inputs [`in_f16`], for kernels that round to it.
     pub(super) fn in_f16(&self) -> Self {
         Self {
             inputs: in_f16(&self.inputs),
+            tolerance: self.tolerance_in_f16,
             ..self.clone()
         }
     }

@@ -45,6 +45,20 @@ impl Tolerance {
         }
     }
 
+    /// The same where the weights are cut off to the 11 bits of f16 and what is then left of them is summed up, of
+    /// values that lie within `range`: weights that lose up to 2^-10 of themselves lose 2^-11 more or less than one
+    /// another, which moves the mean by that share of the values' mean distance from it, at most half their range.
+    /// Weights below 2^-29 of the largest may be taken for zero.
+    #[must_use]
+    pub fn with_weights_in_f16(self, terms: usize, range: f32) -> Self {
+        let share = 0.5 * 2.0_f64.powi(-11) * (1.0 + 2.0_f64.powi(-10));
+        let lost = terms as f64 * 2.0_f64.powi(-29);
+        Self {
+            absolute: self.absolute + (share + lost) * f64::from(range),
+            ..self
+        }
+    }
+
     /// A row of `cols` values up to `magnitude` brought to deviation 1 from `deviation`: the mean is off by epsilon
     /// times the magnitude for each level of the sum, and the division magnifies that.
     #[must_use]

@@ -1,6 +1,6 @@
 //! Kinds of adapters, as data: whatever operations look at when they offer their variants.
 
-use wgformer::gpu::Capabilities;
+use wgformer::gpu::{Capabilities, Vendor};
 use wgformer::graph::Request;
 use wgformer::kernel::{Offer, Variant};
 use wgformer::tensor::WeightType;
@@ -59,33 +59,47 @@ pub(crate) fn adapters() -> Vec<Capabilities> {
         .collect()
 }
 
-/// The adapter's own sizes, the larger first, for f16 weights alone and for every number of rows; on a GPU before all
-/// other kernels, on software after the first.
+/// How many other kernels come before those with cooperative matrices.
+fn place(operation: &str, adapter: &Capabilities) -> usize {
+    let are_first = match operation {
+        "attention" => Vendor::of(adapter) == Vendor::Nvidia,
+        _ => !adapter.is_software(),
+    };
+    usize::from(!are_first)
+}
+
+/// The adapter's own sizes, the larger first, for f16 weights alone and for every number of rows; linear layers' on a GPU
+/// before all other kernels, on software after the first, attention's first where figures say so.
 #[test]
 fn cooperative_matrices_are_offered_where_they_are_right() {
-    let case = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
-    let node = &case.graph.nodes()[0];
-    for mut adapter in adapters() {
-        if adapter.info.vendor == 0x10de {
-            adapter.cooperative_matrices = vec![8, 16];
-        }
-        for weight_type in WeightType::ALL {
-            let request = Request::of(&case.graph, node, &adapter, weight_type);
-            let mut expected = Vec::new();
-            if weight_type == WeightType::F16 {
-                expected.clone_from(&adapter.cooperative_matrices);
-                expected.reverse();
+    let linear = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
+    let attention = cases::attention(&[33], 2, 128, 1.0, Values::Unit).unwrap();
+    for case in [linear, attention] {
+        let node = &case.graph.nodes()[0];
+        for mut adapter in adapters() {
+            if adapter.info.vendor == 0x10de {
+                adapter.cooperative_matrices = vec![8, 16];
             }
-            let offers = node.operation.offers(&request);
-            let first = usize::from(adapter.is_software());
-            for (offer, size) in offers[first..].iter().zip(&expected) {
-                let variants = Vec::from_iter(offer.variants());
-                assert_eq!(variants.len(), 1, "{offer:?}");
-                assert_eq!(variants[0].kernel.cooperative_matrix, Some(*size));
+            for weight_type in WeightType::ALL {
+                let request = Request::of(&case.graph, node, &adapter, weight_type);
+                let mut expected = Vec::new();
+                if weight_type == WeightType::F16 {
+                    expected.clone_from(&adapter.cooperative_matrices);
+                    expected.reverse();
+                }
+                let offers = node.operation.offers(&request);
+                for (offer, size) in offers[place(case.operation, &adapter)..]
+                    .iter()
+                    .zip(&expected)
+                {
+                    let variants = Vec::from_iter(offer.variants());
+                    assert_eq!(variants.len(), 1, "{offer:?}");
+                    assert_eq!(variants[0].kernel.cooperative_matrix, Some(*size));
+                }
+                let sizes = offers.iter().flat_map(Offer::variants);
+                let sizes = sizes.filter_map(|variant| variant.kernel.cooperative_matrix);
+                assert_eq!(Vec::from_iter(sizes), expected, "{adapter}, {weight_type}");
             }
-            let sizes = offers.iter().flat_map(Offer::variants);
-            let sizes = sizes.filter_map(|variant| variant.kernel.cooperative_matrix);
-            assert_eq!(Vec::from_iter(sizes), expected, "{adapter}, {weight_type}");
         }
     }
 }
@@ -146,5 +160,18 @@ fn only_a_lanes_last_vector_may_lie_past_its_row() {
                 }
             }
         }
+    }
+}
+
+/// Registers end there.
+#[test]
+fn no_head_beyond_128_is_offered_cooperative_matrices() {
+    let case = cases::attention(&[33], 2, 129, 1.0, Values::Unit).unwrap();
+    let node = &case.graph.nodes()[0];
+    for adapter in adapters() {
+        let request = Request::of(&case.graph, node, &adapter, WeightType::F16);
+        let offers = node.operation.offers(&request);
+        let mut variants = offers.iter().flat_map(Offer::variants);
+        assert!(variants.all(|variant| variant.kernel.cooperative_matrix.is_none()));
     }
 }

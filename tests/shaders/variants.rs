@@ -149,22 +149,21 @@ fn every_shader_file_is_a_kernel_of_its_name() {
 #[test]
 fn what_shaders_have_in_common_is_the_same_text() {
     let text = |name: &str| fs::read_to_string(format!("shaders/{name}.wgsl")).unwrap();
-    let of_size = |size: &str| {
-        let (matrix, kernel) = (
-            format!("mat{size}x{size}"),
-            format!("linear_cooperative_{size}"),
-        );
-        text(&kernel)
-            .replace(&matrix, "matrix")
-            .replace(&kernel, "linear_cooperative")
-            .replace(&format!("{size} x {size}"), "square")
-            .replace(&format!("MATRIX: u32 = {size}u"), "MATRIX")
-            .lines()
-            .filter(|line| !line.ends_with("is the same text but for the sizes."))
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(of_size("8"), of_size("16"));
+    for name in ["linear_cooperative", "attention_cooperative"] {
+        let of_size = |size: &str| {
+            let (matrix, kernel) = (format!("mat{size}x{size}"), format!("{name}_{size}"));
+            text(&kernel)
+                .replace(&matrix, "matrix")
+                .replace(&kernel, name)
+                .replace(&format!("{size} x {size}"), "square")
+                .replace(&format!("MATRIX: u32 = {size}u"), "MATRIX")
+                .lines()
+                .filter(|line| !line.ends_with("is the same text but for the sizes."))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of_size("8"), of_size("16"));
+    }
 
     let gelu = |kernel: &&Kernel| {
         let (_, rest) = kernel.wgsl.split_once("fn gelu_of(v: vec4<f32>)")?;

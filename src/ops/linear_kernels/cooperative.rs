@@ -1,4 +1,4 @@
-//! The kernels for the matrix units of GPUs: NVIDIA's and AMD's take 16 x 16, Apple's 8 x 8.
+//! Linear layers on the matrix units of GPUs.
 //!
 //! They round x to f16 to multiply it by a weight in f16, and add up in f32, in whatever order the unit has: other bits
 //! than those of all other kernels, so that one of these runs a layer for every number of rows or for none.
@@ -11,36 +11,22 @@ use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, Par
 use super::{Flags, Problem, Projection};
 use crate::graph::Request;
 use crate::kernel::{Binding, Dispatch, Kernel, Offer, Variant, square_matrices};
+use crate::ops::cooperative;
 use crate::tensor::WeightType;
 
 // As the shaders have them.
 const TILE: usize = 64; // rows, and columns
-const BLOCKS: u32 = 4; // of a tile, one to a subgroup
-const LARGEST_WORKGROUP: u32 = 256; // by x as it is staged: a lane has whole vectors of whole rows
 
-/// For f16 weights alone, since f32 ones would lose precision that nobody gave up; the largest matrices first.
+/// The largest matrices first.
 pub(super) fn offers(
     request: &Request<'_>,
     projection: &Projection,
     problem: &Problem,
 ) -> Vec<Offer> {
-    let capabilities = request.capabilities;
-    let limits = &capabilities.limits;
-    let workgroup_size = BLOCKS * capabilities.info.subgroup_max_size;
-    let largest = LARGEST_WORKGROUP
-        .min(limits.max_compute_invocations_per_workgroup)
-        .min(limits.max_compute_workgroup_size_x);
-    if request.weight_type != WeightType::F16 || workgroup_size > largest {
-        return vec![];
-    }
-    [&LINEAR_COOPERATIVE_16, &LINEAR_COOPERATIVE_8]
-        .into_iter()
-        .filter_map(|kernel| {
-            let size = kernel.cooperative_matrix?;
-            let is_there = capabilities.cooperative_matrices.contains(&size);
-            is_there.then(|| variant(kernel, size, workgroup_size, projection, problem).into())
-        })
-        .collect()
+    let kernels = [&LINEAR_COOPERATIVE_16, &LINEAR_COOPERATIVE_8];
+    cooperative::offers(request, kernels, |kernel, size, workgroup_size| {
+        variant(kernel, size, workgroup_size, projection, problem)
+    })
 }
 
 fn variant(

@@ -1,3 +1,5 @@
+use half::f16;
+
 use super::super::Tolerance;
 use super::super::builder::{Builder, describe};
 use super::super::case::{Case, Recipe};
@@ -68,6 +70,7 @@ pub fn attention(
     };
     let mut qkv = of_scores.fill(&mut case.random, 2 * each);
     qkv.extend(values.fill(&mut case.random, each));
+    let range_in_f16 = range_in_f16(&qkv[2 * each..]);
     case.inputs.push(qkv.into());
     let qkv = case.graph.input(
         "qkv",
@@ -85,6 +88,19 @@ pub fn attention(
     let name = format!(
         "{lengths} tokens, {heads} heads of {head_dim}, scores to about {peak}, {values:?}"
     );
-    let tolerance = Tolerance::exponentials(case.sizes.longest + head_dim, 5.0 * peak);
-    Ok(case.finish(name, tolerance.scaled(values.magnitude())))
+    let (longest, magnitude) = (case.sizes.longest, values.magnitude());
+    let tolerance = Tolerance::exponentials(longest + head_dim, 5.0 * peak).scaled(magnitude);
+    let mut case = case.finish(name, tolerance);
+    case.tolerance_in_f16 = tolerance.with_weights_in_f16(longest, range_in_f16);
+    Ok(case)
+}
+
+/// How far the values are from each other once they are rounded to f16.
+fn range_in_f16(values: &[f32]) -> f32 {
+    let rounded = values.iter().map(|value| f16::from_f32(*value).to_f32());
+    let (lowest, highest) = rounded
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+    (highest - lowest).max(0.0) // of no values at all: -infinity
 }

@@ -1,0 +1,47 @@
+//! Attention on the matrix units of GPUs.
+//!
+//! Queries, keys, values and softmax weights are rounded to f16 to be multiplied, and products added up in f32, in
+//! whatever order the unit has: other bits than those of all other kernels. What ends at 65504 are queries, keys and
+//! values; a row's weights lie below 2^15.
+
+use super::{ATTENTION_COOPERATIVE_8, ATTENTION_COOPERATIVE_16, bindings, dispatch};
+use crate::gpu::Vendor;
+use crate::graph::Request;
+use crate::kernel::{Offer, Variant};
+use crate::ops::cooperative;
+
+/// Of a workgroup, as the shaders have it.
+const QUERY_TILE: usize = 64;
+
+/// A head's queries and its result stay in registers, which are too few for 12 warps of a longer one to a multiprocessor
+/// of NVIDIA; 16 KiB of workgroup memory would be enough for 160.
+const MAX_HEAD_DIM: usize = 128;
+
+/// The largest matrices first.
+pub(super) fn offers(
+    request: &Request<'_>,
+    heads: usize,
+    head_dim: usize,
+    scale: f32,
+) -> Vec<Offer> {
+    if head_dim > MAX_HEAD_DIM {
+        return vec![];
+    }
+    let kernels = [&ATTENTION_COOPERATIVE_16, &ATTENTION_COOPERATIVE_8];
+    cooperative::offers(request, kernels, |kernel, _, workgroup_size| Variant {
+        kernel,
+        constants: vec![
+            ("HEAD_DIM", head_dim as u32),
+            ("WORKGROUP_SIZE", workgroup_size),
+        ],
+        bindings: bindings(),
+        tile: None,
+        dispatch: dispatch(QUERY_TILE, heads, scale),
+    })
+}
+
+/// Whether they come before the kernel without matrices: by their compilers' figures they cost half as much on NVIDIA and
+/// the same on AMD (docs/performance.md), and on Apple nobody knows.
+pub(super) fn are_better(request: &Request<'_>) -> bool {
+    Vendor::of(request.capabilities) == Vendor::Nvidia
+}

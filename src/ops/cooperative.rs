@@ -1,0 +1,33 @@
+//! Where kernels for the matrix units of GPUs may run: NVIDIA's and AMD's take 16 x 16, Apple's 8 x 8.
+
+use crate::graph::Request;
+use crate::kernel::{Kernel, Offer, Variant};
+use crate::tensor::WeightType;
+
+const SUBGROUPS: u32 = 4; // of a workgroup, one to a block of its results
+const LARGEST_WORKGROUP: u32 = 256; // by what is staged: a lane has whole vectors of whole rows
+
+/// A variant of each kernel whose matrices the adapter has, from the size of those and of a workgroup.
+///
+/// For f16 weights alone, since f32 ones would lose precision that nobody gave up.
+pub(super) fn offers(
+    request: &Request<'_>,
+    kernels: [&'static Kernel; 2],
+    variant: impl Fn(&'static Kernel, u32, u32) -> Variant,
+) -> Vec<Offer> {
+    let capabilities = request.capabilities;
+    let limits = &capabilities.limits;
+    let workgroup_size = SUBGROUPS * capabilities.info.subgroup_max_size;
+    let largest = LARGEST_WORKGROUP
+        .min(limits.max_compute_invocations_per_workgroup)
+        .min(limits.max_compute_workgroup_size_x);
+    if request.weight_type != WeightType::F16 || workgroup_size > largest {
+        return vec![];
+    }
+    let offer = |kernel: &'static Kernel| {
+        let size = kernel.cooperative_matrix?;
+        let is_there = capabilities.cooperative_matrices.contains(&size);
+        is_there.then(|| variant(kernel, size, workgroup_size).into())
+    };
+    kernels.into_iter().filter_map(offer).collect()
+}
