@@ -1,6 +1,8 @@
 use std::sync::{OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 
+use futures_channel::oneshot;
+
 /// Waits for submissions on a thread of its own, so that a future completes even if nobody polls the device.
 ///
 /// The thread starts with the first wait and is parked while nothing is under way.
@@ -12,9 +14,12 @@ pub(super) struct Waiter {
 
 #[derive(Debug)]
 struct Running {
-    submissions: mpsc::Sender<wgpu::SubmissionIndex>,
+    submissions: mpsc::Sender<Submission>,
     thread: JoinHandle<()>,
 }
+
+/// What is waited for, and who is told.
+type Submission = (wgpu::SubmissionIndex, oneshot::Sender<()>);
 
 impl Waiter {
     pub(super) fn new(device: wgpu::Device) -> Self {
@@ -24,24 +29,33 @@ impl Waiter {
         }
     }
 
-    /// Sees to it that the callbacks of `submission` are called once it is done.
-    pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) {
+    /// Tells when `submission` is done and its callbacks are called, or the device is lost.
+    ///
+    /// wgpu's own callback for that never comes once a device is destroyed.
+    pub(super) fn wait_for(
+        &self,
+        _queue: &wgpu::Queue,
+        submission: wgpu::SubmissionIndex,
+    ) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
         let running = self.running.get_or_init(|| start(self.device.clone()));
         // The thread, and with it the receiver, lives until this sender is dropped.
-        let _ = running.submissions.send(submission);
+        let _ = running.submissions.send((submission, sender));
+        receiver
     }
 }
 
 fn start(device: wgpu::Device) -> Running {
-    let (submissions, receiver) = mpsc::channel::<wgpu::SubmissionIndex>();
+    let (submissions, receiver) = mpsc::channel::<Submission>();
     let thread = thread::spawn(move || {
-        // A lost device calls its callbacks with an error, so what `poll` says needs no answer here.
-        for submission in receiver {
+        for (submission, done) in receiver {
             let wait = wgpu::PollType::Wait {
                 submission_index: Some(submission),
                 timeout: None,
             };
+            // That a device is lost is found out by whatever is done with it next.
             let _ = device.poll(wait);
+            let _ = done.send(()); // nobody listens if the future was dropped
         }
     });
     Running {
