@@ -179,6 +179,29 @@ fn a_dropped_future_leaves_the_model_usable() {
     assert_eq!(model.run(&batch(1)).unwrap(), expected);
 }
 
+/// Without a waiting thread a future moves only while the application polls its device.
+#[test]
+fn an_application_that_polls_its_device_needs_no_thread() {
+    let (gpu, _turn) = common::gpu();
+    let limits = gpu.capabilities().limits.clone();
+    let gpu = common::device(&gpu, gpu.capabilities().features, limits).polled_by_app();
+    let model = model(&gpu, "plain", POOLED, &ModelOptions::default());
+    let batch = batch(1);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut run = pin!(model.run_async(&batch));
+    for _ in 0..20 {
+        assert!(run.as_mut().poll(&mut context).is_pending());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    loop {
+        gpu.device().poll(wgpu::PollType::Poll).unwrap();
+        if let Poll::Ready(result) = run.as_mut().poll(&mut context) {
+            assert_eq!(result.unwrap().len(), 2 * model.hidden());
+            break;
+        }
+    }
+}
+
 #[test]
 fn a_device_that_is_destroyed_is_a_typed_error() {
     let (gpu, _turn) = common::gpu();

@@ -107,6 +107,16 @@ impl Gpu {
         Self::from_parts(device, queue, capabilities)
     }
 
+    /// Leaves it to the application to poll the device, as one does that draws frames: no thread is started for it.
+    ///
+    /// Futures of this engine then complete while the application calls [`wgpu::Device::poll`], and the blocking forms
+    /// need another thread that does. After a device is lost they may never complete: drop them.
+    #[must_use]
+    pub fn polled_by_app(self) -> Self {
+        self.inner.waiter.leave_to_app();
+        self
+    }
+
     fn from_parts(device: wgpu::Device, queue: wgpu::Queue, capabilities: Capabilities) -> Self {
         let waiter = Waiter::new(device.clone());
         let pipelines = Mutex::new(HashMap::new());

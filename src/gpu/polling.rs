@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
 
@@ -10,6 +11,8 @@ use futures_channel::oneshot;
 pub(super) struct Waiter {
     device: wgpu::Device,
     running: OnceLock<Running>,
+    /// Somebody else polls the device, and nothing is waited for here.
+    is_left_to_app: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -26,7 +29,13 @@ impl Waiter {
         Self {
             device,
             running: OnceLock::new(),
+            is_left_to_app: AtomicBool::new(false),
         }
+    }
+
+    /// From now on the application polls the device.
+    pub(super) fn leave_to_app(&self) {
+        self.is_left_to_app.store(true, Ordering::Relaxed);
     }
 
     /// Tells when `submission` is done and its callbacks are called, or the device is lost.
@@ -34,10 +43,16 @@ impl Waiter {
     /// wgpu's own callback for that never comes once a device is destroyed.
     pub(super) fn wait_for(
         &self,
-        _queue: &wgpu::Queue,
+        queue: &wgpu::Queue,
         submission: wgpu::SubmissionIndex,
     ) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
+        if self.is_left_to_app.load(Ordering::Relaxed) {
+            queue.on_submitted_work_done(|| {
+                let _ = sender.send(()); // nobody listens if the future was dropped
+            });
+            return receiver;
+        }
         let running = self.running.get_or_init(|| start(self.device.clone()));
         // The thread, and with it the receiver, lives until this sender is dropped.
         let _ = running.submissions.send((submission, sender));

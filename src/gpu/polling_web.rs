@@ -9,6 +9,9 @@ impl Waiter {
         Self
     }
 
+    #[expect(clippy::unused_self, reason = "as on other platforms")]
+    pub(super) fn leave_to_app(&self) {}
+
     /// Tells when `submission` is done.
     #[expect(clippy::unused_self, reason = "as on other platforms")]
     pub(super) fn wait_for(
