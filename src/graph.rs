@@ -76,6 +76,15 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// The ways to run it that are right on the adapter for these shapes, the best first for each storage; never empty for buffers.
     fn offers(&self, request: &Request<'_>) -> Vec<Offer>;
 
+    /// About how many multiplications and additions a run does, to tell how long a part of it takes; where memory is
+    /// what costs, what could be multiplied and added in that time.
+    ///
+    /// `operands` and `result`: their axes for the run.
+    fn work(&self, operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> f64 {
+        let _ = (operands, sizes);
+        16.0 * result.iter().product::<usize>() as f64
+    }
+
     /// The one operation that equals this one followed by `consumer`, which reads its result as operand `operand`.
     ///
     /// The fused operation takes this one's operands and then the consumer's others, in order.
@@ -267,6 +276,14 @@ impl Graph {
             "a graph's output is the result of one of its nodes"
         );
         self.output = Some(tensor);
+    }
+
+    /// The work of one of its nodes in a run of `sizes`, as [`Operation::work`] counts it.
+    pub(crate) fn work(&self, node: &Node, sizes: &Sizes) -> f64 {
+        let dims = |tensor: &TensorId| self.tensor(*tensor).shape.resolve(sizes);
+        let operands: Vec<Vec<usize>> = node.inputs.iter().map(dims).collect();
+        let result = dims(&node.output);
+        node.operation.work(&operands, &result, sizes)
     }
 
     /// Every tensor; a [`TensorId`] is a place in this list.

@@ -32,6 +32,16 @@ impl Gpu {
         )
     }
 
+    /// A buffer that holds `bytes` to be copied elsewhere.
+    ///
+    /// # Errors
+    /// As [`Gpu::create_buffer`].
+    pub(crate) fn upload_for_copies(&self, label: &str, bytes: &[u8]) -> Result<wgpu::Buffer> {
+        let size = (bytes.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
+        let usage = wgpu::BufferUsages::COPY_SRC;
+        self.create_buffer_with(label, size.max(4), usage, Some(bytes))
+    }
+
     fn create_buffer_with(
         &self,
         label: &str,
@@ -50,7 +60,8 @@ impl Gpu {
         let buffer = self.checked(&action, || self.device().create_buffer(&descriptor))?;
         if let Some(contents) = contents {
             let view = buffer.get_mapped_range_mut(..contents.len() as u64);
-            view.map_err(|error| self.device_error(&action, &error.to_string()))?
+            // No error scope hears of a lost device: its buffers are made, and cannot be mapped.
+            view.map_err(|_| self.device_error(&action, DEVICE_LOST))?
                 .copy_from_slice(contents);
             buffer.unmap();
         }
@@ -93,6 +104,19 @@ impl Gpu {
         }
     }
 
+    /// Completes when `submission` is done, or the device is lost: what is done with it next says so.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`] if nobody waits for the device any more.
+    pub(crate) fn done(
+        &self,
+        submission: wgpu::SubmissionIndex,
+    ) -> impl Future<Output = Result<()>> + use<> {
+        let done = self.waiter().wait_for(self.queue(), submission);
+        let lost = self.device_error("waiting for a submit", DEVICE_LOST);
+        async move { done.await.map_err(|_| lost) }
+    }
+
     /// The first `size_in_bytes` of a mappable buffer, once `submission` has filled it.
     ///
     /// # Errors
@@ -112,10 +136,11 @@ impl Gpu {
                 let _ = sender.send(result); // nobody listens if the future was dropped
             });
         })?;
-        self.waiter().wait_for(submission);
+        self.done(submission).await?;
         let failed = |message: String| self.device_error("reading a result back", &message);
         let mapped = receiver.await.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
-        mapped.map_err(|error| failed(error.to_string()))?;
+        // Nothing but a lost device keeps a buffer from being mapped that this crate alone knows.
+        mapped.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
         let view = buffer
             .get_mapped_range(..size_in_bytes)
             .map_err(|error| failed(error.to_string()))?;

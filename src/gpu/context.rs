@@ -107,6 +107,16 @@ impl Gpu {
         Self::from_parts(device, queue, capabilities)
     }
 
+    /// Leaves it to the application to poll the device, as one does that draws frames: no thread is started for it.
+    ///
+    /// Futures of this engine then complete while the application calls [`wgpu::Device::poll`], and the blocking forms
+    /// need another thread that does. After a device is lost they may never complete: drop them.
+    #[must_use]
+    pub fn polled_by_app(self) -> Self {
+        self.inner.waiter.leave_to_app();
+        self
+    }
+
     fn from_parts(device: wgpu::Device, queue: wgpu::Queue, capabilities: Capabilities) -> Self {
         let waiter = Waiter::new(device.clone());
         let pipelines = Mutex::new(HashMap::new());
@@ -192,8 +202,11 @@ impl Gpu {
     /// The error for what the device said, told apart from a device that is gone.
     pub(super) fn device_error(&self, action: &str, message: &str) -> Error {
         let (adapter, action) = (self.capabilities().info.name.clone(), action.to_owned());
-        // wgpu has no error of its own for it, only these words.
-        if message.contains("device is lost") || message == DEVICE_LOST {
+        // wgpu has no error of its own for it, only these words; a device that is destroyed takes its buffers with it.
+        let is_lost = ["device is lost", "has been destroyed", DEVICE_LOST]
+            .iter()
+            .any(|words| message.contains(words));
+        if is_lost {
             Error::DeviceLost { adapter, action }
         } else {
             Error::Device {

@@ -1,5 +1,8 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
+
+use futures_channel::oneshot;
 
 /// Waits for submissions on a thread of its own, so that a future completes even if nobody polls the device.
 ///
@@ -8,40 +11,66 @@ use std::thread::{self, JoinHandle};
 pub(super) struct Waiter {
     device: wgpu::Device,
     running: OnceLock<Running>,
+    /// Somebody else polls the device, and nothing is waited for here.
+    is_left_to_app: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Running {
-    submissions: mpsc::Sender<wgpu::SubmissionIndex>,
+    submissions: mpsc::Sender<Submission>,
     thread: JoinHandle<()>,
 }
+
+/// What is waited for, and who is told.
+type Submission = (wgpu::SubmissionIndex, oneshot::Sender<()>);
 
 impl Waiter {
     pub(super) fn new(device: wgpu::Device) -> Self {
         Self {
             device,
             running: OnceLock::new(),
+            is_left_to_app: AtomicBool::new(false),
         }
     }
 
-    /// Sees to it that the callbacks of `submission` are called once it is done.
-    pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) {
+    /// From now on the application polls the device.
+    pub(super) fn leave_to_app(&self) {
+        self.is_left_to_app.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells when `submission` is done and its callbacks are called, or the device is lost.
+    ///
+    /// wgpu's own callback for that never comes once a device is destroyed.
+    pub(super) fn wait_for(
+        &self,
+        queue: &wgpu::Queue,
+        submission: wgpu::SubmissionIndex,
+    ) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        if self.is_left_to_app.load(Ordering::Relaxed) {
+            queue.on_submitted_work_done(|| {
+                let _ = sender.send(()); // nobody listens if the future was dropped
+            });
+            return receiver;
+        }
         let running = self.running.get_or_init(|| start(self.device.clone()));
         // The thread, and with it the receiver, lives until this sender is dropped.
-        let _ = running.submissions.send(submission);
+        let _ = running.submissions.send((submission, sender));
+        receiver
     }
 }
 
 fn start(device: wgpu::Device) -> Running {
-    let (submissions, receiver) = mpsc::channel::<wgpu::SubmissionIndex>();
+    let (submissions, receiver) = mpsc::channel::<Submission>();
     let thread = thread::spawn(move || {
-        // A lost device calls its callbacks with an error, so what `poll` says needs no answer here.
-        for submission in receiver {
+        for (submission, done) in receiver {
             let wait = wgpu::PollType::Wait {
                 submission_index: Some(submission),
                 timeout: None,
             };
+            // That a device is lost is found out by whatever is done with it next.
             let _ = device.poll(wait);
+            let _ = done.send(()); // nobody listens if the future was dropped
         }
     });
     Running {

@@ -1,3 +1,5 @@
+use futures_channel::oneshot;
+
 /// In a browser there is nothing to wait for: it polls by itself, and a device belongs to one thread.
 #[derive(Debug)]
 pub(super) struct Waiter;
@@ -8,5 +10,19 @@ impl Waiter {
     }
 
     #[expect(clippy::unused_self, reason = "as on other platforms")]
-    pub(super) fn wait_for(&self, _submission: wgpu::SubmissionIndex) {}
+    pub(super) fn leave_to_app(&self) {}
+
+    /// Tells when `submission` is done.
+    #[expect(clippy::unused_self, reason = "as on other platforms")]
+    pub(super) fn wait_for(
+        &self,
+        queue: &wgpu::Queue,
+        _submission: wgpu::SubmissionIndex,
+    ) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        queue.on_submitted_work_done(|| {
+            let _ = sender.send(()); // nobody listens if the future was dropped
+        });
+        receiver
+    }
 }

@@ -1,5 +1,6 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Batch, Builder, Checkpoint, Config, Encoder, Family};
 use crate::error::{Error, Result};
@@ -7,7 +8,7 @@ use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::kernel::Storage;
 use crate::ops::Pooling;
-use crate::plan::{Plan, PlanOptions};
+use crate::plan::{Forward, Plan, PlanOptions, SUBMIT_TIME};
 use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
 
@@ -36,6 +37,8 @@ pub struct ModelOptions {
     pub batch_tokens: Option<usize>,
     /// How kernels are chosen.
     pub selection: Selection,
+    /// The longest that one submit is meant to take; one dispatch is never split.
+    pub submit_time: Duration,
 }
 
 impl Default for ModelOptions {
@@ -44,6 +47,7 @@ impl Default for ModelOptions {
             weight_type: WeightType::F32,
             batch_tokens: None,
             selection: Selection::BuiltIn,
+            submit_time: SUBMIT_TIME,
         }
     }
 }
@@ -92,6 +96,7 @@ impl Model {
         let plan_options = PlanOptions {
             weight_type: options.weight_type,
             selection: options.selection.clone(),
+            submit_time: options.submit_time,
             ..PlanOptions::new(capacity)
         };
         let plan = Plan::compile(gpu, &graph, &checkpoint, &plan_options)?;
@@ -155,6 +160,15 @@ impl Model {
     pub async fn run_async(&self, batch: &Batch) -> Result<Vec<f32>> {
         let values = batch.values(self.plan.graph())?;
         self.plan.run_async(&batch.sizes(), &values).await
+    }
+
+    /// Begins a run that an application records into its own command encoders.
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub fn begin(&self, batch: &Batch) -> Result<Forward> {
+        let values = batch.values(self.plan.graph())?;
+        self.plan.begin(&batch.sizes(), &values)
     }
 }
 

@@ -72,6 +72,11 @@ impl Operation for Attention {
         reference::attention(operands[0], operands[1], self.scale)
     }
 
+    /// As if all sequences were as long as the longest.
+    fn work(&self, _operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> f64 {
+        4.0 * sizes.longest as f64 * result.iter().product::<usize>() as f64
+    }
+
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
         let mut offers = vec![portable(heads, head_dim, self.scale).into()];

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::Offer;
 use crate::reference;
-use crate::tensor::{Dim, Shape, Tensor};
+use crate::tensor::{Dim, Shape, Sizes, Tensor};
 
 impl Graph {
     /// A linear layer: `y[r, j] = sum over i of x[r, i] * weight[j, i] + bias[j]`.
@@ -103,6 +103,10 @@ impl Operation for Linear {
             y = reference::add(&y, operands[residual]);
         }
         y
+    }
+
+    fn work(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> f64 {
+        linear_kernels::work(&operands[0], result)
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {

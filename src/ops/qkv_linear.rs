@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::Offer;
 use crate::reference;
-use crate::tensor::{Dim, Shape, Tensor};
+use crate::tensor::{Dim, Shape, Sizes, Tensor};
 
 /// One thing each for query, key and value.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +105,10 @@ impl Operation for QkvLinear {
             self.bias.then(|| three(4)),
             self.heads,
         )
+    }
+
+    fn work(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> f64 {
+        linear_kernels::work(&operands[0], result)
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {

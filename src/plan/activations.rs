@@ -22,6 +22,8 @@ pub(super) struct Activations {
     pub(super) steps: Vec<BoundStep>,
     /// Where the result goes for the host to read.
     pub(super) staging: wgpu::Buffer,
+    /// Where an application finds the result that a texture holds; made by the first that asks.
+    pub(super) result: Option<wgpu::Buffer>,
 }
 
 pub(super) struct BoundStep {
@@ -73,6 +75,7 @@ impl Activations {
             params_stride,
             steps: Vec::new(),
             staging,
+            result: None,
         };
         activations.steps = gpu.checked("binding buffers", || activations.bind(plan))?;
         Ok(activations)

@@ -2,25 +2,31 @@
 
 mod activations;
 mod choose;
+mod forward;
 mod fusion;
 mod inputs;
 mod interpret;
 mod pipelines;
 mod readback;
+mod recording;
 mod run;
 mod self_test;
 mod slots;
+mod speed;
 mod storage;
 mod texels;
 #[cfg(not(target_arch = "wasm32"))] // a browser must not be waited for
 mod time;
 mod trace;
+mod uploads;
 mod weights;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+pub use forward::Forward;
 pub use fusion::fuse;
 pub use inputs::Value;
 pub use interpret::interpret;
@@ -31,6 +37,7 @@ pub use weights::Weights;
 
 use activations::Activations;
 use choose::{Choice, choose};
+use speed::Speed;
 use weights::Uploader;
 
 use crate::error::{Error, Result};
@@ -52,7 +59,12 @@ pub struct PlanOptions {
     pub selection: Selection,
     /// What activations are kept in; `None` chooses by the adapter.
     pub storage: Option<Storage>,
+    /// The longest that one submit is meant to take; one dispatch is never split.
+    pub submit_time: Duration,
 }
+
+/// Far below what any operating system lets a GPU be busy without an answer.
+pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
 impl PlanOptions {
     /// f32 weights and the built-in choice of kernels, for runs of at most `capacity`.
@@ -63,6 +75,7 @@ impl PlanOptions {
             weight_type: WeightType::F32,
             selection: Selection::BuiltIn,
             storage: None,
+            submit_time: SUBMIT_TIME,
         }
     }
 }
@@ -77,6 +90,8 @@ pub struct Plan {
     steps: Vec<Step>,
     weight_type: WeightType,
     weight_bytes: u64,
+    submit_time: Duration,
+    speed: Speed,
     idle: Mutex<Vec<Activations>>,
 }
 
@@ -157,6 +172,8 @@ impl Plan {
             gpu: gpu.clone(),
             capacity: options.capacity,
             weight_type: options.weight_type,
+            submit_time: options.submit_time,
+            speed: Speed::guessed(gpu.capabilities()),
             idle: Mutex::new(Vec::new()),
             graph,
             storage,
@@ -204,17 +221,16 @@ impl Plan {
 
     /// What runs each node, one dispatch each, in a run of `sizes`.
     pub fn variants(&self, sizes: &Sizes) -> impl ExactSizeIterator<Item = &Variant> {
-        self.steps.iter().map(|step| step.at(sizes).0)
+        self.steps.iter().map(|step| step.at(sizes))
     }
 }
 
 impl Step {
     /// What runs it in a run of `sizes`.
-    fn at(&self, sizes: &Sizes) -> (&Variant, &Pipeline) {
-        let place = self.offer.place(sizes);
+    fn at(&self, sizes: &Sizes) -> &Variant {
         let mut variants = self.offer.variants();
-        let variant = variants.nth(place).expect("a place of this offer");
-        (variant, &self.pipelines[place])
+        let place = self.offer.place(sizes);
+        variants.nth(place).expect("a place of this offer")
     }
 }
 
@@ -285,7 +301,7 @@ impl fmt::Display for Plan {
                     write!(f, " up to {most} rows,")?;
                 }
             }
-            let workgroups = (step.at(&self.capacity).0.dispatch)(&self.capacity).workgroups;
+            let workgroups = (step.at(&self.capacity).dispatch)(&self.capacity).workgroups;
             writeln!(f, "  {workgroups} workgroups")?;
         }
         Ok(())

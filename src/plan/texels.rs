@@ -6,9 +6,9 @@ use crate::tensor::{Shape, Sizes};
 /// A tensor's axes as a texture sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Texels {
-    outer: usize,
+    pub(super) outer: usize,
     pub(super) rows: usize,
-    inner: usize,
+    pub(super) inner: usize,
 }
 
 impl Texels {

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Plan, Value, inputs};
+use super::recording::Recording;
+use super::{Plan, Value};
 use crate::error::Result;
 use crate::tensor::Sizes;
 
@@ -17,27 +18,23 @@ impl Plan {
         values: &[Value<'_>],
         repeats: u32,
     ) -> Result<Duration> {
-        inputs::check(&self.graph, sizes, Some(&self.capacity), values)?;
-        let activations = self.take_activations()?;
-        let launches = self.launches(sizes);
-        let run = |repeats| {
+        let mut recording = Recording::new(self, sizes, values)?;
+        let run = |record: &mut dyn FnMut(&mut wgpu::CommandEncoder)| {
             let submission = self.gpu.checked("timing", || {
                 let mut encoder = self.encoder();
-                for _ in 0..repeats {
-                    self.record(&mut encoder, &activations, &launches, 0..self.steps.len());
-                }
+                record(&mut encoder);
                 self.gpu.queue().submit([encoder.finish()])
             })?;
             self.gpu.wait(submission)
         };
-        self.gpu.checked("writing inputs", || {
-            self.upload(&activations, sizes, values, &launches);
+        // Brings the inputs, and the driver compiles.
+        run(&mut |encoder| {
+            recording.record(self, encoder, Duration::MAX);
         })?;
-        run(1)?; // the inputs are there, and the driver has compiled
         let start = Instant::now();
-        run(repeats)?;
+        run(&mut |encoder| (0..repeats).for_each(|_| recording.repeat(self, encoder)))?;
         let elapsed = start.elapsed();
-        self.keep_activations(activations);
+        self.keep_activations(recording.activations);
         Ok(elapsed / repeats)
     }
 }

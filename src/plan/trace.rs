@@ -1,12 +1,14 @@
 //! A run step by step, so that each result can be looked at before its slot is used again.
 
+use std::time::Duration;
+
 use super::activations::Activations;
 use super::readback::Readback;
-use super::run::Launch;
+use super::recording::Recording;
 use super::slots::Slot;
-use super::{Plan, Value, inputs, storage};
+use super::{Plan, Value, storage};
 use crate::error::Result;
-use crate::gpu::Resource;
+use crate::gpu::{Resource, TEXEL_BYTES};
 use crate::tensor::{DType, Sizes};
 
 /// What slots hold before a step: a NaN that no computation makes.
@@ -28,26 +30,18 @@ impl Plan {
     /// # Errors
     /// As [`Plan::run`].
     pub(crate) fn trace(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<Trace>> {
-        inputs::check(&self.graph, sizes, Some(&self.capacity), values)?;
-        let activations = Activations::allocate(self)?;
-        let launches = self.launches(sizes);
+        let mut recording = Recording::new(self, sizes, values)?;
+        let activations = &recording.activations;
         self.gpu.checked("writing inputs", || {
-            self.poison_inputs(&activations);
-            (0..activations.slots.len()).for_each(|slot| self.poison(&activations, slot));
-            self.upload(&activations, sizes, values, &launches);
+            self.poison_inputs(activations);
+            (0..activations.slots.len()).for_each(|slot| self.poison(activations, slot));
         })?;
         (0..self.steps.len())
-            .map(|step| self.trace_step(&activations, &launches, sizes, step))
+            .map(|step| self.trace_step(&mut recording, step))
             .collect()
     }
 
-    fn trace_step(
-        &self,
-        activations: &Activations,
-        launches: &[Launch<'_>],
-        sizes: &Sizes,
-        step: usize,
-    ) -> Result<Trace> {
+    fn trace_step(&self, recording: &mut Recording, step: usize) -> Result<Trace> {
         let output = self.graph.nodes()[step].output;
         let whole = Readback::of(self, output, &self.capacity);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
@@ -55,15 +49,16 @@ impl Plan {
             .gpu
             .create_buffer("traced result", whole.bytes().max(4), usage)?;
         let submission = self.gpu.checked("running one step", || {
-            self.poison(activations, self.slots.of_tensor[&output]);
+            self.poison(&recording.activations, self.slots.of_tensor[&output]);
             let mut encoder = self.encoder();
-            self.record(&mut encoder, activations, launches, step..step + 1);
-            whole.record(&mut encoder, activations.slot(self, output), &staging);
+            recording.record(self, &mut encoder, Duration::ZERO);
+            let slot = recording.activations.slot(self, output);
+            whole.record(&mut encoder, slot, &staging);
             self.gpu.queue().submit([encoder.finish()])
         })?;
         let bytes = pollster::block_on(self.gpu.read(&staging, whole.bytes(), submission))?;
         let mut values = whole.values(&bytes);
-        let readback = Readback::of(self, output, sizes);
+        let readback = Readback::of(self, output, &recording.sizes);
         let guard = values.split_off(readback.elements());
         Ok(Trace {
             result: readback.to_tensor(values),
@@ -92,6 +87,13 @@ impl Plan {
 
     fn fill(&self, value: f32, resource: &Resource, slot: &Slot) {
         let values = vec![value; slot.elements()];
-        self.write(resource, slot.extent[0], bytemuck::cast_slice(&values));
+        let bytes = bytemuck::cast_slice(&values);
+        match resource {
+            Resource::Buffer(buffer) => self.gpu.queue().write_buffer(buffer, 0, bytes),
+            Resource::Texture(texture, _) => {
+                let width = 4 * slot.extent[0] / TEXEL_BYTES as usize;
+                self.gpu.write_texture(texture, width, bytes)
+            }
+        }
     }
 }

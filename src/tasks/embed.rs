@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use super::batching::batches;
 use crate::error::{Error, Result};
@@ -7,7 +8,7 @@ use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
 use crate::text::{Tokenizer, Tokens};
 
-/// Turns texts into vectors: a model with its tokenizer and its pooling.
+/// Turns texts into vectors: a model with its tokenizer and its pooling. Clones share all of it, from any thread.
 ///
 /// ```no_run
 /// let gpu = wgformer::Gpu::new()?;
@@ -15,10 +16,10 @@ use crate::text::{Tokenizer, Tokens};
 /// let vectors = model.embed(&["a cat", "a dog"])?;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Embedder {
     model: Model,
-    tokenizer: Tokenizer,
+    tokenizer: Arc<Tokenizer>,
     lower_case: bool,
     head: Head,
 }
@@ -87,7 +88,7 @@ impl Embedder {
             Tokenizer::load(&own.transformer.join("tokenizer.json"), model.max_tokens())?;
         Ok(Self {
             model,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             lower_case: own.lower_case,
             head,
         })
@@ -183,6 +184,20 @@ impl Embedder {
         }
         check_finite(&results)?;
         Ok(results)
+    }
+
+    /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text, `[texts, hidden]`.
+    ///
+    /// It has to fit [`Model::batch_sequences`] and the tokens that the model was loaded for.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn batch<S: AsRef<str>>(&self, texts: &[S]) -> Result<Batch> {
+        let mut batch = Batch::new();
+        for tokens in self.tokenize(texts)? {
+            batch.push(&tokens.ids, &tokens.types);
+        }
+        Ok(batch)
     }
 
     fn tokenize<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Tokens>> {

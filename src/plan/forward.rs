@@ -1,0 +1,190 @@
+//! A run on somebody else's encoders, for an application that has GPU work of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::activations::Activations;
+use super::recording::Recording;
+use super::texels::Texels;
+use super::{Plan, Value};
+use crate::error::{Error, Result};
+use crate::gpu::{Resource, TEXEL_BYTES, extent};
+use crate::graph::TensorId;
+use crate::tensor::Sizes;
+
+/// One run, recorded piece by piece into the command encoders of whoever owns the device.
+///
+/// Everything is checked when it begins. Its inputs travel by copies in the first encoder, so several of these may be
+/// under way and share a submit. The encoders must be submitted in the order in which they were recorded to.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use wgformer::models::{Batch, Model};
+/// # fn frame(gpu: &wgformer::Gpu, model: &Model, batch: &Batch) -> wgformer::Result<()> {
+/// let mut forward = model.begin(batch)?;
+/// while !forward.is_done() {
+///     let mut encoder = gpu.device().create_command_encoder(&Default::default());
+///     forward.record(&mut encoder, Duration::from_millis(4))?;
+///     gpu.queue().submit([encoder.finish()]);
+/// }
+/// let result: &wgpu::Buffer = forward.output();
+/// # Ok(())
+/// # }
+/// ```
+pub struct Forward {
+    plan: Arc<Plan>,
+    recording: Option<Recording>, // taken when it is dropped
+    result: wgpu::Buffer,
+}
+
+impl Plan {
+    /// Begins a run that the caller records: [`Forward`].
+    ///
+    /// `values`: the graph's inputs, in order.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the inputs do not fit the graph or its capacity, or it has no result; [`Error::Limit`] or
+    /// [`Error::Device`] if there is no room for its activations.
+    pub fn begin(self: &Arc<Self>, sizes: &Sizes, values: &[Value<'_>]) -> Result<Forward> {
+        let Some(output) = self.graph.output() else {
+            return Err(Error::Input {
+                name: "graph".to_owned(),
+                message: "has no node, and so no result".to_owned(),
+            });
+        };
+        let mut recording = Recording::new(self, sizes, values)?;
+        let result = self.result_buffer(&mut recording.activations, output)?;
+        Ok(Forward {
+            plan: Arc::clone(self),
+            recording: Some(recording),
+            result,
+        })
+    }
+
+    /// The slot of the result where that is a buffer, else one of its own that the slot is copied to.
+    fn result_buffer(
+        &self,
+        activations: &mut Activations,
+        output: TensorId,
+    ) -> Result<wgpu::Buffer> {
+        if let Resource::Buffer(buffer) = activations.slot(self, output) {
+            return Ok(buffer.clone());
+        }
+        if let Some(buffer) = &activations.result {
+            return Ok(buffer.clone());
+        }
+        use wgpu::BufferUsages as Usage;
+        let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
+        let size = 4 * self.graph.tensor(output).shape.elements(&self.capacity) as u64;
+        let buffer = self.gpu.create_buffer("result", size.max(16), usage)?;
+        activations.result = Some(buffer.clone());
+        Ok(buffer)
+    }
+}
+
+impl Forward {
+    /// Whether every step is recorded.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.recording().is_done()
+    }
+
+    /// How long the steps that are not recorded yet will take, by what earlier runs of this plan took.
+    #[must_use]
+    pub fn time_left(&self) -> Duration {
+        self.plan.speed.time(self.recording().work_left())
+    }
+
+    /// Records as many dispatches as are estimated to take no longer than `budget`, but at least one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if it is done.
+    pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<()> {
+        let recording = self.recording.as_mut().expect("taken on drop alone");
+        if recording.is_done() {
+            return Err(Error::Input {
+                name: "forward".to_owned(),
+                message: "every step is recorded already; begin another one".to_owned(),
+            });
+        }
+        recording.record(&self.plan, encoder, budget);
+        if recording.is_done() {
+            self.copy_result(encoder);
+        }
+        Ok(())
+    }
+
+    /// The result: f32, row-major, [`Forward::shape`]; what lies beyond it in the buffer is undefined.
+    ///
+    /// It is there for commands that come after the last that was recorded, until this `Forward` is dropped and
+    /// another begins. It can be bound as storage and copied from.
+    #[must_use]
+    pub fn output(&self) -> &wgpu::Buffer {
+        &self.result
+    }
+
+    /// The axes of the result, slowest first.
+    #[must_use]
+    pub fn shape(&self) -> Vec<usize> {
+        let shape = &self.plan.graph.tensor(self.output_id()).shape;
+        shape.resolve(&self.recording().sizes)
+    }
+
+    fn output_id(&self) -> TensorId {
+        self.plan.graph.output().expect("checked by `Plan::begin`")
+    }
+
+    fn recording(&self) -> &Recording {
+        self.recording.as_ref().expect("taken on drop alone")
+    }
+
+    /// From a texture to the buffer, row by row where rows are no multiple of what one copy wants.
+    fn copy_result(&self, encoder: &mut wgpu::CommandEncoder) {
+        let (recording, output) = (self.recording(), self.output_id());
+        let Resource::Texture(texture, _) = recording.activations.slot(&self.plan, output) else {
+            return;
+        };
+        let shape = &self.plan.graph.tensor(output).shape;
+        let Texels { outer, rows, inner } = Texels::of(shape, &recording.sizes);
+        let (row_bytes, width) = (4 * inner, 4 * inner / TEXEL_BYTES as usize);
+        let at_once = if row_bytes % wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize == 0 {
+            rows
+        } else {
+            1
+        };
+        for part in 0..outer {
+            for first in (0..rows).step_by(at_once.max(1)) {
+                let mut from = texture.as_image_copy();
+                (from.origin.x, from.origin.y) = ((part * width) as u32, first as u32);
+                let layout = wgpu::TexelCopyBufferLayout {
+                    offset: ((part * rows + first) * row_bytes) as u64,
+                    bytes_per_row: (at_once > 1).then_some(row_bytes as u32),
+                    rows_per_image: None,
+                };
+                let into = wgpu::TexelCopyBufferInfo {
+                    buffer: &self.result,
+                    layout,
+                };
+                encoder.copy_texture_to_buffer(from, into, extent(width, at_once));
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Forward {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Forward")
+            .field("shape", &self.shape())
+            .field("is_done", &self.is_done())
+            .finish()
+    }
+}
+
+impl Drop for Forward {
+    /// What it recorded may still run: a later run's commands come after it.
+    fn drop(&mut self) {
+        if let Some(recording) = self.recording.take() {
+            self.plan.keep_activations(recording.activations);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a run brings to the device: its inputs and every step's `Params`, copied by the commands of the run itself, so
+//! that runs in one submit do not overwrite each other.
+
+use std::borrow::Cow;
+
+use super::activations::Activations;
+use super::recording::Launch;
+use super::texels::Texels;
+use super::{Plan, Value};
+use crate::error::Result;
+use crate::gpu::{Resource, TEXEL_BYTES, extent};
+use crate::tensor::Sizes;
+
+/// One buffer that holds it all, and where each part goes.
+pub(super) struct Uploads {
+    staging: wgpu::Buffer,
+    /// One per input of the graph, in order, then the `Params`.
+    parts: Vec<Part>,
+}
+
+struct Part {
+    /// In the staging buffer, in bytes.
+    offset: u64,
+    size: u64,
+    /// Of a texture: texels in a row, and rows.
+    extent: [usize; 2],
+}
+
+/// What copies to a texture want of an offset, and bindings of `Params` of nothing.
+const ALIGNMENT: usize = TEXEL_BYTES as usize;
+
+impl Uploads {
+    pub(super) fn new(
+        plan: &Plan,
+        activations: &Activations,
+        sizes: &Sizes,
+        values: &[Value<'_>],
+        launches: &[Launch],
+    ) -> Result<Self> {
+        let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+        let mut add = |part: &[u8], extent| {
+            bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+            let (offset, size) = (bytes.len() as u64, part.len() as u64);
+            parts.push(Part {
+                offset,
+                size,
+                extent,
+            });
+            bytes.extend_from_slice(part);
+        };
+        let inputs = plan.graph.inputs().iter().zip(&activations.inputs);
+        for ((input, resource), value) in inputs.zip(values) {
+            let texels = Texels::of(&plan.graph.tensor(*input).shape, sizes);
+            let rows = match (resource, value) {
+                (Resource::Texture(..), Value::F32(values)) => padded_rows(texels, values),
+                _ => Cow::Borrowed(value.bytes()),
+            };
+            let width = 4 * texels.width() / TEXEL_BYTES as usize;
+            add(&rows, [width, texels.rows]);
+        }
+        add(&params(activations, launches), [0, 0]);
+        let staging = plan.gpu.upload_for_copies("inputs", &bytes)?;
+        Ok(Self { staging, parts })
+    }
+
+    pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, activations: &Activations) {
+        let params = Resource::Buffer(activations.params.clone());
+        let resources = activations.inputs.iter().chain([&params]);
+        for (part, resource) in self.parts.iter().zip(resources) {
+            match resource {
+                _ if part.size == 0 => {} // a copy of nothing is an error for a texture
+                Resource::Buffer(buffer) => {
+                    let (from, size) = (part.offset, part.size);
+                    encoder.copy_buffer_to_buffer(&self.staging, from, buffer, 0, size);
+                }
+                Resource::Texture(texture, _) => {
+                    let [width, rows] = part.extent;
+                    let layout = wgpu::TexelCopyBufferLayout {
+                        offset: part.offset,
+                        bytes_per_row: Some((part.size / rows as u64) as u32),
+                        rows_per_image: None,
+                    };
+                    let from = wgpu::TexelCopyBufferInfo {
+                        buffer: &self.staging,
+                        layout,
+                    };
+                    let into = texture.as_image_copy();
+                    encoder.copy_buffer_to_texture(from, into, extent(width, rows));
+                }
+            }
+        }
+    }
+}
+
+/// In the texture's order, each row filled up to what copies want.
+fn padded_rows(texels: Texels, values: &[f32]) -> Cow<'static, [u8]> {
+    let row_bytes = 4 * texels.width();
+    let padded = row_bytes.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
+    let mut bytes = vec![0; padded * texels.rows];
+    let ordered = texels.to_texture(values);
+    let rows = bytemuck::cast_slice::<f32, u8>(&ordered).chunks_exact(row_bytes.max(1));
+    for (into, row) in bytes.chunks_exact_mut(padded.max(1)).zip(rows) {
+        into[..row_bytes].copy_from_slice(row);
+    }
+    Cow::Owned(bytes)
+}
+
+fn params(activations: &Activations, launches: &[Launch]) -> Vec<u8> {
+    let stride = activations.params_stride as usize;
+    let mut params = vec![0; stride * launches.len()];
+    for (chunk, launch) in params.chunks_exact_mut(stride).zip(launches) {
+        let bytes = &launch.dispatch.params;
+        chunk[..bytes.len()].copy_from_slice(bytes);
+    }
+    params
+}

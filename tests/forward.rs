@@ -1,0 +1,224 @@
+//! Runs that an application records into encoders of its own, and runs that are split, cancelled or lose their device.
+
+mod common;
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use wgformer::models::{Batch, Head, Model, ModelOptions};
+use wgformer::ops::Pooling;
+use wgformer::plan::Forward;
+use wgformer::{Error, Gpu};
+
+const POOLED: Head = Head::Pooled {
+    pooling: Pooling::Mean,
+    normalize: true,
+};
+
+/// One on textures where the adapter prefers them, whose rows are not what a copy wants, and one on buffers everywhere.
+const MODELS: [&str; 2] = ["plain", "intermediate-of-67"];
+
+fn model(gpu: &Gpu, name: &str, head: Head, options: &ModelOptions) -> Model {
+    let directory = Path::new("tests/data/tiny").join(name);
+    Model::load(gpu, &directory, head, usize::MAX, options).unwrap()
+}
+
+/// Two sequences, others for each seed.
+fn batch(seed: u32) -> Batch {
+    let mut batch = Batch::new();
+    for length in [3, 7] {
+        let ids: Vec<u32> = (0..length).map(|i| (7 * i + 5 * seed) % 60).collect();
+        batch.push(&ids, &vec![0; ids.len()]);
+    }
+    batch
+}
+
+fn encoder(gpu: &Gpu) -> wgpu::CommandEncoder {
+    gpu.device().create_command_encoder(&Default::default())
+}
+
+/// The result as a shader of the application would find it.
+fn read(gpu: &Gpu, forward: &Forward) -> Vec<f32> {
+    let size = 4 * forward.shape().iter().product::<usize>() as u64;
+    let staging = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let mut encoder = encoder(gpu);
+    encoder.copy_buffer_to_buffer(forward.output(), 0, &staging, 0, size);
+    gpu.queue().submit([encoder.finish()]);
+    staging.map_async(wgpu::MapMode::Read, .., |mapped| mapped.unwrap());
+    gpu.device()
+        .poll(wgpu::PollType::wait_indefinitely())
+        .unwrap();
+    let view = staging.get_mapped_range(..).unwrap();
+    bytemuck::pod_collect_to_vec(&view)
+}
+
+#[test]
+fn runs_recorded_in_turn_into_shared_encoders_give_what_a_run_alone_gives() {
+    let (gpu, _turn) = common::gpu();
+    for (name, head) in MODELS
+        .into_iter()
+        .flat_map(|name| [(name, POOLED), (name, Head::HiddenStates)])
+    {
+        let model = model(&gpu, name, head, &ModelOptions::default());
+        let expected = [1, 2, 3].map(|seed| model.run(&batch(seed)).unwrap());
+        let mut forwards = [1, 2, 3].map(|seed| model.begin(&batch(seed)).unwrap());
+        let mut submits = 0;
+        while forwards.iter().any(|forward| !forward.is_done()) {
+            let mut encoder = encoder(&gpu);
+            for forward in &mut forwards {
+                if !forward.is_done() {
+                    forward.record(&mut encoder, Duration::ZERO).unwrap();
+                }
+            }
+            gpu.queue().submit([encoder.finish()]);
+            submits += 1;
+        }
+        assert_eq!(
+            submits,
+            model.plan().graph().nodes().len(),
+            "a step at a time"
+        );
+        for (forward, expected) in forwards.iter().zip(&expected) {
+            assert_eq!(&read(&gpu, forward), expected, "{name}, {head:?}");
+        }
+    }
+}
+
+/// What was recorded but not submitted when another run begins keeps its inputs.
+#[test]
+fn runs_dropped_before_they_are_submitted_keep_their_inputs() {
+    let (gpu, _turn) = common::gpu();
+    let model = model(&gpu, "plain", POOLED, &ModelOptions::default());
+    let expected = model.run(&batch(2)).unwrap();
+    let mut encoders = Vec::new();
+    let mut last = None;
+    for seed in [1, 2] {
+        drop(last.take()); // gives the device's memory to the next
+        let mut forward = model.begin(&batch(seed)).unwrap();
+        let mut encoder = encoder(&gpu);
+        forward.record(&mut encoder, Duration::MAX).unwrap();
+        assert!(forward.is_done());
+        encoders.push(encoder.finish());
+        last = Some(forward);
+    }
+    gpu.queue().submit(encoders);
+    assert_eq!(read(&gpu, &last.unwrap()), expected);
+}
+
+#[test]
+fn a_budget_holds_as_many_steps_as_are_estimated_to_fit() {
+    let (gpu, _turn) = common::gpu();
+    let model = model(&gpu, "plain", POOLED, &ModelOptions::default());
+    model.run(&batch(1)).unwrap();
+    let mut forward = model.begin(&batch(1)).unwrap();
+    let half = forward.time_left() / 2;
+    let mut encoder = encoder(&gpu);
+    forward.record(&mut encoder, half).unwrap();
+    assert!(!forward.is_done());
+    assert!(forward.time_left() >= half, "no more than what fits");
+    forward.record(&mut encoder, Duration::MAX).unwrap();
+    assert!(forward.is_done());
+    assert_eq!(forward.time_left(), Duration::ZERO);
+    let again = forward.record(&mut encoder, half);
+    assert!(matches!(again, Err(Error::Input { .. })), "{again:?}");
+    assert!(again.unwrap_err().to_string().contains("begin another one"));
+}
+
+#[test]
+fn nothing_is_recorded_of_a_batch_that_does_not_fit() {
+    let (gpu, _turn) = common::gpu();
+    let model = model(&gpu, "plain", POOLED, &ModelOptions::default());
+    let mut batch = Batch::new();
+    batch.push(&[5, 99_999], &[0, 0]);
+    let error = model.begin(&batch).unwrap_err();
+    assert!(matches!(error, Error::Input { .. }), "{error}");
+}
+
+#[test]
+fn the_bits_do_not_depend_on_how_a_run_is_split() {
+    let (gpu, _turn) = common::gpu();
+    for name in MODELS {
+        let [whole, split] = [Duration::MAX, Duration::ZERO].map(|submit_time| {
+            let mut options = ModelOptions::default();
+            options.submit_time = submit_time;
+            let model = model(&gpu, name, Head::HiddenStates, &options);
+            [1, 2].map(|seed| model.run(&batch(seed)).unwrap())
+        });
+        assert_eq!(whole, split, "{name}");
+    }
+}
+
+/// After each number of polls, so between any two submits and while the result is read back.
+#[test]
+fn a_dropped_future_leaves_the_model_usable() {
+    let (gpu, _turn) = common::gpu();
+    let mut options = ModelOptions::default();
+    options.submit_time = Duration::ZERO;
+    let model = model(&gpu, "plain", POOLED, &options);
+    let expected = model.run(&batch(1)).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    for polls in 0..30 {
+        let other = batch(2);
+        let mut run = pin!(model.run_async(&other));
+        for _ in 0..polls {
+            if let Poll::Ready(result) = run.as_mut().poll(&mut context) {
+                result.unwrap();
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(300));
+        }
+    }
+    assert_eq!(model.run(&batch(1)).unwrap(), expected);
+}
+
+/// Without a waiting thread a future moves only while the application polls its device.
+#[test]
+fn an_application_that_polls_its_device_needs_no_thread() {
+    let (gpu, _turn) = common::gpu();
+    let limits = gpu.capabilities().limits.clone();
+    let gpu = common::device(&gpu, gpu.capabilities().features, limits).polled_by_app();
+    let model = model(&gpu, "plain", POOLED, &ModelOptions::default());
+    let batch = batch(1);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut run = pin!(model.run_async(&batch));
+    for _ in 0..20 {
+        assert!(run.as_mut().poll(&mut context).is_pending());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    loop {
+        gpu.device().poll(wgpu::PollType::Poll).unwrap();
+        if let Poll::Ready(result) = run.as_mut().poll(&mut context) {
+            assert_eq!(result.unwrap().len(), 2 * model.hidden());
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_device_that_is_destroyed_is_a_typed_error() {
+    let (gpu, _turn) = common::gpu();
+    let limits = gpu.capabilities().limits.clone();
+    let gpu = common::device(&gpu, gpu.capabilities().features, limits);
+    let mut options = ModelOptions::default();
+    options.submit_time = Duration::ZERO;
+    let model = model(&gpu, "plain", POOLED, &options);
+    let batch = batch(1);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut under_way = pin!(model.run_async(&batch));
+    assert!(under_way.as_mut().poll(&mut context).is_pending());
+    gpu.device().destroy();
+    let error = pollster::block_on(under_way).unwrap_err();
+    assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    let error = model.run(&batch).unwrap_err();
+    assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    let error = model.begin(&batch).unwrap_err();
+    assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+}
