@@ -113,6 +113,28 @@ fn runs_dropped_before_they_are_submitted_keep_their_inputs() {
     assert_eq!(read(&gpu, &last.unwrap()), expected);
 }
 
+/// An encoder that waits to be submitted must not write what another run uses meanwhile.
+#[test]
+fn a_dropped_run_keeps_its_memory_until_it_is_over() {
+    let (gpu, _turn) = common::gpu();
+    // On buffers everywhere, where the result is the memory of a step.
+    let model = model(&gpu, "intermediate-of-67", POOLED, &ModelOptions::default());
+    let mut forward = model.begin(&batch(1)).unwrap();
+    let memory = forward.output().clone();
+    let mut encoder = encoder(&gpu);
+    forward.record(&mut encoder, Duration::MAX).unwrap();
+    drop(forward);
+    let other = model.begin(&batch(2)).unwrap();
+    assert_ne!(other.output(), &memory, "not submitted");
+    drop(other); // never recorded, and gone
+    gpu.queue().submit([encoder.finish()]);
+    gpu.device()
+        .poll(wgpu::PollType::wait_indefinitely())
+        .unwrap();
+    let next = model.begin(&batch(3)).unwrap();
+    assert_eq!(next.output(), &memory, "over");
+}
+
 #[test]
 fn a_budget_holds_as_many_steps_as_are_estimated_to_fit() {
     let (gpu, _turn) = common::gpu();

@@ -1,3 +1,5 @@
+use std::time::Instant;
+
 use futures_channel::oneshot;
 
 use super::Gpu;
@@ -104,14 +106,15 @@ impl Gpu {
         }
     }
 
-    /// Completes when `submission` is done, or the device is lost: what is done with it next says so.
+    /// Completes when `submission` is done, and says when that was if it was waited for; or when the device is lost,
+    /// which whatever is done with it next finds out.
     ///
     /// # Errors
     /// [`Error::DeviceLost`] if nobody waits for the device any more.
     pub(crate) fn done(
         &self,
         submission: wgpu::SubmissionIndex,
-    ) -> impl Future<Output = Result<()>> + use<> {
+    ) -> impl Future<Output = Result<Option<Instant>>> + use<> {
         let done = self.waiter().wait_for(self.queue(), submission);
         let lost = self.device_error("waiting for a submit", DEVICE_LOST);
         async move { done.await.map_err(|_| lost) }

@@ -109,8 +109,9 @@ impl Gpu {
 
     /// Leaves it to the application to poll the device, as one does that draws frames: no thread is started for it.
     ///
-    /// Futures of this engine then complete while the application calls [`wgpu::Device::poll`], and the blocking forms
-    /// need another thread that does. After a device is lost they may never complete: drop them.
+    /// Futures of this engine then complete while the application calls [`wgpu::Device::poll`]. Whatever blocks, and
+    /// loading a model may, needs another thread that does, or is done before. After a device is lost futures may never
+    /// complete: drop them.
     #[must_use]
     pub fn polled_by_app(self) -> Self {
         self.inner.waiter.leave_to_app();

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use futures_channel::oneshot;
 
@@ -22,7 +23,10 @@ struct Running {
 }
 
 /// What is waited for, and who is told.
-type Submission = (wgpu::SubmissionIndex, oneshot::Sender<()>);
+type Submission = (wgpu::SubmissionIndex, oneshot::Sender<Done>);
+
+/// When a submission was done, where somebody waited for just that.
+pub(super) type Done = Option<Instant>;
 
 impl Waiter {
     pub(super) fn new(device: wgpu::Device) -> Self {
@@ -45,11 +49,11 @@ impl Waiter {
         &self,
         queue: &wgpu::Queue,
         submission: wgpu::SubmissionIndex,
-    ) -> oneshot::Receiver<()> {
+    ) -> oneshot::Receiver<Done> {
         let (sender, receiver) = oneshot::channel();
         if self.is_left_to_app.load(Ordering::Relaxed) {
             queue.on_submitted_work_done(|| {
-                let _ = sender.send(()); // nobody listens if the future was dropped
+                let _ = sender.send(None); // nobody listens if the future was dropped
             });
             return receiver;
         }
@@ -70,7 +74,7 @@ fn start(device: wgpu::Device) -> Running {
             };
             // That a device is lost is found out by whatever is done with it next.
             let _ = device.poll(wait);
-            let _ = done.send(()); // nobody listens if the future was dropped
+            let _ = done.send(Some(Instant::now())); // nobody listens if the future was dropped
         }
     });
     Running {

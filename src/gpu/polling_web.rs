@@ -1,4 +1,9 @@
+use std::time::Instant;
+
 use futures_channel::oneshot;
+
+/// There is no clock.
+pub(super) type Done = Option<Instant>;
 
 /// In a browser there is nothing to wait for: it polls by itself, and a device belongs to one thread.
 #[derive(Debug)]
@@ -18,10 +23,10 @@ impl Waiter {
         &self,
         queue: &wgpu::Queue,
         _submission: wgpu::SubmissionIndex,
-    ) -> oneshot::Receiver<()> {
+    ) -> oneshot::Receiver<Done> {
         let (sender, receiver) = oneshot::channel();
         queue.on_submitted_work_done(|| {
-            let _ = sender.send(()); // nobody listens if the future was dropped
+            let _ = sender.send(None); // nobody listens if the future was dropped
         });
         receiver
     }

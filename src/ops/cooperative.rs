@@ -1,5 +1,6 @@
 //! Where kernels for the matrix units of GPUs may run: NVIDIA's and AMD's take 16 x 16, Apple's 8 x 8.
 
+use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
 use crate::kernel::{Kernel, Offer, Variant};
 use crate::tensor::WeightType;
@@ -17,7 +18,7 @@ pub(super) fn offers(
 ) -> Vec<Offer> {
     let capabilities = request.capabilities;
     let limits = &capabilities.limits;
-    let workgroup_size = SUBGROUPS * capabilities.info.subgroup_max_size;
+    let workgroup_size = SUBGROUPS * subgroup_size(capabilities);
     let largest = LARGEST_WORKGROUP
         .min(limits.max_compute_invocations_per_workgroup)
         .min(limits.max_compute_workgroup_size_x);
@@ -30,4 +31,12 @@ pub(super) fn offers(
         is_there.then(|| variant(kernel, size, workgroup_size).into())
     };
     kernels.into_iter().filter_map(offer).collect()
+}
+
+/// As wide as subgroups most likely are, so that each has a block; with others the kernels are slower, not wrong.
+fn subgroup_size(capabilities: &Capabilities) -> u32 {
+    match Vendor::of(capabilities) {
+        Vendor::Apple => 32, // Metal says 4 to 64
+        _ => capabilities.info.subgroup_max_size,
+    }
 }

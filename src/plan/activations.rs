@@ -1,6 +1,8 @@
 //! What one run writes: slots, inputs, `Params`, and the bind groups over them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::readback::Readback;
 use super::slots::Slot;
@@ -29,6 +31,24 @@ pub(super) struct Activations {
 pub(super) struct BoundStep {
     pub(super) tensors: wgpu::BindGroup,
     pub(super) params: wgpu::BindGroup,
+}
+
+/// Those that no run uses now.
+#[derive(Default)]
+pub(super) struct Pool {
+    pub(super) idle: Vec<Activations>,
+    /// An application's encoders still write these, until the flag is set.
+    pub(super) lent: Vec<(Activations, Arc<AtomicBool>)>,
+}
+
+impl Pool {
+    pub(super) fn take(&mut self) -> Option<Activations> {
+        let is_over = |lent: &(Activations, Arc<AtomicBool>)| lent.1.load(Ordering::Acquire);
+        while let Some(place) = self.lent.iter().position(is_over) {
+            self.idle.push(self.lent.swap_remove(place).0);
+        }
+        self.idle.pop()
+    }
 }
 
 impl Activations {

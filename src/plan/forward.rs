@@ -1,6 +1,7 @@
 //! A run on somebody else's encoders, for an application that has GPU work of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::activations::Activations;
@@ -35,6 +36,8 @@ pub struct Forward {
     plan: Arc<Plan>,
     recording: Option<Recording>, // taken when it is dropped
     result: wgpu::Buffer,
+    /// Set when the device is through with its last step, or never will be.
+    is_over: Arc<AtomicBool>,
 }
 
 impl Plan {
@@ -58,6 +61,7 @@ impl Plan {
             plan: Arc::clone(self),
             recording: Some(recording),
             result,
+            is_over: Arc::default(),
         })
     }
 
@@ -89,7 +93,8 @@ impl Forward {
         self.recording().is_done()
     }
 
-    /// How long the steps that are not recorded yet will take, by what earlier runs of this plan took.
+    /// How long the steps that are not recorded yet will take, by what runs of this plan took that the engine submitted
+    /// itself ([`Plan::run`]); before the first of them, a careful guess.
     #[must_use]
     pub fn time_left(&self) -> Duration {
         self.plan.speed.time(self.recording().work_left())
@@ -110,14 +115,16 @@ impl Forward {
         recording.record(&self.plan, encoder, budget);
         if recording.is_done() {
             self.copy_result(encoder);
+            let end = End(Arc::clone(&self.is_over));
+            encoder.on_submitted_work_done(move || drop(end));
         }
         Ok(())
     }
 
     /// The result: f32, row-major, [`Forward::shape`]; what lies beyond it in the buffer is undefined.
     ///
-    /// It is there for commands that come after the last that was recorded, until this `Forward` is dropped and
-    /// another begins. It can be bound as storage and copied from.
+    /// It is there for commands that come after the last that was recorded, until this `Forward` is dropped. It can be
+    /// bound as storage and copied from.
     #[must_use]
     pub fn output(&self) -> &wgpu::Buffer {
         &self.result
@@ -171,6 +178,15 @@ impl Forward {
     }
 }
 
+/// Set when it is dropped: by the device that is through, or with an encoder that nobody submits.
+struct End(Arc<AtomicBool>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 impl std::fmt::Debug for Forward {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Forward")
@@ -181,10 +197,13 @@ impl std::fmt::Debug for Forward {
 }
 
 impl Drop for Forward {
-    /// What it recorded may still run: a later run's commands come after it.
+    /// What it recorded may not even be submitted yet: until it is over, no other run gets what it writes.
     fn drop(&mut self) {
-        if let Some(recording) = self.recording.take() {
-            self.plan.keep_activations(recording.activations);
+        let recording = self.recording.take();
+        if let Some(recording) = recording.filter(Recording::is_done) {
+            let is_over = Arc::clone(&self.is_over);
+            self.plan
+                .keep_activations_until(recording.activations, is_over);
         }
     }
 }

@@ -35,7 +35,7 @@ pub use slots::{Slot, Slots};
 pub(crate) use trace::{Trace, UNTOUCHED};
 pub use weights::Weights;
 
-use activations::Activations;
+use activations::Pool;
 use choose::{Choice, choose};
 use speed::Speed;
 use weights::Uploader;
@@ -92,7 +92,7 @@ pub struct Plan {
     weight_bytes: u64,
     submit_time: Duration,
     speed: Speed,
-    idle: Mutex<Vec<Activations>>,
+    pool: Mutex<Pool>,
 }
 
 /// One dispatch: what runs a node, and the weights it reads.
@@ -174,7 +174,7 @@ impl Plan {
             weight_type: options.weight_type,
             submit_time: options.submit_time,
             speed: Speed::guessed(gpu.capabilities()),
-            idle: Mutex::new(Vec::new()),
+            pool: Mutex::default(),
             graph,
             storage,
             slots,

@@ -1,10 +1,11 @@
 //! One run on its way into command encoders: its inputs, then its steps, as many at a time as a submit should hold.
 
 use std::ops::Range;
-use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::activations::Activations;
+use super::activations::{Activations, Pool};
 use super::readback::Readback;
 use super::uploads::Uploads;
 use super::{Plan, Value, inputs};
@@ -116,16 +117,26 @@ impl Recording {
 
 impl Plan {
     fn take_activations(&self) -> Result<Activations> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = idle.pop();
-        drop(idle);
+        let taken = self.pool().take();
         taken.map_or_else(|| Activations::allocate(self), Ok)
     }
 
     /// For the next run, once nothing that was recorded before maps them any more.
     pub(super) fn keep_activations(&self, activations: Activations) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push(activations);
+        self.pool().idle.push(activations);
+    }
+
+    /// For the next run, once that is set.
+    pub(super) fn keep_activations_until(
+        &self,
+        activations: Activations,
+        is_over: Arc<AtomicBool>,
+    ) {
+        self.pool().lent.push((activations, is_over));
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What each step dispatches in a run of `sizes`.

@@ -1,7 +1,7 @@
 //! One run on the engine's own encoders: submits of bounded length, one after another, then the result is read back.
 
 use super::recording::Recording;
-use super::speed::Stopwatch;
+use super::speed::{Stopwatch, now};
 use super::{Plan, Value};
 #[cfg(doc)]
 use crate::error::Error;
@@ -49,12 +49,11 @@ impl Plan {
             })?;
             let done = self.gpu.done(submission.clone());
             if let Some((done, work)) = before.replace((done, work)) {
-                done.await?;
-                watch.lap(work);
+                watch.lap(work, done.await?);
             }
             if recording.is_done() {
                 let values = recording.read(self, submission).await?;
-                watch.lap(work);
+                watch.lap(work, now());
                 return Ok(values);
             }
         }

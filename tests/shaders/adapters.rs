@@ -26,7 +26,7 @@ type Adapter = (
 
 /// The limits are WebGPU's defaults, which suffice everywhere.
 #[rustfmt::skip]
-const ADAPTERS: [Adapter; 9] = [
+const ADAPTERS: [Adapter; 10] = [
     ("software, 4 lanes", DeviceType::Cpu, 0, [4, 4], EVERY_FEATURE, &[]),
     ("software, 8 lanes", DeviceType::Cpu, 0, [8, 8], EVERY_FEATURE, &[8]),
     ("software, 16 lanes", DeviceType::Cpu, 0, [16, 16], EVERY_FEATURE, &[]),
@@ -34,6 +34,7 @@ const ADAPTERS: [Adapter; 9] = [
     ("AMD", DeviceType::DiscreteGpu, 0x1002, [64, 64], EVERY_FEATURE, &[16]),
     ("Intel", DeviceType::IntegratedGpu, 0x8086, [8, 32], EVERY_FEATURE, &[]),
     ("Apple", DeviceType::IntegratedGpu, 0x106b, [32, 32], EVERY_FEATURE, &[8]),
+    ("Apple, by Metal", DeviceType::IntegratedGpu, 0x106b, [4, 64], EVERY_FEATURE, &[8]),
     ("Qualcomm", DeviceType::IntegratedGpu, 0x5143, [64, 128], EVERY_FEATURE, &[]),
     ("no features", DeviceType::Other, 0, [4, 128], Features::empty(), &[]),
 ];
@@ -160,6 +161,35 @@ fn only_a_lanes_last_vector_may_lie_past_its_row() {
                 }
             }
         }
+    }
+}
+
+/// As many subgroups as a kernel has blocks for them: more would compute what nobody reads.
+#[test]
+fn workgroups_with_cooperative_matrices_are_four_subgroups_wide() {
+    let case = cases::attention(&[33], 2, 32, 1.0, Values::Unit).unwrap();
+    let node = &case.graph.nodes()[0];
+    for adapter in adapters() {
+        let request = Request::of(&case.graph, node, &adapter, WeightType::F16);
+        let offers = node.operation.offers(&request);
+        let cooperative = offers
+            .iter()
+            .flat_map(Offer::variants)
+            .find(|variant| variant.kernel.cooperative_matrix.is_some());
+        let size = cooperative.map(|variant| {
+            let mut constants = variant.constants.iter();
+            constants
+                .find(|(name, _)| *name == "WORKGROUP_SIZE")
+                .unwrap()
+                .1
+        });
+        let expected = match &adapter.info.name[..] {
+            "software, 8 lanes" => Some(32),
+            "NVIDIA" | "Apple" | "Apple, by Metal" => Some(128),
+            "AMD" => Some(256),
+            _ => None,
+        };
+        assert_eq!(size, expected, "{}", adapter.info.name);
     }
 }
 

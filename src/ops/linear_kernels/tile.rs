@@ -124,7 +124,7 @@ struct Tile {
     tile_k: usize,
 }
 
-/// 8 x 8 outputs a lane: the cheapest per output on every vendor's chips (docs/performance.md).
+/// 8 x 8 outputs a lane: the cheapest per output of the tiles on every vendor's chips, within 1% (docs/performance.md).
 const LARGE: Tile = Tile {
     row_vectors: 2,
     column_vectors: 2,
