@@ -47,6 +47,59 @@ fn a_custom_graph_runs() {
     assert_eq!(result.len(), 3);
 }
 
+/// `x = x + attention(norm(x)); x = x + feed_forward(norm(x))`: what follows a product is done in its kernel.
+#[test]
+fn a_pre_norm_layer_takes_seven_dispatches() {
+    let (hidden, heads, intermediate) = (8, 2, 16);
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(hidden)]);
+    let segments = graph.segment_offsets();
+    let mut count = 0;
+    let mut linear = |graph: &mut Graph, n, k| {
+        count += 1;
+        let weight = graph.parameter(&format!("weight.{count}"), [n, k]);
+        (weight, graph.parameter(&format!("bias.{count}"), [n]))
+    };
+    let (scale, shift) = (
+        graph.parameter("norm.weight", [hidden]),
+        graph.parameter("norm.bias", [hidden]),
+    );
+
+    let normal = graph.layer_norm(x, scale, shift, 1e-5).unwrap();
+    let [query, key, value] = [(); 3].map(|()| linear(&mut graph, hidden, hidden));
+    let weights = Qkv {
+        query: query.0,
+        key: key.0,
+        value: value.0,
+    };
+    let biases = Qkv {
+        query: query.1,
+        key: key.1,
+        value: value.1,
+    };
+    let qkv = graph
+        .qkv_linear(normal, weights, Some(biases), heads)
+        .unwrap();
+    let context = graph.attention(qkv, segments, 0.5).unwrap();
+    let (weight, bias) = linear(&mut graph, hidden, hidden);
+    let attended = graph.linear(context, weight, Some(bias)).unwrap();
+    let x = graph.add(attended, x).unwrap();
+    let normal = graph.layer_norm(x, scale, shift, 1e-5).unwrap();
+    let (weight, bias) = linear(&mut graph, intermediate, hidden);
+    let inner = graph.linear(normal, weight, Some(bias)).unwrap();
+    let inner = graph.gelu(inner).unwrap();
+    let (weight, bias) = linear(&mut graph, hidden, intermediate);
+    let fed_forward = graph.linear(inner, weight, Some(bias)).unwrap();
+    graph.add(fed_forward, x).unwrap();
+
+    let fused = wgformer::plan::fuse(&graph);
+    assert_eq!(
+        (graph.nodes().len(), fused.nodes().len()),
+        (10, 7),
+        "{fused}"
+    );
+}
+
 #[test]
 fn operands_that_do_not_fit_are_refused_by_name() {
     let mut graph = Graph::new();
