@@ -126,7 +126,7 @@ impl Figures {
             ),
             measured: self.attention.describe(),
             figure: Some(self.attention.gflops / exact.gflops),
-            target: target("", "", [0.6, 0.9]),
+            target: target("llvmpipe", "", [0.6, 0.9]),
         });
         rows
     }
