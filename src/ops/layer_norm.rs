@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{
-    ROWS_OF_SUBGROUPS, is_best_in_subgroups, row_lanes, row_subgroup, row_vec4, texture_lanes,
-};
+use super::row_lanes::{ROWS_OF_SUBGROUPS, add_row_subgroup, row_lanes, row_vec4, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
@@ -117,12 +115,9 @@ impl Operation for LayerNorm {
             let constants = vec![("WORKGROUP_SIZE", lanes as u32)];
             variants.push(variant(&LAYER_NORM_TEXTURE, constants, lanes));
         }
-        if let Some(constants) = row_subgroup(capabilities, cols) {
-            let is_best = is_best_in_subgroups(capabilities, cols);
-            let place = if is_best { 0 } else { variants.len() };
-            let in_subgroups = variant(&LAYER_NORM_SUBGROUP, constants, ROWS_OF_SUBGROUPS);
-            variants.insert(place, in_subgroups);
-        }
+        add_row_subgroup(&mut variants, capabilities, cols, |constants| {
+            variant(&LAYER_NORM_SUBGROUP, constants, ROWS_OF_SUBGROUPS)
+        });
         variants.into_iter().map(Offer::from).collect()
     }
 }

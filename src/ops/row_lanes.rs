@@ -1,5 +1,5 @@
 use crate::gpu::{Capabilities, Vendor};
-use crate::kernel::Constants;
+use crate::kernel::{Constants, Variant};
 
 /// Lanes of a workgroup on a software adapter, for rows of `cols` elements.
 ///
@@ -45,33 +45,34 @@ pub(super) fn row_vec4(capabilities: &Capabilities, cols: usize) -> Option<Const
 /// Rows of a workgroup in which each subgroup has one, as the shaders have it.
 pub(super) const ROWS_OF_SUBGROUPS: usize = 4;
 
-/// The constants of a kernel in which one subgroup keeps one row of `cols` elements in registers; `None` where
-/// subgroups vary in size, rows are no multiple of four, or so long that registers would spill (on Apple's M1 at 16
-/// vectors a lane).
-pub(super) fn row_subgroup(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
-    let (lanes, vectors) = vectors_of_subgroup(capabilities, cols)?;
+/// Adds the variant in which one subgroup keeps one row of `cols` elements in registers: first where it costs less than
+/// a workgroup to a row, by the vendors' compilers, and leaves room for enough subgroups to hide the time that memory
+/// takes (docs/performance.md), else last. None where subgroups vary in size, rows are no multiple of four, or so long
+/// that registers would spill (on Apple's M1 at 16 vectors a lane).
+pub(super) fn add_row_subgroup(
+    variants: &mut Vec<Variant>,
+    capabilities: &Capabilities,
+    cols: usize,
+    variant: impl FnOnce(Constants) -> Variant,
+) {
+    let Some(lanes) = capabilities.subgroup_size() else {
+        return;
+    };
+    let vectors = (cols / 4).div_ceil(lanes as usize);
+    if !cols.is_multiple_of(4) || vectors > 12 {
+        return;
+    }
+    let vendor = Vendor::of(capabilities);
     // Apple's chips add up a subgroup in one instruction; NVIDIA's have none, and shuffles cost it less.
-    let shuffles = Vendor::of(capabilities) != Vendor::Apple;
-    (cols.is_multiple_of(4) && vectors <= 12).then(|| {
-        vec![
-            ("LANES", lanes as u32),
-            ("VECTORS_PER_LANE", vectors as u32),
-            ("SHUFFLES", u32::from(shuffles)),
-        ]
-    })
-}
-
-/// Whether such a kernel costs less than one with a workgroup to a row, by the vendors' compilers, and leaves room for
-/// enough subgroups to hide the time that memory takes (docs/performance.md).
-pub(super) fn is_best_in_subgroups(capabilities: &Capabilities, cols: usize) -> bool {
-    let costs_less = [Vendor::Nvidia, Vendor::Apple].contains(&Vendor::of(capabilities));
-    vectors_of_subgroup(capabilities, cols).is_some_and(|(_, vectors)| costs_less && vectors <= 8)
-}
-
-/// The lanes of a subgroup, and how many vectors of a row each of them has.
-fn vectors_of_subgroup(capabilities: &Capabilities, cols: usize) -> Option<(usize, usize)> {
-    let lanes = capabilities.subgroup_size()? as usize;
-    Some((lanes, (cols / 4).div_ceil(lanes)))
+    let shuffles = vendor != Vendor::Apple;
+    let is_best = matches!(vendor, Vendor::Nvidia | Vendor::Apple) && vectors <= 8;
+    let place = if is_best { 0 } else { variants.len() };
+    let constants = vec![
+        ("LANES", lanes),
+        ("VECTORS_PER_LANE", vectors as u32),
+        ("SHUFFLES", u32::from(shuffles)),
+    ];
+    variants.insert(place, variant(constants));
 }
 
 /// Lanes of a workgroup of a kernel on textures, whose loops read a row as often as they need it: one subgroup, so that

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{
-    ROWS_OF_SUBGROUPS, is_best_in_subgroups, row_lanes, row_subgroup, row_vec4,
-};
+use super::row_lanes::{ROWS_OF_SUBGROUPS, add_row_subgroup, row_lanes, row_vec4};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
@@ -67,12 +65,9 @@ impl Operation for Softmax {
         let mut constants = row_lanes(capabilities, cols);
         constants.retain(|(name, _)| *name == "WORKGROUP_SIZE"); // it reads a row three times rather than keep it
         variants.push(variant(&SOFTMAX, constants, 1));
-        if let Some(constants) = row_subgroup(capabilities, cols) {
-            let is_best = is_best_in_subgroups(capabilities, cols);
-            let place = if is_best { 0 } else { variants.len() };
-            let in_subgroups = variant(&SOFTMAX_SUBGROUP, constants, ROWS_OF_SUBGROUPS);
-            variants.insert(place, in_subgroups);
-        }
+        add_row_subgroup(&mut variants, capabilities, cols, |constants| {
+            variant(&SOFTMAX_SUBGROUP, constants, ROWS_OF_SUBGROUPS)
+        });
         variants.into_iter().map(Offer::from).collect()
     }
 }

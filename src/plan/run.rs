@@ -47,8 +47,7 @@ impl Plan {
                 }
                 (self.gpu.queue().submit([encoder.finish()]), work)
             })?;
-            let done = self.gpu.done(submission.clone());
-            if let Some((done, work)) = before.replace((done, work)) {
+            if let Some((done, work)) = before.take() {
                 watch.lap(work, done.await?);
             }
             if recording.is_done() {
@@ -56,6 +55,7 @@ impl Plan {
                 watch.lap(work, now());
                 return Ok(values);
             }
+            before = Some((self.gpu.done(submission), work));
         }
     }
 }
