@@ -47,6 +47,29 @@ fn a_custom_graph_runs() {
     assert_eq!(result.len(), 3);
 }
 
+/// A driver that still compiles when the process ends has crashed it.
+#[test]
+fn nothing_is_under_way_once_a_plan_is_compiled_or_refused() {
+    let (gpu, _turn) = common::gpu();
+    let limits = gpu.capabilities().limits.clone();
+    for is_refused in [false, true] {
+        // A device that has compiled nothing yet.
+        let gpu = common::device(&gpu, gpu.capabilities().features, limits.clone());
+        let mut graph = Graph::new();
+        let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
+        let weight = graph.parameter("weight", [4, 4]);
+        graph.linear(x, weight, None).unwrap();
+        let mut weights = HashMap::new();
+        if !is_refused {
+            weights.insert("weight".to_owned(), Tensor::new([4, 4], vec![1.0; 16]));
+        }
+        let plan = Plan::compile(&gpu, &graph, &weights, &PlanOptions::new(capacity(4)));
+        assert_eq!(plan.is_err(), is_refused);
+        let status = gpu.device().poll(wgpu::PollType::Poll).unwrap();
+        assert!(status.is_queue_empty(), "refused: {is_refused}");
+    }
+}
+
 /// `x = x + attention(norm(x)); x = x + feed_forward(norm(x))`: what follows a product is done in its kernel.
 #[test]
 fn a_pre_norm_layer_takes_seven_dispatches() {

@@ -146,28 +146,10 @@ impl Plan {
             storage::need(&graph, tensor, storage[&tensor], &options.capacity)
         });
         let pipelines = pipelines::compile(gpu, &offers)?;
-        let small = HashMap::new();
-        let mut uploader = Uploader {
-            gpu,
-            graph: &graph,
-            weights,
-            small,
-            bytes: 0,
-        };
-        let mut steps = Vec::with_capacity(offers.len());
-        for ((node, offer), pipelines) in graph.nodes().iter().zip(offers).zip(pipelines) {
-            let variant = offer.largest();
-            let bindings = variant.bindings.iter().zip(variant.kernel.bindings);
-            let resources =
-                bindings.map(|(binding, access)| uploader.resource(node, binding, *access));
-            let weights = resources.collect::<Result<_>>()?;
-            steps.push(Step {
-                offer,
-                pipelines,
-                weights,
-            });
-        }
-        let weight_bytes = uploader.bytes;
+        let compiled: Vec<_> = pipelines.iter().flatten().cloned().collect();
+        let uploaded = upload(gpu, &graph, weights, offers, pipelines);
+        pipelines::finish(gpu, &compiled)?;
+        let (steps, weight_bytes) = uploaded?;
         Ok(Self {
             gpu: gpu.clone(),
             capacity: options.capacity,
@@ -232,6 +214,36 @@ impl Step {
         let place = self.offer.place(sizes);
         variants.nth(place).expect("a place of this offer")
     }
+}
+
+/// Every step with its weights on the device, and how many bytes those take.
+fn upload(
+    gpu: &Gpu,
+    graph: &Graph,
+    weights: &dyn Weights,
+    offers: Vec<Offer>,
+    pipelines: Vec<Vec<Arc<Pipeline>>>,
+) -> Result<(Vec<Step>, u64)> {
+    let mut uploader = Uploader {
+        gpu,
+        graph,
+        weights,
+        small: HashMap::new(),
+        bytes: 0,
+    };
+    let mut steps = Vec::with_capacity(offers.len());
+    for ((node, offer), pipelines) in graph.nodes().iter().zip(offers).zip(pipelines) {
+        let variant = offer.largest();
+        let bindings = variant.bindings.iter().zip(variant.kernel.bindings);
+        let resources = bindings.map(|(binding, access)| uploader.resource(node, binding, *access));
+        let weights = resources.collect::<Result<_>>()?;
+        steps.push(Step {
+            offer,
+            pipelines,
+            weights,
+        });
+    }
+    Ok((steps, uploader.bytes))
 }
 
 /// Every index of a kernel is a `u32`.
