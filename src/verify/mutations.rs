@@ -14,6 +14,7 @@ use crate::ops::KERNELS;
 /// What is done to a shader: every occurrence of a text is replaced. No mutant may index past the end of a buffer,
 /// since kernels run without the driver's checks; past the end of a result there is room for a few rows
 /// ([`Candidate::plan`]).
+#[derive(Clone, Copy)]
 struct Mutation {
     kernel: &'static str,
     what: &'static str,
@@ -33,6 +34,23 @@ const fn mutation(
         from,
         to,
     }
+}
+
+/// All of them: the kernels for cooperative matrices of 16 x 16 have the text of those for 8 x 8 (`tests/shaders/` holds
+/// them to it), and so their mutations.
+fn mutations() -> Vec<Mutation> {
+    let twins = KERNELS.iter().flat_map(|kernel| {
+        let of = kernel.name.replace("_cooperative_16", "_cooperative_8");
+        let is_twin = of != kernel.name;
+        let same = MUTATIONS
+            .iter()
+            .filter(move |it| is_twin && it.kernel == of);
+        same.map(|it| Mutation {
+            kernel: kernel.name,
+            ..*it
+        })
+    });
+    MUTATIONS.iter().copied().chain(twins).collect()
 }
 
 #[rustfmt::skip]
@@ -187,16 +205,6 @@ const MUTATIONS: &[Mutation] = &[
     mutation("linear_small", "forgets the scale", "v *= scale[column / 4u];", ""),
     mutation("linear_small", "does not split the heads", "if params.split_head_dim > 0u", "if params.split_head_dim > 256u"),
 
-    mutation("linear_cooperative_16", "drops the last products", "first_k < params.k_padded", "first_k + TILE_K < params.k_padded"),
-    mutation("linear_cooperative_16", "drops the last row", "(row < params.m) & (column", "(row + 1u < params.m) & (column"),
-    mutation("linear_cooperative_16", "takes columns of x for rows", "coopLoadT<MatrixA>", "coopLoad<MatrixA>"),
-    mutation("linear_cooperative_16", "takes columns of the weight for rows", "coopLoad<MatrixB>", "coopLoadT<MatrixB>"),
-    mutation("linear_cooperative_16", "stores rows for columns", "coopStoreT(", "coopStore("),
-    mutation("linear_cooperative_16", "forgets the bias", "v += bias[column / 4u];", ""),
-    mutation("linear_cooperative_16", "forgets the gelu", "v = gelu_of(v);", ""),
-    mutation("linear_cooperative_16", "forgets the residual", "v += residual[(row * params.n + column) / 4u];", ""),
-    mutation("linear_cooperative_16", "does not split the heads", "if params.split_head_dim > 0u", "if params.split_head_dim > 256u"),
-
     mutation("linear_cooperative_8", "drops the last products", "first_k < params.k_padded", "first_k + TILE_K < params.k_padded"),
     mutation("linear_cooperative_8", "drops the last row", "(row < params.m) & (column", "(row + 1u < params.m) & (column"),
     mutation("linear_cooperative_8", "reads every panel's first matrix", "+ (first_k + k) / MATRIX) * MATRIX", ") * MATRIX"),
@@ -240,27 +248,6 @@ const MUTATIONS: &[Mutation] = &[
     mutation("attention", "reads keys for values", "load(2u, head", "load(1u, head"),
     mutation("attention", "writes one query past the end", "if token < end {", "if token <= end {"),
     mutation("attention", "does not divide by the sum", " * factor[r];", ";"),
-
-    mutation("attention_cooperative_16", "forgets the base of exp2", "params.scale * 1.442695", "params.scale"),
-    mutation("attention_cooperative_16", "forgets the scale", "params.scale * 1.442695", "1.442695"),
-    mutation("attention_cooperative_16", "takes the last tile's maximum", "maxima[n] = max(maxima[n], max(max(s.x, s.y), max(s.z, s.w)));", "maxima[n] = max(max(s.x, s.y), max(s.z, s.w));"),
-    mutation("attention_cooperative_16", "takes the first lane's maximum", "max(max(of_lanes.x, of_lanes.y), max(of_lanes.z, of_lanes.w))", "of_lanes.x"),
-    mutation("attention_cooperative_16", "counts a key past the end", "< vec4(left)", "<= vec4(left)"),
-    mutation("attention_cooperative_16", "sums the first lane's weights", "LINES), vec4(1.0))", "LINES), vec4(1.0, 0.0, 0.0, 0.0))"),
-    mutation("attention_cooperative_16", "sums other weights than it multiplies", " & vec4(0xffffe000u)", ""),
-    mutation("attention_cooperative_16", "attends to earlier sequences", "first_key = start;", "first_key = 0u;"),
-    mutation("attention_cooperative_16", "reads keys for values", "load(2u, head", "load(1u, head"),
-    mutation("attention_cooperative_16", "every head is the first", "part * params.heads + head", "part * params.heads"),
-    mutation("attention_cooperative_16", "drops a head's last element", "if d < HEAD_DIM { v[i]", "if d + 1u < HEAD_DIM { v[i]"),
-    mutation("attention_cooperative_16", "repeats a head's last vector", "if WIDTH != HEAD_DIM { v = select(vec4(0.0), v, d4 < length); }", ""),
-    mutation("attention_cooperative_16", "takes columns of the weights for rows", "weights[i] = coopLoadT<", "weights[i] = coopLoad<"),
-    mutation("attention_cooperative_16", "takes columns of the keys for rows", "keys = coopLoad<", "keys = coopLoadT<"),
-    mutation("attention_cooperative_16", "takes rows of the values for columns", "values = coopLoad<", "values = coopLoadT<"),
-    mutation("attention_cooperative_16", "stores rows of scores for columns", "coopStoreT(scores", "coopStore(scores"),
-    mutation("attention_cooperative_16", "multiplies before the keys are there", "stage_keys(head, first_key, end, lane);\n                    workgroupBarrier();", "stage_keys(head, first_key, end, lane);"),
-    mutation("attention_cooperative_16", "stores the first columns for all", "context[column * SIDE + j][i]", "context[j][i]"),
-    mutation("attention_cooperative_16", "writes one query past the end", "(token < end)", "(token <= end)"),
-    mutation("attention_cooperative_16", "does not divide by the sum", " / sums[n]", ""),
 
     mutation("attention_cooperative_8", "forgets the base of exp2", "params.scale * 1.442695", "params.scale"),
     mutation("attention_cooperative_8", "forgets the scale", "params.scale * 1.442695", "1.442695"),
@@ -381,7 +368,7 @@ fn are_noticed(of: impl Fn(&Kernel) -> bool) {
             continue;
         }
         let of_kernel = |mutation: &&Mutation| mutation.kernel == kernel.name;
-        for mutation in MUTATIONS.iter().filter(of_kernel) {
+        for mutation in mutations().iter().filter(of_kernel) {
             match mutation.noticed_by(&gpu, &cases) {
                 Some(case) => rows += &format!("{}{case} |\n", mutation.row()),
                 None => survivors.push(mutation.row()),
@@ -428,20 +415,21 @@ fn docs_list_every_mutation_and_no_other() {
         .lines()
         .filter(|line| line.starts_with("| `"))
         .collect();
-    for mutation in MUTATIONS {
+    let mutations = mutations();
+    for mutation in &mutations {
         let row = mutation.row();
         assert!(
             listed.iter().any(|line| line.starts_with(&row)),
             "missing: {row} … (`every_other_mutation_is_noticed` and its neighbour print all rows with --nocapture)"
         );
     }
-    assert_eq!(listed.len(), MUTATIONS.len());
+    assert_eq!(listed.len(), mutations.len());
 }
 
 #[test]
 fn every_kernel_has_mutations() {
     for kernel in KERNELS {
-        let count = MUTATIONS
+        let count = mutations()
             .iter()
             .filter(|mutation| mutation.kernel == kernel.name)
             .count();
