@@ -11,7 +11,7 @@ mod offer;
 mod packing;
 
 pub use offer::Offer;
-pub use packing::{Matrix, Pack, panels, row_major, square_matrices};
+pub use packing::{Layout, Matrix};
 
 /// What a kernel binds, and what it does with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -157,8 +157,18 @@ pub enum Binding {
         operands: Vec<usize>,
         /// What an element is stored as.
         stored_as: WeightType,
-        /// Lays the stack out for this kernel.
-        pack: Pack,
+        /// The order in which this kernel reads the stack.
+        layout: Layout,
+    },
+    /// A matrix in row-major order of which only those rows are read that an operand names; one that is too large for the
+    /// device stays on the host. A node reads no other table by the same indices.
+    Table {
+        /// The operand that is the matrix.
+        table: usize,
+        /// The operand that names rows: u32.
+        indices: usize,
+        /// What an element is stored as.
+        stored_as: WeightType,
     },
     /// The scales of the rows of matrices that are stacked and stored as int8, in f32.
     Scales(Vec<usize>),

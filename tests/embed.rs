@@ -13,6 +13,7 @@ mod interpreter;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use expected::max_difference;
 
@@ -94,7 +95,7 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
         normalize: true,
     };
     let graph = Model::graph(directory, head).unwrap();
-    let checkpoint = Checkpoint::open(directory).unwrap();
+    let checkpoint = Arc::new(Checkpoint::open(directory).unwrap());
     let (ids, offsets) = (
         &reference.tensors["ids"],
         &reference.tensors["hidden_offsets"],
@@ -124,7 +125,7 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
         let names = kernels.iter().map(|kernel| kernel.name.to_owned());
         options.selection = Selection::Named(names.collect());
         options.storage = Some(Storage::Buffers);
-        let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
+        let plan = Plan::compile(&gpu, &graph, checkpoint.clone(), &options).unwrap();
         let sizes = all.sizes();
         let variants = plan.variants(&sizes);
         let cooperative = variants.filter(|variant| of_size(&&variant.kernel));
@@ -278,7 +279,7 @@ fn the_plan_of_the_default_model() {
     let graph = Model::graph(default_model::directory(), head).unwrap();
     insta::assert_snapshot!("graph", wgformer::plan::fuse(&graph).to_string());
 
-    let checkpoint = Checkpoint::open(default_model::directory()).unwrap();
+    let checkpoint = Arc::new(Checkpoint::open(default_model::directory()).unwrap());
     let mut options = PlanOptions::new(Sizes {
         tokens: 1024,
         sequences: 64,
@@ -287,7 +288,7 @@ fn the_plan_of_the_default_model() {
     // The portable kernels, so that the snapshot is the same on every adapter.
     options.selection = Selection::Named(vec!["linear_small 8x64".to_owned()]);
     options.storage = Some(Storage::Buffers);
-    let plan = Plan::compile(&gpu, &graph, &checkpoint, &options).unwrap();
+    let plan = Plan::compile(&gpu, &graph, checkpoint.clone(), &options).unwrap();
     let per_layer = (plan.variants(plan.capacity()).len() - 2) / 6; // without embeddings and pooling
     assert_eq!(per_layer, 7, "dispatches of a post-norm layer");
     insta::assert_snapshot!("plan", plan.to_string());

@@ -3,6 +3,7 @@
 mod common;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use wgformer::kernel::Storage;
 use wgformer::ops::Qkv;
@@ -37,7 +38,13 @@ fn a_custom_graph_runs() {
         ),
         ("bias".to_owned(), Tensor::new([3], vec![0.0, 0.0, -3.0])),
     ]);
-    let plan = Plan::compile(&gpu, &graph, &weights, &PlanOptions::new(capacity(4))).unwrap();
+    let plan = Plan::compile(
+        &gpu,
+        &graph,
+        Arc::new(weights.clone()),
+        &PlanOptions::new(capacity(4)),
+    )
+    .unwrap();
     let result = plan.run(&capacity(1), &[Value::F32(&[1.0, 2.0])]).unwrap();
     let exponentials = [1.0_f32, 2.0, 0.0].map(f32::exp);
     let sum: f32 = exponentials.iter().sum();
@@ -63,7 +70,12 @@ fn nothing_is_under_way_once_a_plan_is_compiled_or_refused() {
         if !is_refused {
             weights.insert("weight".to_owned(), Tensor::new([4, 4], vec![1.0; 16]));
         }
-        let plan = Plan::compile(&gpu, &graph, &weights, &PlanOptions::new(capacity(4)));
+        let plan = Plan::compile(
+            &gpu,
+            &graph,
+            Arc::new(weights.clone()),
+            &PlanOptions::new(capacity(4)),
+        );
         assert_eq!(plan.is_err(), is_refused);
         let status = gpu.device().poll(wgpu::PollType::Poll).unwrap();
         assert!(status.is_queue_empty(), "refused: {is_refused}");
@@ -203,8 +215,13 @@ fn sizes_that_overflow_are_refused() {
     let x = graph.input("x", [Dim::Tokens, Dim::Fixed(1 << 20)]);
     graph.softmax(x).unwrap();
     let nothing = HashMap::<String, Tensor>::new();
-    let error =
-        Plan::compile(&gpu, &graph, &nothing, &PlanOptions::new(capacity(1 << 12))).unwrap_err();
+    let error = Plan::compile(
+        &gpu,
+        &graph,
+        Arc::new(nothing.clone()),
+        &PlanOptions::new(capacity(1 << 12)),
+    )
+    .unwrap_err();
     assert!(
         matches!(error, Error::Limit { needed, .. } if needed == 1 << 32),
         "{error}"
@@ -221,10 +238,10 @@ fn a_storage_that_was_asked_for_is_kept_or_refused() {
     let weights = HashMap::from([("weight".to_owned(), Tensor::new([4, 4], vec![1.0; 16]))]);
     let mut options = PlanOptions::new(capacity(1_000_000)); // higher than any texture
     options.storage = Some(Storage::Textures);
-    let error = Plan::compile(&gpu, &graph, &weights, &options).unwrap_err();
+    let error = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap_err();
     assert!(matches!(error, Error::NoVariant { .. }), "{error}");
     options.storage = Some(Storage::Buffers);
-    let plan = Plan::compile(&gpu, &graph, &weights, &options).unwrap();
+    let plan = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
     assert_eq!(
         plan.variants(plan.capacity())
             .map(|variant| variant.kernel.name)
@@ -245,7 +262,13 @@ fn weights_that_are_not_what_the_graph_names_are_refused() {
             .map(|tensor| ("weight".to_owned(), tensor))
             .into_iter()
             .collect();
-        Plan::compile(&gpu, &graph, &weights, &PlanOptions::new(capacity(4))).unwrap_err()
+        Plan::compile(
+            &gpu,
+            &graph,
+            Arc::new(weights.clone()),
+            &PlanOptions::new(capacity(4)),
+        )
+        .unwrap_err()
     };
     assert!(matches!(compile(None), Error::TensorMissing { .. }));
     assert!(matches!(
@@ -274,7 +297,13 @@ fn inputs_that_do_not_fit_are_refused_before_anything_is_recorded() {
         .pool(x, segments, wgformer::ops::Pooling::Mean, false)
         .unwrap();
     let nothing = HashMap::<String, Tensor>::new();
-    let plan = Plan::compile(&gpu, &graph, &nothing, &PlanOptions::new(capacity(4))).unwrap();
+    let plan = Plan::compile(
+        &gpu,
+        &graph,
+        Arc::new(nothing.clone()),
+        &PlanOptions::new(capacity(4)),
+    )
+    .unwrap();
     let run = |sizes: Sizes, offsets: &[u32], x: &[f32]| {
         plan.run(&sizes, &[Value::U32(offsets), Value::F32(x)])
             .map_err(|error| error.to_string())

@@ -5,6 +5,7 @@ mod common;
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use wgformer::plan::{Plan, PlanOptions, Value, interpret};
@@ -67,7 +68,13 @@ impl Text {
         let parts = qkv.chunks(qkv.len() / 3);
         Self {
             sizes,
-            plan: Plan::compile(gpu, &graph, &HashMap::new(), &PlanOptions::new(sizes)).unwrap(),
+            plan: Plan::compile(
+                gpu,
+                &graph,
+                Arc::new(HashMap::new()),
+                &PlanOptions::new(sizes),
+            )
+            .unwrap(),
             offsets: [0, tokens as u32],
             qkv: parts
                 .flat_map(|part| part.repeat(tokens / (part.len() / HEAD_DIM)))
@@ -173,7 +180,8 @@ fn attention_takes_quadratic_time_and_linear_memory() {
             16.0 * growth
         ));
         assert!(growth <= NOISE, "{growth} x the time for as many scores");
-        assert!(longer.plan.activation_bytes() <= 4 * shorter.plan.activation_bytes());
+        let [longer, shorter] = [longer, shorter].map(|it| it.plan.memory());
+        assert!(longer.per_run() <= 4 * shorter.per_run());
     }
 }
 

@@ -67,7 +67,7 @@ fn a_plan_takes_what_was_measured() {
         let is_measured = matches!(selection, Selection::Measured(_));
         let mut options = PlanOptions::new(sizes);
         options.selection = selection;
-        let plan = Plan::compile(&gpu, &graph, &weights, &options).unwrap();
+        let plan = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
         if is_measured {
             assert!(
                 plan.to_string().contains(&last[..]),
@@ -115,5 +115,5 @@ fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
         longest: 1,
     });
     options.selection = Selection::Measured(Arc::new(read().unwrap()));
-    Plan::compile(&gpu, &graph, &weights, &options).unwrap();
+    Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
 }

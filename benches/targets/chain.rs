@@ -1,5 +1,7 @@
 //! One operation on the device alone.
 
+use std::sync::Arc;
+
 use wgformer::graph::{Graph, TensorId};
 use wgformer::plan::{Plan, PlanOptions, interpret};
 use wgformer::tensor::WeightType;
@@ -80,7 +82,7 @@ fn plan(gpu: &Gpu, case: &Case, weight_type: WeightType, again: Again, more: usi
     }
     let mut options = PlanOptions::new(case.sizes);
     options.weight_type = weight_type;
-    Plan::compile(gpu, &graph, &case.weights, &options).unwrap()
+    Plan::compile(gpu, &graph, Arc::clone(&case.weights) as _, &options).unwrap()
 }
 
 fn run(plan: &Plan, case: &Case) -> Vec<f32> {
@@ -89,7 +91,7 @@ fn run(plan: &Plan, case: &Case) -> Vec<f32> {
 
 /// What the reference says of a case.
 pub(crate) fn expected(case: &Case) -> Vec<f32> {
-    let mut tensors = interpret(&case.graph, &case.weights, &case.sizes, &case.values()).unwrap();
+    let mut tensors = interpret(&case.graph, &*case.weights, &case.sizes, &case.values()).unwrap();
     let output = case.graph.output().expect("a case has nodes");
     tensors.remove(&output).unwrap().f32().to_vec()
 }

@@ -6,6 +6,11 @@ use super::Gpu;
 use super::context::DEVICE_LOST;
 use crate::error::{Error, Result};
 
+/// The bytes of a buffer of so many elements: at least one vec4, which a binding of vectors needs.
+pub(crate) fn buffer_bytes(elements: usize) -> u64 {
+    (4 * elements as u64).next_multiple_of(16).max(16)
+}
+
 impl Gpu {
     /// A buffer of `size_in_bytes`, checked against the device's limits.
     ///

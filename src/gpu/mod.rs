@@ -12,9 +12,10 @@ mod textures;
 mod vendor;
 
 pub use adapters::AdapterChoice;
+pub(crate) use buffers::buffer_bytes;
 pub use capabilities::Capabilities;
 pub use context::Gpu;
 pub(crate) use pipelines::Pipeline;
 pub(crate) use resource::Resource;
-pub(crate) use textures::{TEXEL_BYTES, extent};
+pub(crate) use textures::{TEXEL_BYTES, extent, texture_bytes};
 pub use vendor::Vendor;

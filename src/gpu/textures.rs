@@ -31,8 +31,7 @@ impl Gpu {
                 advice: "use a smaller token budget, or an adapter with a larger limit",
             });
         }
-        let [width, height] =
-            [width, height].map(|side| not_a_power_of_two(side).min(allowed as usize));
+        let [width, height] = padded([width, height], &self.capabilities().limits);
         let descriptor = wgpu::TextureDescriptor {
             label: Some(label),
             size: extent(width, height),
@@ -49,10 +48,16 @@ impl Gpu {
         )
     }
 
-    /// Fills the first rows of a texture; `texels`: `[rows, width]`, 16 bytes each.
+    /// Fills rows of a texture from the one at `first` on; `texels`: `[rows, width]`, 16 bytes each.
     ///
     /// Errors are the device's own, so call it within [`Gpu::checked`].
-    pub(crate) fn write_texture(&self, texture: &wgpu::Texture, width: usize, texels: &[u8]) {
+    pub(crate) fn write_texture(
+        &self,
+        texture: &wgpu::Texture,
+        first: usize,
+        width: usize,
+        texels: &[u8],
+    ) {
         let bytes_per_row = width * TEXEL_BYTES as usize;
         let rows = texels.len() / bytes_per_row.max(1);
         if rows == 0 {
@@ -63,9 +68,22 @@ impl Gpu {
             bytes_per_row: Some(bytes_per_row as u32),
             rows_per_image: None,
         };
+        let mut into = texture.as_image_copy();
+        into.origin.y = first as u32;
         self.queue()
-            .write_texture(texture.as_image_copy(), texels, layout, extent(width, rows));
+            .write_texture(into, texels, layout, extent(width, rows));
     }
+}
+
+/// The bytes of a texture of so many texels: [`Gpu::create_texture`].
+pub(crate) fn texture_bytes(extent: [usize; 2], limits: &wgpu::Limits) -> u64 {
+    let [width, height] = padded(extent, limits);
+    u64::from(TEXEL_BYTES) * width as u64 * height as u64
+}
+
+fn padded(extent: [usize; 2], limits: &wgpu::Limits) -> [usize; 2] {
+    let largest = limits.max_texture_dimension_2d as usize;
+    extent.map(|side| not_a_power_of_two(side.max(1)).min(largest))
 }
 
 fn not_a_power_of_two(mut side: usize) -> usize {

@@ -1,11 +1,78 @@
 //! How weight matrices are laid out for the kernels that read them.
 
-use std::sync::Arc;
-
 use crate::tensor::WeightType;
 
-/// Lays a weight matrix out in the order that a kernel reads it.
-pub type Pack = Arc<dyn Fn(&Matrix<'_>) -> Vec<u32> + Send + Sync>;
+/// The order in which a kernel reads a weight matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// Row-major: an f32, two halves or four integers a word.
+    RowMajor,
+    /// A matrix `[n, k]`, whose rows are a linear layer's output columns, as panels of `4 * lanes` output columns:
+    /// `[n / (4 * lanes)][k / steps][lanes][steps][4]`, where `steps` is 1 in f32, 2 in f16 and 4 in int8, so that a
+    /// lane reads four columns, of as many k as fit, by one load of four words.
+    ///
+    /// Columns and k are padded with zeros, k to a multiple of `k_multiple` (a multiple of 4).
+    Panels {
+        /// The lanes that share a panel.
+        lanes: usize,
+        /// What k is padded to a multiple of.
+        k_multiple: usize,
+    },
+    /// A matrix `[n, k]`, whose rows are a linear layer's output columns, as square matrices of `size`:
+    /// `[n / size][k / size][size columns][size k]`, each of which a subgroup loads in one piece.
+    ///
+    /// Columns and k are padded with zeros to multiples of `n_multiple` and `k_multiple`, which are multiples of `size`.
+    SquareMatrices {
+        /// Rows and columns of each.
+        size: usize,
+        /// What n is padded to a multiple of.
+        n_multiple: usize,
+        /// What k is padded to a multiple of.
+        k_multiple: usize,
+    },
+}
+
+impl Layout {
+    /// The matrix laid out so.
+    #[must_use]
+    pub fn pack(self, matrix: &Matrix<'_>) -> Vec<u32> {
+        let packed = match self {
+            Self::RowMajor => row_major(matrix),
+            Self::Panels { lanes, k_multiple } => panels(matrix, lanes, k_multiple),
+            Self::SquareMatrices {
+                size,
+                n_multiple,
+                k_multiple,
+            } => square_matrices(matrix, size, n_multiple, k_multiple),
+        };
+        debug_assert_eq!(
+            packed.len(),
+            self.words([matrix.rows(), matrix.cols], matrix.stored_as)
+        );
+        packed
+    }
+
+    /// How many words a matrix of so many rows and columns takes.
+    #[must_use]
+    pub fn words(self, [rows, cols]: [usize; 2], stored_as: WeightType) -> usize {
+        let [rows, cols] = match self {
+            Self::RowMajor => [rows, cols],
+            Self::Panels { lanes, k_multiple } => [
+                rows.next_multiple_of(4 * lanes),
+                cols.next_multiple_of(k_multiple),
+            ],
+            Self::SquareMatrices {
+                n_multiple,
+                k_multiple,
+                ..
+            } => [
+                rows.next_multiple_of(n_multiple),
+                cols.next_multiple_of(k_multiple),
+            ],
+        };
+        (rows * cols * stored_as.bits() as usize).div_ceil(32)
+    }
+}
 
 /// A weight matrix on the host, before it is packed.
 #[derive(Debug)]
@@ -83,76 +150,62 @@ fn pack_words(elements: impl Iterator<Item = u32>, bits: u32, packed: &mut Vec<u
     }
 }
 
-/// The matrix in row-major order: an f32, two halves or four integers a word.
-#[must_use]
-pub fn row_major() -> Pack {
-    Arc::new(|matrix| {
-        if matrix.stored_as == WeightType::F32 {
-            return bytemuck::cast_slice(matrix.values).to_vec(); // tables of embeddings are large
-        }
-        let places = (0..matrix.rows()).flat_map(|row| (0..matrix.cols).map(move |col| (row, col)));
-        let mut packed = Vec::new();
-        let elements = places.map(|(row, col)| matrix.bits(row, col));
-        pack_words(elements, matrix.stored_as.bits(), &mut packed);
-        packed
-    })
+fn row_major(matrix: &Matrix<'_>) -> Vec<u32> {
+    if matrix.stored_as == WeightType::F32 {
+        return bytemuck::cast_slice(matrix.values).to_vec(); // tables of embeddings are large
+    }
+    let places = (0..matrix.rows()).flat_map(|row| (0..matrix.cols).map(move |col| (row, col)));
+    let mut packed = Vec::new();
+    let elements = places.map(|(row, col)| matrix.bits(row, col));
+    pack_words(elements, matrix.stored_as.bits(), &mut packed);
+    packed
 }
 
-/// A matrix `[n, k]`, whose rows are a linear layer's output columns, as panels of `4 * lanes` output columns:
-/// `[n / (4 * lanes)][k / steps][lanes][steps][4]`, where `steps` is 1 in f32, 2 in f16 and 4 in int8, so that a lane
-/// reads four columns, of as many k as fit, by one load of four words.
-///
-/// Columns and k are padded with zeros, k to a multiple of `k_multiple` (a multiple of 4).
-#[must_use]
-pub fn panels(lanes: usize, k_multiple: usize) -> Pack {
-    Arc::new(move |matrix| {
-        let bits = matrix.stored_as.bits();
-        let steps = (32 / bits) as usize;
-        let loads = matrix.cols.next_multiple_of(k_multiple) / steps;
-        let panels = matrix.rows().div_ceil(4 * lanes);
-        let mut packed = vec![0; 4 * panels * loads * lanes];
-        // Four rows of the matrix at a time, along k, as they lie in memory.
-        for panel in 0..panels {
-            for lane in 0..lanes {
-                let column = 4 * (panel * lanes + lane);
-                for load in 0..loads {
-                    let start = 4 * ((panel * loads + load) * lanes + lane);
-                    let words = &mut packed[start..start + 4];
-                    for (element, k) in (load * steps..(load + 1) * steps).enumerate() {
-                        for offset in 0..4 {
-                            let place = 4 * element + offset;
-                            let shift = (place % steps) as u32 * bits;
-                            words[place / steps] |= matrix.bits(column + offset, k) << shift;
-                        }
+fn panels(matrix: &Matrix<'_>, lanes: usize, k_multiple: usize) -> Vec<u32> {
+    let bits = matrix.stored_as.bits();
+    let steps = (32 / bits) as usize;
+    let loads = matrix.cols.next_multiple_of(k_multiple) / steps;
+    let panels = matrix.rows().div_ceil(4 * lanes);
+    let mut packed = vec![0; 4 * panels * loads * lanes];
+    // Four rows of the matrix at a time, along k, as they lie in memory.
+    for panel in 0..panels {
+        for lane in 0..lanes {
+            let column = 4 * (panel * lanes + lane);
+            for load in 0..loads {
+                let start = 4 * ((panel * loads + load) * lanes + lane);
+                let words = &mut packed[start..start + 4];
+                for (element, k) in (load * steps..(load + 1) * steps).enumerate() {
+                    for offset in 0..4 {
+                        let place = 4 * element + offset;
+                        let shift = (place % steps) as u32 * bits;
+                        words[place / steps] |= matrix.bits(column + offset, k) << shift;
                     }
                 }
             }
         }
-        packed
-    })
+    }
+    packed
 }
 
-/// A matrix `[n, k]`, whose rows are a linear layer's output columns, as square matrices of `size`:
-/// `[n / size][k / size][size columns][size k]`, each of which a subgroup loads in one piece.
-///
-/// Columns and k are padded with zeros to multiples of `n_multiple` and `k_multiple`, which are multiples of `size`.
-#[must_use]
-pub fn square_matrices(size: usize, n_multiple: usize, k_multiple: usize) -> Pack {
-    Arc::new(move |matrix| {
-        let n_padded = matrix.rows().next_multiple_of(n_multiple);
-        let k_padded = matrix.cols.next_multiple_of(k_multiple);
-        let bits = matrix.stored_as.bits();
-        let mut packed = Vec::with_capacity(n_padded * k_padded * bits as usize / 32);
-        for first_column in (0..n_padded).step_by(size) {
-            for first_k in (0..k_padded).step_by(size) {
-                let places = (first_column..first_column + size)
-                    .flat_map(|column| (first_k..first_k + size).map(move |k| (column, k)));
-                let elements = places.map(|(column, k)| matrix.bits(column, k));
-                pack_words(elements, bits, &mut packed);
-            }
+fn square_matrices(
+    matrix: &Matrix<'_>,
+    size: usize,
+    n_multiple: usize,
+    k_multiple: usize,
+) -> Vec<u32> {
+    let n_padded = matrix.rows().next_multiple_of(n_multiple);
+    let k_padded = matrix.cols.next_multiple_of(k_multiple);
+    let bits = matrix.stored_as.bits();
+    let mut packed = Vec::with_capacity(n_padded * k_padded * bits as usize / 32);
+    for first_column in (0..n_padded).step_by(size) {
+        for first_k in (0..k_padded).step_by(size) {
+            let places = (first_column..first_column + size)
+                .flat_map(|column| (first_k..first_k + size).map(move |k| (column, k)));
+            let elements = places.map(|(column, k)| matrix.bits(column, k));
+            pack_words(elements, bits, &mut packed);
         }
-        packed
-    })
+    }
+    packed
 }
 
 #[cfg(test)]
@@ -180,18 +233,23 @@ mod tests {
 
     #[test]
     fn panels_pad_with_zeros() {
-        let f32s: Vec<f32> = panels(1, 4)(&matrix(WeightType::F32))
+        let panels = Layout::Panels {
+            lanes: 1,
+            k_multiple: 4,
+        };
+        let f32s: Vec<f32> = panels
+            .pack(&matrix(WeightType::F32))
             .into_iter()
             .map(f32::from_bits)
             .collect();
         let rows_of_k = [[0., 2., 4., 0.], [1., 3., 5., 0.], [0.; 4], [0.; 4]];
         assert_eq!(f32s, rows_of_k.concat());
         assert_eq!(
-            halves(&panels(1, 4)(&matrix(WeightType::F16))),
+            halves(&panels.pack(&matrix(WeightType::F16))),
             rows_of_k.concat()
         );
         assert_eq!(
-            integers(&panels(1, 4)(&matrix(WeightType::I8))),
+            integers(&panels.pack(&matrix(WeightType::I8))),
             [[0, 85, 102, 0], [127, 127, 127, 0], [0; 4], [0; 4]].concat()
         );
     }
@@ -210,17 +268,22 @@ mod tests {
             [[14., 0.], [0., 0.]],
             [[0.; 2]; 2],
         ];
-        assert_eq!(
-            halves(&square_matrices(2, 4, 4)(&matrix)),
-            of_two.concat().concat()
-        );
+        let squares = Layout::SquareMatrices {
+            size: 2,
+            n_multiple: 4,
+            k_multiple: 4,
+        };
+        assert_eq!(halves(&squares.pack(&matrix)), of_two.concat().concat());
     }
 
     #[test]
     fn rows_are_packed_one_after_another() {
-        assert_eq!(halves(&row_major()(&matrix(WeightType::F16))), VALUES);
         assert_eq!(
-            integers(&row_major()(&matrix(WeightType::I8))),
+            halves(&Layout::RowMajor.pack(&matrix(WeightType::F16))),
+            VALUES
+        );
+        assert_eq!(
+            integers(&Layout::RowMajor.pack(&matrix(WeightType::I8))),
             [0, 127, 85, 127, 102, 127, 0, 0]
         );
     }
@@ -233,8 +296,8 @@ mod tests {
         );
         assert!(matrix(WeightType::F16).scales().is_empty());
         let zeros = Matrix::new(&[0.0, -0.0], 2, WeightType::I8);
-        assert_eq!(row_major()(&zeros), [0]);
+        assert_eq!(Layout::RowMajor.pack(&zeros), [0]);
         let signs = Matrix::new(&[-1.0, 0.5, 1e-9], 3, WeightType::I8);
-        assert_eq!(integers(&row_major()(&signs)), [-127, 64, 0, 0]);
+        assert_eq!(integers(&Layout::RowMajor.pack(&signs)), [-127, 64, 0, 0]);
     }
 }

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -71,6 +72,13 @@ impl Checkpoint {
             .iter()
             .find_map(|shard| Some((shard, shard.metadata.info(name)?)))
     }
+
+    fn named(&self, name: &str) -> Result<(&Shard, &TensorInfo)> {
+        self.find(name).ok_or_else(|| Error::TensorMissing {
+            location: self.location(),
+            tensor: name.to_owned(),
+        })
+    }
 }
 
 fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBuf>> {
@@ -107,7 +115,8 @@ impl Shard {
             reason = "memory-mapping; the argument is in the SAFETY comment"
         )]
         // SAFETY: the map is only read. Another process that shortens the file meanwhile would end this one by a
-        // signal, as for every program that maps files; the weights are read once, while the model is loaded.
+        // signal, as for every program that maps files; the weights are read while the model is loaded or recovered,
+        // and rows of a table that is too large for the device with every run.
         let file = unsafe { Mmap::map(&file) }.map_err(io)?;
         let (metadata, data) = read_header(&file).map_err(|message| Error::Malformed {
             path: path.clone(),
@@ -121,13 +130,21 @@ impl Shard {
         })
     }
 
-    fn values(&self, name: &str, info: &TensorInfo) -> Result<Cow<'_, [f32]>> {
+    /// Some of a tensor's elements.
+    fn values(
+        &self,
+        name: &str,
+        info: &TensorInfo,
+        elements: Range<usize>,
+    ) -> Result<Cow<'_, [f32]>> {
         let malformed = |message| Error::Malformed {
             path: self.path.clone(),
             message,
         };
         let (start, end) = info.data_offsets;
-        let bytes = self.file.get(self.data + start..self.data + end);
+        let size = info.dtype.bitsize() / 8;
+        let of_tensor = self.file.get(self.data + start..self.data + end);
+        let bytes = of_tensor.and_then(|it| it.get(elements.start * size..elements.end * size));
         let bytes = bytes
             .ok_or_else(|| malformed(format!("tensor {name:?} lies past the end of the file")))?;
         match info.dtype {
@@ -146,6 +163,10 @@ impl Shard {
             ))),
         }
     }
+}
+
+fn elements(info: &TensorInfo) -> usize {
+    info.shape.iter().product()
 }
 
 fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
@@ -194,11 +215,19 @@ impl Weights for Checkpoint {
     }
 
     fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
-        let missing = || Error::TensorMissing {
-            location: self.location(),
-            tensor: name.to_owned(),
-        };
-        let (shard, info) = self.find(name).ok_or_else(missing)?;
-        shard.values(name, info)
+        let (shard, info) = self.named(name)?;
+        shard.values(name, info, 0..elements(info))
+    }
+
+    /// Of a table that lies in the file in f16, these rows alone are converted.
+    fn rows(&self, name: &str, rows: &[u32]) -> Result<Vec<f32>> {
+        let (shard, info) = self.named(name)?;
+        let cols = info.shape.last().copied().unwrap_or(0);
+        let mut values = Vec::with_capacity(rows.len() * cols);
+        for row in rows {
+            let first = *row as usize * cols;
+            values.extend_from_slice(&shard.values(name, info, first..first + cols)?);
+        }
+        Ok(values)
     }
 }

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::kernel::Storage;
 use crate::ops::Pooling;
-use crate::plan::{Forward, Plan, PlanOptions, SUBMIT_TIME};
+use crate::plan::{Forward, Memory, Plan, PlanOptions, SUBMIT_TIME, Weights};
 use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
 
@@ -39,6 +39,9 @@ pub struct ModelOptions {
     pub selection: Selection,
     /// The longest that one submit is meant to take; one dispatch is never split.
     pub submit_time: Duration,
+    /// The most bytes that the model may take on the device, its weights and all runs that are under way: batches
+    /// become smaller, and runs wait for one another.
+    pub memory_budget: Option<u64>,
 }
 
 impl Default for ModelOptions {
@@ -48,6 +51,7 @@ impl Default for ModelOptions {
             batch_tokens: None,
             selection: Selection::BuiltIn,
             submit_time: SUBMIT_TIME,
+            memory_budget: None,
         }
     }
 }
@@ -56,8 +60,20 @@ impl Default for ModelOptions {
 #[derive(Clone, Debug)]
 pub struct Model {
     plan: Arc<Plan>,
-    encoder: Encoder,
+    source: Arc<Source>,
     batch_tokens: usize,
+}
+
+/// What a model is compiled from, on any device.
+#[derive(Debug)]
+struct Source {
+    directory: PathBuf,
+    checkpoint: Arc<Checkpoint>,
+    graph: Graph,
+    encoder: Encoder,
+    /// The longest sequence.
+    max_tokens: usize,
+    options: ModelOptions,
 }
 
 /// The most sequences in one batch.
@@ -79,30 +95,43 @@ impl Model {
         max_tokens: usize,
         options: &ModelOptions,
     ) -> Result<Self> {
-        let checkpoint = Checkpoint::open(directory)?;
-        let (graph, encoder) = build(directory, &checkpoint, head)?;
-        let max_tokens = max_tokens.min(encoder.max_tokens);
-        check_longest(gpu, &graph, directory, max_tokens)?;
-        let wanted = options
-            .batch_tokens
-            .unwrap_or_else(|| default_batch_tokens(gpu));
-        let batch_tokens = wanted.clamp(1, most_tokens(gpu, &graph).max(1));
-        let tokens = batch_tokens.max(max_tokens);
-        let capacity = Sizes {
-            tokens,
-            sequences: tokens.min(MAX_SEQUENCES),
-            longest: max_tokens,
-        };
-        let plan_options = PlanOptions {
-            weight_type: options.weight_type,
-            selection: options.selection.clone(),
-            submit_time: options.submit_time,
-            ..PlanOptions::new(capacity)
-        };
-        let plan = Plan::compile(gpu, &graph, &checkpoint, &plan_options)?;
+        let source = Source::open(directory, head, max_tokens, options)?;
+        Self::compile(gpu, Arc::new(source))
+    }
+
+    /// What [`Model::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::load`], without what concerns the weights' values.
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: &Path,
+        head: Head,
+        max_tokens: usize,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let source = Source::open(directory, head, max_tokens, options)?;
+        let batch_tokens = source.batch_tokens(gpu)?;
+        Plan::memory_needed(gpu, &source.graph, &source.plan_options(batch_tokens))
+    }
+
+    /// The same model on another device, after its own was lost: from the files, which are still mapped, with the
+    /// options that it was loaded with.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Self::compile(gpu, Arc::clone(&self.source))
+    }
+
+    fn compile(gpu: &Gpu, source: Arc<Source>) -> Result<Self> {
+        let batch_tokens = source.batch_tokens(gpu)?;
+        let weights = Arc::clone(&source.checkpoint) as Arc<dyn Weights>;
+        let options = source.plan_options(batch_tokens);
+        let plan = Plan::compile(gpu, &source.graph, weights, &options)?;
         Ok(Self {
             plan: Arc::new(plan),
-            encoder,
+            source,
             batch_tokens,
         })
     }
@@ -118,7 +147,7 @@ impl Model {
     /// The columns of the result.
     #[must_use]
     pub fn hidden(&self) -> usize {
-        self.encoder.hidden
+        self.source.encoder.hidden
     }
 
     /// The longest sequence, in tokens.
@@ -137,6 +166,12 @@ impl Model {
     #[must_use]
     pub fn batch_sequences(&self) -> usize {
         self.plan.capacity().sequences
+    }
+
+    /// What it takes on the device now.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        self.plan.memory()
     }
 
     /// The compiled graph.
@@ -172,6 +207,108 @@ impl Model {
     }
 }
 
+impl Source {
+    fn open(
+        directory: &Path,
+        head: Head,
+        max_tokens: usize,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let checkpoint = Checkpoint::open(directory)?;
+        let (graph, encoder) = build(directory, &checkpoint, head)?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            checkpoint: Arc::new(checkpoint),
+            graph,
+            max_tokens: max_tokens.min(encoder.max_tokens),
+            encoder,
+            options: options.clone(),
+        })
+    }
+
+    /// The most tokens in one batch on this device, within its limits and the budget of memory.
+    fn batch_tokens(&self, gpu: &Gpu) -> Result<usize> {
+        self.check_longest(gpu)?;
+        let wanted = self.options.batch_tokens;
+        let wanted = wanted.unwrap_or_else(|| default_batch_tokens(gpu));
+        let most = wanted.clamp(1, most_tokens(gpu, &self.graph).max(1));
+        match self.options.memory_budget {
+            None => Ok(most),
+            Some(budget) => self.tokens_within(budget, most, gpu),
+        }
+    }
+
+    /// The most tokens, up to `most`, that a budget has room for.
+    fn tokens_within(&self, budget: u64, most: usize, gpu: &Gpu) -> Result<usize> {
+        let needed = |tokens| -> Result<u64> {
+            let options = self.plan_options(tokens);
+            Ok(Plan::memory_needed(gpu, &self.graph, &options)?.total())
+        };
+        let least = needed(1)?;
+        if least > budget {
+            return Err(Error::Limit {
+                thing: format!(
+                    "{} with texts of {} tokens",
+                    self.directory.display(),
+                    self.max_tokens
+                ),
+                needed: least,
+                allowed: budget,
+                unit: "bytes of memory",
+                advice: "raise the memory budget, store weights as f16 or int8, or lower max_seq_length in its sentence_bert_config.json",
+            });
+        }
+        let (mut fits, mut too_many) = (1, most + 1);
+        while fits + 1 < too_many {
+            let tokens = fits.midpoint(too_many);
+            if needed(tokens)? <= budget {
+                fits = tokens;
+            } else {
+                too_many = tokens;
+            }
+        }
+        Ok(fits)
+    }
+
+    /// A plan for batches of so many tokens, and for the longest sequence alone.
+    fn plan_options(&self, batch_tokens: usize) -> PlanOptions {
+        let tokens = batch_tokens.max(self.max_tokens);
+        let capacity = Sizes {
+            tokens,
+            sequences: tokens.min(MAX_SEQUENCES),
+            longest: self.max_tokens,
+        };
+        PlanOptions {
+            weight_type: self.options.weight_type,
+            selection: self.options.selection.clone(),
+            submit_time: self.options.submit_time,
+            memory_budget: self.options.memory_budget,
+            ..PlanOptions::new(capacity)
+        }
+    }
+
+    /// A sequence that no batch may hold is refused here: a texture may be far larger than a binding, and a small
+    /// checkpoint of many positions and a wide layer would ask for gigabytes.
+    fn check_longest(&self, gpu: &Gpu) -> Result<()> {
+        let needed = bytes_per_token(&self.graph).saturating_mul(self.max_tokens as u64);
+        let allowed = largest_binding(gpu);
+        if needed <= allowed {
+            return Ok(());
+        }
+        Err(Error::Limit {
+            thing: format!(
+                "a text of {} tokens in {}",
+                self.max_tokens,
+                self.directory.display()
+            ),
+            needed,
+            allowed,
+            unit: "bytes in one buffer",
+            advice: "lower max_seq_length in its sentence_bert_config.json, or use an adapter with a larger limit",
+        })
+    }
+}
+
 fn build(directory: &Path, checkpoint: &Checkpoint, head: Head) -> Result<(Graph, Encoder)> {
     let config = Config::read(&directory.join("config.json"))?;
     let mut builder = Builder::new(checkpoint);
@@ -198,23 +335,6 @@ fn default_batch_tokens(gpu: &Gpu) -> usize {
     } else {
         8192
     }
-}
-
-/// A sequence that no batch may hold is refused here: a texture may be far larger than a binding, and a small checkpoint
-/// of many positions and a wide layer would ask for gigabytes.
-fn check_longest(gpu: &Gpu, graph: &Graph, directory: &Path, max_tokens: usize) -> Result<()> {
-    let needed = bytes_per_token(graph).saturating_mul(max_tokens as u64);
-    let allowed = largest_binding(gpu);
-    if needed <= allowed {
-        return Ok(());
-    }
-    Err(Error::Limit {
-        thing: format!("a text of {max_tokens} tokens in {}", directory.display()),
-        needed,
-        allowed,
-        unit: "bytes in one buffer",
-        advice: "lower max_seq_length in its sentence_bert_config.json, or use an adapter with a larger limit",
-    })
 }
 
 /// The most tokens of which no activation exceeds one binding, or one texture.

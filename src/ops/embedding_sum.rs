@@ -4,7 +4,7 @@ use super::checks;
 use super::row_lanes::{row_lanes, row_vec4, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant, row_major};
+use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
 use crate::tensor::{Dim, Shape, Tensor};
 
@@ -97,10 +97,10 @@ impl Operation for EmbeddingSum {
                     Binding::Operand(0),
                     Binding::Operand(1),
                     Binding::Operand(2),
-                    Binding::Matrix {
-                        operands: vec![3],
+                    Binding::Table {
+                        table: 3,
+                        indices: 0,
                         stored_as,
-                        pack: row_major(),
                     },
                     Binding::Small(vec![4, 5, 6, 7]),
                 ],

@@ -1,22 +1,22 @@
 //! What one run writes: slots, inputs, `Params`, and the bind groups over them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::readback::Readback;
 use super::slots::Slot;
 use super::{Plan, Step, storage};
 use crate::error::Result;
-use crate::gpu::{Gpu, Resource, TEXEL_BYTES};
+use crate::gpu::{Capabilities, Gpu, Resource};
 use crate::graph::{Node, TensorId};
-use crate::kernel::{Binding, Storage};
+use crate::kernel::{Binding, Offer, Storage};
 
 /// The buffers of one run in flight, reused by the next.
+#[derive(Debug)]
 pub(super) struct Activations {
     pub(super) slots: Vec<Resource>,
     /// One per input of the graph, in order.
     pub(super) inputs: Vec<Resource>,
+    /// The rows of tables that stay on the host, in the order of [`Plan::host_tables`].
+    pub(super) table_rows: Vec<wgpu::Buffer>,
     /// Every step's `Params`, each at its own aligned offset.
     pub(super) params: wgpu::Buffer,
     /// The distance between two steps' `Params`, in bytes.
@@ -28,27 +28,10 @@ pub(super) struct Activations {
     pub(super) result: Option<wgpu::Buffer>,
 }
 
+#[derive(Debug)]
 pub(super) struct BoundStep {
     pub(super) tensors: wgpu::BindGroup,
     pub(super) params: wgpu::BindGroup,
-}
-
-/// Those that no run uses now.
-#[derive(Default)]
-pub(super) struct Pool {
-    pub(super) idle: Vec<Activations>,
-    /// An application's encoders still write these, until the flag is set.
-    pub(super) lent: Vec<(Activations, Arc<AtomicBool>)>,
-}
-
-impl Pool {
-    pub(super) fn take(&mut self) -> Option<Activations> {
-        let is_over = |lent: &(Activations, Arc<AtomicBool>)| lent.1.load(Ordering::Acquire);
-        while let Some(place) = self.lent.iter().position(is_over) {
-            self.idle.push(self.lent.swap_remove(place).0);
-        }
-        self.idle.pop()
-    }
 }
 
 impl Activations {
@@ -67,20 +50,16 @@ impl Activations {
             )
         });
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        let alignment = u64::from(
-            gpu.capabilities()
-                .limits
-                .min_uniform_buffer_offset_alignment,
-        );
-        let largest = plan
-            .steps
-            .iter()
-            .map(|step| step.offer.largest().kernel.params_size as u64)
-            .max();
-        let params_stride = largest.unwrap_or(1).next_multiple_of(alignment);
+        let table_rows = plan.host_tables().map(|table| {
+            let size = table.bytes(plan.capacity.tokens);
+            gpu.create_buffer("rows of a table", size, Usage::STORAGE | Usage::COPY_DST)
+        });
+        let table_rows = table_rows.collect::<Result<Vec<_>>>()?;
+        let offers = plan.steps.iter().map(|step| &step.offer);
+        let params_stride = params_stride(offers, gpu.capabilities());
         let params_size = params_stride * plan.steps.len().max(1) as u64;
         let params = gpu.create_buffer("params", params_size, Usage::UNIFORM | Usage::COPY_DST)?;
-        let whole = |output| Readback::of(plan, output, &plan.capacity).bytes();
+        let whole = |output| plan.readback(output, &plan.capacity).bytes();
         let result_bytes = plan.graph.output().map_or(0, whole);
         let staging = gpu.create_buffer(
             "result",
@@ -91,6 +70,7 @@ impl Activations {
         let mut activations = Self {
             slots,
             inputs,
+            table_rows,
             params,
             params_stride,
             steps: Vec::new(),
@@ -120,13 +100,20 @@ impl Activations {
                 .iter()
                 .map(|(tensor, slot)| (*tensor, &self.slots[*slot])),
         );
-        let bind = |(node, step): (&Node, &Step)| {
+        let mut table_rows = self.table_rows.iter();
+        let mut bind = |(node, step): (&Node, &Step)| {
+            let tables = &step.host_tables;
+            let is_numbered = |operand| tables.iter().any(|table| table.indices == operand);
             let read = |(binding, weights): (&Binding, &Option<Resource>)| match (binding, weights)
             {
+                (Binding::Operand(operand), _) if is_numbered(*operand) => {
+                    Resource::Buffer(plan.numbers.clone().expect("made for tables on the host"))
+                }
                 (Binding::Operand(operand), _) => activations[&node.inputs[*operand]].clone(),
                 (_, Some(resource)) => resource.clone(),
                 (_, None) => {
-                    unreachable!("every other binding was uploaded when the plan was compiled")
+                    let rows = table_rows.next().expect("every other binding was uploaded");
+                    Resource::Buffer(rows.clone())
                 }
             };
             let mut bound: Vec<Resource> = step
@@ -144,7 +131,7 @@ impl Activations {
             .nodes()
             .iter()
             .zip(&plan.steps)
-            .map(bind)
+            .map(&mut bind)
             .collect()
     }
 
@@ -174,25 +161,29 @@ fn create(gpu: &Gpu, label: &str, slot: &Slot) -> Result<Resource> {
     match slot.storage {
         Storage::Buffers => {
             use wgpu::BufferUsages as Usage;
-            // At least one vec4, which a binding of vectors needs.
-            let size_in_bytes = (4 * slot.elements() as u64).next_multiple_of(16).max(16);
             let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
-            Ok(Resource::Buffer(gpu.create_buffer(
-                label,
-                size_in_bytes,
-                usage,
-            )?))
+            let size_in_bytes = slot.bytes(&gpu.capabilities().limits);
+            let buffer = gpu.create_buffer(label, size_in_bytes, usage)?;
+            Ok(Resource::Buffer(buffer))
         }
         Storage::Textures => {
             use wgpu::TextureUsages as Usage;
-            let extent = [4 * slot.extent[0] / TEXEL_BYTES as usize, slot.extent[1]];
+            let format = wgpu::TextureFormat::Rgba32Float;
             let usage = Usage::STORAGE_BINDING | Usage::COPY_SRC | Usage::COPY_DST;
-            Ok(Resource::texture(gpu.create_texture(
-                label,
-                extent,
-                wgpu::TextureFormat::Rgba32Float,
-                usage,
-            )?))
+            let texture = gpu.create_texture(label, slot.texels(), format, usage)?;
+            Ok(Resource::texture(texture))
         }
     }
+}
+
+/// The distance between the `Params` of two steps, in bytes.
+pub(super) fn params_stride<'a>(
+    offers: impl IntoIterator<Item = &'a Offer>,
+    capabilities: &Capabilities,
+) -> u64 {
+    let sizes = offers
+        .into_iter()
+        .map(|offer| offer.largest().kernel.params_size as u64);
+    let alignment = capabilities.limits.min_uniform_buffer_offset_alignment;
+    sizes.max().unwrap_or(1).next_multiple_of(alignment.into())
 }

@@ -1,10 +1,10 @@
 //! A run on somebody else's encoders, for an application that has GPU work of its own.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::activations::Activations;
+use super::pool::Lease;
 use super::recording::Recording;
 use super::texels::Texels;
 use super::{Plan, Value};
@@ -36,8 +36,7 @@ pub struct Forward {
     plan: Arc<Plan>,
     recording: Option<Recording>, // taken when it is dropped
     result: wgpu::Buffer,
-    /// Set when the device is through with its last step, or never will be.
-    is_over: Arc<AtomicBool>,
+    holders: Arc<Mutex<Holders>>,
 }
 
 impl Plan {
@@ -55,13 +54,13 @@ impl Plan {
                 message: "has no node, and so no result".to_owned(),
             });
         };
-        let mut recording = Recording::new(self, sizes, values)?;
-        let result = self.result_buffer(&mut recording.activations, output)?;
+        let mut recording = Recording::at_once(self, sizes, values)?;
+        let result = self.result_buffer(recording.activations_mut(), output)?;
         Ok(Forward {
             plan: Arc::clone(self),
             recording: Some(recording),
             result,
-            is_over: Arc::default(),
+            holders: Arc::default(),
         })
     }
 
@@ -115,7 +114,7 @@ impl Forward {
         recording.record(&self.plan, encoder, budget);
         if recording.is_done() {
             self.copy_result(encoder);
-            let end = End(Arc::clone(&self.is_over));
+            let end = End(Arc::clone(&self.holders));
             encoder.on_submitted_work_done(move || drop(end));
         }
         Ok(())
@@ -148,7 +147,7 @@ impl Forward {
     /// From a texture to the buffer, row by row where rows are no multiple of what one copy wants.
     fn copy_result(&self, encoder: &mut wgpu::CommandEncoder) {
         let (recording, output) = (self.recording(), self.output_id());
-        let Resource::Texture(texture, _) = recording.activations.slot(&self.plan, output) else {
+        let Resource::Texture(texture, _) = recording.activations().slot(&self.plan, output) else {
             return;
         };
         let shape = &self.plan.graph.tensor(output).shape;
@@ -178,12 +177,27 @@ impl Forward {
     }
 }
 
-/// Set when it is dropped: by the device that is through, or with an encoder that nobody submits.
-struct End(Arc<AtomicBool>);
+/// Who still needs the memory of a run whose steps are all recorded.
+#[derive(Debug, Default)]
+enum Holders {
+    /// A [`Forward`], and the device, which may not even have the commands yet.
+    #[default]
+    Both,
+    Forward,
+    Device {
+        _memory: Lease,
+    },
+}
+
+/// Dropped by the device when it is through, or with an encoder that nobody submits.
+struct End(Arc<Mutex<Holders>>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+        let mut holders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *holders, Holders::Forward);
+        drop(holders);
+        drop(before); // gives the memory to the next run if nobody else holds it
     }
 }
 
@@ -200,10 +214,16 @@ impl Drop for Forward {
     /// What it recorded may not even be submitted yet: until it is over, no other run gets what it writes.
     fn drop(&mut self) {
         let recording = self.recording.take();
-        if let Some(recording) = recording.filter(Recording::is_done) {
-            let is_over = Arc::clone(&self.is_over);
-            self.plan
-                .keep_activations_until(recording.activations, is_over);
+        let Some(recording) = recording.filter(Recording::is_done) else {
+            return;
+        };
+        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*holders, Holders::Both) {
+            let _memory = recording.into_lease();
+            *holders = Holders::Device { _memory };
+        } else {
+            drop(holders);
+            drop(recording.into_lease());
         }
     }
 }

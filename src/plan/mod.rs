@@ -4,9 +4,13 @@ mod activations;
 mod choose;
 mod forward;
 mod fusion;
+mod host_tables;
 mod inputs;
 mod interpret;
+mod memory;
+mod parameters;
 mod pipelines;
+mod pool;
 mod readback;
 mod recording;
 mod run;
@@ -23,22 +27,25 @@ mod weights;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use forward::Forward;
 pub use fusion::fuse;
 pub use inputs::Value;
 pub use interpret::interpret;
+pub use memory::Memory;
 pub(crate) use self_test::tested;
 pub use slots::{Slot, Slots};
 pub(crate) use trace::{Trace, UNTOUCHED};
 pub use weights::Weights;
 
-use activations::Pool;
 use choose::{Choice, choose};
+use host_tables::HostTable;
+use parameters::{Parameters, Uploader};
+use pool::Pool;
+use readback::Readback;
 use speed::Speed;
-use weights::Uploader;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipeline, Resource};
@@ -61,6 +68,8 @@ pub struct PlanOptions {
     pub storage: Option<Storage>,
     /// The longest that one submit is meant to take; one dispatch is never split.
     pub submit_time: Duration,
+    /// The most bytes that its weights and all of its runs together may take on the device: [`Memory`].
+    pub memory_budget: Option<u64>,
 }
 
 /// Far below what any operating system lets a GPU be busy without an answer.
@@ -76,6 +85,7 @@ impl PlanOptions {
             selection: Selection::BuiltIn,
             storage: None,
             submit_time: SUBMIT_TIME,
+            memory_budget: None,
         }
     }
 }
@@ -89,10 +99,15 @@ pub struct Plan {
     slots: Slots,
     steps: Vec<Step>,
     weight_type: WeightType,
-    weight_bytes: u64,
+    /// Where the tables lie that stay on the host.
+    weights: Arc<dyn Weights>,
+    /// 0, 1, 2 and so on, one for each token: which rows of those tables a kernel reads of what it is brought.
+    numbers: Option<wgpu::Buffer>,
+    /// What its weights and one run take.
+    needed: Memory,
     submit_time: Duration,
     speed: Speed,
-    pool: Mutex<Pool>,
+    pool: Arc<Pool>,
 }
 
 /// One dispatch: what runs a node, and the weights it reads.
@@ -100,20 +115,25 @@ struct Step {
     offer: Offer,
     /// One per variant of the offer.
     pipelines: Vec<Arc<Pipeline>>,
-    /// One per binding of the variants; `None` where an activation fills it.
+    /// One per binding of the variants; `None` where an activation fills it, or rows of a table on the host.
     weights: Vec<Option<Resource>>,
+    host_tables: Vec<HostTable>,
 }
 
 impl Plan {
     /// Fuses `graph`, chooses and compiles its kernels (all at once), and uploads its weights.
     ///
+    /// A table of embeddings too large for one binding of the device stays where `weights` has it, and each run brings
+    /// the rows that it reads.
+    ///
     /// # Errors
-    /// [`Error::Limit`] if a tensor is too large for the device; [`Error::Kernel`] if a shader does not compile;
-    /// what `weights` says of a missing or misshapen tensor; [`Error::NotFinite`] if one holds a NaN.
+    /// [`Error::Limit`] if a tensor is too large for the device, or all of it for the budget; [`Error::Kernel`] if a
+    /// shader does not compile; what `weights` says of a missing or misshapen tensor; [`Error::NotFinite`] if one holds
+    /// a NaN.
     pub fn compile(
         gpu: &Gpu,
         graph: &Graph,
-        weights: &dyn Weights,
+        weights: Arc<dyn Weights>,
         options: &PlanOptions,
     ) -> Result<Self> {
         let graph = fuse(graph);
@@ -126,7 +146,7 @@ impl Plan {
     pub(crate) fn with_offers(
         gpu: &Gpu,
         graph: Graph,
-        weights: &dyn Weights,
+        weights: Arc<dyn Weights>,
         options: &PlanOptions,
         offers: Vec<Offer>,
     ) -> Result<Self> {
@@ -135,33 +155,61 @@ impl Plan {
         Self::assemble(gpu, graph, weights, options, choice)
     }
 
+    /// What a plan would take on the device, with one run; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`], without what concerns weights and the budget.
+    pub fn memory_needed(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Memory> {
+        let graph = fuse(graph);
+        check_sizes(&graph, &options.capacity)?;
+        let choice = choose(gpu, &graph, options)?;
+        let slots = slots(&graph, &choice, &options.capacity);
+        let capabilities = gpu.capabilities();
+        Ok(memory::needed(
+            capabilities,
+            &graph,
+            &choice,
+            &slots,
+            &options.capacity,
+        ))
+    }
+
     fn assemble(
         gpu: &Gpu,
         graph: Graph,
-        weights: &dyn Weights,
+        weights: Arc<dyn Weights>,
         options: &PlanOptions,
-        (offers, storage): Choice,
+        choice: Choice,
     ) -> Result<Self> {
-        let slots = Slots::assign(&graph, |tensor| {
-            storage::need(&graph, tensor, storage[&tensor], &options.capacity)
-        });
+        let (capacity, capabilities) = (options.capacity, gpu.capabilities());
+        let slots = slots(&graph, &choice, &capacity);
+        let needed = memory::needed(capabilities, &graph, &choice, &slots, &capacity);
+        let runs = memory::runs_within(options.memory_budget, &needed, &capacity)?;
+        let room = options
+            .memory_budget
+            .map(|budget| budget.saturating_sub(needed.weights));
+        let (offers, storage) = choice;
         let pipelines = pipelines::compile(gpu, &offers)?;
         let compiled: Vec<_> = pipelines.iter().flatten().cloned().collect();
-        let uploaded = upload(gpu, &graph, weights, offers, pipelines);
+        let uploader = Uploader::new(gpu, &graph, &*weights, room);
+        let steps = upload(uploader, gpu, &graph, offers, pipelines);
         pipelines::finish(gpu, &compiled)?;
-        let (steps, weight_bytes) = uploaded?;
+        let steps = steps?;
+        let numbers = numbers(gpu, &steps, &capacity)?;
         Ok(Self {
             gpu: gpu.clone(),
-            capacity: options.capacity,
+            capacity,
             weight_type: options.weight_type,
             submit_time: options.submit_time,
-            speed: Speed::guessed(gpu.capabilities()),
-            pool: Mutex::default(),
+            speed: Speed::guessed(capabilities),
+            pool: Pool::new(runs),
             graph,
             storage,
             slots,
             steps,
-            weight_bytes,
+            weights,
+            numbers,
+            needed,
         })
     }
 
@@ -183,22 +231,29 @@ impl Plan {
         &self.gpu
     }
 
-    /// The bytes that its weights take on the device.
+    /// What it takes on the device now.
     #[must_use]
-    pub fn weight_bytes(&self) -> u64 {
-        self.weight_bytes
-    }
-
-    /// The bytes that the slots of one run take on the device.
-    #[must_use]
-    pub fn activation_bytes(&self) -> u64 {
-        4 * self.slots.slots.iter().map(Slot::elements).sum::<usize>() as u64
+    pub fn memory(&self) -> Memory {
+        Memory {
+            runs: self.pool.made(),
+            ..self.needed
+        }
     }
 
     /// How its weight matrices are stored.
     #[must_use]
     pub fn weight_type(&self) -> WeightType {
         self.weight_type
+    }
+
+    /// The tables that stay on the host, step by step.
+    fn host_tables(&self) -> impl Iterator<Item = &HostTable> {
+        self.steps.iter().flat_map(|step| &step.host_tables)
+    }
+
+    /// How a node's result is read in a run of `sizes`.
+    fn readback(&self, result: TensorId, sizes: &Sizes) -> Readback {
+        Readback::of(&self.graph, result, self.storage[&result], sizes)
     }
 
     /// What runs each node, one dispatch each, in a run of `sizes`.
@@ -216,34 +271,44 @@ impl Step {
     }
 }
 
-/// Every step with its weights on the device, and how many bytes those take.
+fn slots(graph: &Graph, (_, storage): &Choice, capacity: &Sizes) -> Slots {
+    Slots::assign(graph, |tensor| {
+        storage::need(graph, tensor, storage[&tensor], capacity)
+    })
+}
+
+/// Every step with its weights on the device.
 fn upload(
+    mut uploader: Uploader<'_>,
     gpu: &Gpu,
     graph: &Graph,
-    weights: &dyn Weights,
     offers: Vec<Offer>,
     pipelines: Vec<Vec<Arc<Pipeline>>>,
-) -> Result<(Vec<Step>, u64)> {
-    let mut uploader = Uploader {
-        gpu,
-        graph,
-        weights,
-        small: HashMap::new(),
-        bytes: 0,
-    };
+) -> Result<Vec<Step>> {
+    let limits = &gpu.capabilities().limits;
     let mut steps = Vec::with_capacity(offers.len());
     for ((node, offer), pipelines) in graph.nodes().iter().zip(offers).zip(pipelines) {
-        let variant = offer.largest();
-        let bindings = variant.bindings.iter().zip(variant.kernel.bindings);
-        let resources = bindings.map(|(binding, access)| uploader.resource(node, binding, *access));
+        let parameters = Parameters::of_node(graph, node, &offer, limits).into_iter();
+        let resources = parameters.map(|it| it.map(|it| uploader.resource(it)).transpose());
         let weights = resources.collect::<Result<_>>()?;
         steps.push(Step {
+            host_tables: HostTable::of_node(graph, node, &offer, limits),
             offer,
             pipelines,
             weights,
         });
     }
-    Ok((steps, uploader.bytes))
+    uploader.finish()?;
+    Ok(steps)
+}
+
+/// The number of each token, where a table stays on the host.
+fn numbers(gpu: &Gpu, steps: &[Step], capacity: &Sizes) -> Result<Option<wgpu::Buffer>> {
+    if steps.iter().all(|step| step.host_tables.is_empty()) {
+        return Ok(None);
+    }
+    let numbers: Vec<u32> = (0..capacity.tokens.max(1) as u32).collect();
+    gpu.upload("numbers of tokens", &numbers).map(Some)
 }
 
 /// Every index of a kernel is a `u32`.
@@ -273,6 +338,8 @@ impl fmt::Debug for Plan {
 impl fmt::Display for Plan {
     /// One line per dispatch at full capacity: what is read and written, where, by which kernel and how many workgroups.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = &self.gpu.capabilities().limits;
+        let slots = self.slots.slots.iter().map(|slot| slot.bytes(limits));
         let without_reuse: usize = self
             .slots
             .of_tensor
@@ -285,7 +352,7 @@ impl fmt::Display for Plan {
             self.steps.len(),
             self.weight_type,
             self.slots.slots.len(),
-            mebibytes(self.activation_bytes()),
+            mebibytes(slots.sum()),
             mebibytes(4 * without_reuse as u64),
             self.capacity.tokens,
         )?;

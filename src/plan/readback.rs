@@ -1,9 +1,8 @@
 //! A result on its way to the host.
 
-use super::Plan;
 use super::texels::Texels;
 use crate::gpu::{Resource, TEXEL_BYTES, extent};
-use crate::graph::TensorId;
+use crate::graph::{Graph, TensorId};
 use crate::kernel::Storage;
 use crate::tensor::Sizes;
 
@@ -14,12 +13,9 @@ pub(super) struct Readback {
 }
 
 impl Readback {
-    pub(super) fn of(plan: &Plan, result: TensorId, sizes: &Sizes) -> Self {
-        let texels = Texels::of(&plan.graph.tensor(result).shape, sizes);
-        Self {
-            storage: plan.storage[&result],
-            texels,
-        }
+    pub(super) fn of(graph: &Graph, result: TensorId, storage: Storage, sizes: &Sizes) -> Self {
+        let texels = Texels::of(&graph.tensor(result).shape, sizes);
+        Self { storage, texels }
     }
 
     /// The elements of the result.

@@ -1,15 +1,13 @@
 //! One run on its way into command encoders: its inputs, then its steps, as many at a time as a submit should hold.
 
 use std::ops::Range;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::activations::{Activations, Pool};
-use super::readback::Readback;
+use super::activations::Activations;
+use super::pool::Lease;
 use super::uploads::Uploads;
 use super::{Plan, Value, inputs};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::Dispatch;
 use crate::tensor::Sizes;
 
@@ -25,7 +23,7 @@ pub(super) struct Launch {
 /// A run that was checked, with everything that it needs on the device.
 pub(super) struct Recording {
     pub(super) sizes: Sizes,
-    pub(super) activations: Activations,
+    lease: Lease,
     launches: Vec<Launch>,
     uploads: Uploads,
     /// The step that is recorded next.
@@ -33,20 +31,65 @@ pub(super) struct Recording {
 }
 
 impl Recording {
+    /// Waits for memory that no other run uses, once the inputs are checked.
+    ///
     /// # Errors
     /// As [`Plan::run`].
-    pub(super) fn new(plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
+    pub(super) async fn new(plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
         inputs::check(&plan.graph, sizes, Some(&plan.capacity), values)?;
-        let activations = plan.take_activations()?;
+        Self::with(plan.pool.lease().await, plan, sizes, values)
+    }
+
+    /// As [`Recording::new`], but it does not wait.
+    ///
+    /// # Errors
+    /// As [`Plan::begin`].
+    pub(super) fn at_once(plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
+        inputs::check(&plan.graph, sizes, Some(&plan.capacity), values)?;
+        let Some(lease) = plan.pool.lease_now() else {
+            let runs = plan.pool.made() as u64;
+            return Err(Error::Limit {
+                thing: "what is under way".to_owned(),
+                needed: runs + 1,
+                allowed: runs,
+                unit: "runs within the memory budget",
+                advice: "submit and drop those that are begun before another one, or raise the budget",
+            });
+        };
+        Self::with(lease, plan, sizes, values)
+    }
+
+    fn with(mut lease: Lease, plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
+        let activations = match lease.activations.take() {
+            Some(activations) => activations,
+            None => Activations::allocate(plan)?,
+        };
         let launches = plan.launches(sizes);
-        let uploads = Uploads::new(plan, &activations, sizes, values, &launches)?;
+        let uploads = Uploads::new(plan, &activations, sizes, values, &launches);
+        lease.activations = Some(activations);
         Ok(Self {
             sizes: *sizes,
-            activations,
+            uploads: uploads?,
+            lease,
             launches,
-            uploads,
             next: 0,
         })
+    }
+
+    pub(super) fn activations(&self) -> &Activations {
+        let activations = self.lease.activations.as_ref();
+        activations.expect("allocated when it began")
+    }
+
+    pub(super) fn activations_mut(&mut self) -> &mut Activations {
+        let activations = self.lease.activations.as_mut();
+        activations.expect("allocated when it began")
+    }
+
+    /// Its memory, which is the next run's once this is dropped; it must not be before the device is through with it.
+    pub(super) fn into_lease(mut self) -> Lease {
+        self.lease.is_in_use = false;
+        self.lease
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -67,8 +110,9 @@ impl Recording {
         encoder: &mut wgpu::CommandEncoder,
         budget: Duration,
     ) -> f64 {
+        self.lease.is_in_use = true;
         if self.next == 0 {
-            self.uploads.record(encoder, &self.activations);
+            self.uploads.record(encoder, self.activations());
         }
         let most = budget.as_secs_f64() * plan.speed.per_second();
         let (first, mut work) = (self.next, 0.0);
@@ -79,7 +123,8 @@ impl Recording {
             work += launch.work;
             self.next += 1;
         }
-        plan.record(encoder, &self.activations, &self.launches, first..self.next);
+        let steps = first..self.next;
+        plan.record(encoder, self.activations(), &self.launches, steps);
         work
     }
 
@@ -87,15 +132,15 @@ impl Recording {
     #[cfg(not(target_arch = "wasm32"))] // as `Plan::time`
     pub(super) fn repeat(&self, plan: &Plan, encoder: &mut wgpu::CommandEncoder) {
         let steps = 0..self.launches.len();
-        plan.record(encoder, &self.activations, &self.launches, steps);
+        plan.record(encoder, self.activations(), &self.launches, steps);
     }
 
     /// Copies the result to where the host can read it.
     pub(super) fn record_readback(&self, plan: &Plan, encoder: &mut wgpu::CommandEncoder) {
         if let Some(output) = plan.graph.output() {
-            let slot = self.activations.slot(plan, output);
-            let readback = Readback::of(plan, output, &self.sizes);
-            readback.record(encoder, slot, &self.activations.staging);
+            let slot = self.activations().slot(plan, output);
+            let readback = plan.readback(output, &self.sizes);
+            readback.record(encoder, slot, &self.activations().staging);
         }
     }
 
@@ -108,37 +153,14 @@ impl Recording {
         let Some(output) = plan.graph.output() else {
             return Ok(Vec::new());
         };
-        let readback = Readback::of(plan, output, &self.sizes);
-        let staging = &self.activations.staging;
+        let readback = plan.readback(output, &self.sizes);
+        let staging = &self.activations().staging;
         let bytes = plan.gpu.read(staging, readback.bytes(), submission).await?;
         Ok(readback.to_tensor(readback.values(&bytes)))
     }
 }
 
 impl Plan {
-    fn take_activations(&self) -> Result<Activations> {
-        let taken = self.pool().take();
-        taken.map_or_else(|| Activations::allocate(self), Ok)
-    }
-
-    /// For the next run, once nothing that was recorded before maps them any more.
-    pub(super) fn keep_activations(&self, activations: Activations) {
-        self.pool().idle.push(activations);
-    }
-
-    /// For the next run, once that is set.
-    pub(super) fn keep_activations_until(
-        &self,
-        activations: Activations,
-        is_over: Arc<AtomicBool>,
-    ) {
-        self.pool().lent.push((activations, is_over));
-    }
-
-    fn pool(&self) -> MutexGuard<'_, Pool> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What each step dispatches in a run of `sizes`.
     pub(super) fn launches(&self, sizes: &Sizes) -> Vec<Launch> {
         let steps = self.graph.nodes().iter().zip(&self.steps);

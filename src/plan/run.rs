@@ -27,10 +27,10 @@ impl Plan {
     /// # Errors
     /// As [`Plan::run`].
     pub async fn run_async(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<f32>> {
-        let mut recording = Recording::new(self, sizes, values)?;
+        let mut recording = Recording::new(self, sizes, values).await?;
         let result = self.finish(&mut recording).await?;
         // Only now: what an error or a dropped future leaves behind may still be in use by the device.
-        self.keep_activations(recording.activations);
+        drop(recording.into_lease());
         Ok(result)
     }
 

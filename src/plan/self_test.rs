@@ -5,6 +5,7 @@
 //! attention in which each query picks a key of its own: taken the wrong way round, anything gives another result.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Plan, PlanOptions, Value, interpret};
 use crate::error::Result;
@@ -51,7 +52,7 @@ fn failures(
 /// A graph of one node with all that goes into it, such that f16 and f32 hold its addends exactly.
 struct Probe {
     graph: Graph,
-    weights: HashMap<String, Tensor>,
+    weights: Arc<HashMap<String, Tensor>>,
     sizes: Sizes,
     /// Inputs of several runs.
     runs: Vec<Vec<Data>>,
@@ -74,7 +75,7 @@ fn of_linear_layers() -> Result<Probe> {
     let dense = integers([m, k], |r, i| (5 * r + 3 * i) % 17);
     Ok(Probe {
         graph,
-        weights: HashMap::from([("weight".to_owned(), Tensor::new([n, k], weight))]),
+        weights: Arc::new([("weight".to_owned(), Tensor::new([n, k], weight))].into()),
         sizes: Sizes {
             tokens: m,
             sequences: 1,
@@ -128,7 +129,7 @@ fn of_attention() -> Result<Probe> {
     let offsets = [0, 70, tokens.len() as u32];
     Ok(Probe {
         graph,
-        weights: HashMap::new(),
+        weights: Arc::default(),
         sizes: Sizes::from_segments(&offsets),
         runs: vec![vec![qkv.into(), offsets.to_vec().into()]],
         within: 0.01, // for exp2 and division; another result is another multiple of a half
@@ -189,11 +190,12 @@ impl Probe {
             ..PlanOptions::new(self.sizes)
         };
         let offers = vec![variant.into()];
-        let plan = Plan::with_offers(gpu, self.graph, &self.weights, &options, offers)?;
+        let weights = Arc::clone(&self.weights) as _;
+        let plan = Plan::with_offers(gpu, self.graph, weights, &options, offers)?;
         for inputs in &self.runs {
             let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
             let found = plan.run(&self.sizes, &values)?;
-            let tensors = interpret(plan.graph(), &self.weights, &self.sizes, &values)?;
+            let tensors = interpret(plan.graph(), &*self.weights, &self.sizes, &values)?;
             let output = plan.graph().output().expect("it has a node");
             let mut pairs = found.iter().zip(tensors[&output].f32());
             if !pairs.all(|(found, expected)| (found - expected).abs() <= self.within) {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::gpu::{TEXEL_BYTES, buffer_bytes, texture_bytes};
 use crate::graph::{Graph, Node, TensorId};
 use crate::kernel::Storage;
 
@@ -28,6 +29,19 @@ impl Slot {
     #[must_use]
     pub fn elements(&self) -> usize {
         self.extent.iter().product()
+    }
+
+    /// The bytes that it takes on a device of these limits.
+    pub(super) fn bytes(&self, limits: &wgpu::Limits) -> u64 {
+        match self.storage {
+            Storage::Buffers => buffer_bytes(self.elements()),
+            Storage::Textures => texture_bytes(self.texels(), limits),
+        }
+    }
+
+    /// Of a texture: texels in a row, and rows.
+    pub(super) fn texels(&self) -> [usize; 2] {
+        [4 * self.extent[0] / TEXEL_BYTES as usize, self.extent[1]]
     }
 
     fn holds(&self, needed: &Self) -> bool {

@@ -18,7 +18,7 @@ impl Plan {
         values: &[Value<'_>],
         repeats: u32,
     ) -> Result<Duration> {
-        let mut recording = Recording::new(self, sizes, values)?;
+        let mut recording = Recording::at_once(self, sizes, values)?;
         let run = |record: &mut dyn FnMut(&mut wgpu::CommandEncoder)| {
             let submission = self.gpu.checked("timing", || {
                 let mut encoder = self.encoder();
@@ -34,7 +34,7 @@ impl Plan {
         let start = Instant::now();
         run(&mut |encoder| (0..repeats).for_each(|_| recording.repeat(self, encoder)))?;
         let elapsed = start.elapsed();
-        self.keep_activations(recording.activations);
+        drop(recording.into_lease());
         Ok(elapsed / repeats)
     }
 }

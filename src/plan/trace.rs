@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use super::activations::Activations;
-use super::readback::Readback;
 use super::recording::Recording;
 use super::slots::Slot;
 use super::{Plan, Value, storage};
 use crate::error::Result;
-use crate::gpu::{Resource, TEXEL_BYTES};
+use crate::gpu::Resource;
 use crate::tensor::{DType, Sizes};
 
 /// What slots hold before a step: a NaN that no computation makes.
@@ -30,8 +29,8 @@ impl Plan {
     /// # Errors
     /// As [`Plan::run`].
     pub(crate) fn trace(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<Trace>> {
-        let mut recording = Recording::new(self, sizes, values)?;
-        let activations = &recording.activations;
+        let mut recording = Recording::at_once(self, sizes, values)?;
+        let activations = recording.activations();
         self.gpu.checked("writing inputs", || {
             self.poison_inputs(activations);
             (0..activations.slots.len()).for_each(|slot| self.poison(activations, slot));
@@ -43,22 +42,22 @@ impl Plan {
 
     fn trace_step(&self, recording: &mut Recording, step: usize) -> Result<Trace> {
         let output = self.graph.nodes()[step].output;
-        let whole = Readback::of(self, output, &self.capacity);
+        let whole = self.readback(output, &self.capacity);
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let staging = self
             .gpu
             .create_buffer("traced result", whole.bytes().max(4), usage)?;
         let submission = self.gpu.checked("running one step", || {
-            self.poison(&recording.activations, self.slots.of_tensor[&output]);
+            self.poison(recording.activations(), self.slots.of_tensor[&output]);
             let mut encoder = self.encoder();
             recording.record(self, &mut encoder, Duration::ZERO);
-            let slot = recording.activations.slot(self, output);
+            let slot = recording.activations().slot(self, output);
             whole.record(&mut encoder, slot, &staging);
             self.gpu.queue().submit([encoder.finish()])
         })?;
         let bytes = pollster::block_on(self.gpu.read(&staging, whole.bytes(), submission))?;
         let mut values = whole.values(&bytes);
-        let readback = Readback::of(self, output, &recording.sizes);
+        let readback = self.readback(output, &recording.sizes);
         let guard = values.split_off(readback.elements());
         Ok(Trace {
             result: readback.to_tensor(values),
@@ -91,8 +90,8 @@ impl Plan {
         match resource {
             Resource::Buffer(buffer) => self.gpu.queue().write_buffer(buffer, 0, bytes),
             Resource::Texture(texture, _) => {
-                let width = 4 * slot.extent[0] / TEXEL_BYTES as usize;
-                self.gpu.write_texture(texture, width, bytes)
+                let [width, _] = slot.texels();
+                self.gpu.write_texture(texture, 0, width, bytes)
             }
         }
     }

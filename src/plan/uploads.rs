@@ -14,7 +14,7 @@ use crate::tensor::Sizes;
 /// One buffer that holds it all, and where each part goes.
 pub(super) struct Uploads {
     staging: wgpu::Buffer,
-    /// One per input of the graph, in order, then the `Params`.
+    /// One per input of the graph, in order, then the rows of each table on the host, then the `Params`.
     parts: Vec<Part>,
 }
 
@@ -58,14 +58,19 @@ impl Uploads {
             let width = 4 * texels.width() / TEXEL_BYTES as usize;
             add(&rows, [width, texels.rows]);
         }
+        for table in plan.host_tables() {
+            let rows = table.rows(&*plan.weights, values)?;
+            add(bytemuck::cast_slice(&rows), [0, 0]);
+        }
         add(&params(activations, launches), [0, 0]);
         let staging = plan.gpu.upload_for_copies("inputs", &bytes)?;
         Ok(Self { staging, parts })
     }
 
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, activations: &Activations) {
-        let params = Resource::Buffer(activations.params.clone());
-        let resources = activations.inputs.iter().chain([&params]);
+        let others = activations.table_rows.iter().chain([&activations.params]);
+        let others: Vec<_> = others.cloned().map(Resource::Buffer).collect();
+        let resources = activations.inputs.iter().chain(&others);
         for (part, resource) in self.parts.iter().zip(resources) {
             match resource {
                 _ if part.size == 0 => {} // a copy of nothing is an error for a texture

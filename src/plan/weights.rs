@@ -1,18 +1,14 @@
-//! From a model's weights to buffers that its kernels read.
+//! Where a model's weights come from.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use wgpu::TextureFormat::{Rgba32Float, Rgba32Uint};
-
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Resource};
-use crate::graph::{Graph, Node, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Matrix};
-use crate::tensor::{Data, Tensor, WeightType};
+use crate::graph::TensorInfo;
+use crate::tensor::{Data, Tensor};
 
 /// Where a graph's parameters come from: a checkpoint, or tensors in memory.
-pub trait Weights {
+pub trait Weights: Send + Sync {
     /// Where they are, for error messages.
     fn location(&self) -> String;
 
@@ -24,6 +20,21 @@ pub trait Weights {
     /// # Errors
     /// [`Error::TensorMissing`] if there is no such tensor, [`Error::Malformed`] if it cannot be read.
     fn values(&self, name: &str) -> Result<Cow<'_, [f32]>>;
+
+    /// Some rows of a matrix, as f32, one after another.
+    ///
+    /// # Errors
+    /// As [`Weights::values`].
+    ///
+    /// # Panics
+    /// If there is no such row.
+    fn rows(&self, name: &str, rows: &[u32]) -> Result<Vec<f32>> {
+        let values = self.values(name)?;
+        let cols = self.shape(name).and_then(|shape| shape.last().copied());
+        let cols = cols.unwrap_or(0);
+        let row = |row: &u32| &values[*row as usize * cols..(*row as usize + 1) * cols];
+        Ok(rows.iter().flat_map(row).copied().collect())
+    }
 
     /// Checks that a tensor is there and has the shape that the configuration says.
     ///
@@ -82,165 +93,4 @@ pub(super) fn read<'a>(parameter: &TensorInfo, weights: &'a dyn Weights) -> Resu
         found: vec![values.len()],
         expected: shape,
     })
-}
-
-/// Uploads parameters as the bindings of kernels ask for them; what two nodes share is uploaded once.
-pub(super) struct Uploader<'a> {
-    pub(super) gpu: &'a Gpu,
-    pub(super) graph: &'a Graph,
-    pub(super) weights: &'a dyn Weights,
-    pub(super) small: HashMap<(Vec<TensorId>, Access), Resource>,
-    pub(super) bytes: u64,
-}
-
-fn of_operands(node: &Node, operands: &[usize]) -> Vec<TensorId> {
-    let of_operand = |operand: &usize| node.inputs[*operand];
-    operands.iter().map(of_operand).collect()
-}
-
-impl<'a> Uploader<'a> {
-    /// What a binding refers to, or `None` if an activation fills it.
-    pub(super) fn resource(
-        &mut self,
-        node: &Node,
-        binding: &Binding,
-        access: Access,
-    ) -> Result<Option<Resource>> {
-        match binding {
-            Binding::Operand(_) => Ok(None),
-            Binding::Small(operands) => self.small(node, operands, access).map(Some),
-            Binding::Scales(operands) => self.scales(node, operands).map(Some),
-            Binding::Matrix {
-                operands,
-                stored_as,
-                pack,
-            } => {
-                let ids = of_operands(node, operands);
-                let values = self.concatenated(&ids, *stored_as)?;
-                let matrix = Matrix::new(&values, self.cols(&ids), *stored_as);
-                self.matrix(&self.label(&ids), &pack(&matrix), matrix.rows(), access)
-                    .map(Some)
-            }
-        }
-    }
-
-    fn small(&mut self, node: &Node, operands: &[usize], access: Access) -> Result<Resource> {
-        let key = (of_operands(node, operands), access);
-        if let Some(resource) = self.small.get(&key) {
-            return Ok(resource.clone());
-        }
-        let ids = &key.0;
-        let values = self.concatenated(ids, WeightType::F32)?;
-        let (label, words) = (self.label(ids), bytemuck::cast_slice(&values));
-        let resource = match access {
-            Access::Load => self.upload_texture(&label, words, self.cols(ids), Rgba32Float)?,
-            _ => self.upload(&label, words)?,
-        };
-        self.small.insert(key, resource.clone());
-        Ok(resource)
-    }
-
-    fn scales(&mut self, node: &Node, operands: &[usize]) -> Result<Resource> {
-        let ids = of_operands(node, operands);
-        let values = self.concatenated(&ids, WeightType::I8)?;
-        let matrix = Matrix::new(&values, self.cols(&ids), WeightType::I8);
-        let label = format!("scales of {}", self.label(&ids));
-        self.upload(&label, bytemuck::cast_slice(matrix.scales()))
-    }
-
-    fn matrix(
-        &mut self,
-        label: &str,
-        words: &[u32],
-        rows: usize,
-        access: Access,
-    ) -> Result<Resource> {
-        match access {
-            Access::LoadBits => self.upload_texture(label, words, rows, Rgba32Uint),
-            _ => self.upload(label, words),
-        }
-    }
-
-    /// The length of the last axis of parameters that are stacked.
-    fn cols(&self, stacked: &[TensorId]) -> usize {
-        let shape = &self.graph.tensor(stacked[0]).shape;
-        let last = shape.dims().last().expect("no parameter is a scalar");
-        last.resolve(&Default::default())
-    }
-
-    fn upload(&mut self, label: &str, words: &[u32]) -> Result<Resource> {
-        let mut words = Cow::Borrowed(words);
-        let whole = words.len().next_multiple_of(4).max(4); // a binding of vec4 needs at least one
-        if words.len() < whole {
-            words.to_mut().resize(whole, 0);
-        }
-        self.bytes += 4 * words.len() as u64;
-        Ok(Resource::Buffer(self.gpu.upload(label, &words)?))
-    }
-
-    /// `words`: `[height, words_per_row]`
-    fn upload_texture(
-        &mut self,
-        label: &str,
-        words: &[u32],
-        words_per_row: usize,
-        format: wgpu::TextureFormat,
-    ) -> Result<Resource> {
-        use wgpu::TextureUsages as Usage;
-        self.bytes += 4 * words.len() as u64;
-        let (width, height) = (words_per_row / 4, words.len() / words_per_row);
-        let usage = Usage::STORAGE_BINDING | Usage::COPY_DST;
-        let texture = self
-            .gpu
-            .create_texture(label, [width, height], format, usage)?;
-        self.gpu.checked("uploading a weight", || {
-            self.gpu
-                .write_texture(&texture, width, bytemuck::cast_slice(words));
-            Resource::texture(texture)
-        })
-    }
-
-    fn label(&self, ids: &[TensorId]) -> String {
-        let names: Vec<&str> = ids
-            .iter()
-            .map(|id| self.graph.tensor(*id).name.as_str())
-            .collect();
-        if names.is_empty() {
-            "nothing".to_owned()
-        } else {
-            names.join(" + ")
-        }
-    }
-
-    fn concatenated(&self, ids: &[TensorId], stored_as: WeightType) -> Result<Cow<'a, [f32]>> {
-        let read = |id: &TensorId| {
-            let parameter = self.graph.tensor(*id);
-            let values = read(parameter, self.weights)?;
-            self.check_finite(&parameter.name, &values, stored_as)?;
-            Ok(values)
-        };
-        if let [id] = ids {
-            return read(id); // as it lies in the file: it may be most of the model
-        }
-        let all = ids.iter().map(read).collect::<Result<Vec<_>>>()?;
-        Ok(Cow::Owned(all.concat()))
-    }
-
-    /// A NaN in a weight would spread to every result; better to name it.
-    fn check_finite(&self, tensor: &str, values: &[f32], stored_as: WeightType) -> Result<()> {
-        match values.iter().position(|value| !stored_as.holds(*value)) {
-            None => Ok(()),
-            Some(index) => Err(Error::NotFinite {
-                location: self.weights.location(),
-                tensor: tensor.to_owned(),
-                value: values[index],
-                index,
-                advice: if values[index].is_finite() {
-                    ": it does not fit into f16, use f32"
-                } else {
-                    ": the checkpoint is damaged, fetch it again"
-                },
-            }),
-        }
-    }
 }

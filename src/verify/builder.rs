@@ -1,6 +1,7 @@
 //! How a case is put together.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::case::Case;
 use super::values::Values;
@@ -89,7 +90,7 @@ impl Builder {
             operation,
             name: format!("{operation} {name}"),
             graph: self.graph,
-            weights: self.weights,
+            weights: Arc::new(self.weights),
             sizes: self.sizes,
             inputs: self.inputs,
             tolerance,

@@ -1,6 +1,7 @@
 //! One case of the table.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::Tolerance;
 use super::values::in_f16;
@@ -19,7 +20,7 @@ pub struct Case {
     /// The graph.
     pub graph: Graph,
     /// Its parameters.
-    pub weights: HashMap<String, Tensor>,
+    pub weights: Arc<HashMap<String, Tensor>>,
     /// The counts of the run.
     pub sizes: Sizes,
     /// Its inputs, in order.

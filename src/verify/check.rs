@@ -1,5 +1,7 @@
 //! A case on every kernel that can run it.
 
+use std::sync::Arc;
+
 use super::comparison::Comparison;
 use super::{Case, Outcome};
 use crate::error::{Error, Result};
@@ -53,7 +55,7 @@ fn check_all(gpu: &Gpu, case: &Case, candidates: Vec<Candidate>) -> Result<Vec<O
 
 /// What the reference says of a case: of the graph as it was written, so that fusion is checked too.
 pub(super) fn expected(case: &Case) -> Result<Vec<f32>> {
-    let mut tensors = interpret(&case.graph, &case.weights, &case.sizes, &case.values())?;
+    let mut tensors = interpret(&case.graph, &*case.weights, &case.sizes, &case.values())?;
     let output = case.graph.output().expect("a case has nodes");
     let expected = tensors
         .remove(&output)
@@ -168,7 +170,8 @@ impl Candidate {
         let mut options = PlanOptions::new(with_room(&case.sizes));
         options.weight_type = self.weight_type;
         let offers = vec![self.variant.clone().into()];
-        Plan::with_offers(gpu, fuse(&case.graph), &case.weights, &options, offers)
+        let weights = Arc::clone(&case.weights) as _;
+        Plan::with_offers(gpu, fuse(&case.graph), weights, &options, offers)
     }
 
     fn run(&self, gpu: &Gpu, case: &Case) -> Result<Trace> {

@@ -1,6 +1,7 @@
 //! Whatever the size of a run, a row's bits are the same: each choice of an offer is run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::builder::Builder;
 use super::cases;
@@ -52,8 +53,14 @@ fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
             let class = offer.largest().kernel.cooperative_matrix;
             let mut options = PlanOptions::new(sizes(400));
             options.weight_type = weight_type;
-            let plan = Plan::with_offers(&gpu, graph.clone(), &case.weights, &options, vec![offer])
-                .unwrap();
+            let plan = Plan::with_offers(
+                &gpu,
+                graph.clone(),
+                Arc::clone(&case.weights) as _,
+                &options,
+                vec![offer],
+            )
+            .unwrap();
             for rows in rows {
                 let y = plan
                     .run(&sizes(rows), &[Value::F32(&x[..rows * K])])
@@ -80,8 +87,14 @@ fn a_row_has_the_same_bits_wherever_it_stands() {
         for (_, offer) in offers(&gpu, &graph, WeightType::F32) {
             let kernel = offer.largest().kernel.name;
             let options = PlanOptions::new(sizes(ROWS));
-            let plan = Plan::with_offers(&gpu, graph.clone(), &case.weights, &options, vec![offer])
-                .unwrap();
+            let plan = Plan::with_offers(
+                &gpu,
+                graph.clone(),
+                Arc::clone(&case.weights) as _,
+                &options,
+                vec![offer],
+            )
+            .unwrap();
             let bits: BTreeSet<Vec<u32>> = (0..ROWS)
                 .map(|place| {
                     let inputs = case

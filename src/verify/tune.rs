@@ -1,6 +1,7 @@
 //! Which variants are fastest on this adapter, for the nodes of a graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::comparison::Comparison;
@@ -67,7 +68,7 @@ pub fn tunables(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Tunabl
 /// As [`Plan::compile`] and [`Plan::run`]. A variant that computes wrongly is no error: it is left out, and the log
 /// says so.
 pub fn tune(gpu: &Gpu, tunable: &Tunable, measurements: &mut Measurements) -> Result<()> {
-    let weights = tunable.weights();
+    let weights = Arc::new(tunable.weights());
     let mut best: Option<(f64, Vec<Bound>)> = None;
     for offer in &tunable.offers {
         let mut timed = Vec::new();
@@ -144,7 +145,7 @@ impl Tunable {
         &self.class
     }
 
-    fn weights(&self) -> std::collections::HashMap<String, Tensor> {
+    fn weights(&self) -> HashMap<String, Tensor> {
         let mut random = Random::new(11);
         let parameters = self.graph.nodes()[0].inputs.iter();
         let parameters = parameters.map(|id| self.graph.tensor(*id));
@@ -162,13 +163,19 @@ impl Tunable {
         &self,
         gpu: &Gpu,
         variant: &Variant,
-        weights: &std::collections::HashMap<String, Tensor>,
+        weights: &Arc<HashMap<String, Tensor>>,
     ) -> Result<Option<Plan>> {
         let most = ROWS[ROWS.len() - 1];
         let mut options = PlanOptions::new(sizes(most));
         options.weight_type = self.weight_type;
         let offers = vec![variant.clone().into()];
-        let plan = Plan::with_offers(gpu, self.graph.clone(), weights, &options, offers)?;
+        let plan = Plan::with_offers(
+            gpu,
+            self.graph.clone(),
+            Arc::clone(weights) as _,
+            &options,
+            offers,
+        )?;
 
         let sizes = sizes(37);
         let mut inputs = self.inputs(37);
@@ -176,7 +183,7 @@ impl Tunable {
             inputs = in_f16(&inputs);
         }
         let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
-        let expected = interpret(&self.graph, weights, &sizes, &values)?;
+        let expected = interpret(&self.graph, &**weights, &sizes, &values)?;
         let output = self.graph.output().expect("the node's");
         let expected = expected[&output].f32();
         let mut traces = plan.trace(&sizes, &values)?;

@@ -176,8 +176,8 @@ impl OnDevice {
     fn of(model: &Model) -> Self {
         let plan = model.plan();
         Self {
-            weights: plan.weight_bytes(),
-            activations: plan.activation_bytes(),
+            weights: plan.memory().weights,
+            activations: plan.memory().activations,
             tokens: plan.capacity().tokens as u64,
         }
     }

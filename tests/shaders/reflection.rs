@@ -196,6 +196,8 @@ fn check_variant(variant: &Variant, dispatched_params: usize) -> Result<(), Stri
             Binding::Operand(_) => [Access::Read, Access::Load].contains(access),
             Binding::Small(_) => [Access::Read, Access::Load].contains(access),
             Binding::Scales(_) => *access == Access::Read,
+            Binding::Table { .. } => *access == Access::Read,
+            Binding::Table { .. } => *access == Access::Read,
             Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(access),
         };
         same("kind of binding", &fits, &true)?;

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use wgformer::models::{Checkpoint, Head, Model, SentenceTransformer};
-use wgformer::plan::{Plan, PlanOptions};
+use wgformer::plan::{Plan, PlanOptions, Weights};
 use wgformer::tensor::Sizes;
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
@@ -79,14 +80,19 @@ fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
     let own = SentenceTransformer::read(directory)?;
     let (pooling, normalize) = (own.pooling, own.normalize);
     let graph = Model::graph(&own.transformer, Head::Pooled { pooling, normalize })?;
-    let weights = Checkpoint::open(&own.transformer)?;
+    let weights: Arc<dyn Weights> = Arc::new(Checkpoint::open(&own.transformer)?);
     let capacity = Sizes {
         tokens: 64,
         sequences: 6,
         longest: 40,
     };
-    let plan = Plan::compile(gpu, &graph, &weights, &PlanOptions::new(capacity))?;
-    Ok(verify::rows(&verify::steps(&plan, &weights)?))
+    let plan = Plan::compile(
+        gpu,
+        &graph,
+        Arc::clone(&weights),
+        &PlanOptions::new(capacity),
+    )?;
+    Ok(verify::rows(&verify::steps(&plan, &*weights)?))
 }
 
 fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, Params};
 use super::{Flags, Problem, Projection};
 use crate::graph::Request;
-use crate::kernel::{Binding, Dispatch, Kernel, Offer, Variant, square_matrices};
+use crate::kernel::{Binding, Dispatch, Kernel, Layout, Offer, Variant};
 use crate::ops::cooperative;
 use crate::tensor::WeightType;
 
@@ -47,7 +47,11 @@ fn variant(
             Binding::Matrix {
                 operands: projection.weights.clone(),
                 stored_as: WeightType::F16,
-                pack: square_matrices(size as usize, TILE, K_MULTIPLE),
+                layout: Layout::SquareMatrices {
+                    size: size as usize,
+                    n_multiple: TILE,
+                    k_multiple: K_MULTIPLE,
+                },
             },
             Binding::Small(projection.biases.clone()),
             // Without one, x is bound twice and read once.

@@ -10,7 +10,7 @@ mod tile;
 use super::checks;
 use crate::error::Result;
 use crate::graph::{Request, TensorInfo};
-use crate::kernel::{Access, Binding, Offer, Pack};
+use crate::kernel::{Access, Binding, Layout, Offer};
 use crate::tensor::{Dim, WeightType};
 
 pub(super) use padded::{LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, LINEAR_SMALL, LINEAR_TILE};
@@ -102,13 +102,13 @@ const BINDINGS: &[Access] = &[
 ];
 
 /// What fills them, and those of the kernel on textures.
-fn bindings(request: &Request<'_>, projection: &Projection, pack: Pack) -> Vec<Binding> {
+fn bindings(request: &Request<'_>, projection: &Projection, layout: Layout) -> Vec<Binding> {
     vec![
         Binding::Operand(0),
         Binding::Matrix {
             operands: projection.weights.clone(),
             stored_as: request.weight_type,
-            pack,
+            layout,
         },
         match request.weight_type {
             WeightType::I8 => Binding::Scales(projection.weights.clone()),

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{BINDINGS, Flags, Problem, Projection, bindings};
 use crate::graph::Request;
-use crate::kernel::{Dispatch, Kernel, Offer, Variant, row_major};
+use crate::kernel::{Dispatch, Kernel, Layout, Offer, Variant};
 
 const WORKGROUP_SIZE: usize = 64; // as the shader has it
 
@@ -14,7 +14,7 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
         kernel: &LINEAR,
         constants: vec![("WEIGHT_BITS", request.weight_type.bits())],
         tile: None,
-        bindings: bindings(request, projection, row_major()),
+        bindings: bindings(request, projection, Layout::RowMajor),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
             let params = Params {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{Problem, Projection, bindings};
 use crate::graph::Request;
-use crate::kernel::{Access, Dispatch, Kernel, Offer, Variant, panels};
+use crate::kernel::{Access, Dispatch, Kernel, Layout, Offer, Variant};
 
 const ROWS: usize = 16; // as the shader has it
 const VECTORS: usize = 2; // of a lane, likewise
@@ -23,6 +23,10 @@ pub(super) fn offer(
         return None;
     }
     let epilogue = &projection.epilogue;
+    let layout = Layout::Panels {
+        lanes: n / 4,
+        k_multiple: 4,
+    };
     let variant = Variant {
         kernel: &LINEAR_TEXTURE,
         constants: vec![
@@ -33,7 +37,7 @@ pub(super) fn offer(
             ("RESIDUAL", u32::from(epilogue.residual.is_some())),
         ],
         tile: None,
-        bindings: bindings(request, projection, panels(n / 4, 4)),
+        bindings: bindings(request, projection, layout),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
             let params = Params {

@@ -7,7 +7,7 @@ use super::padded::{K_MULTIPLE, LINEAR_SMALL, LINEAR_TILE, Params};
 use super::{Flags, Problem, Projection, bindings};
 use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
-use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant, panels};
+use crate::kernel::{Constants, Dispatch, Kernel, Layout, Offer, Variant};
 use crate::tensor::WeightType;
 
 const PANEL: usize = 64; // columns of the weight's panels, as the shaders have it
@@ -79,11 +79,15 @@ fn variant(
     let problem = *problem;
     let flags = Flags::of(projection);
     constants.push(("WEIGHT_BITS", request.weight_type.bits()));
+    let layout = Layout::Panels {
+        lanes: PANEL / 4,
+        k_multiple: K_MULTIPLE,
+    };
     Variant {
         kernel,
         constants,
         tile: Some([tile_rows, tile_columns]),
-        bindings: bindings(request, projection, panels(PANEL / 4, K_MULTIPLE)),
+        bindings: bindings(request, projection, layout),
         dispatch: Arc::new(move |sizes| {
             let m = problem.rows.resolve(sizes);
             let params = Params::new(m, &problem, flags);

@@ -1,0 +1,116 @@
+//! How much memory a plan takes, known before any of it is allocated.
+
+use std::collections::HashSet;
+
+use super::activations::params_stride;
+use super::choose::Choice;
+use super::host_tables::HostTable;
+use super::parameters::Parameters;
+use super::readback::Readback;
+use super::slots::Slots;
+use super::storage;
+use crate::error::{Error, Result};
+use crate::gpu::{Capabilities, buffer_bytes};
+use crate::graph::Graph;
+use crate::kernel::Storage;
+use crate::tensor::Sizes;
+
+/// The bytes that a plan takes on its device, without what the driver and pipelines take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Weights.
+    pub weights: u64,
+    /// What the steps of one run read and write, its inputs included.
+    pub activations: u64,
+    /// What brings the inputs of one run to the device, and its result back.
+    pub staging: u64,
+    /// How many runs have memory of their own; what one has is used again by the next.
+    pub runs: usize,
+}
+
+impl Memory {
+    /// What one run takes, in bytes.
+    #[must_use]
+    pub fn per_run(&self) -> u64 {
+        self.activations + self.staging
+    }
+
+    /// All of it, in bytes.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.weights + self.runs as u64 * self.per_run()
+    }
+}
+
+/// How many runs a budget has room for beside the weights.
+///
+/// # Errors
+/// [`Error::Limit`] if there is none for a single one.
+pub(super) fn runs_within(budget: Option<u64>, needed: &Memory, capacity: &Sizes) -> Result<usize> {
+    let Some(budget) = budget else {
+        return Ok(usize::MAX);
+    };
+    let runs = budget.saturating_sub(needed.weights) / needed.per_run().max(1);
+    if runs == 0 {
+        return Err(Error::Limit {
+            thing: format!("a plan for {} tokens", capacity.tokens),
+            needed: needed.total(),
+            allowed: budget,
+            unit: "bytes of memory",
+            advice: "raise the memory budget, store weights as f16, or make the plan for fewer tokens",
+        });
+    }
+    Ok(usize::try_from(runs).unwrap_or(usize::MAX))
+}
+
+/// Of the weights and one run of `capacity`.
+pub(super) fn needed(
+    capabilities: &Capabilities,
+    graph: &Graph,
+    (offers, of_tensors): &Choice,
+    slots: &Slots,
+    capacity: &Sizes,
+) -> Memory {
+    let limits = &capabilities.limits;
+    let nodes = || graph.nodes().iter().zip(offers);
+    let parameters: HashSet<Parameters> = nodes()
+        .flat_map(|(node, offer)| Parameters::of_node(graph, node, offer, limits))
+        .flatten()
+        .collect();
+    let slots = slots.slots.iter().map(|slot| slot.bytes(limits));
+    let inputs = graph.inputs().iter().map(|input| {
+        let kept = of_tensors.get(input).copied().unwrap_or(Storage::Buffers);
+        storage::need(graph, *input, kept, capacity).bytes(limits)
+    });
+    let tables = nodes().flat_map(|(node, offer)| HostTable::of_node(graph, node, offer, limits));
+    let tables: Vec<u64> = tables.map(|table| table.bytes(capacity.tokens)).collect();
+    let numbers = if tables.is_empty() {
+        0
+    } else {
+        buffer_bytes(capacity.tokens)
+    };
+    let params = params_stride(offers, capabilities) * offers.len() as u64;
+    let brought = inputs.sum::<u64>() + tables.iter().sum::<u64>() + params;
+    let result = graph.output().map_or(0, |output| {
+        let kept = of_tensors[&output];
+        let mapped = Readback::of(graph, output, kept, capacity).bytes();
+        match kept {
+            Storage::Buffers => mapped,
+            // Where an application finds what the texture holds.
+            Storage::Textures => {
+                mapped + buffer_bytes(graph.tensor(output).shape.elements(capacity))
+            }
+        }
+    });
+    Memory {
+        weights: parameters
+            .iter()
+            .map(|parameters| parameters.bytes(graph, limits))
+            .sum::<u64>()
+            + numbers,
+        activations: slots.sum::<u64>() + brought,
+        staging: brought + result,
+        runs: 1,
+    }
+}

@@ -1,0 +1,315 @@
+//! What lies on the device of a graph's parameters: for each binding that no activation fills, some of them in the order
+//! that its kernel reads.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use wgpu::TextureFormat::{Rgba32Float, Rgba32Uint};
+
+use super::host_tables::HostTable;
+use super::weights::{Weights, read};
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, Resource, buffer_bytes, texture_bytes};
+use crate::graph::{Graph, Node, TensorId};
+use crate::kernel::{Access, Binding, Layout, Matrix, Offer};
+use crate::tensor::{Sizes, WeightType};
+
+/// What fills one binding.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Parameters {
+    /// One after another.
+    tensors: Vec<TensorId>,
+    content: Content,
+    /// A texture, unless it is [`Access::Read`].
+    access: Access,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Content {
+    /// The elements themselves, in f32.
+    Small,
+    /// What the integers of each row are multiplied by.
+    Scales,
+    Matrix {
+        stored_as: WeightType,
+        layout: Layout,
+    },
+}
+
+impl Parameters {
+    /// One for each binding of a node; `None` where something else fills it.
+    pub(super) fn of_node(
+        graph: &Graph,
+        node: &Node,
+        offer: &Offer,
+        limits: &wgpu::Limits,
+    ) -> Vec<Option<Self>> {
+        let variant = offer.largest();
+        let bindings = variant.bindings.iter().zip(variant.kernel.bindings);
+        let on_device = |(binding, access): (&Binding, &Access)| {
+            let on_host = HostTable::of(graph, node, binding, limits).is_some();
+            if on_host {
+                None
+            } else {
+                Self::of(node, binding, *access)
+            }
+        };
+        bindings.map(on_device).collect()
+    }
+
+    fn of(node: &Node, binding: &Binding, access: Access) -> Option<Self> {
+        let (operands, content) = match binding {
+            Binding::Operand(_) => return None,
+            Binding::Small(operands) => (&operands[..], Content::Small),
+            Binding::Scales(operands) => (&operands[..], Content::Scales),
+            Binding::Table {
+                table, stored_as, ..
+            } => {
+                let (stored_as, layout) = (*stored_as, Layout::RowMajor);
+                (
+                    std::slice::from_ref(table),
+                    Content::Matrix { stored_as, layout },
+                )
+            }
+            Binding::Matrix {
+                operands,
+                stored_as,
+                layout,
+            } => {
+                let (stored_as, layout) = (*stored_as, *layout);
+                (&operands[..], Content::Matrix { stored_as, layout })
+            }
+        };
+        Some(Self {
+            tensors: operands
+                .iter()
+                .map(|operand| node.inputs[*operand])
+                .collect(),
+            content,
+            access,
+        })
+    }
+
+    /// The rows of all together, and the length of the last axis.
+    fn rows_and_cols(&self, graph: &Graph) -> [usize; 2] {
+        let dims = |tensor: &TensorId| graph.tensor(*tensor).shape.resolve(&Sizes::default());
+        let cols = self.tensors.first().and_then(|first| dims(first).pop());
+        let rows = self
+            .tensors
+            .iter()
+            .map(|tensor| dims(tensor).iter().rev().skip(1).product::<usize>());
+        [rows.sum(), cols.unwrap_or(1)]
+    }
+
+    /// How many words they are.
+    fn words(&self, graph: &Graph) -> usize {
+        let [rows, cols] = self.rows_and_cols(graph);
+        match self.content {
+            Content::Small => rows * cols,
+            Content::Scales => rows,
+            Content::Matrix { stored_as, layout } => layout.words([rows, cols], stored_as),
+        }
+    }
+
+    /// Of a texture, in texels.
+    fn extent(&self, graph: &Graph) -> [usize; 2] {
+        let [rows, cols] = self.rows_and_cols(graph);
+        let words_per_row = match self.content {
+            Content::Matrix { .. } => rows, // of the matrix: they are columns of the result
+            Content::Small | Content::Scales => cols,
+        };
+        [words_per_row / 4, self.words(graph) / words_per_row.max(1)]
+    }
+
+    /// The bytes that they take on the device.
+    pub(super) fn bytes(&self, graph: &Graph, limits: &wgpu::Limits) -> u64 {
+        match self.access {
+            Access::Load | Access::LoadBits => texture_bytes(self.extent(graph), limits),
+            _ => buffer_bytes(self.words(graph)),
+        }
+    }
+
+    fn label(&self, graph: &Graph) -> String {
+        let name = |tensor: &TensorId| graph.tensor(*tensor).name.as_str();
+        let names = self
+            .tensors
+            .iter()
+            .map(name)
+            .collect::<Vec<_>>()
+            .join(" + ");
+        match self.content {
+            _ if names.is_empty() => "nothing".to_owned(),
+            Content::Scales => format!("scales of {names}"),
+            _ => names,
+        }
+    }
+}
+
+/// Uploads parameters; what two nodes share is uploaded once.
+pub(super) struct Uploader<'a> {
+    gpu: &'a Gpu,
+    graph: &'a Graph,
+    weights: &'a dyn Weights,
+    uploaded: HashMap<Parameters, Resource>,
+    /// Bytes on their way since the device last had them all.
+    under_way: u64,
+    /// How many may be: until the device has them, they are in memory twice.
+    most_under_way: u64,
+}
+
+const MOST_UNDER_WAY: u64 = 64 << 20;
+const LEAST_UNDER_WAY: u64 = 1 << 16; // a row of any texture
+
+impl<'a> Uploader<'a> {
+    /// `room`: the bytes that may be on their way, if they are counted.
+    pub(super) fn new(
+        gpu: &'a Gpu,
+        graph: &'a Graph,
+        weights: &'a dyn Weights,
+        room: Option<u64>,
+    ) -> Self {
+        let most = room.unwrap_or(MOST_UNDER_WAY);
+        Self {
+            gpu,
+            graph,
+            weights,
+            uploaded: HashMap::new(),
+            under_way: 0,
+            most_under_way: most.clamp(LEAST_UNDER_WAY, MOST_UNDER_WAY),
+        }
+    }
+
+    pub(super) fn resource(&mut self, parameters: Parameters) -> Result<Resource> {
+        if let Some(resource) = self.uploaded.get(&parameters) {
+            return Ok(resource.clone());
+        }
+        let words = self.words(&parameters)?;
+        let label = parameters.label(self.graph);
+        let resource = match parameters.access {
+            Access::Load => self.texture(&label, &words, &parameters, Rgba32Float)?,
+            Access::LoadBits => self.texture(&label, &words, &parameters, Rgba32Uint)?,
+            _ => self.buffer(&label, &words)?,
+        };
+        self.uploaded.insert(parameters, resource.clone());
+        Ok(resource)
+    }
+
+    /// What lies on the device, in order.
+    fn words(&self, parameters: &Parameters) -> Result<Cow<'a, [u32]>> {
+        let stored_as = match parameters.content {
+            Content::Small => WeightType::F32,
+            Content::Scales => WeightType::I8,
+            Content::Matrix { stored_as, .. } => stored_as,
+        };
+        let values = self.concatenated(&parameters.tensors, stored_as)?;
+        let [_, cols] = parameters.rows_and_cols(self.graph);
+        Ok(match (parameters.content, values) {
+            (Content::Small, Cow::Borrowed(values)) => Cow::Borrowed(bytemuck::cast_slice(values)),
+            (Content::Small, Cow::Owned(values)) => Cow::Owned(bytemuck::cast_vec(values)),
+            (Content::Scales, values) => {
+                let matrix = Matrix::new(&values, cols, WeightType::I8);
+                Cow::Owned(bytemuck::cast_slice(matrix.scales()).to_vec())
+            }
+            (Content::Matrix { layout, .. }, values) => {
+                Cow::Owned(layout.pack(&Matrix::new(&values, cols, stored_as)))
+            }
+        })
+    }
+
+    fn buffer(&mut self, label: &str, words: &[u32]) -> Result<Resource> {
+        use wgpu::BufferUsages as Usage;
+        let (size, usage) = (buffer_bytes(words.len()), Usage::STORAGE | Usage::COPY_DST);
+        let buffer = self.gpu.create_buffer(label, size, usage)?;
+        let at_once = self.most_under_way as usize / 4;
+        for (place, words) in words.chunks(at_once).enumerate() {
+            self.make_room(4 * words.len() as u64)?;
+            self.gpu.checked("uploading a weight", || {
+                let offset = 4 * (place * at_once) as u64;
+                let bytes = bytemuck::cast_slice(words);
+                self.gpu.queue().write_buffer(&buffer, offset, bytes);
+            })?;
+        }
+        Ok(Resource::Buffer(buffer))
+    }
+
+    fn texture(
+        &mut self,
+        label: &str,
+        words: &[u32],
+        parameters: &Parameters,
+        format: wgpu::TextureFormat,
+    ) -> Result<Resource> {
+        use wgpu::TextureUsages as Usage;
+        let [width, height] = parameters.extent(self.graph);
+        let usage = Usage::STORAGE_BINDING | Usage::COPY_DST;
+        let texture = self
+            .gpu
+            .create_texture(label, [width, height], format, usage)?;
+        let row = 4 * width;
+        let at_once = (self.most_under_way as usize / (4 * row).max(1)).max(1);
+        for (place, rows) in words.chunks((at_once * row).max(1)).enumerate() {
+            self.make_room(4 * rows.len() as u64)?;
+            self.gpu.checked("uploading a weight", || {
+                let first = place * at_once;
+                let bytes = bytemuck::cast_slice(rows);
+                self.gpu.write_texture(&texture, first, width, bytes);
+            })?;
+        }
+        Ok(Resource::texture(texture))
+    }
+
+    /// Lets the device take what is under way where `bytes` more would be too much.
+    fn make_room(&mut self, bytes: u64) -> Result<()> {
+        if self.under_way > 0 && self.under_way + bytes > self.most_under_way {
+            self.finish()?;
+        }
+        self.under_way += bytes;
+        Ok(())
+    }
+
+    /// Lets the device take all that is under way.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.under_way = 0;
+        let submission = self
+            .gpu
+            .checked("uploading weights", || self.gpu.queue().submit([]))?;
+        self.gpu.wait(submission)
+    }
+
+    fn concatenated(&self, ids: &[TensorId], stored_as: WeightType) -> Result<Cow<'a, [f32]>> {
+        let read = |id: &TensorId| {
+            let parameter = self.graph.tensor(*id);
+            let values = read(parameter, self.weights)?;
+            check_finite(self.weights, &parameter.name, &values, stored_as)?;
+            Ok(values)
+        };
+        if let [id] = ids {
+            return read(id); // as it lies in the file: it may be most of the model
+        }
+        let all = ids.iter().map(read).collect::<Result<Vec<_>>>()?;
+        Ok(Cow::Owned(all.concat()))
+    }
+}
+
+/// A NaN in a weight would spread to every result; better to name it.
+pub(super) fn check_finite(
+    weights: &dyn Weights,
+    tensor: &str,
+    values: &[f32],
+    stored_as: WeightType,
+) -> Result<()> {
+    match values.iter().position(|value| !stored_as.holds(*value)) {
+        None => Ok(()),
+        Some(index) => Err(Error::NotFinite {
+            location: weights.location(),
+            tensor: tensor.to_owned(),
+            value: values[index],
+            index,
+            advice: if values[index].is_finite() {
+                ": it does not fit into f16, use f32"
+            } else {
+                ": the checkpoint is damaged, fetch it again"
+            },
+        }),
+    }
+}

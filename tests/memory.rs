@@ -1,0 +1,306 @@
+//! What a model takes on its device: said before and after, kept within a budget, and given back.
+
+mod common;
+#[path = "common/generated_model.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod generated_model;
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use generated_model::{GeneratedModel, HIDDEN, Weight};
+use safetensors::Dtype;
+use serde_json::json;
+use wgformer::models::{Batch, Head, Model, ModelOptions};
+use wgformer::ops::Pooling;
+use wgformer::tensor::WeightType;
+use wgformer::verify::Random;
+use wgformer::{Error, Gpu};
+
+const POOLED: Head = Head::Pooled {
+    pooling: Pooling::Mean,
+    normalize: true,
+};
+
+fn directory(name: &str) -> PathBuf {
+    Path::new("tests/data/tiny").join(name)
+}
+
+fn load(gpu: &Gpu, options: &ModelOptions) -> Model {
+    Model::load(gpu, &directory("plain"), POOLED, usize::MAX, options).unwrap()
+}
+
+/// A device that nothing was allocated on yet.
+fn fresh(gpu: &Gpu) -> Gpu {
+    let limits = gpu.capabilities().limits.clone();
+    common::device(gpu, gpu.capabilities().features, limits)
+}
+
+fn batch(seed: u32) -> Batch {
+    let mut batch = Batch::new();
+    for length in [3, 7] {
+        let ids: Vec<u32> = (0..length).map(|i| (7 * i + 5 * seed) % 60).collect();
+        batch.push(&ids, &vec![0; ids.len()]);
+    }
+    batch
+}
+
+/// What the driver gave to buffers and textures, where wgpu keeps count.
+fn allocated(gpu: &Gpu) -> Option<u64> {
+    gpu.device()
+        .poll(wgpu::PollType::wait_indefinitely())
+        .unwrap();
+    let report = gpu.device().generate_allocator_report()?;
+    Some(report.total_allocated_bytes)
+}
+
+#[test]
+fn what_a_model_takes_is_known_before_it_is_loaded() {
+    let (gpu, _turn) = common::gpu();
+    for weight_type in [WeightType::F32, WeightType::F16, WeightType::I8] {
+        let gpu = fresh(&gpu);
+        let mut options = ModelOptions::default();
+        options.weight_type = weight_type;
+        let before = allocated(&gpu);
+        let said =
+            Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap();
+        assert_eq!(said.runs, 1);
+        let model = load(&gpu, &options);
+        let loaded = allocated(&gpu);
+        assert_eq!(model.memory().runs, 0);
+        assert_eq!(model.memory().weights, said.weights);
+        model.run(&batch(1)).unwrap();
+        assert_eq!(model.memory(), said);
+        let ran = allocated(&gpu);
+        if let [Some(before), Some(loaded), Some(ran)] = [before, loaded, ran] {
+            // The driver aligns each of some tens of buffers; what pipelines were warmed up with is small.
+            let slack = 256 << 10;
+            let weights = loaded - before;
+            assert!(
+                (said.weights..said.weights + slack).contains(&weights),
+                "{weights} bytes of weights, said to be {}",
+                said.weights
+            );
+            let run = ran - loaded;
+            // An application's buffer for the result is counted, and made when it is asked for.
+            assert!(
+                (said.activations..said.per_run() + slack).contains(&run),
+                "{run} bytes of a run, said to be {}",
+                said.per_run()
+            );
+        }
+    }
+}
+
+/// The least budget gives the smallest batches, and one byte less an error that says how much is needed.
+#[test]
+fn a_budget_makes_batches_smaller_and_is_kept() {
+    let (gpu, _turn) = common::gpu();
+    let mut options = ModelOptions::default();
+    let unbounded = load(&gpu, &options);
+    let expected = unbounded.run(&batch(1)).unwrap();
+    options.memory_budget = Some(1);
+    let refused = Model::load(&gpu, &directory("plain"), POOLED, usize::MAX, &options);
+    let Err(Error::Limit { needed, .. }) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("raise the memory budget")
+    );
+
+    options.memory_budget = Some(needed - 1);
+    Model::load(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap_err();
+    let whole = Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &{
+        ModelOptions::default()
+    })
+    .unwrap();
+    let mut last = 0;
+    for budget in [
+        needed,
+        needed + whole.per_run() / 3,
+        whole.total(),
+        u64::MAX,
+    ] {
+        options.memory_budget = Some(budget);
+        let model = load(&gpu, &options);
+        assert_eq!(model.run(&batch(1)).unwrap(), expected, "{budget}");
+        assert!(model.memory().total() <= budget);
+        assert!(model.batch_tokens() >= last);
+        last = model.batch_tokens();
+    }
+    assert_eq!(last, unbounded.batch_tokens());
+}
+
+/// Two runs beyond what there is room for wait, and are served in the order in which they came.
+#[test]
+fn runs_beyond_the_budget_wait_in_order() {
+    let (gpu, _turn) = common::gpu();
+    let mut options = ModelOptions::default();
+    let needed =
+        Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap();
+    options.memory_budget = Some(needed.total());
+    let model = load(&gpu, &options);
+    let (expected, batch) = (model.run(&batch(1)).unwrap(), batch(1));
+    let mut context = Context::from_waker(Waker::noop());
+
+    let forward = model.begin(&batch).unwrap();
+    let refused = model.begin(&batch).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Error::Limit {
+                needed: 2,
+                allowed: 1,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    let [mut first, mut dropped, mut second] = [(); 3].map(|()| Box::pin(model.run_async(&batch)));
+    for run in [&mut first, &mut dropped, &mut second] {
+        assert!(run.as_mut().poll(&mut context).is_pending());
+    }
+    drop(dropped); // gives up
+    std::thread::sleep(Duration::from_millis(20));
+    for run in [&mut first, &mut second] {
+        assert!(
+            run.as_mut().poll(&mut context).is_pending(),
+            "no memory yet"
+        );
+    }
+    drop(forward); // nothing was recorded
+    assert!(
+        second.as_mut().poll(&mut context).is_pending(),
+        "it is not its turn"
+    );
+    assert_eq!(pollster::block_on(first).unwrap(), expected);
+    assert_eq!(pollster::block_on(second).unwrap(), expected);
+    assert_eq!(model.memory().runs, 1);
+}
+
+/// What a run that was dropped halfway may still write is never used again, and does not count any more.
+#[test]
+fn memory_of_cancelled_runs_is_replaced() {
+    let (gpu, _turn) = common::gpu();
+    let mut options = ModelOptions::default();
+    let needed =
+        Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap();
+    options.memory_budget = Some(needed.total());
+    let model = load(&gpu, &options);
+    let expected = model.run(&batch(1)).unwrap();
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..3 {
+        let other = batch(2);
+        let mut run = pin!(model.run_async(&other));
+        if let Poll::Ready(result) = run.as_mut().poll(&mut context) {
+            result.unwrap();
+        }
+    }
+    assert_eq!(model.memory().runs, 0);
+    assert_eq!(model.run(&batch(1)).unwrap(), expected);
+}
+
+/// A table that no binding may hold: its rows come with each run, and the bits are the same.
+#[test]
+fn a_table_beyond_the_largest_binding_stays_on_the_host() {
+    let (gpu, _turn) = common::gpu();
+    let directory = tempfile::tempdir().unwrap();
+    const VOCABULARY: usize = 4096;
+    let mut source = GeneratedModel::new();
+    source.config["vocab_size"] = json!(VOCABULARY);
+    let name = "embeddings.word_embeddings.weight";
+    let shape = vec![VOCABULARY, HIDDEN];
+    let values = Random::new(5).weights(&shape).f32().to_vec();
+    source
+        .weights
+        .insert(name.to_owned(), Weight { shape, values });
+    for (file, weight_type) in [
+        (Dtype::F32, WeightType::F32),
+        (Dtype::F16, WeightType::F32),
+        (Dtype::BF16, WeightType::F16),
+    ] {
+        source.dtype = file;
+        source.write(directory.path());
+        let mut options = ModelOptions::default();
+        options.weight_type = weight_type;
+        options.batch_tokens = Some(16);
+        let load = |gpu: &Gpu| Model::load(gpu, directory.path(), POOLED, 16, &options).unwrap();
+        let whole = load(&gpu);
+        let mut limits = gpu.capabilities().limits.clone();
+        limits.max_storage_buffer_binding_size = 64 << 10;
+        let small = common::device(&gpu, gpu.capabilities().features, limits);
+        let gathered = load(&small);
+        assert!(gathered.memory().weights < whole.memory().weights / 4);
+        for seed in 1..4 {
+            let mut batch = Batch::new();
+            for length in [3, 9] {
+                let ids: Vec<u32> = (0..length).map(|i| (701 * i + 997 * seed) % 4096).collect();
+                batch.push(&ids, &vec![0; ids.len()]);
+            }
+            let expected = whole.run(&batch).unwrap();
+            assert_eq!(gathered.run(&batch).unwrap(), expected, "{file:?}, {seed}");
+        }
+    }
+}
+
+/// Not a test of speed: what ten thousand calls leave behind.
+#[test]
+fn memory_is_steady_over_ten_thousand_calls() {
+    let (gpu, _turn) = common::gpu();
+    let gpu = fresh(&gpu);
+    let model = load(&gpu, &ModelOptions::default());
+    let run = |calls: u32| {
+        for seed in 0..calls {
+            model.run(&batch(seed % 7)).unwrap();
+        }
+        (allocated(&gpu), resident())
+    };
+    let (device, process) = run(1_000);
+    let (device_later, process_later) = run(9_000);
+    assert_eq!(device_later, device, "bytes that the driver gave");
+    if let [Some(before), Some(after)] = [process, process_later] {
+        assert!(after <= before + (4 << 20), "{before} bytes, then {after}");
+    }
+}
+
+/// The memory of this process, where the system tells.
+fn resident() -> Option<u64> {
+    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
+    Some(4096 * pages)
+}
+
+#[test]
+fn a_dropped_model_gives_its_memory_back() {
+    let (gpu, _turn) = common::gpu();
+    let gpu = fresh(&gpu);
+    drop(load(&gpu, &ModelOptions::default())); // pipelines stay
+    let before = allocated(&gpu);
+    for _ in 0..3 {
+        let model = load(&gpu, &ModelOptions::default());
+        model.run(&batch(1)).unwrap();
+        assert!(before.is_none() || allocated(&gpu) > before);
+    }
+    assert_eq!(allocated(&gpu), before);
+}
+
+#[test]
+fn a_model_recovers_on_another_device() {
+    let (gpu, _turn) = common::gpu();
+    let lost = fresh(&gpu);
+    let mut options = ModelOptions::default();
+    options.weight_type = WeightType::F16;
+    let model = load(&lost, &options);
+    let expected = model.run(&batch(1)).unwrap();
+    lost.device().destroy();
+    let error = model.run(&batch(1)).unwrap_err();
+    assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    let recovered = model.recover(&gpu).unwrap();
+    assert_eq!(recovered.run(&batch(1)).unwrap(), expected);
+}
