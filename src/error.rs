@@ -53,6 +53,17 @@ pub enum Error {
         message: String,
     },
 
+    /// The driver has no memory left; what was there before still works.
+    #[error(
+        "{adapter}: no memory is left for {action}; set a memory budget, use smaller batches, or store weights as f16"
+    )]
+    OutOfMemory {
+        /// The adapter's name.
+        adapter: String,
+        /// What was being done.
+        action: String,
+    },
+
     /// The device is gone: the driver was reset, the GPU removed, or its owner destroyed it.
     #[error(
         "{adapter}: the device was lost while {action}; create a new `Gpu` and load the model again"
@@ -62,6 +73,13 @@ pub enum Error {
         adapter: String,
         /// What was being done.
         action: String,
+    },
+
+    /// A call was not done by the time that it was given.
+    #[error("the deadline passed {late:?} ago; give the call more time, or fewer texts")]
+    Deadline {
+        /// How long ago.
+        late: std::time::Duration,
     },
 
     /// Something needs more than the device allows.

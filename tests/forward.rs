@@ -6,11 +6,11 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wgformer::models::{Batch, Head, Model, ModelOptions};
 use wgformer::ops::Pooling;
-use wgformer::plan::Forward;
+use wgformer::plan::{Control, Forward};
 use wgformer::{Error, Gpu};
 
 const POOLED: Head = Head::Pooled {
@@ -199,6 +199,74 @@ fn a_dropped_future_leaves_the_model_usable() {
         }
     }
     assert_eq!(model.run(&batch(1)).unwrap(), expected);
+}
+
+/// Each number of rows that a variant is for is run, with as many sequences as that takes.
+#[test]
+fn a_model_that_was_warmed_up_gives_the_same_bits() {
+    let (gpu, _turn) = common::gpu();
+    for (name, batch_tokens) in [("plain", 256), ("intermediate-of-67", 16)] {
+        let mut options = ModelOptions::default();
+        options.batch_tokens = Some(batch_tokens);
+        let [cold, warm] = [(); 2].map(|()| model(&gpu, name, POOLED, &options));
+        warm.warm_up().unwrap();
+        assert_eq!(warm.memory().runs, 1, "what a run needs is there");
+        assert_eq!(warm.run(&batch(1)).unwrap(), cold.run(&batch(1)).unwrap());
+    }
+}
+
+#[test]
+fn a_deadline_ends_a_run_wherever_it_is() {
+    let (gpu, _turn) = common::gpu();
+    let mut options = ModelOptions::default();
+    options.submit_time = Duration::ZERO;
+    let needed = Model::memory_needed(
+        &gpu,
+        Path::new("tests/data/tiny/plain"),
+        POOLED,
+        usize::MAX,
+        &options,
+    );
+    options.memory_budget = Some(needed.unwrap().total());
+    let model = model(&gpu, "plain", POOLED, &options);
+    let (batch, expected) = (batch(1), model.run(&batch(1)).unwrap());
+    let run = |timeout| model.run_with(&batch, Control::new().timeout(timeout));
+    assert_eq!(run(Duration::from_secs(3600)).unwrap(), expected);
+    assert_eq!(run(Duration::MAX).unwrap(), expected);
+    for micros in (0..4000).step_by(97) {
+        match run(Duration::from_micros(micros)) {
+            Ok(found) => assert_eq!(found, expected),
+            Err(error) => assert!(matches!(error, Error::Deadline { .. }), "{error}"),
+        }
+    }
+    let error = run(Duration::ZERO).unwrap_err();
+    assert!(
+        error.to_string().contains("give the call more time"),
+        "{error}"
+    );
+
+    // Also while it waits for memory that somebody else does not give back.
+    let forward = model.begin(&batch).unwrap();
+    let start = Instant::now();
+    let error = run(Duration::from_millis(50)).unwrap_err();
+    assert!(matches!(error, Error::Deadline { .. }), "{error}");
+    assert!(start.elapsed() >= Duration::from_millis(50));
+    drop(forward);
+    assert_eq!(model.run(&batch).unwrap(), expected);
+}
+
+#[test]
+fn progress_counts_the_steps_that_are_submitted() {
+    let (gpu, _turn) = common::gpu();
+    let mut options = ModelOptions::default();
+    options.submit_time = Duration::ZERO;
+    let model = model(&gpu, "plain", POOLED, &options);
+    let mut told = Vec::new();
+    let control = Control::new().progress(|progress| told.push((progress.done, progress.total)));
+    model.run_with(&batch(1), control).unwrap();
+    let steps = model.plan().graph().nodes().len();
+    let expected = (1..=steps).map(|step| (step, steps));
+    assert_eq!(told, Vec::from_iter(expected));
 }
 
 /// Without a waiting thread a future moves only while the application polls its device.

@@ -15,7 +15,7 @@ impl Gpu {
     /// A buffer of `size_in_bytes`, checked against the device's limits.
     ///
     /// # Errors
-    /// [`Error::Limit`] beyond the largest buffer or binding, [`Error::Device`] if the driver has no memory left.
+    /// [`Error::Limit`] beyond the largest buffer or binding, [`Error::OutOfMemory`] if the driver has no memory left.
     pub(crate) fn create_buffer(
         &self,
         label: &str,
@@ -66,6 +66,7 @@ impl Gpu {
         let action = format!("allocating {size_in_bytes} bytes for {label}");
         let buffer = self.checked(&action, || self.device().create_buffer(&descriptor))?;
         if let Some(contents) = contents {
+            let _turn = self.turn();
             let view = buffer.get_mapped_range_mut(..contents.len() as u64);
             // No error scope hears of a lost device: its buffers are made, and cannot be mapped.
             view.map_err(|_| self.device_error(&action, DEVICE_LOST))?
@@ -105,6 +106,7 @@ impl Gpu {
             submission_index: Some(submission),
             timeout: None,
         };
+        let _turn = self.turn();
         match self.device().poll(wait) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.device_error("waiting", &error.to_string())),
@@ -149,6 +151,7 @@ impl Gpu {
         let mapped = receiver.await.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
         // Nothing but a lost device keeps a buffer from being mapped that this crate alone knows.
         mapped.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
+        let _turn = self.turn();
         let view = buffer
             .get_mapped_range(..size_in_bytes)
             .map_err(|error| failed(error.to_string()))?;

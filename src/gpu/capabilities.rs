@@ -52,7 +52,7 @@ impl Capabilities {
         } else {
             COOPERATIVE_MATRIX
         };
-        self.features & useful
+        self.features & (useful | wgpu::Features::PIPELINE_CACHE)
     }
 
     /// The subgroup size, in lanes, where every pipeline has the same and shaders may use it.

@@ -1,10 +1,12 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::Capabilities;
 use super::adapters::{self, AdapterChoice};
+use super::pipeline_file::PipelineFile;
 use super::pipelines::PipelineCache;
 use super::polling::Waiter;
+use super::timer::Timer;
 use crate::error::{Error, Result};
 
 /// A device with its queue and its compiled pipelines; clones share it, from any thread.
@@ -20,8 +22,19 @@ struct Inner {
     capabilities: Capabilities,
     /// The same once kernels that drivers get wrong have had their self-test.
     tested: OnceLock<Capabilities>,
+    /// On GL one thread at a time works with the device: wgpu panics in one that waits for its context for long.
+    turn: Option<Turn>,
     pipelines: PipelineCache,
+    pipeline_file: OnceLock<PipelineFile>,
     waiter: Waiter,
+    timer: Timer,
+}
+
+/// Shared by all who work with one device.
+pub(super) type Turn = Arc<Mutex<()>>;
+
+pub(super) fn take(turn: &Turn) -> MutexGuard<'_, ()> {
+    turn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is said where a callback never came.
@@ -119,7 +132,8 @@ impl Gpu {
     }
 
     fn from_parts(device: wgpu::Device, queue: wgpu::Queue, capabilities: Capabilities) -> Self {
-        let waiter = Waiter::new(device.clone());
+        let turn = (capabilities.info.backend == wgpu::Backend::Gl).then(Turn::default);
+        let waiter = Waiter::new(device.clone(), turn.clone());
         let pipelines = Mutex::new(HashMap::new());
         Self {
             inner: Arc::new(Inner {
@@ -127,8 +141,11 @@ impl Gpu {
                 queue,
                 capabilities,
                 tested: OnceLock::new(),
+                turn,
                 pipelines,
+                pipeline_file: OnceLock::new(),
                 waiter,
+                timer: Timer::default(),
             }),
         }
     }
@@ -177,6 +194,23 @@ impl Gpu {
         &self.inner.pipelines
     }
 
+    /// This thread's turn with the device, where there are turns; never taken twice by one thread.
+    pub(super) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        self.inner.turn.as_ref().map(take)
+    }
+
+    pub(super) fn pipeline_file(&self) -> Option<&PipelineFile> {
+        self.inner.pipeline_file.get()
+    }
+
+    pub(super) fn keep_pipelines(&self, file: PipelineFile) {
+        self.inner.pipeline_file.get_or_init(|| file);
+    }
+
+    pub(super) fn timer(&self) -> &Timer {
+        &self.inner.timer
+    }
+
     pub(super) fn waiter(&self) -> &Waiter {
         &self.inner.waiter
     }
@@ -192,11 +226,20 @@ impl Gpu {
         let validation = self
             .device()
             .push_error_scope(wgpu::ErrorFilter::Validation);
+        let turn = self.turn();
         let value = work();
-        let errors = [validation, internal, memory].map(|scope| pollster::block_on(scope.pop()));
-        match errors.into_iter().flatten().next() {
+        drop(turn);
+        let [validation, internal, memory] =
+            [validation, internal, memory].map(|scope| pollster::block_on(scope.pop()));
+        if let Some(error) = validation.or(internal) {
+            return Err(self.device_error(action, &error.to_string()));
+        }
+        match memory {
             None => Ok(value),
-            Some(error) => Err(self.device_error(action, &error.to_string())),
+            Some(_) => Err(Error::OutOfMemory {
+                adapter: self.capabilities().info.name.clone(),
+                action: action.to_owned(),
+            }),
         }
     }
 

@@ -4,11 +4,14 @@ mod adapters;
 mod buffers;
 mod capabilities;
 mod context;
+mod pipeline_file;
 mod pipelines;
 #[cfg_attr(target_arch = "wasm32", path = "polling_web.rs")]
 mod polling;
 mod resource;
 mod textures;
+#[cfg_attr(target_arch = "wasm32", path = "timer_web.rs")]
+mod timer;
 mod vendor;
 
 pub use adapters::AdapterChoice;

@@ -75,7 +75,7 @@ impl Gpu {
                 zero_initialize_workgroup_memory: false,
                 ..Default::default()
             },
-            cache: None,
+            cache: self.driver_cache(),
         });
         Pipeline {
             pipeline,

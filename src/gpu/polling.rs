@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use futures_channel::oneshot;
 
+use super::context::{Turn, take};
+
 /// Waits for submissions on a thread of its own, so that a future completes even if nobody polls the device.
 ///
 /// The thread starts with the first wait and is parked while nothing is under way.
 #[derive(Debug)]
 pub(super) struct Waiter {
     device: wgpu::Device,
+    turn: Option<Turn>,
     running: OnceLock<Running>,
     /// Somebody else polls the device, and nothing is waited for here.
     is_left_to_app: AtomicBool,
@@ -29,9 +32,10 @@ type Submission = (wgpu::SubmissionIndex, oneshot::Sender<Done>);
 pub(super) type Done = Option<Instant>;
 
 impl Waiter {
-    pub(super) fn new(device: wgpu::Device) -> Self {
+    pub(super) fn new(device: wgpu::Device, turn: Option<Turn>) -> Self {
         Self {
             device,
+            turn,
             running: OnceLock::new(),
             is_left_to_app: AtomicBool::new(false),
         }
@@ -57,14 +61,15 @@ impl Waiter {
             });
             return receiver;
         }
-        let running = self.running.get_or_init(|| start(self.device.clone()));
+        let start = || start(self.device.clone(), self.turn.clone());
+        let running = self.running.get_or_init(start);
         // The thread, and with it the receiver, lives until this sender is dropped.
         let _ = running.submissions.send((submission, sender));
         receiver
     }
 }
 
-fn start(device: wgpu::Device) -> Running {
+fn start(device: wgpu::Device, turn: Option<Turn>) -> Running {
     let (submissions, receiver) = mpsc::channel::<Submission>();
     let thread = thread::spawn(move || {
         for (submission, done) in receiver {
@@ -73,7 +78,9 @@ fn start(device: wgpu::Device) -> Running {
                 timeout: None,
             };
             // That a device is lost is found out by whatever is done with it next.
+            let turn = turn.as_ref().map(take);
             let _ = device.poll(wait);
+            drop(turn);
             let _ = done.send(Some(Instant::now())); // nobody listens if the future was dropped
         }
     });

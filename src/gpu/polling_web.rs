@@ -2,6 +2,8 @@ use std::time::Instant;
 
 use futures_channel::oneshot;
 
+use super::context::Turn;
+
 /// There is no clock.
 pub(super) type Done = Option<Instant>;
 
@@ -10,7 +12,7 @@ pub(super) type Done = Option<Instant>;
 pub(super) struct Waiter;
 
 impl Waiter {
-    pub(super) fn new(_device: wgpu::Device) -> Self {
+    pub(super) fn new(_device: wgpu::Device, _turn: Option<Turn>) -> Self {
         Self
     }
 

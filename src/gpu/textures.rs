@@ -11,7 +11,7 @@ impl Gpu {
     /// compiled before the weights are there ([`Gpu::pipeline`]), or was for another model, is what runs.
     ///
     /// # Errors
-    /// [`Error::Limit`] beyond the largest width or height, [`Error::Device`] if the driver has no memory left.
+    /// [`Error::Limit`] beyond the largest width or height, [`Error::OutOfMemory`] if the driver has no memory left.
     pub(crate) fn create_texture(
         &self,
         label: &str,

@@ -8,7 +8,7 @@ use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::kernel::Storage;
 use crate::ops::Pooling;
-use crate::plan::{Forward, Memory, Plan, PlanOptions, SUBMIT_TIME, Weights};
+use crate::plan::{Control, Forward, Memory, Plan, PlanOptions, SUBMIT_TIME, Weights};
 use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
 
@@ -180,6 +180,22 @@ impl Model {
         &self.plan
     }
 
+    /// Runs each pipeline once, so that the first real batch is as fast as the next: [`Plan::warm_up`].
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub fn warm_up(&self) -> Result<()> {
+        self.plan.warm_up()
+    }
+
+    /// [`Model::warm_up`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub async fn warm_up_async(&self) -> Result<()> {
+        self.plan.warm_up_async().await
+    }
+
     /// Runs a batch and waits: f32, row-major, `[sequences, hidden]` or `[tokens, hidden]` by the head.
     ///
     /// # Errors
@@ -195,6 +211,24 @@ impl Model {
     pub async fn run_async(&self, batch: &Batch) -> Result<Vec<f32>> {
         let values = batch.values(self.plan.graph())?;
         self.plan.run_async(&batch.sizes(), &values).await
+    }
+
+    /// [`Model::run`] with a deadline, or somebody who is told how many of its steps are submitted.
+    ///
+    /// # Errors
+    /// As [`Model::run`], and [`Error::Deadline`].
+    pub fn run_with(&self, batch: &Batch, control: Control<'_>) -> Result<Vec<f32>> {
+        pollster::block_on(self.run_with_async(batch, control))
+    }
+
+    /// [`Model::run_with`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Model::run_with`].
+    pub async fn run_with_async(&self, batch: &Batch, control: Control<'_>) -> Result<Vec<f32>> {
+        let values = batch.values(self.plan.graph())?;
+        let plan = &self.plan;
+        plan.run_with_async(&batch.sizes(), &values, control).await
     }
 
     /// Begins a run that an application records into its own command encoders.

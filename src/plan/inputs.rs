@@ -51,6 +51,19 @@ impl Value<'_> {
     }
 }
 
+/// What any run of `sizes` may have for an input: the first sequences are as long as the longest.
+pub(super) fn zeros(input: &TensorInfo, sizes: &Sizes) -> Data {
+    let elements = input.shape.elements(sizes);
+    match (input.source, input.dtype) {
+        (Source::Input(Domain::Segments), _) => {
+            let offset = |sequence: usize| (sequence * sizes.longest).min(sizes.tokens) as u32;
+            (0..elements).map(offset).collect::<Vec<u32>>().into()
+        }
+        (_, DType::U32) => vec![0_u32; elements].into(),
+        (_, DType::F32) => vec![0.0_f32; elements].into(),
+    }
+}
+
 /// Checks `values` against the graph's inputs and `sizes` against the capacity, if there is one.
 ///
 /// # Errors

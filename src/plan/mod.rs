@@ -2,6 +2,7 @@
 
 mod activations;
 mod choose;
+mod control;
 mod forward;
 mod fusion;
 mod host_tables;
@@ -23,6 +24,7 @@ mod texels;
 mod time;
 mod trace;
 mod uploads;
+mod warm_up;
 mod weights;
 
 use std::collections::HashMap;
@@ -30,6 +32,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use control::{Control, Progress};
 pub use forward::Forward;
 pub use fusion::fuse;
 pub use inputs::Value;
@@ -194,6 +197,7 @@ impl Plan {
         let uploader = Uploader::new(gpu, &graph, &*weights, room);
         let steps = upload(uploader, gpu, &graph, offers, pipelines);
         pipelines::finish(gpu, &compiled)?;
+        gpu.save_pipelines();
         let steps = steps?;
         let numbers = numbers(gpu, &steps, &capacity)?;
         Ok(Self {

@@ -96,6 +96,11 @@ impl Recording {
         self.next == self.launches.len()
     }
 
+    /// How many steps are recorded.
+    pub(super) fn recorded(&self) -> usize {
+        self.next
+    }
+
     /// The work of the steps that are not recorded yet.
     pub(super) fn work_left(&self) -> f64 {
         let left = self.launches[self.next..].iter();

@@ -2,7 +2,7 @@
 
 use super::recording::Recording;
 use super::speed::{Stopwatch, now};
-use super::{Plan, Value};
+use super::{Control, Plan, Value};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
@@ -27,15 +27,49 @@ impl Plan {
     /// # Errors
     /// As [`Plan::run`].
     pub async fn run_async(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<f32>> {
-        let mut recording = Recording::new(self, sizes, values).await?;
-        let result = self.finish(&mut recording).await?;
-        // Only now: what an error or a dropped future leaves behind may still be in use by the device.
-        drop(recording.into_lease());
-        Ok(result)
+        self.run_with_async(sizes, values, Control::new()).await
+    }
+
+    /// [`Plan::run`] with a deadline, or somebody who is told how many of its steps are submitted.
+    ///
+    /// # Errors
+    /// As [`Plan::run`], and [`Error::Deadline`].
+    pub fn run_with(
+        &self,
+        sizes: &Sizes,
+        values: &[Value<'_>],
+        control: Control<'_>,
+    ) -> Result<Vec<f32>> {
+        pollster::block_on(self.run_with_async(sizes, values, control))
+    }
+
+    /// [`Plan::run_with`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Plan::run_with`].
+    pub async fn run_with_async(
+        &self,
+        sizes: &Sizes,
+        values: &[Value<'_>],
+        mut control: Control<'_>,
+    ) -> Result<Vec<f32>> {
+        let deadline = control.due();
+        let run = async {
+            let mut recording = Recording::new(self, sizes, values).await?;
+            let result = self.finish(&mut recording, &mut control).await?;
+            // Only now: what an error or a dropped future leaves behind may still be in use by the device.
+            drop(recording.into_lease());
+            Ok(result)
+        };
+        self.gpu.before(deadline, run).await
     }
 
     /// Submits all steps, piece by piece, and reads the result back.
-    async fn finish(&self, recording: &mut Recording) -> Result<Vec<f32>> {
+    async fn finish(
+        &self,
+        recording: &mut Recording,
+        control: &mut Control<'_>,
+    ) -> Result<Vec<f32>> {
         let mut watch = Stopwatch::start(&self.speed);
         let mut before = None; // the submit that the device still works on while the next one is recorded
         loop {
@@ -47,6 +81,7 @@ impl Plan {
                 }
                 (self.gpu.queue().submit([encoder.finish()]), work)
             })?;
+            control.report(recording.recorded(), self.steps.len());
             if let Some((done, work)) = before.take() {
                 watch.lap(work, done.await?);
             }

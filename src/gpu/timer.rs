@@ -1,0 +1,85 @@
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::{OnceLock, mpsc};
+use std::task::Poll;
+use std::thread;
+use std::time::Instant;
+
+use futures_channel::oneshot;
+
+use super::Gpu;
+use crate::error::{Error, Result};
+
+impl Gpu {
+    /// What `call` gives, or an error as soon as the deadline has come: `call` is dropped then.
+    ///
+    /// # Errors
+    /// [`Error::Deadline`], and those of `call`.
+    pub(crate) async fn before<T>(
+        &self,
+        deadline: Option<Instant>,
+        call: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(deadline) = deadline else {
+            return call.await;
+        };
+        let mut alarm = self.timer().at(deadline);
+        let mut call = pin!(call);
+        poll_fn(|context| {
+            let is_time = Pin::new(&mut alarm).poll(context).is_ready();
+            if !is_time && Instant::now() < deadline {
+                return call.as_mut().poll(context);
+            }
+            let late = deadline.elapsed();
+            Poll::Ready(Err(Error::Deadline { late }))
+        })
+        .await
+    }
+}
+
+/// Wakes whoever has a deadline, on a thread of its own that starts with the first and sleeps in between.
+#[derive(Debug, Default)]
+pub(super) struct Timer {
+    alarms: OnceLock<mpsc::Sender<Alarm>>,
+}
+
+/// When, and who is told.
+type Alarm = (Instant, oneshot::Sender<()>);
+
+impl Timer {
+    /// Completes at that time; one that is dropped before costs nothing more.
+    pub(super) fn at(&self, time: Instant) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        let alarms = self.alarms.get_or_init(|| {
+            let (alarms, receiver) = mpsc::channel();
+            thread::spawn(move || ring(&receiver));
+            alarms
+        });
+        let _ = alarms.send((time, sender)); // the thread lives as long as this sender
+        receiver
+    }
+}
+
+fn ring(alarms: &mpsc::Receiver<Alarm>) {
+    let mut pending: BTreeMap<(Instant, usize), oneshot::Sender<()>> = BTreeMap::new();
+    for number in 0.. {
+        let next = pending.keys().next().map(|(time, _)| *time);
+        let received = match next {
+            None => alarms
+                .recv()
+                .map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+            Some(time) => alarms.recv_timeout(time.saturating_duration_since(Instant::now())),
+        };
+        match received {
+            Ok((time, sender)) => drop(pending.insert((time, number), sender)),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        }
+        let now = Instant::now();
+        pending.retain(|_, sender| !sender.is_canceled());
+        while let Some(first) = pending.first_entry().filter(|first| first.key().0 <= now) {
+            let _ = first.remove().send(()); // nobody listens if the future was dropped
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! How one call is watched, and when it is given up.
+
+use std::time::{Duration, Instant};
+
+/// How far a call has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is done: steps of a run, or texts.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
+}
+
+/// What one call heeds: a time by which it is done or given up, and somebody who is told how far it is.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use wgformer::{Embedder, plan::Control};
+/// # fn embed(model: &Embedder, texts: &[String]) -> wgformer::Result<Vec<Vec<f32>>> {
+/// let control = Control::new()
+///     .timeout(Duration::from_secs(2))
+///     .progress(|progress| println!("{} of {}", progress.done, progress.total));
+/// model.embed_with(texts, control)
+/// # }
+/// ```
+#[derive(Default)]
+pub struct Control<'a> {
+    deadline: Option<Instant>,
+    progress: Option<Box<dyn FnMut(Progress) + Send + 'a>>,
+}
+
+impl<'a> Control<'a> {
+    /// No deadline, and nobody is told.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// When `deadline` has come the call ends with [`crate::Error::Deadline`], as if its future were dropped: what the
+    /// device works on is finished, and nothing more is submitted. There is no clock in a browser, and no deadline.
+    #[must_use]
+    pub fn deadline(self, deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self
+        }
+    }
+
+    /// As [`Control::deadline`], from now on.
+    #[must_use]
+    pub fn timeout(self, timeout: Duration) -> Self {
+        match Instant::now().checked_add(timeout) {
+            Some(deadline) => self.deadline(deadline),
+            None => self, // further away than a clock goes
+        }
+    }
+
+    /// `progress` is called on the calling thread, or where the future is polled.
+    #[must_use]
+    pub fn progress(self, progress: impl FnMut(Progress) + Send + 'a) -> Self {
+        Self {
+            progress: Some(Box::new(progress)),
+            ..self
+        }
+    }
+
+    pub(crate) fn report(&mut self, done: usize, total: usize) {
+        if let Some(progress) = &mut self.progress {
+            progress(Progress { done, total });
+        }
+    }
+
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.deadline
+    }
+}
+
+impl std::fmt::Debug for Control<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Control")
+            .field("deadline", &self.deadline)
+            .field("progress", &self.progress.is_some())
+            .finish()
+    }
+}
