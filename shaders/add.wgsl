@@ -2,7 +2,8 @@
 // One lane per element.
 
 struct Params {
-    count: u32,  // elements
+    first_workgroup: u32,  // of those that run now
+    count: u32,            // elements
 }
 
 @group(0) @binding(0) var<storage, read> a: array<f32>;        // [count]
@@ -18,7 +19,7 @@ fn add(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = (workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
+    let i = (params.first_workgroup + workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
     if i < params.count {
         y[i] = a[i] + b[i];
     }

@@ -8,10 +8,11 @@
 // For GPUs: the shapes are those whose registers the compilers of all vendors can hold (docs/performance.md).
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     tokens: u32,
     sequences: u32,
     heads: u32,
-    query_tiles: u32,  // tiles of QUERY_TILE queries in the longest segment
+    query_tiles: u32,      // tiles of QUERY_TILE queries in the longest segment
     scale: f32,
 }
 
@@ -66,7 +67,7 @@ fn attention(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let tile = workgroup.x + workgroup.y * workgroups.x;
+    let tile = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     let head = tile % params.heads;
     let query_tile = tile / params.heads % params.query_tiles;
     let sequence = tile / params.heads / params.query_tiles;

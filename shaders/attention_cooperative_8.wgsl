@@ -10,10 +10,11 @@ enable wgpu_cooperative_matrix;
 // attention_cooperative_16.wgsl is the same text but for the sizes.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     tokens: u32,
     sequences: u32,
     heads: u32,
-    query_tiles: u32,  // tiles of QUERY_TILE queries in the longest segment
+    query_tiles: u32,      // tiles of QUERY_TILE queries in the longest segment
     scale: f32,
 }
 
@@ -164,7 +165,7 @@ fn attention_cooperative_8(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let place = workgroup.x + workgroup.y * workgroups.x;
+    let place = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     let head = place % params.heads;
     let query_tile = place / params.heads % params.query_tiles;
     let sequence = place / params.heads / params.query_tiles;

@@ -9,9 +9,10 @@
 // A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     sequences: u32,
     heads: u32,
-    query_tiles: u32,  // tiles of ROWS queries in the longest segment
+    query_tiles: u32,      // tiles of ROWS queries in the longest segment
     scale: f32,
 }
 
@@ -34,7 +35,7 @@ fn attention_texture(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let tile = workgroup.x + workgroup.y * workgroups.x;
+    let tile = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     let head = tile % params.heads;
     let query_tile = tile / params.heads % params.query_tiles;
     let sequence = tile / params.heads / params.query_tiles;

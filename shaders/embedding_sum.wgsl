@@ -4,8 +4,9 @@
 // One workgroup per token; each lane keeps its columns in registers.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     tokens: u32,
-    hidden: u32,     // at most WORKGROUP_SIZE * COLUMNS_PER_LANE
+    hidden: u32,           // at most WORKGROUP_SIZE * COLUMNS_PER_LANE
     max_positions: u32,
     max_types: u32,
     eps: f32,
@@ -54,7 +55,7 @@ fn embedding_sum(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let token = workgroup.x + workgroup.y * workgroups.x;
+    let token = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if token < params.tokens {
         let hidden = params.hidden;
         let word_start = ids[token] * hidden;

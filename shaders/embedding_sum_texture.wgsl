@@ -5,6 +5,7 @@
 // hidden is a multiple of 4.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     tokens: u32,
     hidden: u32,
     max_positions: u32,
@@ -53,7 +54,7 @@ fn embedding_sum_texture(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let token = (workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
+    let token = (params.first_workgroup + workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
     if token < params.tokens {
         let width = params.hidden / 4u;
         let hidden = f32(params.hidden);

@@ -4,8 +4,9 @@
 // One workgroup per token; each lane keeps its columns in registers, four to a vector. hidden is a multiple of 4.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     tokens: u32,
-    hidden: u32,     // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
+    hidden: u32,           // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
     max_positions: u32,
     max_types: u32,
     eps: f32,
@@ -63,7 +64,7 @@ fn embedding_sum_vec4(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let token = workgroup.x + workgroup.y * workgroups.x;
+    let token = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if token < params.tokens {
         let width = params.hidden / 4u;
         let hidden = f32(params.hidden);

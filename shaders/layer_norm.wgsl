@@ -4,8 +4,9 @@
 // and the variance is taken about the mean (two passes, no cancellation).
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     rows: u32,
-    cols: u32,  // elements per row, at most WORKGROUP_SIZE * COLUMNS_PER_LANE
+    cols: u32,             // elements per row, at most WORKGROUP_SIZE * COLUMNS_PER_LANE
     eps: f32,
 }
 
@@ -43,7 +44,7 @@ fn layer_norm(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = workgroup.x + workgroup.y * workgroups.x;
+    let row = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if row < params.rows {
         let start = row * params.cols;
         let cols = f32(params.cols);

@@ -5,8 +5,9 @@
 // passes, no cancellation). cols is a multiple of 4.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     rows: u32,
-    cols: u32,  // elements per row, at most 4 * LANES * VECTORS_PER_LANE, more than with one vector fewer
+    cols: u32,             // elements per row, at most 4 * LANES * VECTORS_PER_LANE, more than with one vector fewer
     eps: f32,
 }
 
@@ -47,7 +48,7 @@ fn layer_norm_subgroup(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
-    let row = (workgroup.x + workgroup.y * workgroups.x) * ROWS + subgroup;
+    let row = (params.first_workgroup + workgroup.x + workgroup.y * workgroups.x) * ROWS + subgroup;
     if row < params.rows {
         let width = params.cols / 4u;
         let start = row * width;

@@ -5,6 +5,7 @@
 // The variance is taken about the mean (two passes, no cancellation). cols is a multiple of 4.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     rows: u32,
     cols: u32,
     eps: f32,
@@ -35,7 +36,7 @@ fn layer_norm_texture(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = (workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
+    let row = (params.first_workgroup + workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
     if row < params.rows {
         let width = params.cols / 4u;
         let cols = f32(params.cols);

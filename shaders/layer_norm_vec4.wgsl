@@ -4,8 +4,9 @@
 // and the variance is taken about the mean (two passes, no cancellation). cols is a multiple of 4.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     rows: u32,
-    cols: u32,  // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
+    cols: u32,             // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
     eps: f32,
 }
 
@@ -52,7 +53,7 @@ fn layer_norm_vec4(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = workgroup.x + workgroup.y * workgroups.x;
+    let row = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if row < params.rows {
         let width = params.cols / 4u;
         let start = row * width;

@@ -2,13 +2,14 @@
 // One lane per output: right everywhere, slow everywhere; the other variants of `linear` give the same bits.
 
 struct Params {
-    m: u32,               // rows of x and y
-    n: u32,               // columns of y
-    k: u32,               // columns of x
-    bias: u32,            // 1: add `bias`
-    activation: u32,      // 0: none, 1: gelu
-    residual: u32,        // 1: add `residual`, last
-    split_head_dim: u32,  // > 0: write query, key and value apart, each contiguous per head of this size
+    first_workgroup: u32,  // of those that run now
+    m: u32,                // rows of x and y
+    n: u32,                // columns of y
+    k: u32,                // columns of x
+    bias: u32,             // 1: add `bias`
+    activation: u32,       // 0: none, 1: gelu
+    residual: u32,         // 1: add `residual`, last
+    split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]
@@ -64,7 +65,7 @@ fn linear(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let output = (workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
+    let output = (params.first_workgroup + workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
     if output < params.m * params.n {
         let row = output / params.n;
         let column = output % params.n;

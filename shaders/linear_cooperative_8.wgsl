@@ -7,14 +7,15 @@ enable wgpu_cooperative_matrix;
 // linear_cooperative_16.wgsl is the same text but for the sizes.
 
 struct Params {
-    m: u32,               // rows of x and y
-    n: u32,               // columns of y, a multiple of 4
-    k: u32,               // columns of x, a multiple of 4
-    bias: u32,            // 1: add `bias`
-    activation: u32,      // 0: none, 1: gelu
-    residual: u32,        // 1: add `residual`, last
-    split_head_dim: u32,  // > 0: write query, key and value apart, each contiguous per head of this size
-    k_padded: u32,        // k as the weight has it, a multiple of 32
+    first_workgroup: u32,  // of those that run now
+    m: u32,                // rows of x and y
+    n: u32,                // columns of y, a multiple of 4
+    k: u32,                // columns of x, a multiple of 4
+    bias: u32,             // 1: add `bias`
+    activation: u32,       // 0: none, 1: gelu
+    residual: u32,         // 1: add `residual`, last
+    split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
+    k_padded: u32,         // k as the weight has it, a multiple of 32
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
@@ -110,7 +111,7 @@ fn linear_cooperative_8(
     @builtin(subgroup_id) subgroup: u32,
     @builtin(num_subgroups) subgroups: u32,
 ) {
-    let tile = workgroup.x + workgroup.y * workgroups.x;
+    let tile = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     let column_tiles = (params.n + TILE_COLUMNS - 1u) / TILE_COLUMNS;
     let first_row = tile / column_tiles * TILE_ROWS;
     let first_column = tile % column_tiles * TILE_COLUMNS;

@@ -6,9 +6,10 @@
 // Rows are written out one by one: SwiftShader keeps an array that a loop indexes in memory, and runs seven times slower.
 
 struct Params {
-    m: u32,  // rows of x and y
-    n: u32,  // columns of y, a multiple of 4
-    k: u32,  // columns of x, a multiple of 4
+    first_workgroup: u32,  // of those that run now
+    m: u32,                // rows of x and y
+    n: u32,                // columns of y, a multiple of 4
+    k: u32,                // columns of x, a multiple of 4
 }
 
 // Of x, residual and y, a texel is four columns; of the weight, four of the n: at one of the k in f32, two in f16, four in int8.
@@ -106,7 +107,7 @@ fn linear_texture(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let tile = workgroup.x + workgroup.y * workgroups.x;
+    let tile = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     let width = params.n / 4u;
     let column_tiles = (width + VECTORS * LANES - 1u) / (VECTORS * LANES);
     let first_row = tile / column_tiles * ROWS;

@@ -4,14 +4,15 @@
 // another in order of k, by fma in f32, whatever the constants: all tiles give the same bits.
 
 struct Params {
-    m: u32,               // rows of x and y
-    n: u32,               // columns of y, a multiple of 4
-    k: u32,               // columns of x, a multiple of 4
-    bias: u32,            // 1: add `bias`
-    activation: u32,      // 0: none, 1: gelu
-    residual: u32,        // 1: add `residual`, last
-    split_head_dim: u32,  // > 0: write query, key and value apart, each contiguous per head of this size
-    k_padded: u32,        // k as the weight has it, a multiple of 32
+    first_workgroup: u32,  // of those that run now
+    m: u32,                // rows of x and y
+    n: u32,                // columns of y, a multiple of 4
+    k: u32,                // columns of x, a multiple of 4
+    bias: u32,             // 1: add `bias`
+    activation: u32,       // 0: none, 1: gelu
+    residual: u32,         // 1: add `residual`, last
+    split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
+    k_padded: u32,         // k as the weight has it, a multiple of 32
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
@@ -147,7 +148,7 @@ fn linear_tile(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let tile = workgroup.x + workgroup.y * workgroups.x;
+    let tile = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     let column_tiles = (params.n + 4u * TILE_COLUMNS - 1u) / (4u * TILE_COLUMNS);
     let first_row = tile / column_tiles * 4u * TILE_ROWS;
     let first_column4 = tile % column_tiles * TILE_COLUMNS;

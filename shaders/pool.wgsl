@@ -4,8 +4,9 @@
 // One workgroup per sequence; each lane keeps its columns in registers.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     sequences: u32,
-    hidden: u32,  // at most WORKGROUP_SIZE * COLUMNS_PER_LANE
+    hidden: u32,           // at most WORKGROUP_SIZE * COLUMNS_PER_LANE
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;                // [tokens, hidden]
@@ -42,7 +43,7 @@ fn pool(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let sequence = workgroup.x + workgroup.y * workgroups.x;
+    let sequence = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if sequence < params.sequences {
         let start = segment_offsets[sequence];
         let end = segment_offsets[sequence + 1u];

@@ -4,6 +4,7 @@
 // One workgroup per sequence; lanes share its columns, and read back what they wrote themselves to divide it.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     sequences: u32,
     hidden: u32,
 }
@@ -36,7 +37,7 @@ fn pool_texture(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let sequence = workgroup.x + workgroup.y * workgroups.x;
+    let sequence = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if sequence < params.sequences {
         let width = params.hidden / 4u;
         let start = segment_offsets[sequence];

@@ -4,8 +4,9 @@
 // One workgroup per sequence; each lane keeps its columns in registers, four to a vector.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     sequences: u32,
-    hidden: u32,  // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
+    hidden: u32,           // at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;          // [tokens, hidden]
@@ -47,7 +48,7 @@ fn pool_vec4(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let sequence = workgroup.x + workgroup.y * workgroups.x;
+    let sequence = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if sequence < params.sequences {
         let width = params.hidden / 4u;
         let start = segment_offsets[sequence];

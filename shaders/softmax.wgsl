@@ -2,8 +2,9 @@
 // One workgroup per row; each lane strides over the columns.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     rows: u32,
-    cols: u32,  // elements per row
+    cols: u32,             // elements per row
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;        // [rows, cols]
@@ -50,7 +51,7 @@ fn softmax(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = workgroup.x + workgroup.y * workgroups.x;
+    let row = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if row < params.rows {
         let start = row * params.cols;
 

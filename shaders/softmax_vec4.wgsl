@@ -2,8 +2,9 @@
 // One workgroup per row; each lane keeps its columns in registers, four to a vector. cols is a multiple of 4.
 
 struct Params {
+    first_workgroup: u32,  // of those that run now
     rows: u32,
-    cols: u32,  // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
+    cols: u32,             // elements per row, at most 4 * WORKGROUP_SIZE * VECTORS_PER_LANE, more than with one vector fewer
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;        // [rows, cols]
@@ -56,7 +57,7 @@ fn softmax_vec4(
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = workgroup.x + workgroup.y * workgroups.x;
+    let row = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if row < params.rows {
         let width = params.cols / 4u;
         let start = row * width;

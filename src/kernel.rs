@@ -54,7 +54,7 @@ pub struct Kernel {
     pub wgsl: &'static str,
     /// What `@group(0)` holds, in binding order.
     pub bindings: &'static [Access],
-    /// The size of `Params`, in bytes.
+    /// The size of `Params` in bytes, without its first member: [`Kernel::uniform_size`].
     pub params_size: usize,
     /// The names of the module-scope `const`s that may be specialised.
     pub constants: &'static [&'static str],
@@ -97,6 +97,13 @@ impl Kernel {
         } else {
             Storage::Buffers
         }
+    }
+
+    /// The size of the uniform, in bytes: the number of the first workgroup that runs, which the plan writes where it
+    /// splits a dispatch, and then what an operation has as `Params` in Rust.
+    #[must_use]
+    pub fn uniform_size(&self) -> usize {
+        size_of::<u32>() + self.params_size
     }
 
     /// Whether it is specialised for a subgroup size (`LANES`), which every pipeline of the device must then have.
@@ -179,7 +186,7 @@ pub enum Binding {
 pub struct Dispatch {
     /// The number of workgroups, before folding into the device's limit per dimension.
     pub workgroups: usize,
-    /// The bytes of `Params`.
+    /// The bytes of the uniform, for all workgroups: a first workgroup of 0, then `Params`.
     pub params: Vec<u8>,
 }
 
@@ -188,7 +195,7 @@ impl Dispatch {
     pub fn new<P: bytemuck::NoUninit>(workgroups: usize, params: &P) -> Self {
         Self {
             workgroups,
-            params: bytemuck::bytes_of(params).to_vec(),
+            params: [&[0; size_of::<u32>()], bytemuck::bytes_of(params)].concat(),
         }
     }
 }

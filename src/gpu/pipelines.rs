@@ -190,7 +190,7 @@ fn params_layout(device: &wgpu::Device, kernel: &Kernel) -> wgpu::BindGroupLayou
     let ty = wgpu::BindingType::Buffer {
         ty: wgpu::BufferBindingType::Uniform,
         has_dynamic_offset: true,
-        min_binding_size: wgpu::BufferSize::new(kernel.params_size as u64),
+        min_binding_size: wgpu::BufferSize::new(kernel.uniform_size() as u64),
     };
     let entries = [layout_entry(0, ty)];
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {

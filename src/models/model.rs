@@ -37,7 +37,7 @@ pub struct ModelOptions {
     pub batch_tokens: Option<usize>,
     /// How kernels are chosen.
     pub selection: Selection,
-    /// The longest that one submit is meant to take; one dispatch is never split.
+    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
     pub submit_time: Duration,
     /// The most bytes that the model may take on the device, its weights and all runs that are under way: batches
     /// become smaller, and runs wait for one another.

@@ -81,6 +81,11 @@ impl Activations {
         Ok(activations)
     }
 
+    /// Where a step's `Params` are, in bytes.
+    pub(super) fn params_offset(&self, step: usize) -> u64 {
+        step as u64 * self.params_stride
+    }
+
     /// What holds a node's result while it is needed.
     pub(super) fn slot(&self, plan: &Plan, result: TensorId) -> &Resource {
         &self.slots[plan.slots.of_tensor[&result]]
@@ -139,7 +144,7 @@ impl Activations {
         let (variant, pipeline) = (step.offer.largest(), &step.pipelines[0]);
         let label = variant.kernel.name;
         let tensors = gpu.bind(label, &pipeline.tensor_layout, tensors);
-        let size = wgpu::BufferSize::new(variant.kernel.params_size as u64);
+        let size = wgpu::BufferSize::new(variant.kernel.uniform_size() as u64);
         let params = wgpu::BufferBinding {
             buffer: &self.params,
             offset: 0,
@@ -183,7 +188,7 @@ pub(super) fn params_stride<'a>(
 ) -> u64 {
     let sizes = offers
         .into_iter()
-        .map(|offer| offer.largest().kernel.params_size as u64);
+        .map(|offer| offer.largest().kernel.uniform_size() as u64);
     let alignment = capabilities.limits.min_uniform_buffer_offset_alignment;
     sizes.max().unwrap_or(1).next_multiple_of(alignment.into())
 }

@@ -99,10 +99,11 @@ impl Forward {
         self.plan.speed.time(self.recording().work_left())
     }
 
-    /// Records as many dispatches as are estimated to take no longer than `budget`, but at least one.
+    /// Records as many dispatches as are estimated to take no longer than `budget`. Where already the next one takes
+    /// longer, it is split, but not into parts below a millisecond.
     ///
     /// # Errors
-    /// [`Error::Input`] if it is done.
+    /// [`Error::Input`] if it is done; [`Error::DeviceLost`] or [`Error::OutOfMemory`] for the device.
     pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<()> {
         let recording = self.recording.as_mut().expect("taken on drop alone");
         if recording.is_done() {
@@ -111,7 +112,8 @@ impl Forward {
                 message: "every step is recorded already; begin another one".to_owned(),
             });
         }
-        recording.record(&self.plan, encoder, budget);
+        let piece = recording.next_piece(&self.plan, budget)?;
+        recording.record(&self.plan, encoder, &piece);
         if recording.is_done() {
             self.copy_result(encoder);
             let end = End(Arc::clone(&self.holders));

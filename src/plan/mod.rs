@@ -69,7 +69,7 @@ pub struct PlanOptions {
     pub selection: Selection,
     /// What activations are kept in; `None` chooses by the adapter.
     pub storage: Option<Storage>,
-    /// The longest that one submit is meant to take; one dispatch is never split.
+    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
     pub submit_time: Duration,
     /// The most bytes that its weights and all of its runs together may take on the device: [`Memory`].
     pub memory_budget: Option<u64>,

@@ -20,6 +20,19 @@ pub(super) struct Launch {
     work: f64,
 }
 
+impl Launch {
+    /// The work of so many of its workgroups, as if each had the same.
+    fn work_of(&self, workgroups: usize) -> f64 {
+        self.work * workgroups as f64 / self.dispatch.workgroups.max(1) as f64
+    }
+
+    /// How many workgroups have so much work, at least one.
+    fn workgroups_for(&self, work: f64) -> usize {
+        let share = (work / self.work).min(1.0);
+        ((share * self.dispatch.workgroups as f64) as usize).max(1)
+    }
+}
+
 /// A run that was checked, with everything that it needs on the device.
 pub(super) struct Recording {
     pub(super) sizes: Sizes,
@@ -28,7 +41,28 @@ pub(super) struct Recording {
     uploads: Uploads,
     /// The step that is recorded next.
     next: usize,
+    /// Where in it.
+    next_workgroup: usize,
 }
+
+/// Some of a run, for one submit.
+pub(super) struct Piece {
+    brings_inputs: bool,
+    /// Where its first part starts, if that is not at the start of a step.
+    first_workgroup: Option<wgpu::Buffer>,
+    parts: Vec<Part>,
+    /// How much work it is.
+    pub(super) work: f64,
+}
+
+/// A step, or some of its workgroups.
+struct Part {
+    step: usize,
+    workgroups: Range<usize>,
+}
+
+/// A step that takes no longer is not split, however small the budget.
+const LEAST_PART: Duration = Duration::from_millis(1);
 
 impl Recording {
     /// Waits for memory that no other run uses, once the inputs are checked.
@@ -73,6 +107,7 @@ impl Recording {
             lease,
             launches,
             next: 0,
+            next_workgroup: 0,
         })
     }
 
@@ -101,43 +136,116 @@ impl Recording {
         self.next
     }
 
-    /// The work of the steps that are not recorded yet.
+    /// The work that is not recorded yet.
     pub(super) fn work_left(&self) -> f64 {
         let left = self.launches[self.next..].iter();
-        left.map(|launch| launch.work).sum()
+        let all: f64 = left.map(|launch| launch.work).sum();
+        let begun = self.launches.get(self.next);
+        all - begun.map_or(0.0, |launch| launch.work_of(self.next_workgroup))
     }
 
-    /// Records the inputs before all else, then as many steps as `budget` is enough for, at least one; says how much
-    /// work they are.
+    /// What `budget` is enough for: as many steps as fit, or a part of the next one, where that alone takes longer.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] or [`Error::DeviceLost`].
+    pub(super) fn next_piece(&mut self, plan: &Plan, budget: Duration) -> Result<Piece> {
+        let most = plan.speed.work(budget);
+        let mut piece = Piece {
+            brings_inputs: self.next == 0 && self.next_workgroup == 0,
+            first_workgroup: self.first_workgroup(plan)?,
+            parts: Vec::new(),
+            work: 0.0,
+        };
+        while let Some(launch) = self.launches.get(self.next) {
+            let first = self.next_workgroup;
+            let all = launch.dispatch.workgroups;
+            let left = launch.work - launch.work_of(first);
+            let fits = piece.work + left <= most;
+            if !fits && !piece.parts.is_empty() {
+                break;
+            }
+            let end = if fits {
+                all
+            } else {
+                let least = plan.speed.work(LEAST_PART);
+                all.min(first + launch.workgroups_for(most.max(least)))
+            };
+            piece.work += launch.work_of(end) - launch.work_of(first);
+            piece.parts.push(Part {
+                step: self.next,
+                workgroups: first..end,
+            });
+            if end < all {
+                self.next_workgroup = end;
+                break;
+            }
+            (self.next, self.next_workgroup) = (self.next + 1, 0);
+        }
+        Ok(piece)
+    }
+
+    /// The first of the next step's workgroups, and the rest.
+    ///
+    /// # Errors
+    /// As [`Recording::next_piece`].
+    pub(super) fn first_and_rest(&mut self, plan: &Plan) -> Result<Vec<Piece>> {
+        let (step, all) = (self.next, self.launches[self.next].dispatch.workgroups);
+        let piece = |recording: &mut Self, workgroups: Range<usize>| {
+            recording.next_workgroup = workgroups.start;
+            Ok(Piece {
+                brings_inputs: step == 0 && workgroups.start == 0,
+                first_workgroup: recording.first_workgroup(plan)?,
+                parts: vec![Part { step, workgroups }],
+                work: 0.0,
+            })
+        };
+        let pieces = match all {
+            0 | 1 => vec![piece(self, 0..all)?],
+            _ => vec![piece(self, 0..1)?, piece(self, 1..all)?],
+        };
+        (self.next, self.next_workgroup) = (step + 1, 0);
+        Ok(pieces)
+    }
+
+    /// What says where the next step goes on, if it is begun.
+    fn first_workgroup(&self, plan: &Plan) -> Result<Option<wgpu::Buffer>> {
+        if self.next_workgroup == 0 {
+            return Ok(None);
+        }
+        let bytes = (self.next_workgroup as u32).to_ne_bytes();
+        plan.gpu
+            .upload_for_copies("first workgroup", &bytes)
+            .map(Some)
+    }
+
+    /// Records a piece, and before the first the inputs.
     pub(super) fn record(
         &mut self,
         plan: &Plan,
         encoder: &mut wgpu::CommandEncoder,
-        budget: Duration,
-    ) -> f64 {
+        piece: &Piece,
+    ) {
         self.lease.is_in_use = true;
-        if self.next == 0 {
-            self.uploads.record(encoder, self.activations());
+        let activations = self.activations();
+        if piece.brings_inputs {
+            self.uploads.record(encoder, activations);
         }
-        let most = budget.as_secs_f64() * plan.speed.per_second();
-        let (first, mut work) = (self.next, 0.0);
-        while let Some(launch) = self.launches.get(self.next) {
-            if self.next > first && work + launch.work > most {
-                break;
-            }
-            work += launch.work;
-            self.next += 1;
+        if let (Some(first), Some(part)) = (&piece.first_workgroup, piece.parts.first()) {
+            let (into, offset) = (&activations.params, activations.params_offset(part.step));
+            encoder.copy_buffer_to_buffer(first, 0, into, offset, size_of::<u32>() as u64);
         }
-        let steps = first..self.next;
-        plan.record(encoder, self.activations(), &self.launches, steps);
-        work
+        plan.record(encoder, activations, &self.launches, &piece.parts);
     }
 
     /// Records all steps once more, on the same inputs.
     #[cfg(not(target_arch = "wasm32"))] // as `Plan::time`
     pub(super) fn repeat(&self, plan: &Plan, encoder: &mut wgpu::CommandEncoder) {
-        let steps = 0..self.launches.len();
-        plan.record(encoder, self.activations(), &self.launches, steps);
+        let whole = |(step, launch): (usize, &Launch)| Part {
+            step,
+            workgroups: 0..launch.dispatch.workgroups,
+        };
+        let parts: Vec<Part> = self.launches.iter().enumerate().map(whole).collect();
+        plan.record(encoder, self.activations(), &self.launches, &parts);
     }
 
     /// Copies the result to where the host can read it.
@@ -185,26 +293,25 @@ impl Plan {
         self.gpu.device().create_command_encoder(&descriptor)
     }
 
-    /// Records these steps into one compute pass.
-    pub(super) fn record(
+    /// Records these into one compute pass.
+    fn record(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         activations: &Activations,
         launches: &[Launch],
-        steps: Range<usize>,
+        parts: &[Part],
     ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let limits = &self.gpu.capabilities().limits;
-        for index in steps {
-            let bound = &activations.steps[index];
-            let offset = index as u32 * activations.params_stride as u32;
-            let launch = &launches[index];
-            let pipeline = &self.steps[index].pipelines[launch.place];
+        for Part { step, workgroups } in parts {
+            let bound = &activations.steps[*step];
+            let pipeline = &self.steps[*step].pipelines[launches[*step].place];
+            let offset = activations.params_offset(*step) as u32;
             pass.set_pipeline(&pipeline.pipeline);
             pass.set_bind_group(0, &bound.tensors, &[]);
             pass.set_bind_group(1, &bound.params, &[offset]);
             let [x, y] = fold(
-                launch.dispatch.workgroups,
+                workgroups.len(),
                 limits.max_compute_workgroups_per_dimension,
             );
             pass.dispatch_workgroups(x, y, 1);
@@ -212,7 +319,8 @@ impl Plan {
     }
 }
 
-/// A grid of at least `workgroups`, at most `most` wide: kernels count `x + y * width` and let the rest idle.
+/// A grid of at least `workgroups`, at most `most` wide: kernels count `x + y * width` and let those idle that are beyond
+/// their last; those beyond a part do what the next part does again.
 fn fold(workgroups: usize, most: u32) -> [u32; 2] {
     let rows = workgroups.div_ceil(most as usize).max(1);
     [workgroups.div_ceil(rows) as u32, rows as u32]

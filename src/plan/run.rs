@@ -21,7 +21,7 @@ impl Plan {
     }
 
     /// [`Plan::run`], without blocking the thread. No submit is estimated to take longer than
-    /// [`super::PlanOptions::submit_time`], unless a single dispatch does. Dropping the future cancels what is not
+    /// [`super::PlanOptions::submit_time`]; a dispatch that would is split. Dropping the future cancels what is not
     /// submitted yet and leaves the plan usable.
     ///
     /// # Errors
@@ -73,14 +73,16 @@ impl Plan {
         let mut watch = Stopwatch::start(&self.speed);
         let mut before = None; // the submit that the device still works on while the next one is recorded
         loop {
-            let (submission, work) = self.gpu.checked("running the plan", || {
+            let piece = recording.next_piece(self, self.submit_time)?;
+            let submission = self.gpu.checked("running the plan", || {
                 let mut encoder = self.encoder();
-                let work = recording.record(self, &mut encoder, self.submit_time);
+                recording.record(self, &mut encoder, &piece);
                 if recording.is_done() {
                     recording.record_readback(self, &mut encoder);
                 }
-                (self.gpu.queue().submit([encoder.finish()]), work)
+                self.gpu.queue().submit([encoder.finish()])
             })?;
+            let work = piece.work;
             control.report(recording.recorded(), self.steps.len());
             if let Some((done, work)) = before.take() {
                 watch.lap(work, done.await?);

@@ -37,6 +37,11 @@ impl Speed {
         Duration::try_from_secs_f64(work / self.per_second()).unwrap_or(Duration::MAX)
     }
 
+    /// The work that so long a time is enough for.
+    pub(super) fn work(&self, time: Duration) -> f64 {
+        time.as_secs_f64() * self.per_second()
+    }
+
     /// Learns that so much work took so long, perhaps with other work before it.
     fn observe(&self, work: f64, elapsed: Duration) {
         let (known, found) = (self.per_second(), work / elapsed.as_secs_f64());

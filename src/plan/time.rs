@@ -28,9 +28,8 @@ impl Plan {
             self.gpu.wait(submission)
         };
         // Brings the inputs, and the driver compiles.
-        run(&mut |encoder| {
-            recording.record(self, encoder, Duration::MAX);
-        })?;
+        let piece = recording.next_piece(self, Duration::MAX)?;
+        run(&mut |encoder| recording.record(self, encoder, &piece))?;
         let start = Instant::now();
         run(&mut |encoder| (0..repeats).for_each(|_| recording.repeat(self, encoder)))?;
         let elapsed = start.elapsed();

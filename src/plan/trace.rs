@@ -1,7 +1,5 @@
 //! A run step by step, so that each result can be looked at before its slot is used again.
 
-use std::time::Duration;
-
 use super::activations::Activations;
 use super::recording::Recording;
 use super::slots::Slot;
@@ -23,7 +21,7 @@ pub(crate) struct Trace {
 }
 
 impl Plan {
-    /// As [`Plan::run`], but every step is a submit of its own, of which the result is read back. Every slot holds [`UNTOUCHED`], and what
+    /// As [`Plan::run`], but every step is a submit of its own, recorded in two parts, of which the result is read back. Every slot holds [`UNTOUCHED`], and what
     /// lies beyond each input another NaN, before the run, and each result's slot does again before its step.
     ///
     /// # Errors
@@ -47,10 +45,13 @@ impl Plan {
         let staging = self
             .gpu
             .create_buffer("traced result", whole.bytes().max(4), usage)?;
+        let parts = recording.first_and_rest(self)?;
         let submission = self.gpu.checked("running one step", || {
             self.poison(recording.activations(), self.slots.of_tensor[&output]);
             let mut encoder = self.encoder();
-            recording.record(self, &mut encoder, Duration::ZERO);
+            for part in &parts {
+                recording.record(self, &mut encoder, part);
+            }
             let slot = recording.activations().slot(self, output);
             whole.record(&mut encoder, slot, &staging);
             self.gpu.queue().submit([encoder.finish()])

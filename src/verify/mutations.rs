@@ -407,6 +407,33 @@ fn a_grid_without_its_second_row_is_noticed() {
     }
 }
 
+/// Every candidate's dispatch is traced in two parts.
+#[test]
+fn a_part_that_starts_at_the_first_workgroup_is_noticed() {
+    let gpu = Gpu::new().unwrap();
+    for kernel in KERNELS {
+        let mutation = mutation(
+            kernel.name,
+            "ignores where a part starts",
+            "params.first_workgroup + ",
+            "",
+        );
+        let runs = |recipe: &&Recipe| {
+            let candidates = candidates(&gpu, &recipe().unwrap());
+            let is_of = |candidate: &Candidate| candidate.variant.kernel.name == kernel.name;
+            candidates.iter().any(is_of)
+        };
+        let cases: Vec<Recipe> = cases::all()
+            .into_iter()
+            .filter(|case| runs(&case))
+            .collect();
+        if !cases.is_empty() {
+            let noticed = mutation.noticed_by(&gpu, &cases);
+            assert!(noticed.is_some(), "{}", kernel.name);
+        }
+    }
+}
+
 #[test]
 fn docs_list_every_mutation_and_no_other() {
     let docs = std::fs::read_to_string("docs/testing.md").unwrap();
