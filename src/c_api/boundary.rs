@@ -87,14 +87,16 @@ mod tests {
     #[test]
     fn a_panic_becomes_a_status_and_a_message() {
         let name = "softmax";
-        for (work, text) in [
-            (
-                Box::new(|| panic!("at once")) as Box<dyn FnOnce() -> _>,
-                "at once",
-            ),
-            (Box::new(|| panic!("in {name}")), "in softmax"),
-            (Box::new(|| std::panic::panic_any(7)), "it panicked"),
-        ] {
+        let panics: [(&dyn Fn(), &str); 3] = [
+            (&|| panic!("at once"), "at once"),
+            (&|| panic!("in {name}"), "in softmax"),
+            (&|| std::panic::panic_any(7), "it panicked"),
+        ];
+        for (panic, text) in panics {
+            let work = || {
+                panic();
+                Ok(())
+            };
             assert_eq!(guarded(work), wgformer_status::Internal);
             assert_eq!(message(), format!("a bug in wgformer: {text}"));
         }
