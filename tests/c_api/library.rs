@@ -56,7 +56,9 @@ pub(crate) fn program(source: &str, linking: Linking) -> Command {
     compiler.args(["-lm", "-lpthread", "-ldl", "-o"]);
     succeed(compiler.arg(&program));
     let mut command = Command::new(program);
-    command.env("LSAN_OPTIONS", "suppressions=tests/c_api/driver_leaks.txt");
+    let suppressions = "suppressions=tests/c_api/leak_suppressions.txt";
+    let options = format!("{suppressions}:use_stacks=0:use_registers=0");
+    command.env("LSAN_OPTIONS", options);
     command
 }
 
