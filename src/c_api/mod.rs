@@ -1,7 +1,7 @@
 //! The C API (feature `c-api`): what a program in C, or in any language that can call C, needs to load and embed.
 //!
 //! `include/wgformer.h` is made from these files and their documentation by cbindgen; what a C programmer must know of
-//! ownership, threads and linking heads it, from `cbindgen.toml`.
+//! ownership, threads and linking heads it, from `cbindgen.toml`. `examples/c/embed.c` uses it.
 //!
 //! Everything here is named as C has it. A pointer to one object is an [`Option`] of a reference or of a [`Box`], which
 //! C sees as a pointer that may be null; strings and arrays are read and written by `arguments.rs` alone. Whatever
