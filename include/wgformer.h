@@ -288,7 +288,8 @@ void wgformer_embedder_options_free(wgformer_embedder_options *options);
  * Loads a Hugging Face directory: config.json, safetensors, tokenizer.json and, if there, its sentence-transformers
  * files.
  *
- * `directory`: its path in UTF-8, ended by a NUL. `options`: null for the model's own.
+ * `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the
+ * model's own.
  */
 wgformer_status wgformer_embedder_load(const wgformer_gpu *gpu,
                                        const char *directory,

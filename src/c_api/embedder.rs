@@ -27,7 +27,8 @@ pub struct wgformer_text {
 /// Loads a Hugging Face directory: config.json, safetensors, tokenizer.json and, if there, its sentence-transformers
 /// files.
 ///
-/// `directory`: its path in UTF-8, ended by a NUL. `options`: null for the model's own.
+/// `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the
+/// model's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wgformer_embedder_load(
     gpu: Option<&wgformer_gpu>,

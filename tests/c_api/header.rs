@@ -33,11 +33,8 @@ fn c_and_cpp_compilers_take_the_header_alone_and_twice() {
         ("c++", "c++", "c++20"),
     ] {
         let source = scratch().join(format!("{standard}.{language}"));
-        fs::write(
-            &source,
-            "#include \"wgformer.h\"\n#include \"wgformer.h\"\n",
-        )
-        .unwrap();
+        // By angle brackets: what lies beside the source is not the header.
+        fs::write(&source, "#include <wgformer.h>\n".repeat(2)).unwrap();
         succeed(
             Command::new(compiler)
                 .args(["-fsyntax-only", "-x", language, &format!("-std={standard}")])
