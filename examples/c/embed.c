@@ -1,6 +1,6 @@
 /* Embeds three sentences and finds which two are about the same thing.
  *
- * `make model c-example`, or see scripts/c-example.sh for the two commands that it takes. */
+ * `make c-example` compiles and runs it; scripts/c-example.sh has the commands. */
 
 #include "wgformer.h"
 
