@@ -1,8 +1,8 @@
 # Every target starts from a fresh clone with nothing but Rust: a missing Vulkan
-# driver, the checkers of shaders and the model are fetched once, and are left
+# driver, the checkers that tests run and the model are fetched once, and are left
 # alone from then on.
 
-.PHONY: help demo test test-all-drivers bench check driver checkers model
+.PHONY: help demo c-example test test-all-drivers bench check driver checkers model
 # All of the setup scripts may need apt, which runs only once at a time.
 .NOTPARALLEL:
 
@@ -11,6 +11,9 @@ help: ## list these targets
 
 demo: driver model ## embed the example sentences and search them by meaning
 	@scripts/demo.sh
+
+c-example: driver model ## build the library for C, compile examples/c/ with it and run it
+	@scripts/c-example.sh
 
 test: driver checkers model ## run every test, and kernels and models again on other adapters
 	cargo test --release
@@ -26,13 +29,13 @@ bench: driver model ## run the benchmarks, the table of targets last
 
 check: ## check formatting, lints and documentation
 	cargo fmt --check
-	cargo clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --document-private-items
+	cargo clippy --all-features --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps --document-private-items
 
 driver: ## install a Vulkan driver if the system has none
 	@scripts/setup-driver.sh
 
-checkers: ## install spirv-val and glslangValidator if the system has none
+checkers: ## install spirv-val, glslangValidator and a C++ compiler if the system has none
 	@scripts/setup-checkers.sh
 
 model: ## fetch the default model into models/

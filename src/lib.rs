@@ -28,6 +28,7 @@
 //! * [`models`]: a Hugging Face directory -> graph and weights.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for (feature `text`).
+//! * `c_api`: the same for C (feature `c-api`).
 //! * `src/bin/wgformer/`: the command line, a file per subcommand (feature `cli`).
 //!
 //! # Invariants
@@ -58,9 +59,9 @@
 //! which are turned off at one place (`gpu/pipelines.rs`, with the reason). A model's files are user input too
 //! (`tests/hostile/`).
 //!
-//! **Invariant:** no global state. The library reads the environment at one place, `gpu/adapters.rs`
-//! ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own helpers). The tokenizer crate reads one variable of its
-//! own, for its threads.
+//! **Invariant:** no global state, but for the last message of the C API, which each thread has of its own. The library
+//! reads the environment at one place, `gpu/adapters.rs` ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own
+//! helpers). The tokenizer crate reads one variable of its own, for its threads.
 //!
 //! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/determinism.rs`, and for tiles `src/verify/same_bits.rs`). Each
 //! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32, whatever its tile, so
@@ -99,6 +100,9 @@ pub mod models;
 pub mod text;
 #[cfg(feature = "text")]
 pub mod tasks;
+// In unit tests always, so that every run of the tests has it.
+#[cfg(any(feature = "c-api", all(test, feature = "text")))]
+pub mod c_api;
 
 pub use error::{Error, Result};
 pub use gpu::Gpu;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in reading order; each imports only from those before it.
-const MODULES: [&str; 13] = [
+const MODULES: [&str; 14] = [
     "error",
     "tensor",
     "kernel",
@@ -18,6 +18,7 @@ const MODULES: [&str; 13] = [
     "models",
     "text",
     "tasks",
+    "c_api",
 ];
 
 fn rust_files(path: &Path) -> Vec<PathBuf> {

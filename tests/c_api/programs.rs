@@ -1,0 +1,116 @@
+//! C programs, compiled and run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use wgformer::ops::Pooling;
+use wgformer::tasks::{Embedder, EmbedderOptions};
+use wgformer::tensor::WeightType;
+
+use crate::common;
+use crate::library::{Linking, program, run, scratch, succeed};
+
+const MODEL: &str = "tests/data/tiny/plain";
+
+#[test]
+fn every_function_keeps_its_word() {
+    let (_gpu, _turn) = common::gpu();
+    let version = succeed(
+        program("tests/c_api/contract.c", Linking::Static)
+            .arg(MODEL)
+            .args([
+                spoiled_model("model.safetensors", |_| "{".to_owned()),
+                spoiled_model("config.json", |text| text.replace("\"bert\"", "\"gpt2\"")),
+                spoiled_model("tokenizer.json", |_| "{".to_owned()),
+            ]),
+    );
+    assert_eq!(version.trim_end(), env!("CARGO_PKG_VERSION"));
+}
+
+/// A copy of the model with one file changed.
+fn spoiled_model(file: &str, change: impl FnOnce(String) -> String) -> PathBuf {
+    let copy = scratch().join(format!("spoiled {file}"));
+    fs::create_dir_all(&copy).unwrap();
+    for name in ["config.json", "tokenizer.json", "model.safetensors"] {
+        fs::copy(Path::new(MODEL).join(name), copy.join(name)).unwrap();
+    }
+    let text = String::from_utf8_lossy(&fs::read(copy.join(file)).unwrap()).into_owned();
+    fs::write(copy.join(file), change(text)).unwrap();
+    copy
+}
+
+#[test]
+fn vectors_are_those_of_the_rust_api_to_the_bit_whatever_the_options() {
+    let (gpu, _turn) = common::gpu();
+    let texts = [
+        "a cat",
+        "",
+        "Zoë 1",
+        "the quick brown fox jumps over the lazy dog",
+    ];
+    let found = succeed(
+        program("tests/c_api/vectors.c", Linking::Shared)
+            .arg(MODEL)
+            .args(texts),
+    );
+    let expected = options().map(|options| {
+        let embedder = Embedder::load_with(&gpu, MODEL, &options).unwrap();
+        let vectors = embedder.embed(&texts).unwrap().concat();
+        let bits = vectors
+            .iter()
+            .map(|value| format!("{:08x}", value.to_bits()));
+        bits.collect::<String>()
+    });
+    let expected: Vec<String> = expected.collect();
+    assert_eq!(found.lines().collect::<Vec<_>>(), expected);
+}
+
+/// Those of `vectors.c`, in its order.
+fn options() -> impl Iterator<Item = EmbedderOptions> {
+    let with = |change: &dyn Fn(&mut EmbedderOptions)| {
+        let mut options = EmbedderOptions::default();
+        change(&mut options);
+        options
+    };
+    let dtypes = [WeightType::F32, WeightType::F16, WeightType::I8];
+    let poolings = [Pooling::Mean, Pooling::Max, Pooling::Cls, Pooling::Last];
+    let mut all = vec![EmbedderOptions::default()];
+    all.extend(dtypes.map(|dtype| with(&|options| options.model.weight_type = dtype)));
+    for (pooling, normalize) in poolings
+        .into_iter()
+        .flat_map(|pooling| [(pooling, false), (pooling, true)])
+    {
+        all.push(with(&|options| {
+            options.pooling = Some(pooling);
+            options.normalize = Some(normalize);
+        }));
+    }
+    all.push(with(&|options| options.model.batch_tokens = Some(5)));
+    all.into_iter()
+}
+
+#[test]
+fn threads_share_a_model_and_have_their_own_messages() {
+    let (_gpu, _turn) = common::gpu();
+    succeed(program("tests/c_api/threads.c", Linking::Static).arg(MODEL));
+}
+
+#[test]
+fn the_example_finds_the_related_sentences() {
+    let (_gpu, _turn) = common::gpu();
+    let said = succeed(&mut program("examples/c/embed.c", Linking::Static));
+    assert!(said.contains("3 vectors of 384 dimensions"), "{said}");
+    assert!(
+        said.contains("without a model: cannot read models/missing"),
+        "{said}"
+    );
+}
+
+/// Else that no program leaks would say nothing.
+#[test]
+fn the_leak_checker_sees_what_the_library_allocates() {
+    let output = run(&mut program("tests/c_api/forgotten.c", Linking::Static));
+    let report = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(report.contains("wgformer_embedder_options_new"), "{report}");
+}
