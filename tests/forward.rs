@@ -2,16 +2,20 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use wgformer::models::{Batch, Head, Model, ModelOptions};
 use wgformer::ops::Pooling;
-use wgformer::plan::{Control, Forward};
-use wgformer::{Error, Gpu};
+use wgformer::plan::{Control, Forward, Plan, PlanOptions, Value};
+use wgformer::tensor::{Dim, Sizes};
+use wgformer::verify::Random;
+use wgformer::{Error, Gpu, Graph};
 
 const POOLED: Head = Head::Pooled {
     pooling: Pooling::Mean,
@@ -176,6 +180,51 @@ fn the_bits_do_not_depend_on_how_a_run_is_split() {
         });
         assert_eq!(whole, split, "{name}");
     }
+}
+
+/// Of more work than a millisecond is enough for: the first piece holds some of its workgroups.
+#[test]
+fn a_dispatch_that_alone_takes_too_long_is_split() {
+    const ROWS: usize = 1024;
+    let (gpu, _turn) = common::gpu();
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(256)]);
+    let weight = graph.parameter("weight", [1024, 256]);
+    graph.linear(x, weight, None).unwrap();
+    let mut random = Random::new(3);
+    let weights = HashMap::from([("weight".to_owned(), random.weights(&[1024, 256]))]);
+    let sizes = Sizes {
+        tokens: ROWS,
+        sequences: 1,
+        longest: ROWS,
+    };
+    let options = PlanOptions::new(sizes);
+    let plan = Plan::compile(&gpu, &graph, Arc::new(weights), &options).unwrap();
+    let x: Vec<f32> = (0..ROWS * 256).map(|_| random.unit()).collect();
+    let values = [Value::F32(&x)];
+    let expected = plan.run(&sizes, &values).unwrap();
+    let plan = Arc::new(plan);
+    let mut forward = plan.begin(&sizes, &values).unwrap();
+    let whole = forward.time_left();
+    if whole < Duration::from_millis(4) {
+        eprintln!("left to slower adapters: here it takes {whole:?}");
+        return;
+    }
+    let mut submits = 0;
+    while !forward.is_done() {
+        let before = forward.time_left();
+        let mut encoder = encoder(&gpu);
+        forward.record(&mut encoder, whole / 3).unwrap();
+        gpu.queue().submit([encoder.finish()]);
+        let recorded = before - forward.time_left();
+        assert!(
+            recorded <= whole / 3 + Duration::from_micros(1),
+            "{recorded:?} of {whole:?}"
+        );
+        submits += 1;
+    }
+    assert!((3..=4).contains(&submits), "{submits}");
+    assert_eq!(read(&gpu, &forward), expected);
 }
 
 /// After each number of polls, so between any two submits and while the result is read back.

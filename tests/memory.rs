@@ -8,7 +8,7 @@ mod generated_model;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use generated_model::{GeneratedModel, HIDDEN, Weight};
@@ -195,14 +195,13 @@ fn memory_of_cancelled_runs_is_replaced() {
     let model = load(&gpu, &options);
     let expected = model.run(&batch(1)).unwrap();
     let mut context = Context::from_waker(Waker::noop());
+    let mut is_done = false;
     for _ in 0..3 {
         let other = batch(2);
         let mut run = pin!(model.run_async(&other));
-        if let Poll::Ready(result) = run.as_mut().poll(&mut context) {
-            result.unwrap();
-        }
+        is_done = run.as_mut().poll(&mut context).is_ready(); // at once on GL, where a submit waits
     }
-    assert_eq!(model.memory().runs, 0);
+    assert_eq!(model.memory().runs, usize::from(is_done));
     assert_eq!(model.run(&batch(1)).unwrap(), expected);
 }
 

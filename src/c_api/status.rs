@@ -33,6 +33,10 @@ pub enum wgformer_status {
     Overflow = 10,
     /// A bug in this library, which may have reported itself on standard error. Handles can still be freed.
     Internal = 11,
+    /// No memory is left on the device; what was there before still works.
+    OutOfMemory = 12,
+    /// A call was not done by the time that it was given.
+    Deadline = 13,
 }
 
 impl From<&Error> for wgformer_status {
@@ -50,6 +54,8 @@ impl From<&Error> for wgformer_status {
             Error::NoAdapter { .. } | Error::AdapterNotFound { .. } => Self::NoAdapter,
             Error::Device { .. } | Error::Kernel { .. } => Self::Device,
             Error::DeviceLost { .. } => Self::DeviceLost,
+            Error::OutOfMemory { .. } => Self::OutOfMemory,
+            Error::Deadline { .. } => Self::Deadline,
             Error::Limit { .. } => Self::Limit,
             Error::Overflow { .. } => Self::Overflow,
         }
