@@ -9,6 +9,7 @@ mod minilm;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wgformer::Gpu;
+use wgformer::models::ModelOptions;
 use wgformer::tasks::{Embedder, EmbedderOptions};
 use wgformer::tensor::WeightType;
 
@@ -16,8 +17,8 @@ fn embed(criterion: &mut Criterion) {
     let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
     eprintln!("adapter: {}", gpu.capabilities());
     for weight_type in WeightType::ALL {
-        let mut options = EmbedderOptions::default();
-        options.model.weight_type = weight_type;
+        let options =
+            EmbedderOptions::default().model(ModelOptions::default().weight_type(weight_type));
         let embedder =
             Embedder::load_with(&gpu, minilm::MODEL, &options).expect("run `make model` first");
         minilm::verify(&embedder);

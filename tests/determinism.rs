@@ -40,9 +40,10 @@ fn tiny_model(gpu: &Gpu, name: &str, head: Head, options: &ModelOptions) -> Mode
 }
 
 fn default_model(gpu: &Gpu, weight_type: WeightType, batch_tokens: usize) -> Embedder {
-    let mut options = EmbedderOptions::default();
-    options.model.weight_type = weight_type;
-    options.model.batch_tokens = Some(batch_tokens);
+    let options = ModelOptions::default()
+        .weight_type(weight_type)
+        .batch_tokens(batch_tokens);
+    let options = EmbedderOptions::default().model(options);
     Embedder::load_with(gpu, default_model::directory(), &options).unwrap()
 }
 
@@ -127,8 +128,8 @@ fn a_sequence_does_not_depend_on_the_batch() {
     for (name, head, weight_type) in combinations() {
         let load = |batch_tokens| {
             let mut options = ModelOptions::default();
-            options.weight_type = weight_type;
-            options.batch_tokens = Some(batch_tokens);
+            options = options.weight_type(weight_type);
+            options = options.batch_tokens(batch_tokens);
             tiny_model(&gpu, name, head, &options)
         };
         let smallest = load(1);

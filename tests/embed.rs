@@ -47,10 +47,8 @@ impl Reference {
     }
 }
 
-fn load(gpu: &wgformer::Gpu, change: impl FnOnce(&mut EmbedderOptions)) -> Embedder {
-    let mut options = EmbedderOptions::default();
-    change(&mut options);
-    Embedder::load_with(gpu, default_model::directory(), &options).unwrap()
+fn load(gpu: &wgformer::Gpu, options: &EmbedderOptions) -> Embedder {
+    Embedder::load_with(gpu, default_model::directory(), options).unwrap()
 }
 
 #[test]
@@ -62,7 +60,10 @@ fn embeddings_agree_with_sentence_transformers() {
         (WeightType::F16, 0.9999, f32::INFINITY),
         (WeightType::I8, 0.995, f32::INFINITY),
     ] {
-        let embedder = load(&gpu, |options| options.model.weight_type = dtype);
+        let embedder = load(
+            &gpu,
+            &EmbedderOptions::default().model(ModelOptions::default().weight_type(dtype)),
+        );
         let found = embedder.embeddings(&reference.texts).unwrap();
         assert!(found.len() >= 20);
         for ((text, embedding), expected) in reference
@@ -121,10 +122,10 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
             continue;
         }
         let mut options = PlanOptions::new(all.sizes());
-        options.weight_type = WeightType::F16;
+        options = options.weight_type(WeightType::F16);
         let names = kernels.iter().map(|kernel| kernel.name.to_owned());
-        options.selection = Selection::Named(names.collect());
-        options.storage = Some(Storage::Buffers);
+        options = options.selection(Selection::Named(names.collect()));
+        options = options.storage(Storage::Buffers);
         let plan = Plan::compile(&gpu, &graph, checkpoint.clone(), &options).unwrap();
         let sizes = all.sizes();
         let variants = plan.variants(&sizes);
@@ -155,10 +156,10 @@ fn every_pooling_agrees_with_transformers() {
         ("cls", Pooling::Cls),
         ("last", Pooling::Last),
     ] {
-        let embedder = load(&gpu, |options| {
-            options.pooling = Some(pooling);
-            options.normalize = Some(false);
-        });
+        let embedder = load(
+            &gpu,
+            &EmbedderOptions::default().pooling(pooling).normalize(false),
+        );
         let found = embedder.embed(&reference.texts).unwrap();
         for ((text, found), expected) in
             reference.texts.iter().zip(&found).zip(reference.rows(name))
@@ -174,7 +175,7 @@ fn every_pooling_agrees_with_transformers() {
 fn hidden_states_agree_with_transformers() {
     let reference = Reference::read();
     let (gpu, _turn) = common::gpu();
-    let embedder = load(&gpu, |options| options.per_token = true);
+    let embedder = load(&gpu, &EmbedderOptions::default().per_token(true));
     let expected = reference.tensors["hidden"].f32();
     let mut found = Vec::new();
     for embedding in embedder.embeddings(&reference.texts).unwrap() {
@@ -209,14 +210,14 @@ fn models_and_their_futures_go_where_they_are_needed() {
     is_shared::<Model>();
     is_shared::<Embedder>();
     let (gpu, _turn) = common::gpu();
-    let embedder = load(&gpu, |_| ());
+    let embedder = load(&gpu, &EmbedderOptions::default());
     is_send(&embedder.embed_async(&["a cat"]));
 }
 
 #[test]
 fn a_dropped_future_leaves_the_model_usable() {
     let (gpu, _turn) = common::gpu();
-    let embedder = load(&gpu, |_| ());
+    let embedder = load(&gpu, &EmbedderOptions::default());
     let expected = embedder.embed(&["a cat"]).unwrap();
     {
         let mut future = std::pin::pin!(embedder.embed_async(&["a dog", "a bird"]));
@@ -286,8 +287,8 @@ fn the_plan_of_the_default_model() {
         longest: 256,
     });
     // The portable kernels, so that the snapshot is the same on every adapter.
-    options.selection = Selection::Named(vec!["linear_small 8x64".to_owned()]);
-    options.storage = Some(Storage::Buffers);
+    options = options.selection(Selection::Named(vec!["linear_small 8x64".to_owned()]));
+    options = options.storage(Storage::Buffers);
     let plan = Plan::compile(&gpu, &graph, checkpoint.clone(), &options).unwrap();
     let per_layer = (plan.variants(plan.capacity()).len() - 2) / 6; // without embeddings and pooling
     assert_eq!(per_layer, 7, "dispatches of a post-norm layer");

@@ -174,7 +174,7 @@ fn the_bits_do_not_depend_on_how_a_run_is_split() {
     for name in MODELS {
         let [whole, split] = [Duration::MAX, Duration::ZERO].map(|submit_time| {
             let mut options = ModelOptions::default();
-            options.submit_time = submit_time;
+            options = options.submit_time(submit_time);
             let model = model(&gpu, name, Head::HiddenStates, &options);
             [1, 2].map(|seed| model.run(&batch(seed)).unwrap())
         });
@@ -232,7 +232,7 @@ fn a_dispatch_that_alone_takes_too_long_is_split() {
 fn a_dropped_future_leaves_the_model_usable() {
     let (gpu, _turn) = common::gpu();
     let mut options = ModelOptions::default();
-    options.submit_time = Duration::ZERO;
+    options = options.submit_time(Duration::ZERO);
     let model = model(&gpu, "plain", POOLED, &options);
     let expected = model.run(&batch(1)).unwrap();
     let mut context = Context::from_waker(Waker::noop());
@@ -256,7 +256,7 @@ fn a_model_that_was_warmed_up_gives_the_same_bits() {
     let (gpu, _turn) = common::gpu();
     for (name, batch_tokens) in [("plain", 256), ("intermediate-of-67", 16)] {
         let mut options = ModelOptions::default();
-        options.batch_tokens = Some(batch_tokens);
+        options = options.batch_tokens(batch_tokens);
         let [cold, warm] = [(); 2].map(|()| model(&gpu, name, POOLED, &options));
         warm.warm_up().unwrap();
         assert_eq!(warm.memory().runs, 1, "what a run needs is there");
@@ -268,7 +268,7 @@ fn a_model_that_was_warmed_up_gives_the_same_bits() {
 fn a_deadline_ends_a_run_wherever_it_is() {
     let (gpu, _turn) = common::gpu();
     let mut options = ModelOptions::default();
-    options.submit_time = Duration::ZERO;
+    options = options.submit_time(Duration::ZERO);
     let needed = Model::memory_needed(
         &gpu,
         Path::new("tests/data/tiny/plain"),
@@ -276,7 +276,7 @@ fn a_deadline_ends_a_run_wherever_it_is() {
         usize::MAX,
         &options,
     );
-    options.memory_budget = Some(needed.unwrap().total());
+    options = options.memory_budget(needed.unwrap().total());
     let model = model(&gpu, "plain", POOLED, &options);
     let (batch, expected) = (batch(1), model.run(&batch(1)).unwrap());
     let run = |timeout| model.run_with(&batch, Control::new().timeout(timeout));
@@ -308,7 +308,7 @@ fn a_deadline_ends_a_run_wherever_it_is() {
 fn progress_counts_the_steps_that_are_submitted() {
     let (gpu, _turn) = common::gpu();
     let mut options = ModelOptions::default();
-    options.submit_time = Duration::ZERO;
+    options = options.submit_time(Duration::ZERO);
     let model = model(&gpu, "plain", POOLED, &options);
     let mut told = Vec::new();
     let control = Control::new().progress(|progress| told.push((progress.done, progress.total)));
@@ -347,7 +347,7 @@ fn a_device_that_is_destroyed_is_a_typed_error() {
     let limits = gpu.capabilities().limits.clone();
     let gpu = common::device(&gpu, gpu.capabilities().features, limits);
     let mut options = ModelOptions::default();
-    options.submit_time = Duration::ZERO;
+    options = options.submit_time(Duration::ZERO);
     let model = model(&gpu, "plain", POOLED, &options);
     let batch = batch(1);
     let mut context = Context::from_waker(Waker::noop());

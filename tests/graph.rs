@@ -237,10 +237,10 @@ fn a_storage_that_was_asked_for_is_kept_or_refused() {
     graph.linear(x, weight, None).unwrap();
     let weights = HashMap::from([("weight".to_owned(), Tensor::new([4, 4], vec![1.0; 16]))]);
     let mut options = PlanOptions::new(capacity(1_000_000)); // higher than any texture
-    options.storage = Some(Storage::Textures);
+    options = options.storage(Storage::Textures);
     let error = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap_err();
     assert!(matches!(error, Error::NoVariant { .. }), "{error}");
-    options.storage = Some(Storage::Buffers);
+    options = options.storage(Storage::Buffers);
     let plan = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
     assert_eq!(
         plan.variants(plan.capacity())

@@ -63,7 +63,7 @@ fn what_a_model_takes_is_known_before_it_is_loaded() {
     for weight_type in [WeightType::F32, WeightType::F16, WeightType::I8] {
         let gpu = fresh(&gpu);
         let mut options = ModelOptions::default();
-        options.weight_type = weight_type;
+        options = options.weight_type(weight_type);
         let before = allocated(&gpu);
         let said =
             Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap();
@@ -102,7 +102,7 @@ fn a_budget_makes_batches_smaller_and_is_kept() {
     let mut options = ModelOptions::default();
     let unbounded = load(&gpu, &options);
     let expected = unbounded.run(&batch(1)).unwrap();
-    options.memory_budget = Some(1);
+    options = options.memory_budget(1);
     let refused = Model::load(&gpu, &directory("plain"), POOLED, usize::MAX, &options);
     let Err(Error::Limit { needed, .. }) = refused else {
         panic!("{refused:?}")
@@ -114,7 +114,7 @@ fn a_budget_makes_batches_smaller_and_is_kept() {
             .contains("raise the memory budget")
     );
 
-    options.memory_budget = Some(needed - 1);
+    options = options.memory_budget(needed - 1);
     Model::load(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap_err();
     let whole = Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &{
         ModelOptions::default()
@@ -127,7 +127,7 @@ fn a_budget_makes_batches_smaller_and_is_kept() {
         whole.total(),
         u64::MAX,
     ] {
-        options.memory_budget = Some(budget);
+        options = options.memory_budget(budget);
         let model = load(&gpu, &options);
         assert_eq!(model.run(&batch(1)).unwrap(), expected, "{budget}");
         assert!(model.memory().total() <= budget);
@@ -144,7 +144,7 @@ fn runs_beyond_the_budget_wait_in_order() {
     let mut options = ModelOptions::default();
     let needed =
         Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap();
-    options.memory_budget = Some(needed.total());
+    options = options.memory_budget(needed.total());
     let model = load(&gpu, &options);
     let (expected, batch) = (model.run(&batch(1)).unwrap(), batch(1));
     let mut context = Context::from_waker(Waker::noop());
@@ -191,7 +191,7 @@ fn memory_of_cancelled_runs_is_replaced() {
     let mut options = ModelOptions::default();
     let needed =
         Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap();
-    options.memory_budget = Some(needed.total());
+    options = options.memory_budget(needed.total());
     let model = load(&gpu, &options);
     let expected = model.run(&batch(1)).unwrap();
     let mut context = Context::from_waker(Waker::noop());
@@ -227,8 +227,8 @@ fn a_table_beyond_the_largest_binding_stays_on_the_host() {
         source.dtype = file;
         source.write(directory.path());
         let mut options = ModelOptions::default();
-        options.weight_type = weight_type;
-        options.batch_tokens = Some(16);
+        options = options.weight_type(weight_type);
+        options = options.batch_tokens(16);
         let load = |gpu: &Gpu| Model::load(gpu, directory.path(), POOLED, 16, &options).unwrap();
         let whole = load(&gpu);
         let mut limits = gpu.capabilities().limits.clone();
@@ -294,7 +294,7 @@ fn a_model_recovers_on_another_device() {
     let (gpu, _turn) = common::gpu();
     let lost = fresh(&gpu);
     let mut options = ModelOptions::default();
-    options.weight_type = WeightType::F16;
+    options = options.weight_type(WeightType::F16);
     let model = load(&lost, &options);
     let expected = model.run(&batch(1)).unwrap();
     lost.device().destroy();

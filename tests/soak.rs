@@ -126,7 +126,7 @@ impl Soak {
     fn new(like: &Gpu) -> Self {
         let gpu = fresh(like);
         let mut options = ModelOptions::default();
-        options.submit_time = Duration::from_micros(500); // several submits to a run
+        options = options.submit_time(Duration::from_micros(500)); // several submits to a run
         let head = Head::Pooled {
             pooling: Pooling::Mean,
             normalize: true,

@@ -49,7 +49,7 @@ impl TinyModel {
 
     fn run_on_gpu(&self, gpu: &Gpu, head: Head, weight_type: WeightType) -> Vec<f32> {
         let mut options = ModelOptions::default();
-        options.weight_type = weight_type;
+        options = options.weight_type(weight_type);
         let model = Model::load(gpu, &self.directory, head, usize::MAX, &options).unwrap();
         model.run(&self.batch()).unwrap()
     }

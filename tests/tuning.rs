@@ -66,7 +66,7 @@ fn a_plan_takes_what_was_measured() {
     ] {
         let is_measured = matches!(selection, Selection::Measured(_));
         let mut options = PlanOptions::new(sizes);
-        options.selection = selection;
+        options = options.selection(selection);
         let plan = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
         if is_measured {
             assert!(
@@ -114,6 +114,6 @@ fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
         sequences: 4,
         longest: 1,
     });
-    options.selection = Selection::Measured(Arc::new(read().unwrap()));
+    options = options.selection(Selection::Measured(Arc::new(read().unwrap())));
     Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
 }

@@ -81,7 +81,7 @@ fn plan(gpu: &Gpu, case: &Case, weight_type: WeightType, again: Again, more: usi
         again(&mut graph, &operands).unwrap();
     }
     let mut options = PlanOptions::new(case.sizes);
-    options.weight_type = weight_type;
+    options = options.weight_type(weight_type);
     Plan::compile(gpu, &graph, Arc::clone(&case.weights) as _, &options).unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! The default model, from text to vector.
 
+use wgformer::models::ModelOptions;
 use wgformer::tasks::{Embedder, EmbedderOptions};
 use wgformer::tensor::WeightType;
 use wgformer::text::Tokenizer;
@@ -28,8 +29,8 @@ pub(crate) struct Figures {
 
 pub(crate) fn measure(bench: &mut Bench) -> Figures {
     let load = |weight_type| {
-        let mut options = EmbedderOptions::default();
-        options.model.weight_type = weight_type;
+        let options =
+            EmbedderOptions::default().model(ModelOptions::default().weight_type(weight_type));
         let embedder = Embedder::load_with(&bench.gpu, minilm::MODEL, &options)
             .expect("run `make model` first");
         minilm::verify(&embedder);

@@ -55,7 +55,7 @@ fn open(
     choice: impl FnOnce() -> Result<AdapterChoice, Failure>,
 ) -> Result<(), Failure> {
     let out = cleared(gpu, "gpu")?;
-    let gpu = Gpu::with_adapter(&choice()?)?;
+    let gpu = Gpu::open(&choice()?)?;
     let description = c_string(gpu.capabilities().to_string());
     *out = Some(Box::new(wgformer_gpu { gpu, description }));
     Ok(())

@@ -44,29 +44,29 @@ impl Gpu {
     /// The best adapter of this machine, or the one that `WGPU_BACKEND` and `WGPU_ADAPTER_NAME` name.
     ///
     /// # Errors
-    /// As [`Gpu::with_adapter`].
+    /// As [`Gpu::open`].
     pub fn new() -> Result<Self> {
-        Self::with_adapter(&AdapterChoice::from_env())
+        Self::open(&AdapterChoice::from_env())
     }
 
     /// A device of the chosen adapter, with the optional features that the kernels can use.
     ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], or [`Error::Device`] if the driver refuses.
-    pub fn with_adapter(choice: &AdapterChoice) -> Result<Self> {
-        pollster::block_on(Self::with_adapter_async(choice))
+    pub fn open(choice: &AdapterChoice) -> Result<Self> {
+        pollster::block_on(Self::open_async(choice))
     }
 
-    /// [`Gpu::with_adapter`], without blocking the thread.
+    /// [`Gpu::open`], without blocking the thread.
     ///
     /// # Errors
-    /// As [`Gpu::with_adapter`].
-    pub async fn with_adapter_async(choice: &AdapterChoice) -> Result<Self> {
+    /// As [`Gpu::open`].
+    pub async fn open_async(choice: &AdapterChoice) -> Result<Self> {
         let adapter = adapters::choose(choice).await?;
-        Self::open(&adapter, adapter.limits()).await
+        Self::open_adapter(&adapter, adapter.limits()).await
     }
 
-    async fn open(adapter: &wgpu::Adapter, limits: wgpu::Limits) -> Result<Self> {
+    async fn open_adapter(adapter: &wgpu::Adapter, limits: wgpu::Limits) -> Result<Self> {
         let features = Capabilities::of_adapter(adapter).useful_features();
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("wgformer"),
@@ -84,7 +84,7 @@ impl Gpu {
                     action: "creating a device".to_owned(),
                     message: error.to_string(),
                 })?;
-        Ok(Self::from_device_of(adapter, device, queue))
+        Ok(Self::from_device(device, queue).with_adapter(adapter))
     }
 
     /// As [`Gpu::new`], on a device that allows no more workgroups in one dimension: grids fold early.
@@ -95,27 +95,25 @@ impl Gpu {
             max_compute_workgroups_per_dimension: count,
             ..adapter.limits()
         };
-        pollster::block_on(Self::open(&adapter, limits))
+        pollster::block_on(Self::open_adapter(&adapter, limits))
     }
 
     /// The caller's own device, whatever features and limits it has; nothing is installed on it.
     ///
-    /// No kernel uses cooperative matrices there: [`Gpu::from_device_of`] has them.
+    /// No kernel uses cooperative matrices there: [`Gpu::with_adapter`] has them.
     #[must_use]
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let capabilities = Capabilities::of_device(&device, None);
         Self::from_parts(device, queue, capabilities)
     }
 
-    /// As [`Gpu::from_device`], of a device made from `adapter`, which alone knows the sizes of its cooperative
-    /// matrices. They are used if the device has their features: `EXPERIMENTAL_COOPERATIVE_MATRIX`, `SHADER_F16` and
-    /// `SUBGROUP`.
+    /// Names the adapter that the device was made from, which alone knows the sizes of its cooperative matrices. They
+    /// are used if the device has their features: `EXPERIMENTAL_COOPERATIVE_MATRIX`, `SHADER_F16` and `SUBGROUP`.
+    ///
+    /// It comes before all else that is said of the device, and before anything is loaded.
     #[must_use]
-    pub fn from_device_of(
-        adapter: &wgpu::Adapter,
-        device: wgpu::Device,
-        queue: wgpu::Queue,
-    ) -> Self {
+    pub fn with_adapter(self, adapter: &wgpu::Adapter) -> Self {
+        let (device, queue) = (self.device().clone(), self.queue().clone());
         let capabilities = Capabilities::of_device(&device, Some(adapter));
         Self::from_parts(device, queue, capabilities)
     }

@@ -30,18 +30,57 @@ pub enum Head {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelOptions {
+    pub(crate) weight_type: WeightType,
+    pub(crate) batch_tokens: Option<usize>,
+    pub(crate) selection: Selection,
+    pub(crate) submit_time: Duration,
+    pub(crate) memory_budget: Option<u64>,
+}
+
+impl ModelOptions {
     /// How weight matrices are stored: [`WeightType::I8`] for linear layers only.
-    pub weight_type: WeightType,
+    #[must_use]
+    pub fn weight_type(self, weight_type: WeightType) -> Self {
+        Self {
+            weight_type,
+            ..self
+        }
+    }
+
     /// The most tokens in one GPU batch; `None` chooses by the adapter, and no batch exceeds what its limits allow.
     /// A longer sequence goes alone.
-    pub batch_tokens: Option<usize>,
+    #[must_use]
+    pub fn batch_tokens(self, batch_tokens: usize) -> Self {
+        Self {
+            batch_tokens: Some(batch_tokens),
+            ..self
+        }
+    }
+
     /// How kernels are chosen.
-    pub selection: Selection,
+    #[must_use]
+    pub fn selection(self, selection: Selection) -> Self {
+        Self { selection, ..self }
+    }
+
     /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
-    pub submit_time: Duration,
+    #[must_use]
+    pub fn submit_time(self, submit_time: Duration) -> Self {
+        Self {
+            submit_time,
+            ..self
+        }
+    }
+
     /// The most bytes that the model may take on the device, its weights and all runs that are under way: batches
     /// become smaller, and runs wait for one another.
-    pub memory_budget: Option<u64>,
+    #[must_use]
+    pub fn memory_budget(self, memory_budget: u64) -> Self {
+        Self {
+            memory_budget: Some(memory_budget),
+            ..self
+        }
+    }
 }
 
 impl Default for ModelOptions {

@@ -61,18 +61,12 @@ use crate::tuning::Selection;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PlanOptions {
-    /// The most that one run may hold.
-    pub capacity: Sizes,
-    /// How weight matrices are stored: [`WeightType::I8`] for linear layers only. Everything else is f32.
-    pub weight_type: WeightType,
-    /// How variants are chosen.
-    pub selection: Selection,
-    /// What activations are kept in; `None` chooses by the adapter.
-    pub storage: Option<Storage>,
-    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
-    pub submit_time: Duration,
-    /// The most bytes that its weights and all of its runs together may take on the device: [`Memory`].
-    pub memory_budget: Option<u64>,
+    pub(crate) capacity: Sizes,
+    pub(crate) weight_type: WeightType,
+    pub(crate) selection: Selection,
+    pub(crate) storage: Option<Storage>,
+    pub(crate) submit_time: Duration,
+    pub(crate) memory_budget: Option<u64>,
 }
 
 /// Far below what any operating system lets a GPU be busy without an answer.
@@ -89,6 +83,48 @@ impl PlanOptions {
             storage: None,
             submit_time: SUBMIT_TIME,
             memory_budget: None,
+        }
+    }
+
+    /// How weight matrices are stored: [`WeightType::I8`] for linear layers only. Everything else is f32.
+    #[must_use]
+    pub fn weight_type(self, weight_type: WeightType) -> Self {
+        Self {
+            weight_type,
+            ..self
+        }
+    }
+
+    /// How variants are chosen.
+    #[must_use]
+    pub fn selection(self, selection: Selection) -> Self {
+        Self { selection, ..self }
+    }
+
+    /// What activations are kept in; `None` chooses by the adapter.
+    #[must_use]
+    pub fn storage(self, storage: Storage) -> Self {
+        Self {
+            storage: Some(storage),
+            ..self
+        }
+    }
+
+    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
+    #[must_use]
+    pub fn submit_time(self, submit_time: Duration) -> Self {
+        Self {
+            submit_time,
+            ..self
+        }
+    }
+
+    /// The most bytes that its weights and all of its runs together may take on the device: [`Memory`].
+    #[must_use]
+    pub fn memory_budget(self, memory_budget: u64) -> Self {
+        Self {
+            memory_budget: Some(memory_budget),
+            ..self
         }
     }
 }

@@ -28,14 +28,42 @@ pub struct Embedder {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct EmbedderOptions {
+    pub(crate) pooling: Option<Pooling>,
+    pub(crate) normalize: Option<bool>,
+    pub(crate) per_token: bool,
+    pub(crate) model: ModelOptions,
+}
+
+impl EmbedderOptions {
     /// How tokens become one vector.
-    pub pooling: Option<Pooling>,
+    #[must_use]
+    pub fn pooling(self, pooling: Pooling) -> Self {
+        Self {
+            pooling: Some(pooling),
+            ..self
+        }
+    }
+
     /// Whether vectors have length 1.
-    pub normalize: Option<bool>,
+    #[must_use]
+    pub fn normalize(self, normalize: bool) -> Self {
+        Self {
+            normalize: Some(normalize),
+            ..self
+        }
+    }
+
     /// One vector per token instead of one per text, special tokens included, never normalised.
-    pub per_token: bool,
+    #[must_use]
+    pub fn per_token(self, per_token: bool) -> Self {
+        Self { per_token, ..self }
+    }
+
     /// How the model is loaded.
-    pub model: ModelOptions,
+    #[must_use]
+    pub fn model(self, model: ModelOptions) -> Self {
+        Self { model, ..self }
+    }
 }
 
 /// The vector of one text, or its vectors where there is one per token.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use wgformer::models::ModelOptions;
 use wgformer::ops::Pooling;
 use wgformer::tasks::{Embedder, EmbedderOptions};
 use wgformer::tensor::WeightType;
@@ -67,25 +68,19 @@ fn vectors_are_those_of_the_rust_api_to_the_bit_whatever_the_options() {
 
 /// Those of `vectors.c`, in its order.
 fn options() -> impl Iterator<Item = EmbedderOptions> {
-    let with = |change: &dyn Fn(&mut EmbedderOptions)| {
-        let mut options = EmbedderOptions::default();
-        change(&mut options);
-        options
-    };
+    let default = EmbedderOptions::default;
+    let with_model = |model: ModelOptions| default().model(model);
     let dtypes = [WeightType::F32, WeightType::F16, WeightType::I8];
     let poolings = [Pooling::Mean, Pooling::Max, Pooling::Cls, Pooling::Last];
-    let mut all = vec![EmbedderOptions::default()];
-    all.extend(dtypes.map(|dtype| with(&|options| options.model.weight_type = dtype)));
+    let mut all = vec![default()];
+    all.extend(dtypes.map(|dtype| with_model(ModelOptions::default().weight_type(dtype))));
     for (pooling, normalize) in poolings
         .into_iter()
         .flat_map(|pooling| [(pooling, false), (pooling, true)])
     {
-        all.push(with(&|options| {
-            options.pooling = Some(pooling);
-            options.normalize = Some(normalize);
-        }));
+        all.push(default().pooling(pooling).normalize(normalize));
     }
-    all.push(with(&|options| options.model.batch_tokens = Some(5)));
+    all.push(with_model(ModelOptions::default().batch_tokens(5)));
     all.into_iter()
 }
 

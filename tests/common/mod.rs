@@ -52,7 +52,7 @@ pub(crate) fn device(gpu: &Gpu, features: wgpu::Features, limits: wgpu::Limits) 
         ..Default::default()
     };
     let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
-    Gpu::from_device_of(&adapter, device, queue)
+    Gpu::from_device(device, queue).with_adapter(&adapter)
 }
 
 #[expect(unsafe_code, reason = "wgpu asks for it")]

@@ -140,8 +140,9 @@ fn a_directory_without_sentence_transformers_files_gives_means_as_they_are() {
     let (gpu, _turn) = common::gpu();
     let plain = model(|_| ());
     let with_options = |pooling: Pooling, normalize: bool| {
-        let mut options = EmbedderOptions::default();
-        (options.pooling, options.normalize) = (Some(pooling), Some(normalize));
+        let options = EmbedderOptions::default()
+            .pooling(pooling)
+            .normalize(normalize);
         let embedder = Embedder::load_with(&gpu, plain.path(), &options).unwrap();
         embedder.embed(TEXTS).unwrap()
     };

@@ -7,6 +7,7 @@ use safetensors::Dtype;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wgformer::Error;
+use wgformer::models::ModelOptions;
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
 use wgformer::tensor::WeightType;
 
@@ -140,8 +141,8 @@ fn a_weight_that_does_not_fit_is_named() {
     // What f32 holds and f16 does not is an error with f16 weights only.
     let large = model(|model| model.weights.get_mut(key).unwrap().values[37] = 70_000.0);
     embed(&gpu, large.path()).unwrap();
-    let mut options = EmbedderOptions::default();
-    options.model.weight_type = WeightType::F16;
+    let options =
+        EmbedderOptions::default().model(ModelOptions::default().weight_type(WeightType::F16));
     let load = || Embedder::load_with(&gpu, large.path(), &options);
     let needles = format!("{key}; 70000; element 37; f16; use f32");
     expect_error("f16", load, "NotFinite", &needles);

@@ -28,7 +28,7 @@ impl AdapterArgs {
     }
 
     pub(crate) fn open(&self) -> wgformer::Result<Gpu> {
-        let gpu = quietly(|| Gpu::with_adapter(&self.choice()))?;
+        let gpu = quietly(|| Gpu::open(&self.choice()))?;
         Ok(match dirs::cache_dir() {
             Some(folder) => gpu.pipelines_kept_in(folder.join("wgformer").join("pipelines")),
             None => gpu,

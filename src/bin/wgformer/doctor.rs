@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
 use wgformer::gpu::{AdapterChoice, Capabilities, Vendor};
+use wgformer::models::ModelOptions;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tuning::Selection;
 use wgformer::verify::{Row, Verdict};
@@ -67,7 +68,7 @@ struct SelfTest {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let choice = arguments.adapter.choice();
-    let (all, gpu) = quietly(|| (Gpu::adapters(), Gpu::with_adapter(&choice)));
+    let (all, gpu) = quietly(|| (Gpu::adapters(), Gpu::open(&choice)));
     let mut plan = None;
     let (chosen, reason, self_test) = match &gpu {
         Ok(gpu) => {
@@ -123,9 +124,10 @@ fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
             Vendor::of(capabilities)
         ),
     };
-    let mut options = EmbedderOptions::default();
-    options.model.weight_type = dtype.into();
-    options.model.selection = selection;
+    let model_options = ModelOptions::default()
+        .weight_type(dtype.into())
+        .selection(selection);
+    let options = EmbedderOptions::default().model(model_options);
     let embedder = Embedder::load_with(gpu, locate(model)?, &options)?;
     let steps = embedder.model().plan().to_string();
     let steps = steps.lines().map(str::to_owned).collect();

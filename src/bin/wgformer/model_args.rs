@@ -4,6 +4,7 @@ use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use wgformer::Embedder;
 use wgformer::kernel::Variant;
+use wgformer::models::ModelOptions;
 use wgformer::ops::Pooling;
 use wgformer::plan::Plan;
 use wgformer::tasks::EmbedderOptions;
@@ -71,20 +72,25 @@ impl ModelArgs {
         no_normalize: bool,
     ) -> Result<Embedder> {
         let directory = locate(&self.model)?;
-        let mut options = EmbedderOptions::default();
-        options.model.weight_type = self.dtype.into();
-        options.model.batch_tokens = self.batch_tokens.map(|tokens| tokens as usize);
-        options.per_token = pooling == Some(PoolingChoice::None);
-        options.pooling = match pooling {
-            Some(PoolingChoice::Mean) => Some(Pooling::Mean),
-            Some(PoolingChoice::Max) => Some(Pooling::Max),
-            Some(PoolingChoice::Cls) => Some(Pooling::Cls),
-            Some(PoolingChoice::Last) => Some(Pooling::Last),
-            Some(PoolingChoice::None) | None => None,
-        };
-        options.normalize = no_normalize.then_some(false);
         let gpu = self.adapter.open()?;
-        options.model.selection = tuned::selection(&self.variants, gpu.capabilities());
+        let mut model = ModelOptions::default()
+            .weight_type(self.dtype.into())
+            .selection(tuned::selection(&self.variants, gpu.capabilities()));
+        if let Some(tokens) = self.batch_tokens {
+            model = model.batch_tokens(tokens as usize);
+        }
+        let mut options = EmbedderOptions::default().model(model);
+        options = match pooling {
+            None => options,
+            Some(PoolingChoice::None) => options.per_token(true),
+            Some(PoolingChoice::Mean) => options.pooling(Pooling::Mean),
+            Some(PoolingChoice::Max) => options.pooling(Pooling::Max),
+            Some(PoolingChoice::Cls) => options.pooling(Pooling::Cls),
+            Some(PoolingChoice::Last) => options.pooling(Pooling::Last),
+        };
+        if no_normalize {
+            options = options.normalize(false);
+        }
         let embedder = Embedder::load_with(&gpu, directory, &options)?;
         self.check_variants(embedder.model().plan())?;
         Ok(embedder)
