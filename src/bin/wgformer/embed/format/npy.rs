@@ -1,4 +1,4 @@
-//! One NumPy array of all vectors.
+//! One NumPy array of all vectors, and one of offsets if there is a vector per token.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -6,99 +6,123 @@ use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use npyz::WriterBuilder;
-use wgformer::tasks::Embedding;
+use npyz::{AutoSerialize, WriterBuilder};
 
+use super::{Row, Rows};
 use crate::Usage;
 use crate::output::{Output, explain};
 
-/// The header of an array says how many rows it has, so the rows wait in a temporary file until that is known.
 pub(super) struct Npy {
-    rows: BufWriter<File>,
-    count: u64,
+    per_token: bool,
+    values: Array,
+    rows: u64,
     /// Where each text's rows start, and the last one's end, if there is one row per token.
-    offsets: Option<(Output, Vec<u64>)>,
+    offsets: Option<Array>,
 }
 
 impl Npy {
     pub(super) fn create(path: Option<&Path>, per_token: bool) -> Result<Self> {
-        let rows = tempfile::tempfile().map_err(|error| explain_rows(&error))?;
         let offsets = if per_token {
             let path = path.filter(|path| *path != Path::new("-"));
             let path = path.ok_or(Usage(
                 "--format npy with --pooling none writes two files: name the first with --output FILE",
             ))?;
-            Some((Output::create(Some(&offsets_path(path)))?, vec![0]))
+            let mut offsets = Array::create(Some(&offsets_path(path)))?;
+            offsets.write(&0_u64.to_le_bytes())?;
+            Some(offsets)
         } else {
             None
         };
         Ok(Self {
-            rows: BufWriter::new(rows),
-            count: 0,
+            per_token,
+            values: Array::create(path)?,
+            rows: 0,
             offsets,
         })
     }
+}
 
-    pub(super) fn write(&mut self, embedding: &Embedding) -> Result<()> {
-        for value in &embedding.values {
-            self.rows
-                .write_all(&value.to_le_bytes())
-                .map_err(|error| explain_rows(&error))?;
+impl Rows for Npy {
+    fn write(&mut self, row: &Row<'_>) -> Result<()> {
+        for value in row.values {
+            self.values.write(&value.to_le_bytes())?;
         }
-        self.count += if self.offsets.is_some() {
-            embedding.tokens as u64
-        } else {
-            1
-        };
-        if let Some((_, offsets)) = &mut self.offsets {
-            offsets.push(self.count);
+        self.rows += if self.per_token { row.tokens as u64 } else { 1 };
+        if let Some(offsets) = &mut self.offsets {
+            offsets.write(&self.rows.to_le_bytes())?;
         }
         Ok(())
     }
 
     /// Both files are written whole before either gets its name.
-    pub(super) fn finish(self, mut output: Output, hidden: usize) -> Result<()> {
-        let mut rows = self
-            .rows
-            .into_inner()
-            .map_err(|error| explain_rows(error.error()))?;
-        rows.rewind()?;
-        let mut rows = BufReader::new(rows);
-        let shape = [self.count, hidden as u64];
-        let mut writer = begin(&mut output, &shape)?;
-        let mut bytes = [0; 4];
-        for _ in 0..shape.iter().product() {
-            rows.read_exact(&mut bytes)?;
-            writer.push(&f32::from_le_bytes(bytes))?;
-        }
-        writer.finish()?;
-        output.flush()?;
-        if let Some((mut output, offsets)) = self.offsets {
-            let mut writer = begin(&mut output, &[offsets.len() as u64])?;
-            writer.extend(offsets)?;
-            writer.finish()?;
+    fn finish(self: Box<Self>, dimensions: usize) -> Result<()> {
+        let shape = [self.rows, dimensions as u64];
+        let output = self.values.write_out(&shape, f32::from_le_bytes)?;
+        if let Some(offsets) = self.offsets {
+            let count = offsets.bytes / 8;
+            let output = offsets.write_out(&[count], u64::from_le_bytes)?;
             output.finish()?;
         }
         output.finish()
     }
 }
 
-fn begin<'a, T: npyz::AutoSerialize>(
-    output: &'a mut Output,
-    shape: &[u64],
-) -> io::Result<npyz::NpyWriter<T, &'a mut Output>> {
-    npyz::WriteOptions::new()
-        .default_dtype()
-        .shape(shape)
-        .writer(output)
-        .begin_nd()
+/// The header of an array says how many elements it has, so they wait in a temporary file until that is known.
+struct Array {
+    output: Output,
+    elements: BufWriter<File>,
+    /// Where these are, as people know it.
+    place: String,
+    bytes: u64,
 }
 
-fn explain_rows(error: &io::Error) -> io::Error {
-    explain(
-        &format!("a temporary file in {}", std::env::temp_dir().display()),
-        error,
-    )
+impl Array {
+    fn create(path: Option<&Path>) -> Result<Self> {
+        let output = Output::create(path)?;
+        let folder = output.folder().unwrap_or_else(std::env::temp_dir);
+        let place = format!("a temporary file in {}", folder.display());
+        let elements = tempfile::tempfile_in(&folder).map_err(|error| explain(&place, &error))?;
+        Ok(Self {
+            output,
+            elements: BufWriter::new(elements),
+            place,
+            bytes: 0,
+        })
+    }
+
+    fn write(&mut self, element: &[u8]) -> io::Result<()> {
+        self.bytes += element.len() as u64;
+        let written = self.elements.write_all(element);
+        written.map_err(|error| explain(&self.place, &error))
+    }
+
+    /// The whole array; its file has no name yet.
+    fn write_out<T: AutoSerialize, const N: usize>(
+        self,
+        shape: &[u64],
+        element: impl Fn([u8; N]) -> T,
+    ) -> Result<Output> {
+        let (mut output, place) = (self.output, self.place);
+        let mut elements = self
+            .elements
+            .into_inner()
+            .map_err(|error| explain(&place, error.error()))?;
+        elements.rewind()?;
+        let mut elements = BufReader::with_capacity(1 << 16, elements);
+        let mut writer = npyz::WriteOptions::new()
+            .default_dtype()
+            .shape(shape)
+            .writer(&mut output)
+            .begin_nd()?;
+        let mut bytes = [0; N];
+        for _ in 0..shape.iter().product() {
+            elements.read_exact(&mut bytes)?;
+            writer.push(&element(bytes))?;
+        }
+        writer.finish()?;
+        output.flush()?;
+        Ok(output)
+    }
 }
 
 /// `NAME.npy` -> `NAME.offsets.npy`
