@@ -43,7 +43,7 @@ pub(crate) struct Arguments {
     format: Option<Format>,
     /// Go on where an earlier run with --resume ended, if one did. What is done so far is kept in OUTPUT.partial and
     /// OUTPUT.partial.json until all is done.
-    #[arg(long, requires_all = ["input", "output"])]
+    #[arg(long)]
     resume: bool,
     /// How tokens become one vector; none gives one per token [default: as the model says, else mean].
     #[arg(long, value_enum)]
@@ -132,14 +132,14 @@ impl Arguments {
 
     /// Through [`Partial`].
     fn resume(&self, texts: Texts) -> Result<()> {
-        let (Some(input), Some(output)) = (&self.input, &self.output) else {
-            unreachable!("clap requires both");
+        let is_file = |path: &&PathBuf| {
+            path.is_file() || (!path.exists() && path.as_path() != Path::new("-"))
         };
-        let is_file = |path: &Path| path.is_file() || !path.exists() && path != Path::new("-");
-        if !is_file(input) || !is_file(output) {
+        let files = [&self.input, &self.output].map(|path| path.as_ref().filter(is_file));
+        let [Some(input), Some(output)] = files else {
             let message = "--resume reads its input again and keeps its output: name files with --input and --output";
             return Err(Usage(message).into());
-        }
+        };
         let embedder = self.load()?;
         let mut partial = Partial::open(output, self.origin(input, &embedder)?)?;
         let done = partial.texts();

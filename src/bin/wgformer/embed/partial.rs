@@ -30,6 +30,8 @@ pub(super) struct Partial {
 struct Paths {
     data: PathBuf,
     checkpoint: PathBuf,
+    /// Until it is whole.
+    next_checkpoint: PathBuf,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -166,6 +168,7 @@ impl Paths {
         Ok(Self {
             data: beside(".partial"),
             checkpoint: beside(".partial.json"),
+            next_checkpoint: beside(".partial.json.new"),
         })
     }
 
@@ -204,15 +207,12 @@ impl Paths {
 
     /// The old one, or the new one, but never a part of one.
     fn write_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
-        let folder = folder(&self.checkpoint);
-        let mut file = tempfile::Builder::new()
-            .prefix(".wgformer-")
-            .tempfile_in(folder)?;
+        let mut file = File::create(&self.next_checkpoint)?;
         serde_json::to_writer_pretty(&mut file, checkpoint)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.checkpoint)?;
+        file.sync_all()?;
+        fs::rename(&self.next_checkpoint, &self.checkpoint)?;
         #[cfg(unix)]
-        File::open(folder)?.sync_all()?;
+        File::open(folder(&self.checkpoint))?.sync_all()?; // the name is the folder's
         Ok(())
     }
 }
