@@ -30,10 +30,10 @@ pub(crate) struct Arguments {
     input: Option<PathBuf>,
     /// What the input is [default: by its name: jsonl for .jsonl, .ndjson and .json, csv for .csv, parquet for .parquet,
     /// else text].
-    #[arg(long, value_enum, requires = "input")]
+    #[arg(long, value_enum)]
     input_format: Option<InputFormat>,
     /// The field or column of the input's records that is the text [default: text].
-    #[arg(long, value_name = "NAME", requires = "input")]
+    #[arg(long, value_name = "NAME")]
     field: Option<String>,
     /// Where to write; the file appears only when it is whole.
     #[arg(long, value_name = "FILE|-")]
@@ -105,6 +105,9 @@ impl Arguments {
     fn open_input(&self) -> Result<Texts> {
         match &self.input {
             Some(path) => self.input_format(path).open(path, self.field.as_deref()),
+            None if self.input_format.is_some() || self.field.is_some() => {
+                Err(Usage("--input-format and --field are for a file: name it with --input").into())
+            }
             None => Ok(Texts {
                 total: Some(self.texts.len() as u64),
                 texts: Box::new(self.texts.clone().into_iter().map(Ok)),

@@ -19,7 +19,7 @@ pub(super) struct Gathered<T> {
     bytes: usize,
 }
 
-impl<T: AsRef<str>> Gathered<T> {
+impl<T> Gathered<T> {
     pub(super) fn new() -> Self {
         Self {
             texts: Vec::new(),
@@ -27,9 +27,9 @@ impl<T: AsRef<str>> Gathered<T> {
         }
     }
 
-    /// Whether there are enough now.
-    pub(super) fn push(&mut self, text: T) -> bool {
-        self.bytes += text.as_ref().len();
+    /// Whether there are enough now. `bytes`: the length of the text.
+    pub(super) fn push(&mut self, text: T, bytes: usize) -> bool {
+        self.bytes += bytes;
         self.texts.push(text);
         self.texts.len() >= TEXTS || self.bytes >= BYTES
     }

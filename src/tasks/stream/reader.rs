@@ -32,11 +32,18 @@ where
     let mut gathered = Gathered::new();
     let mut index = first_index;
     let last = loop {
+        let next = || {
+            texts.next().map(|text| {
+                let text = text?;
+                let bytes = text.as_ref().len();
+                Ok((text, bytes))
+            })
+        };
         // Nothing of the iterator is used after it panicked.
-        match catch_unwind(AssertUnwindSafe(|| texts.next())) {
-            Ok(Some(Ok(text))) => {
+        match catch_unwind(AssertUnwindSafe(next)) {
+            Ok(Some(Ok((text, bytes)))) => {
                 index += 1;
-                if gathered.push(text) {
+                if gathered.push(text, bytes) {
                     chunks.send(Chunk::Texts(gathered.take()))?;
                 }
             }

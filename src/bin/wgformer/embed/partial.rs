@@ -17,7 +17,7 @@ use super::origin::{self, Origin};
 use crate::output::{explain, folder};
 
 /// How much work may be lost at most, in time.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) struct Partial {
     paths: Paths,
@@ -133,12 +133,18 @@ impl Partial {
     /// Gives all texts, from the first on, to `rows`, and when these are finished removes both files.
     pub(super) fn finish(mut self, mut rows: Box<dyn Rows>, dimensions: usize) -> Result<()> {
         self.save()?;
-        let data = self.data.get_mut();
-        data.rewind().map_err(|error| self.paths.explain(&error))?;
+        let Self {
+            paths,
+            data,
+            checkpoint,
+            ..
+        } = self;
+        let failed = |error: io::Error| paths.explain(&error);
+        let mut data = data.into_inner().map_err(|error| failed(error.into()))?;
+        data.rewind().map_err(failed)?;
         let mut records = BufReader::with_capacity(1 << 16, data);
-        for index in 0..self.checkpoint.texts {
-            let record = Record::read(&mut records);
-            let record = record.map_err(|error| self.paths.explain(&error))?;
+        for index in 0..checkpoint.texts {
+            let record = Record::read(&mut records).map_err(failed)?;
             rows.write(&Row {
                 index,
                 text: &record.text,
@@ -148,9 +154,9 @@ impl Partial {
             })?;
         }
         rows.finish(dimensions)?;
-        // The checkpoint last: without its data it is refused, and data without it would be too.
-        fs::remove_file(&self.paths.data).map_err(|error| self.paths.explain(&error))?;
-        fs::remove_file(&self.paths.checkpoint).map_err(|error| self.paths.explain(&error))?;
+        drop(records); // no system removes an open file as gladly as a closed one
+        fs::remove_file(&paths.data).map_err(failed)?;
+        fs::remove_file(&paths.checkpoint).map_err(failed)?;
         Ok(())
     }
 }

@@ -4,7 +4,8 @@ use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
 
-use ::parquet::basic::{ConvertedType, Type as Physical};
+use ::parquet::basic::{Compression, ConvertedType, Repetition, Type as Physical};
+use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::reader::RowIter;
 use ::parquet::record::{Field, Row};
@@ -42,6 +43,11 @@ pub(super) fn texts(path: &Path, column: &str) -> Result<Texts> {
             "{name}: the column {column:?} holds no strings; name one that does with --field"
         ));
     }
+    if let Some(compression) = unreadable_compression(reader.metadata(), column) {
+        return Err(anyhow!(
+            "{name}: the column {column:?} is compressed by {compression}; write it uncompressed or with Snappy or LZ4"
+        ));
+    }
     let projection = Type::group_type_builder(schema.name())
         .with_fields(vec![Arc::clone(field)])
         .build()
@@ -67,11 +73,31 @@ fn is_text(field: &Type) -> bool {
         ConvertedType::UTF8 | ConvertedType::NONE
     );
     let is_repeated = field.get_basic_info().has_repetition()
-        && field.get_basic_info().repetition() == ::parquet::basic::Repetition::REPEATED;
+        && field.get_basic_info().repetition() == Repetition::REPEATED;
     field.is_primitive()
         && field.get_physical_type() == Physical::BYTE_ARRAY
         && is_string
         && !is_repeated
+}
+
+/// What this build has no decoder for, if the column is compressed by that anywhere.
+fn unreadable_compression(metadata: &ParquetMetaData, column: &str) -> Option<Compression> {
+    let columns = metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| group.columns());
+    let mut compressions = columns
+        .filter(|it| it.column_path().parts() == [column])
+        .map(|it| it.compression());
+    compressions.find(|compression| {
+        !matches!(
+            compression,
+            Compression::UNCOMPRESSED
+                | Compression::SNAPPY
+                | Compression::LZ4
+                | Compression::LZ4_RAW
+        )
+    })
 }
 
 fn text(row: Row) -> Result<String, String> {
