@@ -223,7 +223,9 @@ fn what_is_damaged_is_said_and_left_as_it_is() {
     let (data, checkpoint) = (folder.read("out.partial"), folder.read(CHECKPOINT));
     let mut flipped = data.clone();
     flipped[data.len() / 2] ^= 1;
-    let cases: [(&str, Option<&[u8]>, Option<&[u8]>, &str); 7] = [
+    /// What a file holds, if it is there.
+    type Content<'a> = Option<&'a [u8]>;
+    let cases: [(&str, Content<'_>, Content<'_>, &str); 7] = [
         (
             "cut",
             Some(&data[..data.len() - 1]),

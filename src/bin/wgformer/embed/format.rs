@@ -19,9 +19,9 @@ use super::extension;
 pub(super) enum Format {
     /// A JSON line per text.
     Jsonl,
-    /// One NumPy array.
+    /// One NumPy array, and with --pooling none another of where each text's rows begin.
     Npy,
-    /// A row per text.
+    /// A row per text; for builds with the feature parquet.
     Parquet,
 }
 

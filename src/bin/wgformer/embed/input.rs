@@ -23,8 +23,9 @@ pub(super) enum InputFormat {
     Text,
     /// A JSON object per line.
     Jsonl,
-    /// With a header.
+    /// Records with a header.
     Csv,
+    /// A column of strings; for builds with the feature parquet.
     Parquet,
 }
 
