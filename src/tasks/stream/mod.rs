@@ -75,6 +75,19 @@ impl StreamOptions {
 /// Texts with their embeddings, in order, from [`Embedder::stream`].
 ///
 /// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it.
+///
+/// ```no_run
+/// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "models/all-MiniLM-L6-v2")?;
+/// let numbers = (0..1_000_000).map(|number| Ok(number.to_string()));
+/// let stream = embedder.stream(numbers, &wgformer::tasks::StreamOptions::default());
+/// let mut done = 0;
+/// let stream = stream.on_batch(move |texts| {
+///     done += texts;
+///     println!("{done} texts are done");
+/// });
+/// let vectors: Vec<_> = stream.collect::<wgformer::Result<_>>()?;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub struct Stream<T, E> {
     /// Those of a window that is done.
     ready: vec::IntoIter<(T, Embedding)>,
