@@ -196,6 +196,26 @@ pub enum Error {
         value: f32,
     },
 
+    /// One of many texts could not be embedded.
+    #[error("text {index}: {source}")]
+    Text {
+        /// Which text, counted from 0 in the caller's order.
+        index: usize,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+
+    /// A stage of a stream of texts ended where it should not have: it panicked, or the system gave it no thread.
+    #[error("{stage} stopped at text {index}: {message}")]
+    Stopped {
+        /// What was being done.
+        stage: &'static str,
+        /// The first text that did not get through, counted from 0 in the caller's order.
+        index: usize,
+        /// What the panic or the system said.
+        message: String,
+    },
+
     /// The tokenizer could not be built or failed on a text.
     #[error("{}: {message}", path.display())]
     Tokenizer {

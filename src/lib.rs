@@ -8,7 +8,8 @@
 //! [`Embedder::embed`] -> tokens, packed one sequence after another without padding ([`models::Batch`]) -> a run of the
 //! plan: every step a pipeline, its bind groups and a grid, in one compute pass and one submit, or a few where that
 //! would keep the device busy for too long -> the result alone is read back -> `Vec<Vec<f32>>`.
-//! An application records the run into its own encoders instead ([`plan::Forward`]).
+//! An application records the run into its own encoders instead ([`plan::Forward`]). Texts without number go through
+//! [`Embedder::stream`], whose stages read, tokenise and run at the same time.
 //!
 //! # The house, in the order of its imports
 //!

@@ -6,7 +6,7 @@
 //! (`scripts/openblas.py`, run by `PYTHON`, by default `python3`; without it, or without numpy, those ratios are left
 //! out). Times in milliseconds are meant for a machine of B = 190 GFLOP/s, and their targets scaled to this one's.
 //!
-//! `cargo bench --bench targets` measures, `-- kernels`, `-- model` or `-- start` one part of it, and `-- --test` only verifies. How
+//! `cargo bench --bench targets` measures, `-- kernels`, `-- model`, `-- bulk` or `-- start` one part of it, and `-- --test` only verifies. How
 //! attention grows with the length of a text is a test, `tests/scaling.rs`.
 #![expect(
     clippy::print_stdout,
@@ -22,6 +22,7 @@ mod kernels;
 #[path = "../common/minilm.rs"]
 mod minilm;
 mod model;
+mod bulk;
 mod start;
 
 use std::time::Instant;
@@ -62,7 +63,10 @@ fn main() {
         .filter(|argument| !argument.starts_with('-'));
     let filter = filters.next();
     let is_wanted = |part: &str| filter.is_none_or(|filter| part.contains(filter.as_str()));
-    if !["kernels", "model", "start"].into_iter().any(is_wanted) {
+    if !["kernels", "model", "bulk", "start"]
+        .into_iter()
+        .any(is_wanted)
+    {
         return; // the filter is for another benchmark
     }
     let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
@@ -76,6 +80,7 @@ fn main() {
     };
     let kernels = is_wanted("kernels").then(|| kernels::measure(&mut bench));
     let model = is_wanted("model").then(|| model::measure(&mut bench));
+    let bulk = is_wanted("bulk").then(|| bulk::measure(&bench));
     let start = is_wanted("start").then(|| start::measure(&bench));
     if !bench.is_timed {
         println!("targets: verified");
@@ -85,6 +90,7 @@ fn main() {
     let mut rows: Vec<Row> = Vec::new();
     rows.extend(kernels.iter().flat_map(|figures| figures.rows(b)));
     rows.extend(model.iter().flat_map(|figures| figures.rows(b)));
+    rows.extend(bulk.iter().flat_map(bulk::Figures::rows));
     rows.extend(start.iter().flat_map(start::Figures::rows));
     println!("{machine}");
     println!("Adapter: {adapter}.");

@@ -58,6 +58,8 @@ impl From<&Error> for wgformer_status {
             Error::Deadline { .. } => Self::Deadline,
             Error::Limit { .. } => Self::Limit,
             Error::Overflow { .. } => Self::Overflow,
+            Error::Text { source, .. } => Self::from(&**source),
+            Error::Stopped { .. } => Self::Internal,
         }
     }
 }

@@ -1,12 +1,38 @@
+use crate::models::{Batch, Model};
+use crate::text::Tokens;
+
+/// Texts that run together.
+pub(super) struct Pack {
+    /// Their places among all that were packed.
+    pub(super) places: Vec<usize>,
+    /// Their numbers of tokens.
+    pub(super) lengths: Vec<usize>,
+    pub(super) batch: Batch,
+}
+
+/// All texts in batches as large as the model takes them.
+pub(super) fn pack(tokens: &[Tokens], model: &Model) -> Vec<Pack> {
+    let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.ids.len()).collect();
+    let batches = batches(&lengths, model.batch_tokens(), model.batch_sequences());
+    let pack = |places: Vec<usize>| {
+        let mut batch = Batch::new();
+        for place in &places {
+            batch.push(&tokens[*place].ids, &tokens[*place].types);
+        }
+        Pack {
+            lengths: places.iter().map(|place| lengths[*place]).collect(),
+            places,
+            batch,
+        }
+    };
+    batches.into_iter().map(pack).collect()
+}
+
 /// Fills batches to a budget: the sequences' places, longest first, in batches of at most `max_tokens` tokens and
 /// `max_sequences` sequences. A sequence that is longer than the budget goes alone.
 ///
 /// Sequences of like length share a batch, since the grid of attention is as long as the longest.
-pub(super) fn batches(
-    lengths: &[usize],
-    max_tokens: usize,
-    max_sequences: usize,
-) -> Vec<Vec<usize>> {
+fn batches(lengths: &[usize], max_tokens: usize, max_sequences: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|place| std::cmp::Reverse(lengths[*place])); // stable
     let mut batches: Vec<Vec<usize>> = Vec::new();

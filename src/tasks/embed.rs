@@ -1,11 +1,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::batching::batches;
+use super::batching::{Pack, pack};
+use super::stream::{Stream, StreamOptions};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
+use crate::plan::Control;
 use crate::text::{Tokenizer, Tokens};
 
 /// Turns texts into vectors: a model with its tokenizer and its pooling. Clones share all of it, from any thread.
@@ -147,11 +149,7 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::embed`].
     pub async fn embed_async<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
-        let embeddings = self.embeddings_async(texts).await?;
-        Ok(embeddings
-            .into_iter()
-            .map(|embedding| embedding.values)
-            .collect())
+        self.embed_with_async(texts, Control::new()).await
     }
 
     /// As [`Embedder::embed`], with the number of tokens of each text.
@@ -167,51 +165,106 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::embed`].
     pub async fn embeddings_async<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Embedding>> {
-        self.embeddings_with_progress(texts, |_| ()).await
+        self.embeddings_with_async(texts, Control::new()).await
     }
 
-    /// [`Embedder::embeddings_async`]; `progress` is told after each batch how many texts it held.
+    /// [`Embedder::embed`] with a deadline, or somebody who is told after each batch how many texts are done.
     ///
     /// # Errors
-    /// As [`Embedder::embed`].
-    pub async fn embeddings_with_progress<S: AsRef<str>>(
+    /// As [`Embedder::embed`], and [`Error::Deadline`].
+    pub fn embed_with<S: AsRef<str>>(
         &self,
         texts: &[S],
-        mut progress: impl FnMut(usize),
+        control: Control<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        pollster::block_on(self.embed_with_async(texts, control))
+    }
+
+    /// [`Embedder::embed_with`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed_with`].
+    pub async fn embed_with_async<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        control: Control<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let embeddings = self.embeddings_with_async(texts, control).await?;
+        let values = embeddings.into_iter().map(|embedding| embedding.values);
+        Ok(values.collect())
+    }
+
+    /// As [`Embedder::embed_with_async`], with the number of tokens of each text.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed_with`].
+    pub async fn embeddings_with_async<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        mut control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
-        let tokens = self.tokenize(texts)?;
-        let lengths: Vec<usize> = tokens.iter().map(|tokens| tokens.ids.len()).collect();
-        let mut results: Vec<Embedding> = lengths
-            .iter()
-            .map(|tokens| Embedding {
-                tokens: *tokens,
-                values: Vec::new(),
-            })
-            .collect();
-        for places in batches(
-            &lengths,
-            self.model.batch_tokens(),
-            self.model.batch_sequences(),
-        ) {
-            let mut batch = Batch::new();
-            for place in &places {
-                batch.push(&tokens[*place].ids, &tokens[*place].types);
+        let deadline = control.due();
+        let embeddings = async {
+            let tokens = self.tokenize(texts)?;
+            let mut embeddings: Vec<Embedding> = tokens.iter().map(Embedding::awaited).collect();
+            let mut done = 0;
+            for pack in pack(&tokens, &self.model) {
+                let values = self.run(&pack).await?;
+                done += values.len();
+                control.report(done, texts.len());
+                for (place, values) in pack.places.into_iter().zip(values) {
+                    embeddings[place].values = values;
+                }
             }
-            let mut values = &self.model.run_async(&batch).await?[..];
-            progress(places.len());
-            for place in places {
-                let rows = if self.head == Head::HiddenStates {
-                    lengths[place]
-                } else {
-                    1
-                };
-                let (own, rest) = values.split_at(rows * self.dimensions());
-                results[place].values = own.to_vec();
-                values = rest;
+            match overflow(&embeddings) {
+                None => Ok(embeddings),
+                Some((index, value)) => Err(Error::Overflow { index, value }),
             }
-        }
-        check_finite(&results)?;
-        Ok(results)
+        };
+        self.model.plan().gpu().before(deadline, embeddings).await
+    }
+
+    /// The same on another device, after its own was lost: [`Model::recover`].
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            model: self.model.recover(gpu)?,
+            ..self.clone()
+        })
+    }
+
+    /// Embeds any number of texts as they come, in memory that does not grow with their number: while some are read and
+    /// tokenised on threads of their own, others run, and the caller does with the results what it likes.
+    ///
+    /// The results are those of [`Embedder::embeddings`] to the bit, in order, each with its text: whatever can be seen
+    /// as one, so that an application may let its own data travel along. What `texts` fails with comes out after
+    /// everything before it, and so does every other error; it is the last item. Dropping the stream stops it.
+    ///
+    /// ```no_run
+    /// use std::io::BufRead;
+    /// use wgformer::tasks::StreamOptions;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "models/all-MiniLM-L6-v2")?;
+    /// let lines = std::io::BufReader::new(std::fs::File::open("lines.txt")?).lines();
+    /// let lines = lines.map(|line| line.map_err(Box::<dyn std::error::Error + Send + Sync>::from));
+    /// for embedded in embedder.stream(lines, &StreamOptions::default()) {
+    ///     let (line, embedding) = embedded?;
+    ///     println!("{line}: {:?}", embedding.values);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn stream<T, E, I>(&self, texts: I, options: &StreamOptions) -> Stream<T, E>
+    where
+        T: AsRef<str> + Send + 'static,
+        E: From<Error> + Send + 'static,
+        I: IntoIterator<Item = Result<T, E>>,
+        I::IntoIter: Send + 'static,
+    {
+        Stream::start(self, texts.into_iter(), options)
     }
 
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text, `[texts, hidden]`.
@@ -228,7 +281,7 @@ impl Embedder {
         Ok(batch)
     }
 
-    fn tokenize<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Tokens>> {
+    pub(super) fn tokenize<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Tokens>> {
         if self.lower_case {
             let texts: Vec<String> = texts
                 .iter()
@@ -239,17 +292,43 @@ impl Embedder {
             self.tokenizer.encode(texts)
         }
     }
-}
 
-/// Weights are finite, so a NaN here means that the model overflows on a text: never passed on as a result.
-fn check_finite(results: &[Embedding]) -> Result<()> {
-    for (index, result) in results.iter().enumerate() {
-        if let Some(value) = result.values.iter().find(|value| !value.is_finite()) {
-            return Err(Error::Overflow {
-                index,
-                value: *value,
-            });
+    /// The values of each text of a pack, in its order.
+    pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Vec<f32>>> {
+        let values = self.model.run_async(&pack.batch).await?;
+        let mut rest = &values[..];
+        let own = pack.lengths.iter().map(|tokens| {
+            let (own, others) = rest.split_at(self.values_of(*tokens));
+            rest = others;
+            own.to_vec()
+        });
+        Ok(own.collect())
+    }
+
+    /// How many values a text of so many tokens gets.
+    pub(super) fn values_of(&self, tokens: usize) -> usize {
+        match self.head {
+            Head::HiddenStates => tokens * self.dimensions(),
+            Head::Pooled { .. } => self.dimensions(),
         }
     }
-    Ok(())
+}
+
+impl Embedding {
+    /// Of a text that has not run yet.
+    pub(super) fn awaited(tokens: &Tokens) -> Self {
+        Self {
+            tokens: tokens.ids.len(),
+            values: Vec::new(),
+        }
+    }
+}
+
+/// The first that is not finite. Weights are, so the model overflows on that text: never passed on as a result.
+pub(super) fn overflow(embeddings: &[Embedding]) -> Option<(usize, f32)> {
+    let mut places = embeddings.iter().enumerate();
+    places.find_map(|(place, embedding)| {
+        let mut values = embedding.values.iter();
+        Some((place, *values.find(|value| !value.is_finite())?))
+    })
 }

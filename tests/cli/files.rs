@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use serde_json::json;
 
 use crate::generated_model::HIDDEN;
-use crate::harness::{Folder, column, mixed_lines, npy};
+use crate::harness::{Ended, Folder, column, mixed_lines, npy};
 
 #[test]
 fn every_line_of_a_file_or_of_standard_input_is_a_text() {
@@ -35,12 +35,18 @@ fn an_input_that_cannot_be_read_is_named() {
     let invalid = b"sea\nsun\nra\xffin\nsnow\n";
     folder.write("input.txt", invalid);
     let needles = ["input.txt: line 3 is not valid UTF-8"];
-    folder.embed("--input input.txt").assert_error(&needles);
+    folder
+        .embed("--input input.txt --output out.jsonl")
+        .assert_error(&needles);
     folder
         .run("search sea --model tiny --input input.txt")
         .assert_error(&needles);
-    let piped = folder.run_with_stdin("embed --model tiny --input -", invalid);
+    let command_line = "embed --model tiny --input - --output out.jsonl";
+    let piped = folder.run_with_stdin(command_line, invalid);
     piped.assert_error(&["standard input: line 3 is not valid UTF-8"]);
+    // What is printed rather than kept has been printed by then.
+    let Ended { code, stdout, .. } = folder.embed("--input input.txt");
+    assert_eq!((code, stdout), (1, folder.embed("sea sun").bytes()));
     folder.embed("--input lost.txt").assert_error(&["lost.txt"]);
     folder.embed("--input tiny").assert_error(&["tiny"]);
 }

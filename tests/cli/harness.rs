@@ -81,8 +81,8 @@ pub(crate) fn run(command: &mut Command, stdin: &[u8]) -> Ended {
     } = ended;
     let stderr = String::from_utf8(stderr).unwrap();
     assert!(!stderr.contains('\x1b'), "{stderr}");
-    let is_array = stdout.starts_with(b"\x93NUMPY");
-    assert!(is_array || !stdout.contains(&b'\x1b'));
+    let is_binary = stdout.starts_with(b"\x93NUMPY") || stdout.starts_with(b"PAR1");
+    assert!(is_binary || !stdout.contains(&b'\x1b'));
     let code = status
         .code()
         .unwrap_or_else(|| panic!("{status}: {command:?}"));

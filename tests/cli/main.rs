@@ -6,6 +6,8 @@ mod harness;
 
 mod embed;
 mod files;
+mod inputs;
+mod resume;
 #[cfg(unix)]
 mod unix;
 mod search;

@@ -5,6 +5,7 @@ use crate::harness::{Ended, Folder};
 #[test]
 fn wrong_usage_ends_with_2_and_help_with_0() {
     let folder = Folder::new();
+    folder.write("input.txt", "sea\n");
     for command_line in [
         "",
         "frobnicate",
@@ -20,6 +21,13 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         // Two files, and one place to write to.
         "embed sea --model tiny --format npy --pooling none",
         "embed sea --model tiny --format npy --pooling none --output -",
+        "embed sea --resume --output out.jsonl",
+        "embed --input input.txt --resume",
+        "embed --input - --resume --output out.jsonl",
+        "embed --input input.txt --resume --output -",
+        "embed sea --field text",
+        "embed --input input.txt --field text",
+        "embed --input input.txt --input-format xml",
         "search",
         "search sea",
         "search --input input.txt",

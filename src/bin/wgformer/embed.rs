@@ -1,32 +1,50 @@
 //! `embed`: texts to vectors.
 
 mod format;
-mod npy;
+mod input;
+mod origin;
+mod partial;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use wgformer::Embedder;
+use wgformer::tasks::StreamOptions;
 
-use crate::lines::{self, Lines};
-use crate::model_args::{ModelArgs, PoolingChoice};
+use crate::Usage;
+use crate::model_args::{ModelArgs, PoolingChoice, value_name};
 use crate::progress::Progress;
-use format::Writer;
+use format::{Format, Row, Rows};
+use input::{InputFormat, Texts};
+use origin::Origin;
+use partial::Partial;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The texts.
     #[arg(value_name = "TEXT", required_unless_present = "input")]
     texts: Vec<String>,
-    /// A file with one text per line, or - for standard input.
+    /// A file of any number of texts, or - for standard input.
     #[arg(long, value_name = "FILE|-", conflicts_with = "texts")]
     input: Option<PathBuf>,
+    /// What the input is [default: by its name: jsonl for .jsonl, .ndjson and .json, csv for .csv, parquet for .parquet,
+    /// else text].
+    #[arg(long, value_enum)]
+    input_format: Option<InputFormat>,
+    /// The field or column of the input's records that is the text [default: text].
+    #[arg(long, value_name = "NAME")]
+    field: Option<String>,
     /// Where to write; the file appears only when it is whole.
     #[arg(long, value_name = "FILE|-")]
     output: Option<PathBuf>,
-    /// A JSON line per text, or one NumPy array.
-    #[arg(long, value_enum, default_value_t = Format::Jsonl)]
-    format: Format,
+    /// What is written [default: by the output's name: npy for .npy, parquet for .parquet, else jsonl].
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Go on where an earlier run with --resume ended, if one did. What is done so far is kept in OUTPUT.partial and
+    /// OUTPUT.partial.json until all is done.
+    #[arg(long)]
+    resume: bool,
     /// How tokens become one vector; none gives one per token [default: as the model says, else mean].
     #[arg(long, value_enum)]
     pooling: Option<PoolingChoice>,
@@ -37,58 +55,122 @@ pub(crate) struct Arguments {
     model: ModelArgs,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    Jsonl,
-    Npy,
-}
-
-/// Texts that are embedded together: enough to sort by length, few enough to hold.
-const WINDOW: usize = 1024;
+#[cfg(not(feature = "parquet"))]
+const NO_PARQUET: &str =
+    "this build leaves Parquet out; build wgformer with `cargo build --release --features parquet`";
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let per_token = arguments.pooling == Some(PoolingChoice::None);
     // What can fail at once fails before the model is loaded.
-    let mut texts: Box<dyn Iterator<Item = Result<String>>> = match &arguments.input {
-        Some(path) => Box::new(Lines::open(path)?),
-        None => Box::new(arguments.texts.iter().cloned().map(Ok)),
-    };
-    let total = arguments
-        .input
-        .as_deref()
-        .map_or(Some(arguments.texts.len() as u64), lines::count);
-    let mut writer = Writer::create(arguments.format, arguments.output.as_deref(), per_token)?;
-    let embedder = arguments
-        .model
-        .load(arguments.pooling, arguments.no_normalize)?;
-
-    let mut progress = Progress::new(total, "texts");
-    let mut first = 0;
-    loop {
-        let window = texts
-            .by_ref()
-            .take(WINDOW)
-            .collect::<Result<Vec<String>>>()?;
-        if window.is_empty() {
-            break;
-        }
-        let embedded = embedder.embeddings_with_progress(&window, |texts| progress.advance(texts));
-        let embeddings = pollster::block_on(embedded).map_err(|error| name_text(error, first))?;
-        for (index, (text, embedding)) in (first..).zip(window.iter().zip(&embeddings)) {
-            writer.write(index, text, embedding, embedder.dimensions())?;
-        }
-        first += window.len();
+    let texts = arguments.open_input()?;
+    let mut rows = arguments.create_output()?;
+    if arguments.resume {
+        drop(rows); // it can be written, and will be when everything is embedded
+        return arguments.resume(texts);
     }
-    writer.finish(embedder.dimensions())
+    let embedder = arguments.load()?;
+    embed(&embedder, texts, 0, |row| rows.write(row))?;
+    rows.finish(embedder.dimensions())
 }
 
-/// The library counts texts from the start of its call; people from the start of the file.
-fn name_text(error: wgformer::Error, first: usize) -> wgformer::Error {
-    match error {
-        wgformer::Error::Overflow { index, value } => wgformer::Error::Overflow {
-            index: first + index,
-            value,
-        },
-        other => other,
+/// Embeds all texts but the first `done`, which are passed over, and has each of the rest written.
+fn embed(
+    embedder: &Embedder,
+    Texts { texts, total }: Texts,
+    done: usize,
+    mut write: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<()> {
+    // What cannot be read again ends the rest, as it did before.
+    let passed = texts
+        .enumerate()
+        .filter(move |(index, text)| *index >= done || text.is_err());
+    let rest = passed.map(|(_, text)| text);
+    let mut progress = Progress::new(total, "texts").from(done);
+    let options = StreamOptions::default().first_index(done);
+    let stream = embedder.stream(rest, &options);
+    let stream = stream.on_batch(move |texts| progress.advance(texts));
+    for (index, embedded) in (done..).zip(stream) {
+        let (text, embedding): (String, _) = embedded?;
+        write(&Row {
+            index,
+            text: &text,
+            tokens: embedding.tokens,
+            values: &embedding.values,
+            dimensions: embedder.dimensions(),
+        })?;
     }
+    Ok(())
+}
+
+impl Arguments {
+    fn open_input(&self) -> Result<Texts> {
+        match &self.input {
+            Some(path) => self.input_format(path).open(path, self.field.as_deref()),
+            None if self.input_format.is_some() || self.field.is_some() => {
+                Err(Usage("--input-format and --field are for a file: name it with --input").into())
+            }
+            None => Ok(Texts {
+                total: Some(self.texts.len() as u64),
+                texts: Box::new(self.texts.clone().into_iter().map(Ok)),
+            }),
+        }
+    }
+
+    fn input_format(&self, path: &Path) -> InputFormat {
+        self.input_format.unwrap_or_else(|| InputFormat::of(path))
+    }
+
+    fn create_output(&self) -> Result<Box<dyn Rows>> {
+        let per_token = self.pooling == Some(PoolingChoice::None);
+        self.format().create(self.output.as_deref(), per_token)
+    }
+
+    fn format(&self) -> Format {
+        let output = self.output.as_deref();
+        self.format.unwrap_or_else(|| Format::of(output))
+    }
+
+    fn load(&self) -> Result<Embedder> {
+        self.model.load(self.pooling, self.no_normalize)
+    }
+
+    /// Through [`Partial`].
+    fn resume(&self, texts: Texts) -> Result<()> {
+        let is_file = |path: &&PathBuf| {
+            path.is_file() || (!path.exists() && path.as_path() != Path::new("-"))
+        };
+        let files = [&self.input, &self.output].map(|path| path.as_ref().filter(is_file));
+        let [Some(input), Some(output)] = files else {
+            let message = "--resume reads its input again and keeps its output: name files with --input and --output";
+            return Err(Usage(message).into());
+        };
+        let embedder = self.load()?;
+        let mut partial = Partial::open(output, self.origin(input, &embedder)?)?;
+        let done = partial.texts();
+        let embedded = embed(&embedder, texts, done, |row| partial.write(row));
+        partial.save()?; // also what was embedded before an error
+        embedded?;
+        partial.finish(self.create_output()?, embedder.dimensions())
+    }
+
+    fn origin(&self, input: &Path, embedder: &Embedder) -> Result<Origin> {
+        let adapter = embedder.model().plan().gpu().capabilities().to_string();
+        let own = [
+            ("--pooling", self.pooling.as_ref().map(value_name)),
+            ("--no-normalize", self.no_normalize.then(String::new)),
+            ("--format", Some(value_name(&self.format()))),
+            (
+                "--input-format",
+                Some(value_name(&self.input_format(input))),
+            ),
+            ("--field", self.field.clone()),
+        ];
+        let options = own.into_iter().chain(self.model.decisive());
+        Origin::new(adapter, input, &self.model.directory()?, options)
+    }
+}
+
+/// The end of a file's name, in lower case, without its dot.
+fn extension(path: &Path) -> String {
+    let extension = path.extension().unwrap_or_default();
+    extension.to_string_lossy().to_lowercase()
 }

@@ -1,45 +1,37 @@
 //! Texts from a file, one per line.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow};
 
+use crate::source::Source;
+
 /// The lines of a file or, for `-`, of standard input: without their ends, the first without a byte-order mark.
 /// An empty line is a text.
 pub(crate) struct Lines {
-    name: String,
-    reader: Box<dyn BufRead>,
+    source: Source,
     number: usize,
 }
 
 impl Lines {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let (name, reader): (_, Box<dyn BufRead>) = if path == Path::new("-") {
-            ("standard input".to_owned(), Box::new(io::stdin().lock()))
-        } else {
-            let name = path.display().to_string();
-            let failed = |error: io::Error| anyhow!("cannot read {name}: {error}");
-            if path.is_dir() {
-                return Err(anyhow!(
-                    "cannot read {name}: it is a folder, name a file with one text per line"
-                ));
-            }
-            let file = File::open(path).map_err(failed)?;
-            (name, Box::new(BufReader::new(file)))
-        };
         Ok(Self {
-            name,
-            reader,
+            source: Source::open(path)?,
             number: 0,
         })
     }
 
+    /// Where the last line was, for errors.
+    pub(crate) fn place(&self) -> String {
+        format!("{}: line {}", self.source.name, self.number)
+    }
+
     fn read(&mut self) -> Result<Option<String>> {
         let mut line = Vec::new();
-        let count = self.reader.read_until(b'\n', &mut line);
-        if count.map_err(|error| anyhow!("cannot read {}: {error}", self.name))? == 0 {
+        let count = self.source.read_until(b'\n', &mut line);
+        if count.map_err(|error| anyhow!("cannot read {}: {error}", self.source.name))? == 0 {
             return Ok(None);
         }
         self.number += 1;
@@ -52,9 +44,8 @@ impl Lines {
             line.drain(..3);
         }
         let line = String::from_utf8(line).ok();
-        Ok(Some(line.with_context(|| {
-            format!("{}: line {} is not valid UTF-8", self.name, self.number)
-        })?))
+        let line = line.with_context(|| format!("{} is not valid UTF-8", self.place()))?;
+        Ok(Some(line))
     }
 }
 

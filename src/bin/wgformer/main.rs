@@ -3,6 +3,7 @@
 mod adapter;
 mod doctor;
 mod embed;
+mod interrupt;
 mod lines;
 mod locate;
 mod model_args;
@@ -10,6 +11,7 @@ mod output;
 mod progress;
 mod quiet;
 mod search;
+mod source;
 mod tune;
 mod tuned;
 mod verify;
@@ -29,7 +31,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Turn texts into vectors: a JSON line per text, or a NumPy array.
+    /// Turn texts into vectors: JSON lines, a NumPy array or Parquet.
     Embed(embed::Arguments),
     /// Rank the lines of a file by their similarity in meaning to a query.
     Search(search::Arguments),

@@ -1,5 +1,7 @@
 //! The options of `embed` and `search`, and what other commands share of them.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use wgformer::Embedder;
@@ -53,6 +55,12 @@ impl From<DType> for WeightType {
     }
 }
 
+/// A value as it is typed.
+pub(crate) fn value_name(value: &impl ValueEnum) -> String {
+    let value = value.to_possible_value();
+    value.map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// `--pooling`
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PoolingChoice {
@@ -65,13 +73,28 @@ pub(crate) enum PoolingChoice {
 }
 
 impl ModelArgs {
+    /// The model's folder.
+    pub(crate) fn directory(&self) -> Result<PathBuf> {
+        locate(&self.model)
+    }
+
+    /// Of its options those that may change a result, by name, as they were given.
+    pub(crate) fn decisive(&self) -> [(&'static str, Option<String>); 2] {
+        let variants: Vec<&str> = self.variants.iter().map(|it| &it.variant[..]).collect();
+        let variants = Some(variants.join(" and ")).filter(|variants| !variants.is_empty());
+        [
+            ("--dtype", Some(value_name(&self.dtype))),
+            ("--variant", variants),
+        ]
+    }
+
     /// The model on its adapter; without a pooling, the model's own.
     pub(crate) fn load(
         &self,
         pooling: Option<PoolingChoice>,
         no_normalize: bool,
     ) -> Result<Embedder> {
-        let directory = locate(&self.model)?;
+        let directory = self.directory()?;
         let gpu = self.adapter.open()?;
         let mut model = ModelOptions::default()
             .weight_type(self.dtype.into())

@@ -8,6 +8,8 @@ use anyhow::{Result, anyhow};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use crate::interrupt::Unfinished;
+
 pub(crate) struct Output {
     /// As people know it.
     name: String,
@@ -15,14 +17,19 @@ pub(crate) struct Output {
 }
 
 enum Sink {
-    Stream(Box<dyn Write>),
+    Stream(Box<dyn Write + Send>),
     /// Written beside its final place and renamed at the end.
-    File(BufWriter<NamedTempFile>, PathBuf),
+    File {
+        writer: BufWriter<NamedTempFile>,
+        path: PathBuf,
+        /// Until it is renamed.
+        _unfinished: Unfinished,
+    },
 }
 
 impl Output {
     pub(crate) fn stdout() -> Self {
-        let sink = Sink::Stream(Box::new(BufWriter::new(io::stdout().lock())));
+        let sink = Sink::Stream(Box::new(BufWriter::new(io::stdout())));
         Self {
             name: "standard output".to_owned(),
             sink,
@@ -44,16 +51,34 @@ impl Output {
         } else {
             // Through a link: it is the file that is replaced.
             let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            let file = temporary_beside(&path).map_err(|error| explain(&name, &error))?;
-            Sink::File(BufWriter::new(file), path)
+            let file = Unfinished::create(|| temporary_beside(&path));
+            let (file, unfinished) = file.map_err(|error| explain(&name, &error))?;
+            Sink::File {
+                writer: BufWriter::new(file),
+                path,
+                _unfinished: unfinished,
+            }
         };
         Ok(Self { name, sink })
+    }
+
+    /// Where its file will be, if it is one.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        match &self.sink {
+            Sink::Stream(_) => None,
+            Sink::File { path, .. } => Some(folder(path).to_owned()),
+        }
     }
 
     /// Everything is written: the file gets its name.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.flush()?;
-        let Sink::File(writer, path) = self.sink else {
+        let Sink::File {
+            writer,
+            path,
+            _unfinished,
+        } = self.sink
+        else {
             return Ok(());
         };
         let file = writer
@@ -65,10 +90,14 @@ impl Output {
     }
 }
 
+/// The folder that a file is in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    let folder = path.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
 fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
     let mut builder = tempfile::Builder::new();
     builder.prefix(".wgformer-");
     #[cfg(unix)]
@@ -77,7 +106,7 @@ fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
         // As any new file: the default of a temporary one would keep it from others.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
+    builder.tempfile_in(folder(path))
 }
 
 /// The same kind of error, in words that name the file; a temporary file's own name is left out.
@@ -91,7 +120,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match &mut self.sink {
             Sink::Stream(writer) => writer.write(bytes),
-            Sink::File(writer, _) => writer.write(bytes),
+            Sink::File { writer, .. } => writer.write(bytes),
         };
         written.map_err(|error| explain(&self.name, &error))
     }
@@ -99,7 +128,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         let flushed = match &mut self.sink {
             Sink::Stream(writer) => writer.flush(),
-            Sink::File(writer, _) => writer.flush(),
+            Sink::File { writer, .. } => writer.flush(),
         };
         flushed.map_err(|error| explain(&self.name, &error))
     }

@@ -29,6 +29,13 @@ impl Progress {
         }
     }
 
+    /// With so many things done before.
+    pub(crate) fn from(self, done: usize) -> Self {
+        self.bar.set_position(done as u64);
+        self.bar.reset_eta();
+        self
+    }
+
     pub(crate) fn advance(&mut self, things: usize) {
         if !self.shown && self.started.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr()); // draws nothing where that is no terminal

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
+use wgformer::plan::Control;
 use wgformer::tasks::rank;
 
 use crate::lines::Lines;
@@ -43,11 +44,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let embedder = arguments.model.load(None, false)?;
     texts.push(arguments.query.clone()); // in the same batches as the lines
     let mut progress = Progress::new(Some(texts.len() as u64), "texts");
-    let embedded = embedder.embeddings_with_progress(&texts, |texts| progress.advance(texts));
-    let mut vectors: Vec<Vec<f32>> = pollster::block_on(embedded)?
-        .into_iter()
-        .map(|embedding| embedding.values)
-        .collect();
+    let mut told = 0;
+    let control = Control::new().progress(|now| {
+        progress.advance(now.done - told);
+        told = now.done;
+    });
+    let mut vectors = embedder.embed_with(&texts, control)?;
     drop(progress);
     let query = vectors.pop().unwrap_or_default();
     let hits = rank(&query, &vectors, arguments.top as usize);

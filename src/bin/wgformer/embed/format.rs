@@ -1,81 +1,68 @@
-//! What `embed` writes.
+//! What `embed` writes: a file per format.
 
-use std::io::{self, Write};
+mod jsonl;
+mod npy;
+#[cfg(feature = "parquet")]
+mod parquet;
+
 use std::path::Path;
 
 use anyhow::Result;
-use serde::Serialize;
-use wgformer::tasks::Embedding;
+#[cfg(not(feature = "parquet"))]
+use anyhow::anyhow;
+use clap::ValueEnum;
 
-use super::Format;
-use super::npy::Npy;
-use crate::output::Output;
+use super::extension;
 
-/// A JSON line per text, or one array at the end.
-pub(super) struct Writer {
-    output: Output,
-    npy: Option<Npy>,
-    per_token: bool,
+/// `--format`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A JSON line per text.
+    Jsonl,
+    /// One NumPy array, and with --pooling none another of where each text's rows begin.
+    Npy,
+    /// A row per text; for builds with the feature parquet.
+    Parquet,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    index: usize,
-    text: &'a str,
-    tokens: usize,
-    embedding: Vectors<'a>,
+/// A text with what became of it.
+pub(super) struct Row<'a> {
+    /// Its number, from 0.
+    pub(super) index: usize,
+    pub(super) text: &'a str,
+    pub(super) tokens: usize,
+    /// `[dimensions]`, or `[tokens, dimensions]` where there is a vector per token.
+    pub(super) values: &'a [f32],
+    pub(super) dimensions: usize,
 }
 
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Vectors<'a> {
-    One(&'a [f32]),
-    PerToken(Vec<&'a [f32]>),
+/// Takes rows, in order; nothing is under its name before it is finished.
+pub(super) trait Rows {
+    fn write(&mut self, row: &Row<'_>) -> Result<()>;
+
+    /// `dimensions`: of every row, for a file that has none.
+    fn finish(self: Box<Self>, dimensions: usize) -> Result<()>;
 }
 
-impl Writer {
-    pub(super) fn create(format: Format, path: Option<&Path>, per_token: bool) -> Result<Self> {
-        let npy = match format {
-            Format::Jsonl => None,
-            Format::Npy => Some(Npy::create(path, per_token)?),
-        };
-        Ok(Self {
-            output: Output::create(path)?,
-            npy,
-            per_token,
+impl Format {
+    /// By the file's name.
+    pub(super) fn of(path: Option<&Path>) -> Self {
+        match path.map(extension).as_deref() {
+            Some("npy") => Self::Npy,
+            Some("parquet") => Self::Parquet,
+            _ => Self::Jsonl,
+        }
+    }
+
+    /// No path is standard output; `per_token`: whether rows have a vector per token.
+    pub(super) fn create(self, path: Option<&Path>, per_token: bool) -> Result<Box<dyn Rows>> {
+        Ok(match self {
+            Self::Jsonl => Box::new(jsonl::Jsonl::create(path, per_token)?),
+            Self::Npy => Box::new(npy::Npy::create(path, per_token)?),
+            #[cfg(feature = "parquet")]
+            Self::Parquet => Box::new(parquet::Parquet::create(path, per_token)?),
+            #[cfg(not(feature = "parquet"))]
+            Self::Parquet => return Err(anyhow!("cannot write Parquet: {}", super::NO_PARQUET)),
         })
-    }
-
-    pub(super) fn write(
-        &mut self,
-        index: usize,
-        text: &str,
-        embedding: &Embedding,
-        hidden: usize,
-    ) -> Result<()> {
-        if let Some(npy) = &mut self.npy {
-            return npy.write(embedding);
-        }
-        let values = &embedding.values[..];
-        let embedding_values = if self.per_token {
-            Vectors::PerToken(values.chunks(hidden).collect())
-        } else {
-            Vectors::One(values)
-        };
-        let line = Line {
-            index,
-            text,
-            tokens: embedding.tokens,
-            embedding: embedding_values,
-        };
-        serde_json::to_writer(&mut self.output, &line).map_err(io::Error::from)?;
-        Ok(self.output.write_all(b"\n")?)
-    }
-
-    pub(super) fn finish(self, hidden: usize) -> Result<()> {
-        match self.npy {
-            Some(npy) => npy.finish(self.output, hidden),
-            None => self.output.finish(),
-        }
     }
 }

@@ -1,0 +1,118 @@
+//! Many lines through `Embedder::stream`, beside the same batches alone: tokenised and packed before, run one after
+//! another. What reading, tokenising and handing over cost beyond that is what the stages could not overlap.
+
+use wgformer::models::{Batch, Model};
+use wgformer::tasks::{Embedder, Embedding, StreamOptions};
+use wgformer::text::Tokenizer;
+use wgformer::{Error, Result};
+
+use super::report::{Row, Target};
+use super::{Bench, Best, minilm};
+
+const ROUNDS: usize = 3;
+
+/// On a software adapter fewer, which take minutes there.
+const LINES: [usize; 2] = [20_000, 512];
+
+/// How many are looked at first.
+const VERIFIED: usize = 40;
+
+pub(crate) struct Figures {
+    lines: usize,
+    tokens: usize,
+    batches: f64,
+    stream: f64,
+}
+
+pub(crate) fn measure(bench: &Bench) -> Figures {
+    let embedder = Embedder::load(&bench.gpu, minilm::MODEL).expect("run `make model` first");
+    let is_software = bench.gpu.capabilities().is_software();
+    let count = if bench.is_timed {
+        LINES[usize::from(is_software)]
+    } else {
+        VERIFIED
+    };
+    let lines = lines(count);
+    verify(&embedder, &lines[..VERIFIED]);
+    let (packed, tokens) = pack(&embedder, &lines);
+    let (mut batches, mut stream) = (Best::new(), Best::new());
+    for _ in 0..if bench.is_timed { ROUNDS } else { 0 } {
+        batches.time(|| run_all(embedder.model(), &packed));
+        stream.time(|| assert_eq!(stream_all(&embedder, &lines).len(), lines.len()));
+    }
+    Figures {
+        lines: lines.len(),
+        tokens,
+        batches: batches.0,
+        stream: stream.0,
+    }
+}
+
+/// Sentences of a novel, over and over, in another order each time.
+fn lines(count: usize) -> Vec<String> {
+    let text = std::fs::read_to_string("tests/data/sentences.txt").unwrap();
+    let sentences: Vec<&str> = text.lines().collect();
+    let line = |place: usize| sentences[(place * 37 + place / sentences.len()) % sentences.len()];
+    (0..count).map(|place| line(place).to_owned()).collect()
+}
+
+fn stream_all(embedder: &Embedder, lines: &[String]) -> Vec<Embedding> {
+    let lines: Vec<Result<String>> = lines.iter().cloned().map(Ok::<_, Error>).collect();
+    let stream = embedder.stream(lines, &StreamOptions::default());
+    stream.map(|item| item.unwrap().1).collect()
+}
+
+/// The same vectors as without a stream, to the bit.
+fn verify(embedder: &Embedder, lines: &[String]) {
+    assert!(stream_all(embedder, lines) == embedder.embeddings(lines).unwrap());
+}
+
+/// All lines in full batches, the longest first, and their tokens.
+fn pack(embedder: &Embedder, lines: &[String]) -> (Vec<Batch>, usize) {
+    let model = embedder.model();
+    let path = format!("{}/tokenizer.json", minilm::MODEL);
+    let tokenizer = Tokenizer::load(path.as_ref(), model.max_tokens()).unwrap();
+    let mut texts = tokenizer.encode(lines).unwrap();
+    texts.sort_by_key(|tokens| std::cmp::Reverse(tokens.ids.len()));
+    let mut batches = vec![Batch::new()];
+    for tokens in &texts {
+        let last = batches.last().expect("there is one").sizes();
+        if last.tokens + tokens.ids.len() > model.batch_tokens()
+            || last.sequences == model.batch_sequences()
+        {
+            batches.push(Batch::new());
+        }
+        let last = batches.last_mut().expect("there is one");
+        last.push(&tokens.ids, &tokens.types);
+    }
+    let tokens = texts.iter().map(|tokens| tokens.ids.len()).sum();
+    (batches, tokens)
+}
+
+fn run_all(model: &Model, batches: &[Batch]) {
+    for batch in batches {
+        model.run(batch).unwrap();
+    }
+}
+
+impl Figures {
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let Self {
+            lines,
+            tokens,
+            batches,
+            stream,
+        } = self;
+        vec![Row {
+            what: format!("{lines} lines: their batches alone / streamed from text to vector"),
+            measured: format!("{tokens} tokens in {batches:.2} s, streamed in {stream:.2} s"),
+            figure: Some(batches / stream),
+            target: Target {
+                adapter: "",
+                unit: "",
+                least: 0.9,
+                aim: 1.0,
+            },
+        }]
+    }
+}

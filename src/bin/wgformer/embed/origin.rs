@@ -1,0 +1,140 @@
+//! What the vectors of a run come from: two runs of the same origin give the same bytes.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
+
+/// Files go by what is in them, wherever they are and whenever they were written.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Origin {
+    wgformer: String,
+    adapter: String,
+    input: String,
+    /// Every file of the model that may be read, by its name.
+    model: BTreeMap<String, String>,
+    /// Every option that may change a result, as it was given, or nothing.
+    options: BTreeMap<String, Option<String>>,
+}
+
+impl Origin {
+    pub(super) fn new(
+        adapter: String,
+        input: &Path,
+        model: &Path,
+        options: impl IntoIterator<Item = (&'static str, Option<String>)>,
+    ) -> Result<Self> {
+        let options = options.into_iter();
+        Ok(Self {
+            wgformer: env!("CARGO_PKG_VERSION").to_owned(),
+            adapter,
+            input: hash(input)?,
+            model: model_files(model)?,
+            options: options
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        })
+    }
+
+    /// What is not as it was in an earlier run, for an error to end with.
+    pub(super) fn difference(&self, earlier: &Self) -> Option<String> {
+        if self.wgformer != earlier.wgformer {
+            let (before, now) = (&earlier.wgformer, &self.wgformer);
+            return Some(format!("by wgformer {before}, and this is wgformer {now}"));
+        }
+        if let Some((name, before, now)) = first_difference(&earlier.options, &self.options) {
+            let given = |value: Option<&Option<String>>| match value.cloned().flatten() {
+                Some(value) => format!("{name} {value}").trim_end().to_owned(),
+                None => format!("no {name}"),
+            };
+            let (before, now) = (given(before), given(now));
+            return Some(format!("with {before}, and this run has {now}"));
+        }
+        if self.input != earlier.input {
+            return Some("with another input: the file has changed since".to_owned());
+        }
+        if let Some((name, before, now)) = first_difference(&earlier.model, &self.model) {
+            return Some(match (before, now) {
+                (None, _) => format!("with another model: it had no {name}"),
+                (_, None) => format!("with another model: it had a {name}"),
+                _ => format!("with another model: its {name} was another"),
+            });
+        }
+        if self.adapter != earlier.adapter {
+            let (before, now) = (&earlier.adapter, &self.adapter);
+            return Some(format!("on {before}, and this run is on {now}"));
+        }
+        None
+    }
+}
+
+/// The first key whose values differ, and these.
+fn first_difference<'a, T: PartialEq>(
+    before: &'a BTreeMap<String, T>,
+    now: &'a BTreeMap<String, T>,
+) -> Option<(&'a str, Option<&'a T>, Option<&'a T>)> {
+    before
+        .keys()
+        .chain(now.keys())
+        .map(|key| (key.as_str(), before.get(key), now.get(key)))
+        .find(|(_, before, now)| before != now)
+}
+
+/// Configurations, tokenizers and weights, those in its folders too.
+fn model_files(model: &Path) -> Result<BTreeMap<String, String>> {
+    let mut paths = entries(model)?;
+    for folder in paths.clone().iter().filter(|path| path.is_dir()) {
+        paths.extend(entries(folder)?);
+    }
+    let is_read = |path: &&PathBuf| {
+        let extension = super::extension(path);
+        path.is_file() && ["json", "safetensors"].contains(&extension.as_str())
+    };
+    let named = paths.iter().filter(is_read).map(|path| {
+        let name = path.strip_prefix(model).unwrap_or(path);
+        Ok((name.display().to_string(), hash(path)?))
+    });
+    named.collect()
+}
+
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries =
+        fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    entries.map_err(|error| anyhow!("cannot read {}: {error}", folder.display()))
+}
+
+fn hash(path: &Path) -> Result<String> {
+    let hash = File::open(path).and_then(|mut file| {
+        let mut hasher = XxHash3_128::new();
+        hash_rest(&mut file, &mut hasher)?;
+        Ok(hasher)
+    });
+    let hash = hash.map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
+    Ok(in_hex(&hash))
+}
+
+/// Puts all that is left to read into a hash.
+pub(super) fn hash_rest(reader: &mut impl Read, hasher: &mut XxHash3_128) -> std::io::Result<u64> {
+    use std::io::BufRead;
+
+    let mut reader = BufReader::with_capacity(1 << 16, reader);
+    let mut count = 0;
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(count);
+        }
+        hasher.write(bytes);
+        let length = bytes.len();
+        count += length as u64;
+        reader.consume(length);
+    }
+}
+
+pub(super) fn in_hex(hasher: &XxHash3_128) -> String {
+    format!("{:032x}", hasher.finish_128())
+}

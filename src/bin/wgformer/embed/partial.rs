@@ -1,0 +1,265 @@
+//! What a run that can be resumed has embedded so far: `OUTPUT.partial`, and beside it `OUTPUT.partial.json`, which says
+//! how much of it is whole and what it was made from.
+//!
+//! Every format comes from the same records at the end, so none has to be cut and continued itself.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
+
+use super::format::{Row, Rows};
+use super::origin::{self, Origin};
+use crate::output::{explain, folder};
+
+/// How much work may be lost at most, in time.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) struct Partial {
+    paths: Paths,
+    data: BufWriter<File>,
+    checkpoint: Checkpoint,
+    hasher: XxHash3_128,
+    saved: Instant,
+}
+
+struct Paths {
+    data: PathBuf,
+    checkpoint: PathBuf,
+    /// Until it is whole.
+    next_checkpoint: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Checkpoint {
+    origin: Origin,
+    /// How many texts are embedded.
+    texts: usize,
+    /// How much of the data that is, from its start.
+    bytes: u64,
+    /// Of that much.
+    hash: String,
+}
+
+impl Partial {
+    /// Begins, or goes on with what an earlier run of the same origin left.
+    pub(super) fn open(output: &Path, origin: Origin) -> Result<Self> {
+        let paths = Paths::beside(output)?;
+        let earlier = paths.read_checkpoint()?;
+        let failed = |error: io::Error| explain(&paths.data.display().to_string(), &error);
+        let mut data = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(earlier.is_none())
+            .truncate(false)
+            .open(&paths.data)
+            .map_err(failed)?;
+        // By its path, since newer versions of the standard library have a method of this name.
+        fs4::FileExt::try_lock(&data).map_err(|error| match error {
+            fs4::TryLockError::WouldBlock => anyhow!(
+                "another run is writing {}: wait for it, or name another --output",
+                paths.data.display()
+            ),
+            fs4::TryLockError::Error(error) => failed(error).into(),
+        })?;
+        let mut hasher = XxHash3_128::new();
+        if let Some(earlier) = &earlier {
+            if let Some(difference) = origin.difference(&earlier.origin) {
+                return Err(paths.refuse(&format!("it was begun {difference}; run it as before")));
+            }
+            let whole = origin::hash_rest(&mut (&mut data).take(earlier.bytes), &mut hasher);
+            if whole.map_err(failed)? != earlier.bytes || origin::in_hex(&hasher) != earlier.hash {
+                return Err(paths.refuse("it is damaged"));
+            }
+        } else if data.metadata().map_err(failed)?.len() > 0 {
+            let message = format!("there is no {}", paths.checkpoint.display());
+            return Err(paths.refuse(&message));
+        }
+        let checkpoint = earlier.unwrap_or(Checkpoint {
+            origin,
+            texts: 0,
+            bytes: 0,
+            hash: origin::in_hex(&hasher),
+        });
+        data.set_len(checkpoint.bytes).map_err(failed)?;
+        data.seek(SeekFrom::End(0)).map_err(failed)?;
+        let mut partial = Self {
+            data: BufWriter::with_capacity(1 << 16, data),
+            checkpoint,
+            hasher,
+            saved: Instant::now(),
+            paths,
+        };
+        partial.save()?;
+        Ok(partial)
+    }
+
+    /// How many texts are embedded.
+    pub(super) fn texts(&self) -> usize {
+        self.checkpoint.texts
+    }
+
+    /// Adds the next text.
+    pub(super) fn write(&mut self, row: &Row<'_>) -> Result<()> {
+        let record = record(row)?;
+        let written = self.data.write_all(&record);
+        written.map_err(|error| self.paths.explain(&error))?;
+        self.hasher.write(&record);
+        self.checkpoint.texts += 1;
+        self.checkpoint.bytes += record.len() as u64;
+        if self.saved.elapsed() >= INTERVAL {
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// What was written until now survives whatever comes.
+    pub(super) fn save(&mut self) -> Result<()> {
+        self.checkpoint.hash = origin::in_hex(&self.hasher);
+        let saved = self
+            .data
+            .flush()
+            // The data first: a checkpoint never speaks of what is not there.
+            .and_then(|()| self.data.get_ref().sync_data())
+            .and_then(|()| self.paths.write_checkpoint(&self.checkpoint));
+        self.saved = Instant::now();
+        Ok(saved.map_err(|error| self.paths.explain(&error))?)
+    }
+
+    /// Gives all texts, from the first on, to `rows`, and when these are finished removes both files.
+    pub(super) fn finish(mut self, mut rows: Box<dyn Rows>, dimensions: usize) -> Result<()> {
+        self.save()?;
+        let Self {
+            paths,
+            data,
+            checkpoint,
+            ..
+        } = self;
+        let failed = |error: io::Error| paths.explain(&error);
+        let mut data = data.into_inner().map_err(|error| failed(error.into()))?;
+        data.rewind().map_err(failed)?;
+        let mut records = BufReader::with_capacity(1 << 16, data);
+        for index in 0..checkpoint.texts {
+            let record = Record::read(&mut records).map_err(failed)?;
+            rows.write(&Row {
+                index,
+                text: &record.text,
+                tokens: record.tokens,
+                values: &record.values,
+                dimensions,
+            })?;
+        }
+        rows.finish(dimensions)?;
+        drop(records); // no system removes an open file as gladly as a closed one
+        fs::remove_file(&paths.data).map_err(failed)?;
+        fs::remove_file(&paths.checkpoint).map_err(failed)?;
+        Ok(())
+    }
+}
+
+impl Paths {
+    fn beside(output: &Path) -> Result<Self> {
+        if output.is_dir() {
+            return Err(anyhow!("cannot write {}: it is a folder", output.display()));
+        }
+        let beside = |end: &str| {
+            let mut name = output.as_os_str().to_owned();
+            name.push(end);
+            PathBuf::from(name)
+        };
+        Ok(Self {
+            data: beside(".partial"),
+            checkpoint: beside(".partial.json"),
+            next_checkpoint: beside(".partial.json.new"),
+        })
+    }
+
+    /// Why nothing goes on here, and what to do.
+    fn refuse(&self, why: &str) -> anyhow::Error {
+        let (data, checkpoint) = (self.data.display(), self.checkpoint.display());
+        anyhow!(
+            "cannot resume from {data}: {why}, or delete {data} and {checkpoint} to start again"
+        )
+    }
+
+    fn explain(&self, error: &io::Error) -> io::Error {
+        explain(&self.data.display().to_string(), error)
+    }
+
+    fn read_checkpoint(&self) -> Result<Option<Checkpoint>> {
+        let json = match fs::read(&self.checkpoint) {
+            Ok(json) => json,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => {
+                return Err(anyhow!(
+                    "cannot read {}: {error}",
+                    self.checkpoint.display()
+                ));
+            }
+        };
+        let checkpoint = serde_json::from_slice(&json).map_err(|error| {
+            let checkpoint = self.checkpoint.display();
+            self.refuse(&format!("{checkpoint} is damaged ({error})"))
+        })?;
+        if !self.data.is_file() {
+            return Err(self.refuse("it is not there"));
+        }
+        Ok(Some(checkpoint))
+    }
+
+    /// The old one, or the new one, but never a part of one.
+    fn write_checkpoint(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        let mut file = File::create(&self.next_checkpoint)?;
+        serde_json::to_writer_pretty(&mut file, checkpoint)?;
+        file.sync_all()?;
+        fs::rename(&self.next_checkpoint, &self.checkpoint)?;
+        #[cfg(unix)]
+        File::open(folder(&self.checkpoint))?.sync_all()?; // the name is the folder's
+        Ok(())
+    }
+}
+
+/// A text's length in bytes, the text, its number of tokens, that of its values, and these, all little-endian.
+fn record(row: &Row<'_>) -> Result<Vec<u8>> {
+    let mut record = Vec::with_capacity(12 + row.text.len() + 4 * row.values.len());
+    record.extend(u32::try_from(row.text.len())?.to_le_bytes());
+    record.extend(row.text.as_bytes());
+    record.extend(u32::try_from(row.tokens)?.to_le_bytes());
+    record.extend(u32::try_from(row.values.len())?.to_le_bytes());
+    record.extend(row.values.iter().flat_map(|value| value.to_le_bytes()));
+    Ok(record)
+}
+
+struct Record {
+    text: String,
+    tokens: usize,
+    values: Vec<f32>,
+}
+
+impl Record {
+    fn read(reader: &mut impl Read) -> io::Result<Self> {
+        let mut text = vec![0; read_u32(reader)?];
+        reader.read_exact(&mut text)?;
+        let tokens = read_u32(reader)?;
+        let mut values = vec![0; 4 * read_u32(reader)?];
+        reader.read_exact(&mut values)?;
+        let values = values.chunks_exact(4);
+        Ok(Self {
+            text: String::from_utf8(text).map_err(io::Error::other)?,
+            tokens,
+            values: values
+                .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+                .collect(),
+        })
+    }
+}
+
+fn read_u32(reader: &mut impl Read) -> io::Result<usize> {
+    let mut bytes = [0; 4];
+    reader.read_exact(&mut bytes)?;
+    Ok(u32::from_le_bytes(bytes) as usize)
+}

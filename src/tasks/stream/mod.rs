@@ -1,0 +1,252 @@
+//! Any number of texts to their embeddings, in bounded memory: a stage per file, each on threads of its own.
+//!
+//! reader: texts to chunks -> packer: chunks to tokens, and these to windows of packed batches -> runners: batches to
+//! vectors. The stream hands windows out in their order, and waits for the batches of each. Every way between two stages
+//! holds a few things at most, so that whatever is slowest sets the pace of all.
+
+mod chunk;
+mod packer;
+mod reader;
+mod runner;
+mod window;
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::vec;
+
+use self::chunk::Chunk;
+use self::packer::Packer;
+use self::runner::Job;
+use self::window::Window;
+use super::{Embedder, Embedding};
+use crate::error::Error;
+
+/// Chunks that wait to be tokenised.
+const CHUNKS_AHEAD: usize = 4;
+
+/// Windows that are packed while another one is waited for: one runs, and one is there when that ends.
+const WINDOWS_AHEAD: usize = 2;
+
+/// Batches under way: while the device computes one, the results of the one before are taken off it and the next is
+/// recorded.
+const RUNNERS: usize = 2;
+
+/// How [`Embedder::stream`] works.
+///
+/// ```
+/// let options = wgformer::tasks::StreamOptions::default().window_batches(8).first_index(1000);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StreamOptions {
+    window_batches: usize,
+    first_index: usize,
+}
+
+impl Default for StreamOptions {
+    fn default() -> Self {
+        Self {
+            window_batches: 32,
+            first_index: 0,
+        }
+    }
+}
+
+impl StreamOptions {
+    /// How many full batches of texts are sorted by length and run together; their results come out together. More
+    /// makes batches of texts more alike in length, and results later. At least 1; 32 by default.
+    #[must_use]
+    pub fn window_batches(mut self, window_batches: usize) -> Self {
+        self.window_batches = window_batches.max(1);
+        self
+    }
+
+    /// The number of the first text, as errors count; 0 by default.
+    #[must_use]
+    pub fn first_index(mut self, first_index: usize) -> Self {
+        self.first_index = first_index;
+        self
+    }
+}
+
+/// Texts with their embeddings, in order, from [`Embedder::stream`].
+///
+/// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it.
+///
+/// ```no_run
+/// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "models/all-MiniLM-L6-v2")?;
+/// let numbers = (0..1_000_000).map(|number| Ok(number.to_string()));
+/// let stream = embedder.stream(numbers, &wgformer::tasks::StreamOptions::default());
+/// let mut done = 0;
+/// let stream = stream.on_batch(move |texts| {
+///     done += texts;
+///     println!("{done} texts are done");
+/// });
+/// let vectors: Vec<_> = stream.collect::<wgformer::Result<_>>()?;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+pub struct Stream<T, E> {
+    /// Those of a window that is done.
+    ready: vec::IntoIter<(T, Embedding)>,
+    /// What comes after them, and ends the stream.
+    failure: Option<E>,
+    on_batch: Box<dyn FnMut(usize) + Send>,
+    stages: Option<Stages<T, E>>,
+}
+
+/// What runs, until it is dropped.
+struct Stages<T, E> {
+    /// Only for an option, so that it can be dropped before the threads are waited for.
+    windows: Option<Receiver<Result<Window<T>, E>>>,
+    chunks: SyncSender<Chunk<T, E>>,
+    jobs: Sender<Option<Job>>,
+    is_stopped: Arc<AtomicBool>,
+    /// All but the reader, who may wait for its input for ever.
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<T, E> Stream<T, E>
+where
+    T: AsRef<str> + Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    pub(super) fn start(
+        embedder: &Embedder,
+        texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
+        options: &StreamOptions,
+    ) -> Self {
+        let (stages, failure) = match Stages::start(embedder, texts, options) {
+            Ok(stages) => (Some(stages), None),
+            Err(error) => (None, Some(error.into())),
+        };
+        Self {
+            ready: Vec::new().into_iter(),
+            failure,
+            on_batch: Box::new(|_| ()),
+            stages,
+        }
+    }
+}
+
+impl<T, E> Stream<T, E> {
+    /// Has `on_batch` told, on the thread that asks for results, how many texts each batch held that is done: sooner and
+    /// more often than results come out.
+    #[must_use]
+    pub fn on_batch(mut self, on_batch: impl FnMut(usize) + Send + 'static) -> Self {
+        self.on_batch = Box::new(on_batch);
+        self
+    }
+}
+
+impl<T, E: From<Error>> Iterator for Stream<T, E> {
+    type Item = Result<(T, Embedding), E>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(embedded) = self.ready.next() {
+                return Some(Ok(embedded));
+            }
+            if let Some(failure) = self.failure.take() {
+                self.stages = None;
+                return Some(Err(failure));
+            }
+            match self.stages.as_ref()?.windows.as_ref()?.recv() {
+                Ok(Ok(window)) => {
+                    let (ready, failure) = window.finish(&mut self.on_batch);
+                    self.ready = ready.into_iter();
+                    self.failure = failure.map(E::from);
+                }
+                Ok(Err(failure)) => self.failure = Some(failure),
+                Err(_) => self.stages = None, // every text is through
+            }
+        }
+    }
+}
+
+impl<T, E> Stages<T, E>
+where
+    T: AsRef<str> + Send + 'static,
+    E: From<Error> + Send + 'static,
+{
+    fn start(
+        embedder: &Embedder,
+        texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
+        options: &StreamOptions,
+    ) -> Result<Self, Error> {
+        let (to_packer, chunks) = mpsc::sync_channel(CHUNKS_AHEAD);
+        let (to_stream, windows) = mpsc::sync_channel(WINDOWS_AHEAD);
+        let (to_runners, jobs) = mpsc::channel();
+        let jobs = Arc::new(Mutex::new(jobs));
+        let mut stages = Self {
+            windows: Some(windows),
+            chunks: to_packer.clone(),
+            jobs: to_runners.clone(),
+            is_stopped: Arc::default(),
+            threads: Vec::new(),
+        };
+        let first_index = options.first_index;
+        for _ in 0..RUNNERS {
+            let (embedder, jobs) = (embedder.clone(), jobs.clone());
+            let is_stopped = stages.is_stopped.clone();
+            let work = move || runner::run(&embedder, &jobs, &is_stopped);
+            stages.threads.push(spawn("running", first_index, work)?);
+        }
+        let packer = Packer::new(embedder.clone(), options, to_stream, to_runners);
+        let pack = move || packer.pack_all(&chunks);
+        stages.threads.push(spawn("tokenising", first_index, pack)?);
+        let read = move || reader::read(texts, first_index, &to_packer);
+        spawn("reading", first_index, read)?; // on its own
+        Ok(stages)
+    }
+}
+
+impl<T, E> Drop for Stages<T, E> {
+    /// Waits for the batches under way: a driver must not be at work when a process ends.
+    fn drop(&mut self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+        drop(self.windows.take());
+        // Wakes those who wait for more; one with work left finds that nobody wants it. All may be gone already.
+        let _ = self.chunks.try_send(Chunk::End);
+        for _ in 0..RUNNERS {
+            let _ = self.jobs.send(None);
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join(); // a panic was passed on as an error
+        }
+    }
+}
+
+fn spawn(
+    stage: &'static str,
+    index: usize,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, Error> {
+    let thread = thread::Builder::new().name(format!("wgformer {stage}"));
+    thread.spawn(work).map_err(|error| Error::Stopped {
+        stage,
+        index,
+        message: format!("there is no thread for it: {error}"),
+    })
+}
+
+/// What a stage's panic said, as the error that the stream ends with.
+fn panicked(stage: &'static str, index: usize, payload: &(dyn std::any::Any + Send)) -> Error {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    Error::Stopped {
+        stage,
+        index,
+        message: format!("panicked: {}", text.unwrap_or("it did not say why")),
+    }
+}
+
+impl<T, E> fmt::Debug for Stream<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("ready", &self.ready.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,159 @@
+//! The second stage: texts to tokens, and these to windows of packed batches.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, SendError, Sender, SyncSender};
+
+use super::super::batching::pack;
+use super::super::{Embedder, Embedding};
+use super::chunk::Chunk;
+use super::runner::Job;
+use super::window::Window;
+use super::{StreamOptions, panicked};
+use crate::error::Error;
+use crate::text::Tokens;
+
+/// The most that a window's texts, tokens and results take, but for its last text.
+const WINDOW_BYTES: usize = 32 << 20;
+
+pub(super) struct Packer<T, E> {
+    embedder: Embedder,
+    windows: SyncSender<Result<Window<T>, E>>,
+    jobs: Sender<Option<Job>>,
+    /// How many tokens make a window.
+    window_tokens: usize,
+    /// The number of the window's first text.
+    first_index: usize,
+    texts: Vec<T>,
+    tokens: Vec<Tokens>,
+    /// How many tokens the window has.
+    count: usize,
+    bytes: usize,
+}
+
+/// Nobody wants the rest.
+struct HungUp;
+
+impl<T> From<SendError<T>> for HungUp {
+    fn from(_: SendError<T>) -> Self {
+        Self
+    }
+}
+
+impl<T, E> Packer<T, E>
+where
+    T: AsRef<str>,
+    E: From<Error>,
+{
+    pub(super) fn new(
+        embedder: Embedder,
+        options: &StreamOptions,
+        windows: SyncSender<Result<Window<T>, E>>,
+        jobs: Sender<Option<Job>>,
+    ) -> Self {
+        let batch_tokens = embedder.model().batch_tokens();
+        Self {
+            embedder,
+            windows,
+            jobs,
+            window_tokens: batch_tokens.saturating_mul(options.window_batches),
+            first_index: options.first_index,
+            texts: Vec::new(),
+            tokens: Vec::new(),
+            count: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Packs to the end, to the first error, or until nobody listens.
+    pub(super) fn pack_all(mut self, chunks: &Receiver<Chunk<T, E>>) {
+        // Of what a panic leaves behind only the sender and a number are used.
+        let result = catch_unwind(AssertUnwindSafe(|| self.pack_chunks(chunks)));
+        if let Err(panic) = result {
+            let error = panicked("tokenising", self.first_index, &*panic);
+            let _ = self.windows.send(Err(error.into()));
+        }
+    }
+
+    fn pack_chunks(&mut self, chunks: &Receiver<Chunk<T, E>>) -> Result<(), HungUp> {
+        for chunk in chunks {
+            let failure = match chunk {
+                Chunk::Texts(texts) => match self.add_all(texts)? {
+                    None => continue,
+                    Some(error) => Some(error.into()),
+                },
+                Chunk::Failed(error) => Some(error),
+                Chunk::End => None,
+            };
+            self.send_window()?;
+            if let Some(failure) = failure {
+                self.windows.send(Err(failure))?;
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// Tokenises texts together; if that fails, one by one up to the one that it fails on, to name it.
+    fn add_all(&mut self, texts: Vec<T>) -> Result<Option<Error>, HungUp> {
+        if let Ok(tokens) = self.embedder.tokenize(&texts) {
+            for (text, tokens) in texts.into_iter().zip(tokens) {
+                self.add(text, tokens)?;
+            }
+            return Ok(None);
+        }
+        for text in texts {
+            match self.embedder.tokenize(&[text.as_ref()]) {
+                Ok(tokens) => {
+                    if let Some(tokens) = tokens.into_iter().next() {
+                        self.add(text, tokens)?;
+                    }
+                }
+                Err(error) => {
+                    let index = self.first_index + self.texts.len();
+                    let source = Box::new(error);
+                    return Ok(Some(Error::Text { index, source }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    fn add(&mut self, text: T, tokens: Tokens) -> Result<(), HungUp> {
+        let (length, results) = (tokens.ids.len(), self.embedder.values_of(tokens.ids.len()));
+        self.count += length;
+        self.bytes += text.as_ref().len() + 4 * (2 * length + results);
+        self.texts.push(text);
+        self.tokens.push(tokens);
+        if self.count >= self.window_tokens || self.bytes >= WINDOW_BYTES {
+            self.send_window()?;
+        }
+        Ok(())
+    }
+
+    /// First the window, when there is room for it, then its batches: so there are never more of these than of its own.
+    fn send_window(&mut self) -> Result<(), HungUp> {
+        let texts = std::mem::take(&mut self.texts);
+        let tokens = std::mem::take(&mut self.tokens);
+        (self.count, self.bytes) = (0, 0);
+        let first_index = self.first_index;
+        self.first_index += texts.len();
+        let packs = pack(&tokens, self.embedder.model());
+        let (sender, done) = mpsc::channel();
+        self.windows.send(Ok(Window {
+            first_index,
+            texts,
+            embeddings: tokens.iter().map(Embedding::awaited).collect(),
+            done,
+        }))?;
+        for pack in packs {
+            let done = sender.clone();
+            let job = Job {
+                pack,
+                first_index,
+                done,
+            };
+            self.jobs.send(Some(job))?;
+        }
+        Ok(())
+    }
+}
