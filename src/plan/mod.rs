@@ -38,7 +38,7 @@ pub use weights::Weights;
 use activations::Pool;
 use choose::{Choice, choose};
 use speed::Speed;
-use weights::Uploader;
+use weights::{Uploaded, Uploader};
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipeline, Resource};
@@ -89,7 +89,7 @@ pub struct Plan {
     slots: Slots,
     steps: Vec<Step>,
     weight_type: WeightType,
-    weight_bytes: u64,
+    uploaded: Uploaded,
     submit_time: Duration,
     speed: Speed,
     pool: Mutex<Pool>,
@@ -119,7 +119,24 @@ impl Plan {
         let graph = fuse(graph);
         check_sizes(&graph, &options.capacity)?;
         let choice = choose(gpu, &graph, options)?;
-        Self::assemble(gpu, graph, weights, options, choice)
+        Self::assemble(gpu, graph, weights, options, choice, &Uploaded::new())
+    }
+
+    /// As [`Plan::compile`], on this plan's device: what this plan has there of parameters of the same names and shapes,
+    /// which must be the same, is used by both.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub(crate) fn compile_beside(
+        &self,
+        graph: &Graph,
+        weights: &dyn Weights,
+        options: &PlanOptions,
+    ) -> Result<Self> {
+        let graph = fuse(graph);
+        check_sizes(&graph, &options.capacity)?;
+        let choice = choose(&self.gpu, &graph, options)?;
+        Self::assemble(&self.gpu, graph, weights, options, choice, &self.uploaded)
     }
 
     /// As [`Plan::compile`], of a fused graph on what somebody else chose, one offer per node.
@@ -132,7 +149,7 @@ impl Plan {
     ) -> Result<Self> {
         check_sizes(&graph, &options.capacity)?;
         let choice = choose::with_storage(gpu, &graph, options, offers)?;
-        Self::assemble(gpu, graph, weights, options, choice)
+        Self::assemble(gpu, graph, weights, options, choice, &Uploaded::new())
     }
 
     fn assemble(
@@ -141,15 +158,23 @@ impl Plan {
         weights: &dyn Weights,
         options: &PlanOptions,
         (offers, storage): Choice,
+        there: &Uploaded,
     ) -> Result<Self> {
         let slots = Slots::assign(&graph, |tensor| {
             storage::need(&graph, tensor, storage[&tensor], &options.capacity)
         });
         let pipelines = pipelines::compile(gpu, &offers)?;
         let compiled: Vec<_> = pipelines.iter().flatten().cloned().collect();
-        let uploaded = upload(gpu, &graph, weights, offers, pipelines);
+        let mut uploader = Uploader {
+            gpu,
+            graph: &graph,
+            weights,
+            there,
+            bound: Uploaded::new(),
+        };
+        let steps = steps(&mut uploader, offers, pipelines);
         pipelines::finish(gpu, &compiled)?;
-        let (steps, weight_bytes) = uploaded?;
+        let (steps, uploaded) = (steps?, uploader.bound);
         Ok(Self {
             gpu: gpu.clone(),
             capacity: options.capacity,
@@ -161,7 +186,7 @@ impl Plan {
             storage,
             slots,
             steps,
-            weight_bytes,
+            uploaded,
         })
     }
 
@@ -186,7 +211,7 @@ impl Plan {
     /// The bytes that its weights take on the device.
     #[must_use]
     pub fn weight_bytes(&self) -> u64 {
-        self.weight_bytes
+        self.uploaded.values().map(|upload| upload.bytes).sum()
     }
 
     /// The bytes that the slots of one run take on the device.
@@ -216,34 +241,30 @@ impl Step {
     }
 }
 
-/// Every step with its weights on the device, and how many bytes those take.
-fn upload(
-    gpu: &Gpu,
-    graph: &Graph,
-    weights: &dyn Weights,
+/// Every step with its weights on the device.
+fn steps(
+    uploader: &mut Uploader<'_>,
     offers: Vec<Offer>,
     pipelines: Vec<Vec<Arc<Pipeline>>>,
-) -> Result<(Vec<Step>, u64)> {
-    let mut uploader = Uploader {
-        gpu,
-        graph,
-        weights,
-        small: HashMap::new(),
-        bytes: 0,
-    };
-    let mut steps = Vec::with_capacity(offers.len());
-    for ((node, offer), pipelines) in graph.nodes().iter().zip(offers).zip(pipelines) {
-        let variant = offer.largest();
-        let bindings = variant.bindings.iter().zip(variant.kernel.bindings);
-        let resources = bindings.map(|(binding, access)| uploader.resource(node, binding, *access));
-        let weights = resources.collect::<Result<_>>()?;
-        steps.push(Step {
-            offer,
-            pipelines,
-            weights,
-        });
-    }
-    Ok((steps, uploader.bytes))
+) -> Result<Vec<Step>> {
+    let nodes = uploader.graph.nodes().iter();
+    let steps = nodes.zip(offers).zip(pipelines);
+    steps
+        .map(|((node, offer), pipelines)| {
+            let Variant {
+                kernel, bindings, ..
+            } = offer.largest();
+            let weights = bindings.iter().zip(kernel.bindings);
+            let weights = weights
+                .map(|(binding, access)| uploader.resource(node, kernel.name, binding, *access));
+            let weights = weights.collect::<Result<_>>()?;
+            Ok(Step {
+                offer,
+                pipelines,
+                weights,
+            })
+        })
+        .collect()
 }
 
 /// Every index of a kernel is a `u32`.

@@ -84,18 +84,42 @@ pub(super) fn read<'a>(parameter: &TensorInfo, weights: &'a dyn Weights) -> Resu
     })
 }
 
+/// What kernels bind of parameters, once it is on the device.
+pub(super) type Uploaded = HashMap<Form, Upload>;
+
+/// One or several parameters as a kernel binds them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Form {
+    /// Names and shapes, in the order in which they are stacked.
+    parameters: Vec<(String, Option<Vec<usize>>)>,
+    layout: Layout,
+    access: Access,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Layout {
+    Small,
+    Scales,
+    /// As this kernel packs it.
+    Matrix(&'static str, WeightType),
+}
+
+/// Something on the device, and its size.
+#[derive(Clone)]
+pub(super) struct Upload {
+    resource: Resource,
+    pub(super) bytes: u64,
+}
+
 /// Uploads parameters as the bindings of kernels ask for them; what two nodes share is uploaded once.
 pub(super) struct Uploader<'a> {
     pub(super) gpu: &'a Gpu,
     pub(super) graph: &'a Graph,
     pub(super) weights: &'a dyn Weights,
-    pub(super) small: HashMap<(Vec<TensorId>, Access), Resource>,
-    pub(super) bytes: u64,
-}
-
-fn of_operands(node: &Node, operands: &[usize]) -> Vec<TensorId> {
-    let of_operand = |operand: &usize| node.inputs[*operand];
-    operands.iter().map(of_operand).collect()
+    /// What another plan has there already.
+    pub(super) there: &'a Uploaded,
+    /// What this one binds.
+    pub(super) bound: Uploaded,
 }
 
 impl<'a> Uploader<'a> {
@@ -103,61 +127,79 @@ impl<'a> Uploader<'a> {
     pub(super) fn resource(
         &mut self,
         node: &Node,
+        kernel: &'static str,
         binding: &Binding,
         access: Access,
     ) -> Result<Option<Resource>> {
-        match binding {
-            Binding::Operand(_) => Ok(None),
-            Binding::Small(operands) => self.small(node, operands, access).map(Some),
-            Binding::Scales(operands) => self.scales(node, operands).map(Some),
+        let (operands, layout) = match binding {
+            Binding::Operand(_) => return Ok(None),
+            Binding::Small(operands) => (operands, Layout::Small),
+            Binding::Scales(operands) => (operands, Layout::Scales),
             Binding::Matrix {
                 operands,
                 stored_as,
-                pack,
-            } => {
-                let ids = of_operands(node, operands);
-                let values = self.concatenated(&ids, *stored_as)?;
-                let matrix = Matrix::new(&values, self.cols(&ids), *stored_as);
-                self.matrix(&self.label(&ids), &pack(&matrix), matrix.rows(), access)
-                    .map(Some)
-            }
-        }
-    }
-
-    fn small(&mut self, node: &Node, operands: &[usize], access: Access) -> Result<Resource> {
-        let key = (of_operands(node, operands), access);
-        if let Some(resource) = self.small.get(&key) {
-            return Ok(resource.clone());
-        }
-        let ids = &key.0;
-        let values = self.concatenated(ids, WeightType::F32)?;
-        let (label, words) = (self.label(ids), bytemuck::cast_slice(&values));
-        let resource = match access {
-            Access::Load => self.upload_texture(&label, words, self.cols(ids), Rgba32Float)?,
-            _ => self.upload(&label, words)?,
+                ..
+            } => (operands, Layout::Matrix(kernel, *stored_as)),
         };
-        self.small.insert(key, resource.clone());
-        Ok(resource)
+        let ids: Vec<TensorId> = operands.iter().map(|place| node.inputs[*place]).collect();
+        let form = self.form(&ids, layout, access);
+        let there = self.bound.get(&form).or_else(|| self.there.get(&form));
+        let upload = match there {
+            Some(upload) => upload.clone(),
+            None => self.upload_binding(&ids, binding, access)?,
+        };
+        let resource = upload.resource.clone();
+        self.bound.insert(form, upload);
+        Ok(Some(resource))
     }
 
-    fn scales(&mut self, node: &Node, operands: &[usize]) -> Result<Resource> {
-        let ids = of_operands(node, operands);
-        let values = self.concatenated(&ids, WeightType::I8)?;
-        let matrix = Matrix::new(&values, self.cols(&ids), WeightType::I8);
-        let label = format!("scales of {}", self.label(&ids));
-        self.upload(&label, bytemuck::cast_slice(matrix.scales()))
+    fn form(&self, ids: &[TensorId], layout: Layout, access: Access) -> Form {
+        let parameters = ids.iter().map(|id| self.graph.tensor(*id));
+        Form {
+            parameters: parameters
+                .map(|tensor| (tensor.name.clone(), tensor.shape.fixed()))
+                .collect(),
+            layout,
+            access,
+        }
     }
 
-    fn matrix(
-        &mut self,
-        label: &str,
-        words: &[u32],
-        rows: usize,
+    fn upload_binding(
+        &self,
+        ids: &[TensorId],
+        binding: &Binding,
         access: Access,
-    ) -> Result<Resource> {
-        match access {
-            Access::LoadBits => self.upload_texture(label, words, rows, Rgba32Uint),
-            _ => self.upload(label, words),
+    ) -> Result<Upload> {
+        let label = self.label(ids);
+        match binding {
+            Binding::Operand(_) => unreachable!("an activation is no parameter"),
+            Binding::Small(_) => {
+                let values = self.concatenated(ids, WeightType::F32)?;
+                let words = bytemuck::cast_slice(&values);
+                match access {
+                    Access::Load => self.upload_texture(&label, words, self.cols(ids), Rgba32Float),
+                    _ => self.upload(&label, words),
+                }
+            }
+            Binding::Scales(_) => {
+                let values = self.concatenated(ids, WeightType::I8)?;
+                let matrix = Matrix::new(&values, self.cols(ids), WeightType::I8);
+                let label = format!("scales of {label}");
+                self.upload(&label, bytemuck::cast_slice(matrix.scales()))
+            }
+            Binding::Matrix {
+                stored_as, pack, ..
+            } => {
+                let values = self.concatenated(ids, *stored_as)?;
+                let matrix = Matrix::new(&values, self.cols(ids), *stored_as);
+                let words = pack(&matrix);
+                match access {
+                    Access::LoadBits => {
+                        self.upload_texture(&label, &words, matrix.rows(), Rgba32Uint)
+                    }
+                    _ => self.upload(&label, &words),
+                }
+            }
         }
     }
 
@@ -168,26 +210,27 @@ impl<'a> Uploader<'a> {
         last.resolve(&Default::default())
     }
 
-    fn upload(&mut self, label: &str, words: &[u32]) -> Result<Resource> {
+    fn upload(&self, label: &str, words: &[u32]) -> Result<Upload> {
         let mut words = Cow::Borrowed(words);
         let whole = words.len().next_multiple_of(4).max(4); // a binding of vec4 needs at least one
         if words.len() < whole {
             words.to_mut().resize(whole, 0);
         }
-        self.bytes += 4 * words.len() as u64;
-        Ok(Resource::Buffer(self.gpu.upload(label, &words)?))
+        Ok(Upload {
+            resource: Resource::Buffer(self.gpu.upload(label, &words)?),
+            bytes: 4 * words.len() as u64,
+        })
     }
 
     /// `words`: `[height, words_per_row]`
     fn upload_texture(
-        &mut self,
+        &self,
         label: &str,
         words: &[u32],
         words_per_row: usize,
         format: wgpu::TextureFormat,
-    ) -> Result<Resource> {
+    ) -> Result<Upload> {
         use wgpu::TextureUsages as Usage;
-        self.bytes += 4 * words.len() as u64;
         let (width, height) = (words_per_row / 4, words.len() / words_per_row);
         let usage = Usage::STORAGE_BINDING | Usage::COPY_DST;
         let texture = self
@@ -196,7 +239,12 @@ impl<'a> Uploader<'a> {
         self.gpu.checked("uploading a weight", || {
             self.gpu
                 .write_texture(&texture, width, bytemuck::cast_slice(words));
-            Resource::texture(texture)
+            // What was copied on the way is let go before the next, which may be as large.
+            self.gpu.queue().submit([]);
+            Upload {
+                resource: Resource::texture(texture),
+                bytes: 4 * words.len() as u64,
+            }
         })
     }
 
