@@ -108,6 +108,15 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A file could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+
     /// A file is there, but what it holds is broken or contradictory.
     #[error("{}: {message}", path.display())]
     Malformed {
@@ -176,6 +185,17 @@ pub enum Error {
         index: usize,
         /// The value found.
         value: f32,
+    },
+
+    /// A vector does not fit an index.
+    #[error("{what} {index} {message}")]
+    Vector {
+        /// A vector of the index or a query.
+        what: &'static str,
+        /// Which, counted from 0 in the caller's order.
+        index: usize,
+        /// What was found and what was expected.
+        message: String,
     },
 
     /// The tokenizer could not be built or failed on a text.

@@ -26,6 +26,7 @@
 //!   step, and interprets a graph on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also times what an operation offers (`tune`).
 //! * [`models`]: a Hugging Face directory -> graph and weights.
+//! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for (feature `text`).
 //! * `src/bin/wgformer/`: the command line, a file per subcommand (feature `cli`).
@@ -95,6 +96,7 @@ pub mod tuning;
 pub mod plan;
 pub mod verify;
 pub mod models;
+pub mod index;
 #[cfg(feature = "text")]
 pub mod text;
 #[cfg(feature = "text")]
@@ -103,6 +105,7 @@ pub mod tasks;
 pub use error::{Error, Result};
 pub use gpu::Gpu;
 pub use graph::Graph;
+pub use index::Index;
 #[cfg(feature = "text")]
 pub use tasks::Embedder;
 

@@ -18,8 +18,9 @@ pub struct Checkpoint {
     shards: Vec<Shard>,
 }
 
+/// One safetensors file, memory-mapped.
 #[derive(Debug)]
-struct Shard {
+pub(crate) struct Shard {
     path: PathBuf,
     file: Mmap,
     metadata: Metadata,
@@ -96,7 +97,9 @@ fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBu
 }
 
 impl Shard {
-    fn open(path: PathBuf) -> Result<Self> {
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Malformed`] if it is damaged or its header lies.
+    pub(crate) fn open(path: PathBuf) -> Result<Self> {
         let io = |source| Error::Io {
             path: path.clone(),
             source,
@@ -121,7 +124,16 @@ impl Shard {
         })
     }
 
-    fn values(&self, name: &str, info: &TensorInfo) -> Result<Cow<'_, [f32]>> {
+    /// What its header says.
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The elements of one of its tensors, as f32, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if they are of a type that is not read.
+    pub(crate) fn values(&self, name: &str, info: &TensorInfo) -> Result<Cow<'_, [f32]>> {
         let malformed = |message| Error::Malformed {
             path: self.path.clone(),
             message,

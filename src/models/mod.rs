@@ -16,6 +16,7 @@ pub use batch::Batch;
 pub use blocks::Encoder;
 pub use builder::Builder;
 pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::Shard;
 pub use config::Config;
 pub use model::{Head, Model, ModelOptions};
 pub use sentence_transformers::SentenceTransformer;

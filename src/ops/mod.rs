@@ -33,7 +33,7 @@ mod top_k;
 
 pub use crate::reference::Pooling;
 pub use qkv_linear::Qkv;
-pub(crate) use top_k::MAX_PLACES;
+pub(crate) use top_k::{MAX_K, MAX_PLACES};
 
 use crate::kernel::Kernel;
 

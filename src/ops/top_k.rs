@@ -13,6 +13,12 @@ use crate::tensor::{Dim, Shape, Sizes, Tensor};
 /// Places are written as f32, which holds every integer up to this.
 pub(crate) const MAX_PLACES: usize = 1 << 24;
 
+/// The largest k, and the most columns that count: what a workgroup gets through on any adapter ([`MOST_ROUNDS`]).
+pub(crate) const MAX_K: usize = 1 << 20;
+
+/// lavapipe ends all loops of an invocation once they have gone round 65,535 times in all.
+const MOST_ROUNDS: usize = 65_535;
+
 impl Graph {
     /// Of each row the `k` largest scores with their places, of those in `best` and of the row's own, in the order in
     /// which they stand; of equal ones the earlier are taken. A chain of these goes through any number of columns with
@@ -23,7 +29,8 @@ impl Graph {
     /// `k` places; where there are fewer than `k`, the rest, in front, are [`f32::MIN`] at -1.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if they do not fit together, or a place is 2^24 or more.
+    /// [`crate::Error::Shape`] if they do not fit together, `k` or the columns that count are more than 2^20, or a place
+    /// is 2^24 or more.
     pub fn top_k(
         &mut self,
         scores: TensorId,
@@ -76,12 +83,13 @@ impl Operation for TopK {
         };
         let (rows, cols) = checks::rows_and_cols("top_k", "scores", scores)?;
         let Range { start, end } = self.places;
-        if self.k == 0 || self.k > MAX_PLACES {
-            return error(format!("k is {}, must be 1 to {MAX_PLACES}", self.k));
+        if self.k == 0 || self.k > MAX_K {
+            return error(format!("k is {}, must be 1 to {MAX_K}", self.k));
         }
-        if start >= end || end > MAX_PLACES || self.count() > cols {
+        if start >= end || end > MAX_PLACES || self.count() > cols.min(MAX_K) {
             return error(format!(
-                "places {start}..{end} must be 1 to {cols}, as scores {} has columns, and below {MAX_PLACES}",
+                "places {start}..{end} must be 1 to {}, of scores {}, and below {MAX_PLACES}",
+                cols.min(MAX_K),
                 scores.shape
             ));
         }
@@ -134,8 +142,10 @@ impl Operation for TopK {
             }),
         };
         let capabilities = request.capabilities;
-        let on_buffers = variant(&TOP_K, lanes(capabilities, count), 1);
+        let on_buffers = variant(&TOP_K, lanes(capabilities, k + count), 1);
+        let rounds = 6 * k + 12 * count.div_ceil(4) + 8 * 256; // of the loops of one lane
         let on_textures = texture_lanes(capabilities, cols)
+            .filter(|_| rounds <= MOST_ROUNDS)
             .map(|lanes| lanes.min(MOST_LANES))
             .map(|lanes| variant(&TOP_K_TEXTURE, lanes, lanes));
         let variants = [on_buffers].into_iter().chain(on_textures);
@@ -146,13 +156,16 @@ impl Operation for TopK {
 /// Each has a histogram of 1 KiB in workgroup memory, of which every device has 16 KiB.
 const MOST_LANES: usize = 16;
 
-/// Of the workgroup of a row: on a CPU about a subgroup's worth, since barriers cost more there than longer loops.
-fn lanes(capabilities: &Capabilities, count: usize) -> usize {
-    if capabilities.is_software() {
-        8
+/// Of the workgroup of a row with so many candidates: on a CPU about a subgroup's worth, since barriers cost more there
+/// than longer loops, but so many that a lane goes round its six loops less than [`MOST_ROUNDS`] times in all.
+fn lanes(capabilities: &Capabilities, candidates: usize) -> usize {
+    let (a_lane, fewest) = if capabilities.is_software() {
+        (8192, 8)
     } else {
-        count.div_ceil(16).next_power_of_two().clamp(64, 256)
-    }
+        (16, 64)
+    };
+    let lanes = candidates.div_ceil(a_lane).next_power_of_two();
+    lanes.clamp(fewest, 256)
 }
 
 pub(super) static TOP_K: Kernel = Kernel {

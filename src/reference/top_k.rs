@@ -30,13 +30,8 @@ pub fn top_k(scores: &Tensor, best: Option<&Tensor>, places: &Range<usize>, k: u
 /// The `k` largest of `candidates`, in their order.
 fn largest(candidates: &[(f32, f32)], k: usize) -> Vec<(f32, f32)> {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
-    // Stable; zeros of both signs are equal.
-    order.sort_by(|a, b| {
-        candidates[*b]
-            .0
-            .partial_cmp(&candidates[*a].0)
-            .expect("no score is NaN")
-    });
+    let score = |place: usize| candidates[place].0 + 0.0; // zeros of both signs are one
+    order.sort_by(|a, b| score(*b).total_cmp(&score(*a))); // stable
     order.truncate(k);
     order.sort_unstable();
     order.into_iter().map(|place| candidates[place]).collect()

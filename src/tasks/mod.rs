@@ -1,8 +1,8 @@
 //! What a user asks for.
 
 mod batching;
+mod cosine;
 mod embed;
-mod search;
 
+pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
-pub use search::{Hit, cosine, rank};
