@@ -9,6 +9,7 @@
 //! plan: every step a pipeline, its bind groups and a grid, in one compute pass and one submit, or a few where that
 //! would keep the device busy for too long -> the result alone is read back -> `Vec<Vec<f32>>`.
 //! An application records the run into its own encoders instead ([`plan::Forward`]).
+//! Vectors go into an [`Index`], whose searches are runs of a plan too.
 //!
 //! # The house, in the order of its imports
 //!

@@ -55,8 +55,8 @@ impl Index {
     /// An index of no vectors yet; `dimensions`: the length of each.
     ///
     /// # Errors
-    /// [`crate::Error::Limit`] if there are so many dimensions that a few vectors do not fit a buffer of the device, or
-    /// none.
+    /// [`crate::Error::Limit`] if there are so many dimensions that 64 vectors do not fit a buffer of the device,
+    /// [`crate::Error::Shape`] if there are none.
     pub fn new(gpu: &Gpu, dimensions: usize, options: &IndexOptions) -> Result<Self> {
         Ok(Self {
             gpu: gpu.clone(),
@@ -120,7 +120,8 @@ impl Index {
         self.rows.bytes()
     }
 
-    /// The bytes that the vectors take on the device, as far as they are there.
+    /// The bytes that the vectors take on the device, as far as they are there. On a software adapter, where a search
+    /// for more than 4,096 hits runs on buffers and others on textures, they may be there twice.
     #[must_use]
     pub fn device_bytes(&self) -> u64 {
         self.plans().device_bytes()

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
-use super::rows::{filled_up, largest_binding, name};
+use super::rows::{filled_up, name};
 use super::{Index, Rows};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::models::largest_binding;
 use crate::ops::MAX_K;
 use crate::plan::{Plan, PlanOptions};
 use crate::tensor::{Dim, Sizes};
@@ -26,8 +27,11 @@ pub(super) struct Plans {
 
 impl Plans {
     pub(super) fn device_bytes(&self) -> u64 {
-        let any = self.by_hits.values().next();
-        any.map_or(0, |plan| plan.weight_bytes())
+        Plan::weight_bytes_of(self.iter())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Plan> {
+        self.by_hits.values().map(Arc::as_ref)
     }
 }
 
@@ -66,7 +70,7 @@ impl Index {
                 return Ok((Arc::clone(plan), hits));
             }
         }
-        let plan = Arc::new(self.compile(plans.by_hits.values().next(), hits)?);
+        let plan = Arc::new(self.compile(&plans, hits)?);
         if plans.rows != self.len() {
             plans.by_hits.clear();
             plans.rows = self.len();
@@ -75,16 +79,13 @@ impl Index {
         Ok((plan, hits))
     }
 
-    /// Beside a plan of before, if there is one: what it has on the device stays there.
-    fn compile(&self, before: Option<&Arc<Plan>>, hits: usize) -> Result<Plan> {
+    /// Beside those there are: what they have on the device, this one need not bring.
+    fn compile(&self, there: &Plans, hits: usize) -> Result<Plan> {
         let queries = self.most_queries(hits)?;
         let mut options = PlanOptions::new(sizes(queries));
         options.weight_type = self.weight_type;
         let graph = graph(&self.rows, hits)?;
-        match before {
-            Some(plan) => plan.compile_beside(&graph, &self.rows, &options),
-            None => Plan::compile(&self.gpu, &graph, &self.rows, &options),
-        }
+        Plan::compile_beside(there.iter(), &self.gpu, &graph, &self.rows, &options)
     }
 
     /// How many queries fit one run: each has a slice's scores, and its best twice, as scores and places.

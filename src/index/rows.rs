@@ -4,12 +4,13 @@ use std::ops::Range;
 use super::options::length;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::models::largest_binding;
 use crate::ops::MAX_PLACES;
 use crate::plan::Weights;
 
 /// The most rows of a slice: enough work for one dispatch, few enough that the scores of a few hundred queries with them
 /// are megabytes.
-const MOST_ROWS: usize = 8192;
+const MOST_ROWS: u64 = 8192;
 
 /// Linear layers fill up the rows and the columns of a weight to multiples of these.
 const ROW_MULTIPLE: usize = 64;
@@ -30,18 +31,24 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(gpu: &Gpu, dimensions: usize) -> Result<Self> {
-        let row_bytes = 4 * dimensions.next_multiple_of(COL_MULTIPLE) as u64;
+        if dimensions == 0 {
+            return Err(Error::Shape {
+                operation: "index",
+                message: "vectors must have at least one dimension".to_owned(),
+            });
+        }
+        let cols = dimensions.div_ceil(COL_MULTIPLE) as u64;
+        let row_bytes = cols.saturating_mul(4 * COL_MULTIPLE as u64);
         let allowed = largest_binding(gpu);
-        let rows = allowed / row_bytes.max(1);
-        let rows_per_slice = usize::try_from(rows).unwrap_or(MOST_ROWS).min(MOST_ROWS);
-        let rows_per_slice = rows_per_slice / ROW_MULTIPLE * ROW_MULTIPLE;
-        if dimensions == 0 || rows_per_slice == 0 {
+        let rows = (allowed / row_bytes).min(MOST_ROWS) as usize;
+        let rows_per_slice = rows / ROW_MULTIPLE * ROW_MULTIPLE;
+        if rows_per_slice == 0 {
             return Err(Error::Limit {
                 thing: format!("an index of vectors of {dimensions} dimensions"),
-                needed: ROW_MULTIPLE as u64 * row_bytes,
+                needed: row_bytes.saturating_mul(ROW_MULTIPLE as u64),
                 allowed,
                 unit: "bytes in one buffer",
-                advice: "use vectors of at least one dimension, or of fewer",
+                advice: "use vectors of fewer dimensions, or an adapter with a larger limit",
             });
         }
         Ok(Self {
@@ -128,13 +135,6 @@ impl Rows {
 /// The rows of a slice's weight matrix.
 pub(super) fn filled_up(rows: usize) -> usize {
     rows.next_multiple_of(VECTOR)
-}
-
-pub(super) fn largest_binding(gpu: &Gpu) -> u64 {
-    let limits = &gpu.capabilities().limits;
-    limits
-        .max_storage_buffer_binding_size
-        .min(limits.max_buffer_size)
 }
 
 /// A slice as the weight of a linear layer: its name says which vectors it holds, so that one of the same name is the

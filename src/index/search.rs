@@ -17,13 +17,13 @@ impl Index {
     /// For each query the `k` nearest vectors, nearest first, of equally near ones the earlier first; all of them if
     /// there are not more.
     ///
-    /// A large `k` costs little more than a small one. Scores are computed in f32, and a query's do not depend on what
-    /// else is asked for.
+    /// Scores are computed in f32, and a query's hits do not depend on what else is asked for. The first search for more
+    /// hits than before, in powers of two, prepares for them.
     ///
     /// # Errors
-    /// [`Error::Limit`] if more than 2^20 would be found; [`Error::Vector`], naming the first query that has another length, a number that is not finite or that f16 does
-    /// not hold, or one so large that a score would overflow; as [`crate::plan::Plan::compile`] and
-    /// [`crate::plan::Plan::run`] for the device.
+    /// [`Error::Vector`], naming the first query that has another length, a number that is not finite or that f16 does
+    /// not hold, or that is so long that a score could overflow; [`Error::Limit`] if more than 2^20 would be found; as
+    /// [`crate::plan::Plan::compile`] and [`crate::plan::Plan::run`] for the device.
     pub fn search<V: AsRef<[f32]>>(&self, queries: &[V], k: usize) -> Result<Vec<Vec<Hit>>> {
         pollster::block_on(self.search_async(queries, k))
     }
@@ -118,21 +118,16 @@ impl Index {
     }
 }
 
-/// Of `[2 * found]`, scores and then places in ascending order, the `k` best, the best first.
+/// Of `[2 * found]`, scores and then places in ascending order, of at least `k` vectors, the `k` best, the best first.
 fn nearest(metric: Metric, best: &[f32], k: usize) -> Vec<Hit> {
     let (scores, places) = best.split_at(best.len() / 2);
-    let pairs = scores
-        .iter()
-        .zip(places)
-        .filter(|(_, place)| **place >= 0.0);
-    let mut hits: Vec<Hit> = pairs
-        .map(|(score, place)| Hit {
-            index: *place as usize,
-            score: score + 0.0, // of zeros there is one
-        })
-        .collect();
+    let hit = |(score, place): (&f32, &f32)| Hit {
+        index: *place as usize,
+        score: score + 0.0, // of zeros there is one
+    };
+    let mut hits: Vec<Hit> = scores.iter().zip(places).map(hit).collect();
     hits.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
-    hits.truncate(k);
+    hits.truncate(k); // nothing, where there is less than was looked for, is last
     if metric == Metric::Cosine {
         // Rounding may have gone beyond.
         hits.iter_mut()

@@ -116,27 +116,27 @@ impl Plan {
         weights: &dyn Weights,
         options: &PlanOptions,
     ) -> Result<Self> {
-        let graph = fuse(graph);
-        check_sizes(&graph, &options.capacity)?;
-        let choice = choose(gpu, &graph, options)?;
-        Self::assemble(gpu, graph, weights, options, choice, &Uploaded::new())
+        Self::compile_beside([], gpu, graph, weights, options)
     }
 
-    /// As [`Plan::compile`], on this plan's device: what this plan has there of parameters of the same names and shapes,
-    /// which must be the same, is used by both.
+    /// As [`Plan::compile`]: what other plans on the device have there of parameters of the same names and shapes, which
+    /// must be the same parameters, is not uploaded again.
     ///
     /// # Errors
     /// As [`Plan::compile`].
-    pub(crate) fn compile_beside(
-        &self,
+    pub(crate) fn compile_beside<'a>(
+        others: impl IntoIterator<Item = &'a Self>,
+        gpu: &Gpu,
         graph: &Graph,
         weights: &dyn Weights,
         options: &PlanOptions,
     ) -> Result<Self> {
         let graph = fuse(graph);
         check_sizes(&graph, &options.capacity)?;
-        let choice = choose(&self.gpu, &graph, options)?;
-        Self::assemble(&self.gpu, graph, weights, options, choice, &self.uploaded)
+        let choice = choose(gpu, &graph, options)?;
+        let others = others.into_iter();
+        let there = others.flat_map(|plan| plan.uploaded.clone()).collect();
+        Self::assemble(gpu, graph, weights, options, choice, &there)
     }
 
     /// As [`Plan::compile`], of a fused graph on what somebody else chose, one offer per node.
@@ -211,7 +211,13 @@ impl Plan {
     /// The bytes that its weights take on the device.
     #[must_use]
     pub fn weight_bytes(&self) -> u64 {
-        self.uploaded.values().map(|upload| upload.bytes).sum()
+        Self::weight_bytes_of([self])
+    }
+
+    /// The bytes that the weights of plans take on the device together, where what they share counts once.
+    pub(crate) fn weight_bytes_of<'a>(plans: impl IntoIterator<Item = &'a Self>) -> u64 {
+        let forms: HashMap<_, _> = plans.into_iter().flat_map(|plan| &plan.uploaded).collect();
+        forms.into_values().map(|upload| upload.bytes).sum()
     }
 
     /// The bytes that the slots of one run take on the device.
