@@ -189,9 +189,9 @@ fn an_index_that_grew_is_that_of_all_its_vectors() {
         for part in parts {
             index.add(part).unwrap();
             index.search(&queries, 3).unwrap();
-            index.search(&queries, 300).unwrap();
         }
-        (index.device_bytes(), index.search(&queries, 300).unwrap())
+        let hits = [3, 300].map(|k| index.search(&queries, k).unwrap());
+        (index.device_bytes(), hits)
     };
     let whole = index_of(&[&rows]);
     let grown = index_of(&[
@@ -201,10 +201,7 @@ fn an_index_that_grew_is_that_of_all_its_vectors() {
         &rows[2048..4999],
         &rows[4999..],
     ]);
-    assert!(
-        grown == whole,
-        "the same hits to the bit, and nothing twice on the device"
-    );
+    assert!(grown == whole, "to the bit, and in as many bytes");
 }
 
 #[test]

@@ -351,3 +351,37 @@ impl fmt::Display for Plan {
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Dim, Tensor};
+
+    #[test]
+    fn what_another_plan_has_on_the_device_is_not_brought_again() {
+        let gpu = Gpu::new().unwrap();
+        let mut graph = Graph::new();
+        let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+        let weight = graph.parameter("weight", [4, 8]);
+        graph.linear(x, weight, None).unwrap();
+        let weights = HashMap::from([("weight".to_owned(), Tensor::new([4, 8], vec![0.5; 32]))]);
+        let nowhere: HashMap<String, Tensor> = HashMap::new();
+        let sizes = Sizes {
+            tokens: 1,
+            sequences: 1,
+            longest: 1,
+        };
+        let options = PlanOptions::new(sizes);
+        let first = Plan::compile(&gpu, &graph, &weights, &options).unwrap();
+        let second = Plan::compile_beside([&first], &gpu, &graph, &nowhere, &options).unwrap();
+        assert_eq!(
+            Plan::weight_bytes_of([&first, &second]),
+            first.weight_bytes()
+        );
+        drop(first);
+        let y = second.run(&sizes, &[Value::F32(&[1.0; 8])]).unwrap();
+        assert_eq!(y, [4.0; 4]);
+        let alone = Plan::compile(&gpu, &graph, &nowhere, &options);
+        assert!(matches!(alone, Err(Error::TensorMissing { .. })));
+    }
+}
