@@ -64,17 +64,20 @@ fn main() {
     if !is_timed {
         return;
     }
-    best("brute force on the host", || brute_force(&rows, &queries));
-    best("32 queries at once, 10 hits each", || {
-        index.search(&queries, HITS).unwrap()
-    });
-    best("one query, 10 hits", || {
-        index.search(&queries[..1], HITS).unwrap()
-    });
     index.search(&queries, 1000).unwrap(); // its plan is compiled once
-    best("32 queries at once, 1000 hits each", || {
-        index.search(&queries, 1000).unwrap()
-    });
+    let search = |count: usize, hits| {
+        index.search(&queries[..count], hits).unwrap();
+    };
+    time(&mut [
+        Measure::of("brute force on the host", || {
+            brute_force(&rows, &queries);
+        }),
+        Measure::of("32 queries at once, 10 hits each", || search(QUERIES, HITS)),
+        Measure::of("one query, 10 hits", || search(1, HITS)),
+        Measure::of("32 queries at once, 1000 hits each", || {
+            search(QUERIES, 1000)
+        }),
+    ]);
 }
 
 /// Of length 1, one after another.
@@ -162,14 +165,35 @@ fn verify(found: &[Vec<Hit>], expected: &[Vec<Hit>], weight_type: WeightType) {
     }
 }
 
-fn best<T>(what: &str, mut work: impl FnMut() -> T) {
-    let mut best = f64::INFINITY;
-    for _ in 0..ROUNDS {
-        let start = Instant::now();
-        std::hint::black_box(work());
-        best = best.min(start.elapsed().as_secs_f64());
+struct Measure<'a> {
+    what: &'static str,
+    work: Box<dyn Fn() + 'a>,
+    /// The shortest time, in seconds.
+    best: f64,
+}
+
+impl<'a> Measure<'a> {
+    fn of(what: &'static str, work: impl Fn() + 'a) -> Self {
+        Self {
+            what,
+            work: Box::new(work),
+            best: f64::INFINITY,
+        }
     }
-    println!("{what}: {:.1} ms", 1e3 * best);
+}
+
+/// In turn, so that a machine that is slower for a while is slower for all.
+fn time(measures: &mut [Measure<'_>]) {
+    for _ in 0..ROUNDS {
+        for measure in measures.iter_mut() {
+            let start = Instant::now();
+            (measure.work)();
+            measure.best = measure.best.min(start.elapsed().as_secs_f64());
+        }
+    }
+    for measure in measures {
+        println!("{}: {:.1} ms", measure.what, 1e3 * measure.best);
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "for people to read")]
