@@ -171,9 +171,10 @@ impl Plan {
             weights,
             there,
             bound: Uploaded::new(),
+            submitted: None,
         };
         let steps = steps(&mut uploader, offers, pipelines);
-        pipelines::finish(gpu, &compiled)?;
+        pipelines::finish(gpu, &compiled, uploader.submitted)?;
         let (steps, uploaded) = (steps?, uploader.bound);
         Ok(Self {
             gpu: gpu.clone(),

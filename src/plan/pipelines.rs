@@ -21,19 +21,28 @@ pub(super) fn compile(gpu: &Gpu, offers: &[Offer]) -> Result<Vec<Vec<Arc<Pipelin
     offers.iter().map(pipelines).collect()
 }
 
-/// Waits until the driver, too, has compiled them: one that still does when the process ends may crash it.
+/// Waits until the driver, too, has compiled them, and for the last upload: one that is still busy when the process ends
+/// may crash it.
 ///
 /// # Errors
 /// As [`Gpu::wait`].
 #[cfg(not(target_arch = "wasm32"))]
-pub(super) fn finish(gpu: &Gpu, pipelines: &[Arc<Pipeline>]) -> Result<()> {
+pub(super) fn finish(
+    gpu: &Gpu,
+    pipelines: &[Arc<Pipeline>],
+    uploads: Option<wgpu::SubmissionIndex>,
+) -> Result<()> {
     let warm_ups = pipelines.iter().filter_map(|it| it.warm_up.clone());
-    warm_ups.into_iter().try_for_each(|it| gpu.wait(it))
+    warm_ups.chain(uploads).try_for_each(|it| gpu.wait(it))
 }
 
 /// A browser must not be waited for.
 #[cfg(target_arch = "wasm32")]
-pub(super) fn finish(_gpu: &Gpu, _pipelines: &[Arc<Pipeline>]) -> Result<()> {
+pub(super) fn finish(
+    _gpu: &Gpu,
+    _pipelines: &[Arc<Pipeline>],
+    _uploads: Option<wgpu::SubmissionIndex>,
+) -> Result<()> {
     Ok(())
 }
 

@@ -120,6 +120,8 @@ pub(super) struct Uploader<'a> {
     pub(super) there: &'a Uploaded,
     /// What this one binds.
     pub(super) bound: Uploaded,
+    /// The last copy that was submitted.
+    pub(super) submitted: Option<wgpu::SubmissionIndex>,
 }
 
 impl<'a> Uploader<'a> {
@@ -165,7 +167,7 @@ impl<'a> Uploader<'a> {
     }
 
     fn upload_binding(
-        &self,
+        &mut self,
         ids: &[TensorId],
         binding: &Binding,
         access: Access,
@@ -224,7 +226,7 @@ impl<'a> Uploader<'a> {
 
     /// `words`: `[height, words_per_row]`
     fn upload_texture(
-        &self,
+        &mut self,
         label: &str,
         words: &[u32],
         words_per_row: usize,
@@ -236,15 +238,16 @@ impl<'a> Uploader<'a> {
         let texture = self
             .gpu
             .create_texture(label, [width, height], format, usage)?;
-        self.gpu.checked("uploading a weight", || {
+        let submission = self.gpu.checked("uploading a weight", || {
             self.gpu
                 .write_texture(&texture, width, bytemuck::cast_slice(words));
             // What was copied on the way is let go before the next, which may be as large.
-            self.gpu.queue().submit([]);
-            Upload {
-                resource: Resource::texture(texture),
-                bytes: 4 * words.len() as u64,
-            }
+            self.gpu.queue().submit([])
+        })?;
+        self.submitted = Some(submission);
+        Ok(Upload {
+            resource: Resource::texture(texture),
+            bytes: 4 * words.len() as u64,
         })
     }
 
