@@ -126,6 +126,15 @@ pub enum Error {
         source: std::io::Error,
     },
 
+    /// A file could not be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+
     /// A file is there, but what it holds is broken or contradictory.
     #[error("{}: {message}", path.display())]
     Malformed {
@@ -213,6 +222,17 @@ pub enum Error {
         /// The first text that did not get through, counted from 0 in the caller's order.
         index: usize,
         /// What the panic or the system said.
+        message: String,
+    },
+
+    /// A vector does not fit an index.
+    #[error("{what} {index} {message}")]
+    Vector {
+        /// A vector of the index or a query.
+        what: &'static str,
+        /// Which, counted from 0 in the caller's order.
+        index: usize,
+        /// What was found and what was expected.
         message: String,
     },
 

@@ -10,6 +10,7 @@
 //! would keep the device busy for too long -> the result alone is read back -> `Vec<Vec<f32>>`.
 //! An application records the run into its own encoders instead ([`plan::Forward`]). Texts without number go through
 //! [`Embedder::stream`], whose stages read, tokenise and run at the same time.
+//! Vectors go into an [`Index`], whose searches are runs of a plan too.
 //!
 //! # The house, in the order of its imports
 //!
@@ -27,6 +28,7 @@
 //!   step, and interprets a graph on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also times what an operation offers (`tune`).
 //! * [`models`]: a Hugging Face directory -> graph and weights.
+//! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for (feature `text`).
 //! * `c_api`: the same for C (feature `c-api`).
@@ -97,6 +99,7 @@ pub mod tuning;
 pub mod plan;
 pub mod verify;
 pub mod models;
+pub mod index;
 #[cfg(feature = "text")]
 pub mod text;
 #[cfg(feature = "text")]
@@ -108,6 +111,7 @@ pub mod c_api;
 pub use error::{Error, Result};
 pub use gpu::Gpu;
 pub use graph::Graph;
+pub use index::Index;
 #[cfg(feature = "text")]
 pub use tasks::Embedder;
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in reading order; each imports only from those before it.
-const MODULES: [&str; 14] = [
+const MODULES: [&str; 15] = [
     "error",
     "tensor",
     "kernel",
@@ -16,6 +16,7 @@ const MODULES: [&str; 14] = [
     "plan",
     "verify",
     "models",
+    "index",
     "text",
     "tasks",
     "c_api",

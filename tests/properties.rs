@@ -71,6 +71,17 @@ proptest! {
     }
 
     #[test]
+    fn top_k(
+        rows in 1_usize..50,
+        cols in columns(3000),
+        k in 1_usize..300,
+        best: bool,
+        values in values(),
+    ) {
+        check(cases::top_k(rows, cols, k, best, values))?;
+    }
+
+    #[test]
     fn gelu_and_add(rows in 1_usize..300, cols in 1_usize..300, values in values()) {
         check(cases::gelu(rows, cols, values))?;
         check(cases::add(rows, cols))?;

@@ -13,7 +13,7 @@ pub enum wgformer_status {
     Ok = 0,
     /// An argument is null, not UTF-8, out of range or too small; nothing was done.
     InvalidArgument = 1,
-    /// A file is missing or cannot be read.
+    /// A file is missing, or cannot be read or written.
     Io = 2,
     /// A file of the model is broken or contradicts another.
     Malformed = 3,
@@ -43,8 +43,10 @@ impl From<&Error> for wgformer_status {
     /// Complete: an error that is added has to be given its code here.
     fn from(error: &Error) -> Self {
         match error {
-            Error::Shape { .. } | Error::Input { .. } => Self::InvalidArgument,
-            Error::Io { .. } => Self::Io,
+            Error::Shape { .. } | Error::Input { .. } | Error::Vector { .. } => {
+                Self::InvalidArgument
+            }
+            Error::Io { .. } | Error::Write { .. } => Self::Io,
             Error::Malformed { .. }
             | Error::TensorMissing { .. }
             | Error::TensorShape { .. }

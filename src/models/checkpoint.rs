@@ -19,8 +19,9 @@ pub struct Checkpoint {
     shards: Vec<Shard>,
 }
 
+/// One safetensors file, memory-mapped.
 #[derive(Debug)]
-struct Shard {
+pub(crate) struct Shard {
     path: PathBuf,
     file: Mmap,
     metadata: Metadata,
@@ -104,7 +105,9 @@ fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBu
 }
 
 impl Shard {
-    fn open(path: PathBuf) -> Result<Self> {
+    /// # Errors
+    /// [`Error::Io`] if it cannot be read, [`Error::Malformed`] if it is damaged or its header lies.
+    pub(crate) fn open(path: PathBuf) -> Result<Self> {
         let io = |source| Error::Io {
             path: path.clone(),
             source,
@@ -130,8 +133,16 @@ impl Shard {
         })
     }
 
-    /// Some of a tensor's elements.
-    fn values(
+    /// What its header says.
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Some elements of one of its tensors, as f32, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if they are of a type that is not read.
+    pub(crate) fn values(
         &self,
         name: &str,
         info: &TensorInfo,

@@ -421,7 +421,8 @@ fn most_tokens(gpu: &Gpu, graph: &Graph) -> usize {
     }
 }
 
-fn largest_binding(gpu: &Gpu) -> u64 {
+/// In bytes.
+pub(crate) fn largest_binding(gpu: &Gpu) -> u64 {
     let limits = &gpu.capabilities().limits;
     limits
         .max_storage_buffer_binding_size

@@ -29,9 +29,11 @@ mod pool;
 mod qkv_linear;
 mod row_lanes;
 mod softmax;
+mod top_k;
 
 pub use crate::reference::Pooling;
 pub use qkv_linear::Qkv;
+pub(crate) use top_k::{MAX_K, MAX_PLACES};
 
 use crate::kernel::Kernel;
 
@@ -62,4 +64,6 @@ pub static KERNELS: &[&Kernel] = &[
     &softmax::SOFTMAX,
     &softmax::SOFTMAX_SUBGROUP,
     &softmax::SOFTMAX_VEC4,
+    &top_k::TOP_K,
+    &top_k::TOP_K_TEXTURE,
 ];

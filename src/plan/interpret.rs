@@ -36,8 +36,9 @@ pub fn interpret(
         {
             if !tensors.contains_key(input) {
                 let parameter = graph.tensor(*input);
-                let values = super::weights::read(parameter, weights)?.into_owned();
-                tensors.insert(*input, Tensor::new(parameter.shape.resolve(sizes), values));
+                let shape = parameter.shape.resolve(sizes);
+                let values = super::weights::read(&parameter.name, &shape, weights)?.into_owned();
+                tensors.insert(*input, Tensor::new(shape, values));
             }
         }
         let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &tensors[input]).collect();

@@ -106,7 +106,7 @@ pub(super) fn needed(
     Memory {
         weights: parameters
             .iter()
-            .map(|parameters| parameters.bytes(graph, limits))
+            .map(|parameters| parameters.bytes(limits))
             .sum::<u64>()
             + numbers,
         activations: slots.sum::<u64>() + brought,

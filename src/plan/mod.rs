@@ -27,7 +27,7 @@ mod uploads;
 mod warm_up;
 mod weights;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,7 +45,7 @@ pub use weights::Weights;
 
 use choose::{Choice, choose};
 use host_tables::HostTable;
-use parameters::{Parameters, Uploader};
+use parameters::{Parameters, Uploaded, Uploader};
 use pool::Pool;
 use readback::Readback;
 use speed::Speed;
@@ -138,12 +138,13 @@ pub struct Plan {
     slots: Slots,
     steps: Vec<Step>,
     weight_type: WeightType,
-    /// Where the tables lie that stay on the host.
-    weights: Arc<dyn Weights>,
+    /// Where the tables lie that stay on the host, if there are any.
+    weights: Option<Arc<dyn Weights>>,
     /// 0, 1, 2 and so on, one for each token: which rows of those tables a kernel reads of what it is brought.
     numbers: Option<wgpu::Buffer>,
     /// What its weights and one run take.
     needed: Memory,
+    uploaded: Uploaded,
     submit_time: Duration,
     speed: Speed,
     pool: Arc<Pool>,
@@ -175,10 +176,27 @@ impl Plan {
         weights: Arc<dyn Weights>,
         options: &PlanOptions,
     ) -> Result<Self> {
+        Self::compile_beside([], gpu, graph, weights, options)
+    }
+
+    /// As [`Plan::compile`]: what other plans on the device have there of parameters of the same names and shapes, which
+    /// must be the same parameters, is not uploaded again.
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub(crate) fn compile_beside<'a>(
+        others: impl IntoIterator<Item = &'a Self>,
+        gpu: &Gpu,
+        graph: &Graph,
+        weights: Arc<dyn Weights>,
+        options: &PlanOptions,
+    ) -> Result<Self> {
         let graph = fuse(graph);
         check_sizes(&graph, &options.capacity)?;
         let choice = choose(gpu, &graph, options)?;
-        Self::assemble(gpu, graph, weights, options, choice)
+        let others = others.into_iter();
+        let there = others.flat_map(|plan| plan.uploaded.clone()).collect();
+        Self::assemble(gpu, graph, weights, options, choice, &there)
     }
 
     /// As [`Plan::compile`], of a fused graph on what somebody else chose, one offer per node.
@@ -191,7 +209,7 @@ impl Plan {
     ) -> Result<Self> {
         check_sizes(&graph, &options.capacity)?;
         let choice = choose::with_storage(gpu, &graph, options, offers)?;
-        Self::assemble(gpu, graph, weights, options, choice)
+        Self::assemble(gpu, graph, weights, options, choice, &Uploaded::new())
     }
 
     /// What a plan would take on the device, with one run; nothing is allocated.
@@ -219,6 +237,7 @@ impl Plan {
         weights: Arc<dyn Weights>,
         options: &PlanOptions,
         choice: Choice,
+        there: &Uploaded,
     ) -> Result<Self> {
         let (capacity, capabilities) = (options.capacity, gpu.capabilities());
         let slots = slots(&graph, &choice, &capacity);
@@ -230,12 +249,14 @@ impl Plan {
         let (offers, storage) = choice;
         let pipelines = pipelines::compile(gpu, &offers)?;
         let compiled: Vec<_> = pipelines.iter().flatten().cloned().collect();
-        let uploader = Uploader::new(gpu, &graph, &*weights, room);
-        let steps = upload(uploader, gpu, &graph, offers, pipelines);
+        let mut uploader = Uploader::new(gpu, &*weights, there, room);
+        let steps = steps(&mut uploader, &graph, offers, pipelines);
+        let uploaded = uploader.finish();
         pipelines::finish(gpu, &compiled)?;
         gpu.save_pipelines();
-        let steps = steps?;
+        let (steps, uploaded) = (steps?, uploaded?);
         let numbers = numbers(gpu, &steps, &capacity)?;
+        let weights = numbers.is_some().then_some(weights);
         Ok(Self {
             gpu: gpu.clone(),
             capacity,
@@ -250,6 +271,7 @@ impl Plan {
             weights,
             numbers,
             needed,
+            uploaded,
         })
     }
 
@@ -278,6 +300,17 @@ impl Plan {
             runs: self.pool.made(),
             ..self.needed
         }
+    }
+
+    /// The bytes that the weights of plans take on the device together, where what they share counts once.
+    pub(crate) fn weight_bytes_of<'a>(plans: impl IntoIterator<Item = &'a Self>) -> u64 {
+        let (mut total, mut counted) = (0, HashSet::new());
+        for plan in plans {
+            let limits = &plan.gpu.capabilities().limits;
+            let new = plan.uploaded.keys().filter(|it| counted.insert(*it));
+            total += new.map(|it| it.bytes(limits)).sum::<u64>();
+        }
+        total
     }
 
     /// How its weight matrices are stored.
@@ -318,14 +351,13 @@ fn slots(graph: &Graph, (_, storage): &Choice, capacity: &Sizes) -> Slots {
 }
 
 /// Every step with its weights on the device.
-fn upload(
-    mut uploader: Uploader<'_>,
-    gpu: &Gpu,
+fn steps(
+    uploader: &mut Uploader<'_>,
     graph: &Graph,
     offers: Vec<Offer>,
     pipelines: Vec<Vec<Arc<Pipeline>>>,
 ) -> Result<Vec<Step>> {
-    let limits = &gpu.capabilities().limits;
+    let limits = &uploader.gpu.capabilities().limits;
     let mut steps = Vec::with_capacity(offers.len());
     for ((node, offer), pipelines) in graph.nodes().iter().zip(offers).zip(pipelines) {
         let parameters = Parameters::of_node(graph, node, &offer, limits).into_iter();
@@ -338,7 +370,6 @@ fn upload(
             weights,
         });
     }
-    uploader.finish()?;
     Ok(steps)
 }
 
@@ -430,4 +461,38 @@ impl fmt::Display for Plan {
 #[expect(clippy::cast_precision_loss, reason = "for people to read")]
 fn mebibytes(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Dim, Tensor};
+
+    #[test]
+    fn what_another_plan_has_on_the_device_is_not_brought_again() {
+        let gpu = Gpu::new().unwrap();
+        let mut graph = Graph::new();
+        let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+        let weight = graph.parameter("weight", [4, 8]);
+        graph.linear(x, weight, None).unwrap();
+        let weights = HashMap::from([("weight".to_owned(), Tensor::new([4, 8], vec![0.5; 32]))]);
+        let sizes = Sizes {
+            tokens: 1,
+            sequences: 1,
+            longest: 1,
+        };
+        let options = PlanOptions::new(sizes);
+        let first = Plan::compile(&gpu, &graph, Arc::new(weights), &options).unwrap();
+        let nowhere = || Arc::new(HashMap::<String, Tensor>::new());
+        let second = Plan::compile_beside([&first], &gpu, &graph, nowhere(), &options).unwrap();
+        assert_eq!(
+            Plan::weight_bytes_of([&first, &second]),
+            first.memory().weights
+        );
+        drop(first);
+        let y = second.run(&sizes, &[Value::F32(&[1.0; 8])]).unwrap();
+        assert_eq!(y, [4.0; 4]);
+        let alone = Plan::compile(&gpu, &graph, nowhere(), &options);
+        assert!(matches!(alone, Err(Error::TensorMissing { .. })));
+    }
 }

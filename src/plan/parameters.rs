@@ -10,15 +10,18 @@ use super::host_tables::HostTable;
 use super::weights::{Weights, read};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Resource, buffer_bytes, texture_bytes};
-use crate::graph::{Graph, Node, TensorId};
+use crate::graph::{Graph, Node};
 use crate::kernel::{Access, Binding, Layout, Matrix, Offer};
 use crate::tensor::{Sizes, WeightType};
+
+/// What is on the device.
+pub(super) type Uploaded = HashMap<Parameters, Resource>;
 
 /// What fills one binding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Parameters {
-    /// One after another.
-    tensors: Vec<TensorId>,
+    /// Names and shapes, one after another.
+    tensors: Vec<(String, Vec<usize>)>,
     content: Content,
     /// A texture, unless it is [`Access::Read`].
     access: Access,
@@ -51,13 +54,13 @@ impl Parameters {
             if on_host {
                 None
             } else {
-                Self::of(node, binding, *access)
+                Self::of(graph, node, binding, *access)
             }
         };
         bindings.map(on_device).collect()
     }
 
-    fn of(node: &Node, binding: &Binding, access: Access) -> Option<Self> {
+    fn of(graph: &Graph, node: &Node, binding: &Binding, access: Access) -> Option<Self> {
         let (operands, content) = match binding {
             Binding::Operand(_) => return None,
             Binding::Small(operands) => (&operands[..], Content::Small),
@@ -80,30 +83,28 @@ impl Parameters {
                 (&operands[..], Content::Matrix { stored_as, layout })
             }
         };
+        let tensor = |operand: &usize| {
+            let info = graph.tensor(node.inputs[*operand]);
+            (info.name.clone(), info.shape.resolve(&Sizes::default()))
+        };
         Some(Self {
-            tensors: operands
-                .iter()
-                .map(|operand| node.inputs[*operand])
-                .collect(),
+            tensors: operands.iter().map(tensor).collect(),
             content,
             access,
         })
     }
 
     /// The rows of all together, and the length of the last axis.
-    fn rows_and_cols(&self, graph: &Graph) -> [usize; 2] {
-        let dims = |tensor: &TensorId| graph.tensor(*tensor).shape.resolve(&Sizes::default());
-        let cols = self.tensors.first().and_then(|first| dims(first).pop());
-        let rows = self
-            .tensors
-            .iter()
-            .map(|tensor| dims(tensor).iter().rev().skip(1).product::<usize>());
-        [rows.sum(), cols.unwrap_or(1)]
+    fn rows_and_cols(&self) -> [usize; 2] {
+        let shapes = || self.tensors.iter().map(|(_, shape)| shape);
+        let cols = shapes().next().and_then(|shape| shape.last());
+        let rows = shapes().map(|shape| shape.iter().rev().skip(1).product::<usize>());
+        [rows.sum(), cols.copied().unwrap_or(1)]
     }
 
     /// How many words they are.
-    fn words(&self, graph: &Graph) -> usize {
-        let [rows, cols] = self.rows_and_cols(graph);
+    fn words(&self) -> usize {
+        let [rows, cols] = self.rows_and_cols();
         match self.content {
             Content::Small => rows * cols,
             Content::Scales => rows,
@@ -112,31 +113,26 @@ impl Parameters {
     }
 
     /// Of a texture, in texels.
-    fn extent(&self, graph: &Graph) -> [usize; 2] {
-        let [rows, cols] = self.rows_and_cols(graph);
+    fn extent(&self) -> [usize; 2] {
+        let [rows, cols] = self.rows_and_cols();
         let words_per_row = match self.content {
             Content::Matrix { .. } => rows, // of the matrix: they are columns of the result
             Content::Small | Content::Scales => cols,
         };
-        [words_per_row / 4, self.words(graph) / words_per_row.max(1)]
+        [words_per_row / 4, self.words() / words_per_row.max(1)]
     }
 
     /// The bytes that they take on the device.
-    pub(super) fn bytes(&self, graph: &Graph, limits: &wgpu::Limits) -> u64 {
+    pub(super) fn bytes(&self, limits: &wgpu::Limits) -> u64 {
         match self.access {
-            Access::Load | Access::LoadBits => texture_bytes(self.extent(graph), limits),
-            _ => buffer_bytes(self.words(graph)),
+            Access::Load | Access::LoadBits => texture_bytes(self.extent(), limits),
+            _ => buffer_bytes(self.words()),
         }
     }
 
-    fn label(&self, graph: &Graph) -> String {
-        let name = |tensor: &TensorId| graph.tensor(*tensor).name.as_str();
-        let names = self
-            .tensors
-            .iter()
-            .map(name)
-            .collect::<Vec<_>>()
-            .join(" + ");
+    fn label(&self) -> String {
+        let names = self.tensors.iter().map(|(name, _)| name.as_str());
+        let names = names.collect::<Vec<_>>().join(" + ");
         match self.content {
             _ if names.is_empty() => "nothing".to_owned(),
             Content::Scales => format!("scales of {names}"),
@@ -147,10 +143,12 @@ impl Parameters {
 
 /// Uploads parameters; what two nodes share is uploaded once.
 pub(super) struct Uploader<'a> {
-    gpu: &'a Gpu,
-    graph: &'a Graph,
+    pub(super) gpu: &'a Gpu,
     weights: &'a dyn Weights,
-    uploaded: HashMap<Parameters, Resource>,
+    /// What another plan has there already.
+    there: &'a Uploaded,
+    /// What this one binds.
+    bound: Uploaded,
     /// Bytes on their way since the device last had them all.
     under_way: u64,
     /// How many may be: until the device has them, they are in memory twice.
@@ -164,34 +162,38 @@ impl<'a> Uploader<'a> {
     /// `room`: the bytes that may be on their way, if they are counted.
     pub(super) fn new(
         gpu: &'a Gpu,
-        graph: &'a Graph,
         weights: &'a dyn Weights,
+        there: &'a Uploaded,
         room: Option<u64>,
     ) -> Self {
         let most = room.unwrap_or(MOST_UNDER_WAY);
         Self {
             gpu,
-            graph,
             weights,
-            uploaded: HashMap::new(),
+            there,
+            bound: Uploaded::new(),
             under_way: 0,
             most_under_way: most.clamp(LEAST_UNDER_WAY, MOST_UNDER_WAY),
         }
     }
 
     pub(super) fn resource(&mut self, parameters: Parameters) -> Result<Resource> {
-        if let Some(resource) = self.uploaded.get(&parameters) {
-            return Ok(resource.clone());
-        }
-        let words = self.words(&parameters)?;
-        let label = parameters.label(self.graph);
-        let resource = match parameters.access {
-            Access::Load => self.texture(&label, &words, &parameters, Rgba32Float)?,
-            Access::LoadBits => self.texture(&label, &words, &parameters, Rgba32Uint)?,
-            _ => self.buffer(&label, &words)?,
+        let there = self.bound.get(&parameters);
+        let resource = match there.or_else(|| self.there.get(&parameters)) {
+            Some(resource) => resource.clone(),
+            None => self.upload(&parameters)?,
         };
-        self.uploaded.insert(parameters, resource.clone());
+        self.bound.insert(parameters, resource.clone());
         Ok(resource)
+    }
+
+    fn upload(&mut self, parameters: &Parameters) -> Result<Resource> {
+        let (words, label) = (self.words(parameters)?, parameters.label());
+        match parameters.access {
+            Access::Load => self.texture(&label, &words, parameters, Rgba32Float),
+            Access::LoadBits => self.texture(&label, &words, parameters, Rgba32Uint),
+            _ => self.buffer(&label, &words),
+        }
     }
 
     /// What lies on the device, in order.
@@ -202,7 +204,7 @@ impl<'a> Uploader<'a> {
             Content::Matrix { stored_as, .. } => stored_as,
         };
         let values = self.concatenated(&parameters.tensors, stored_as)?;
-        let [_, cols] = parameters.rows_and_cols(self.graph);
+        let [_, cols] = parameters.rows_and_cols();
         Ok(match (parameters.content, values) {
             (Content::Small, Cow::Borrowed(values)) => Cow::Borrowed(bytemuck::cast_slice(values)),
             (Content::Small, Cow::Owned(values)) => Cow::Owned(bytemuck::cast_vec(values)),
@@ -240,7 +242,7 @@ impl<'a> Uploader<'a> {
         format: wgpu::TextureFormat,
     ) -> Result<Resource> {
         use wgpu::TextureUsages as Usage;
-        let [width, height] = parameters.extent(self.graph);
+        let [width, height] = parameters.extent();
         let usage = Usage::STORAGE_BINDING | Usage::COPY_DST;
         let texture = self
             .gpu
@@ -261,14 +263,19 @@ impl<'a> Uploader<'a> {
     /// Lets the device take what is under way where `bytes` more would be too much.
     fn make_room(&mut self, bytes: u64) -> Result<()> {
         if self.under_way > 0 && self.under_way + bytes > self.most_under_way {
-            self.finish()?;
+            self.flush()?;
         }
         self.under_way += bytes;
         Ok(())
     }
 
-    /// Lets the device take all that is under way.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    /// All that the plan binds, once the device has it.
+    pub(super) fn finish(mut self) -> Result<Uploaded> {
+        self.flush()?;
+        Ok(self.bound)
+    }
+
+    fn flush(&mut self) -> Result<()> {
         self.under_way = 0;
         let submission = self
             .gpu
@@ -276,17 +283,20 @@ impl<'a> Uploader<'a> {
         self.gpu.wait(submission)
     }
 
-    fn concatenated(&self, ids: &[TensorId], stored_as: WeightType) -> Result<Cow<'a, [f32]>> {
-        let read = |id: &TensorId| {
-            let parameter = self.graph.tensor(*id);
-            let values = read(parameter, self.weights)?;
-            check_finite(self.weights, &parameter.name, &values, stored_as)?;
+    fn concatenated(
+        &self,
+        tensors: &[(String, Vec<usize>)],
+        stored_as: WeightType,
+    ) -> Result<Cow<'a, [f32]>> {
+        let read = |(name, shape): &(String, Vec<usize>)| {
+            let values = read(name, shape, self.weights)?;
+            check_finite(self.weights, name, &values, stored_as)?;
             Ok(values)
         };
-        if let [id] = ids {
-            return read(id); // as it lies in the file: it may be most of the model
+        if let [tensor] = tensors {
+            return read(tensor); // as it lies in the file: it may be most of the model
         }
-        let all = ids.iter().map(read).collect::<Result<Vec<_>>>()?;
+        let all = tensors.iter().map(read).collect::<Result<Vec<_>>>()?;
         Ok(Cow::Owned(all.concat()))
     }
 }

@@ -59,7 +59,8 @@ impl Uploads {
             add(&rows, [width, texels.rows]);
         }
         for table in plan.host_tables() {
-            let rows = table.rows(&*plan.weights, values)?;
+            let weights = plan.weights.as_ref().expect("kept for tables on the host");
+            let rows = table.rows(&**weights, values)?;
             add(bytemuck::cast_slice(&rows), [0, 0]);
         }
         add(&params(activations, launches), [0, 0]);

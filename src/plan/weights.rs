@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::graph::TensorInfo;
 use crate::tensor::{Data, Tensor};
 
 /// Where a graph's parameters come from: a checkpoint, or tensors in memory.
@@ -77,20 +76,20 @@ impl Weights for HashMap<String, Tensor> {
 }
 
 /// A parameter's elements on the host, its shape checked.
-pub(super) fn read<'a>(parameter: &TensorInfo, weights: &'a dyn Weights) -> Result<Cow<'a, [f32]>> {
-    let shape = parameter
-        .shape
-        .fixed()
-        .expect("`Graph::parameter` takes numbers only");
-    weights.expect_shape(&parameter.name, &shape)?;
-    let values = weights.values(&parameter.name)?;
+pub(super) fn read<'a>(
+    name: &str,
+    shape: &[usize],
+    weights: &'a dyn Weights,
+) -> Result<Cow<'a, [f32]>> {
+    weights.expect_shape(name, shape)?;
+    let values = weights.values(name)?;
     if values.len() == shape.iter().product::<usize>() {
         return Ok(values);
     }
     Err(Error::TensorShape {
         location: weights.location(),
-        tensor: parameter.name.clone(),
+        tensor: name.to_owned(),
         found: vec![values.len()],
-        expected: shape,
+        expected: shape.to_vec(),
     })
 }

@@ -11,6 +11,7 @@ mod linear;
 mod pool;
 mod qkv_linear;
 mod softmax;
+mod top_k;
 
 pub use add::add;
 pub use attention::attention;
@@ -21,6 +22,7 @@ pub use linear::linear;
 pub use pool::{Pooling, pool};
 pub use qkv_linear::qkv_linear;
 pub use softmax::softmax;
+pub use top_k::top_k;
 
 use crate::tensor::Tensor;
 

@@ -1,10 +1,10 @@
 //! What a user asks for.
 
 mod batching;
+mod cosine;
 mod embed;
-mod search;
 mod stream;
 
+pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
-pub use search::{Hit, cosine, rank};
 pub use stream::{Stream, StreamOptions};

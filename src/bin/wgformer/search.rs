@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
+use wgformer::index::{Index, IndexOptions};
 use wgformer::plan::Control;
-use wgformer::tasks::rank;
 
 use crate::lines::Lines;
 use crate::model_args::ModelArgs;
@@ -52,9 +52,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut vectors = embedder.embed_with(&texts, control)?;
     drop(progress);
     let query = vectors.pop().unwrap_or_default();
-    let hits = rank(&query, &vectors, arguments.top as usize);
+    let gpu = embedder.model().plan().gpu();
+    let mut index = Index::new(gpu, embedder.dimensions(), &IndexOptions::default())?;
+    index.add(&vectors)?;
+    let hits = index.search(&[query], arguments.top as usize)?;
     let lines: Vec<Line<'_>> = (1..)
-        .zip(&hits)
+        .zip(hits.iter().flatten())
         .map(|(rank, hit)| Line {
             rank,
             index: hit.index,

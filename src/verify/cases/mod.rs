@@ -12,6 +12,7 @@ mod linear;
 mod pool;
 mod qkv_linear;
 mod softmax;
+mod top_k;
 
 pub use add::add;
 pub use attention::attention;
@@ -22,6 +23,7 @@ pub use linear::{Epilogue, linear};
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
 pub use softmax::softmax;
+pub use top_k::top_k;
 
 use super::case::Recipe;
 use super::values::Values;
@@ -38,6 +40,7 @@ pub fn all() -> Vec<Recipe> {
         embedding_sum::table,
         pool::table,
         softmax::table,
+        top_k::table,
         gelu::table,
         add::table,
     ];
@@ -55,6 +58,7 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| embedding_sum(9, 384)),
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(9, 130, Values::Unit)),
+        Box::new(|| top_k(9, 132, 10, true, Values::Unit)),
         Box::new(|| gelu(9, 130, Values::Extreme)),
         Box::new(|| add(9, 130)),
     ]
@@ -90,6 +94,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; ROWS], 8, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(LANES, 8, Values::Unit)),
+        Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),
         Box::new(|| gelu(ROWS, 64, Values::Unit)),
         Box::new(|| add(ROWS, 64)),
     ]

@@ -1,0 +1,164 @@
+//! An index in a file: safetensors with one tensor, `vectors`, `[len, dimensions]` of f32, as other programs read it too.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::options::length;
+use super::{Index, IndexOptions, Metric};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::models::Shard;
+use crate::tensor::WeightType;
+
+const FORMAT: &str = "wgformer index 1";
+const VECTORS: &str = "vectors";
+
+impl Index {
+    /// Writes the vectors to a file, which appears under its name, or is replaced, only once it is whole.
+    ///
+    /// It is a safetensors file whose one tensor, `vectors`, is `[len, dimensions]` of f32; vectors compared by their
+    /// cosine have length 1 there.
+    ///
+    /// # Errors
+    /// [`Error::Write`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let error = |source| Error::Write {
+            path: path.to_owned(),
+            source,
+        };
+        // Through a link: it is the file that is replaced.
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let unfinished = Unfinished::beside(&target).map_err(error)?;
+        self.write(&unfinished.file).map_err(error)?;
+        unfinished.rename(&target).map_err(error)
+    }
+
+    fn write(&self, file: &File) -> io::Result<()> {
+        let [len, dimensions] = [self.len(), self.dimensions()];
+        let header = json!({
+            "__metadata__": { "format": FORMAT, "metric": self.metric.to_string() },
+            VECTORS: {
+                "dtype": "F32",
+                "shape": [len, dimensions],
+                "data_offsets": [0, 4 * len * dimensions],
+            },
+        });
+        let mut header = header.to_string();
+        header += &" ".repeat(header.len().next_multiple_of(8) - header.len()); // so that the floats are aligned
+        let mut writer = BufWriter::new(file);
+        writer.write_all(&(header.len() as u64).to_le_bytes())?;
+        writer.write_all(header.as_bytes())?;
+        for row in self.rows.iter() {
+            writer.write_all(bytemuck::cast_slice(row))?;
+        }
+        writer.flush()?;
+        drop(writer);
+        file.sync_all()
+    }
+
+    /// Reads what [`Index::save`] wrote; `weight_type`: what vectors are stored as on the device.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Malformed`] if it is damaged or no index, [`Error::Vector`]
+    /// as [`Index::add`] for a vector in it.
+    pub fn load(gpu: &Gpu, path: impl AsRef<Path>, weight_type: WeightType) -> Result<Self> {
+        let path = path.as_ref();
+        let malformed = |message: String| Error::Malformed {
+            path: path.to_owned(),
+            message,
+        };
+        let file = Shard::open(path.to_owned())?;
+        let metric = metric(&file).map_err(malformed)?;
+        let info = file.metadata().info(VECTORS);
+        let info = info.ok_or_else(|| malformed(format!("has no tensor {VECTORS:?}")))?;
+        let &[_, dimensions] = &info.shape[..] else {
+            let message = format!(
+                "has vectors of shape {:?}, [len, dimensions] is needed",
+                info.shape
+            );
+            return Err(malformed(message));
+        };
+        if dimensions == 0 {
+            return Err(malformed("has vectors of no dimensions".to_owned()));
+        }
+        let options = IndexOptions::default()
+            .metric(metric)
+            .weight_type(weight_type);
+        let mut index = Self::new(gpu, dimensions, &options)?;
+        let values = file.values(VECTORS, info, 0..info.shape.iter().product())?;
+        Arc::make_mut(&mut index.rows).reserve(values.len() / dimensions)?;
+        for (place, vector) in values.chunks_exact(dimensions).enumerate() {
+            index.check("vector", place, vector)?;
+            if metric == Metric::Cosine && !is_normal(vector) {
+                let message = format!("vector {place} has length {}, not 1", length(vector));
+                return Err(malformed(message));
+            }
+            Arc::make_mut(&mut index.rows).push(vector); // to the bit what was saved
+        }
+        Ok(index)
+    }
+}
+
+fn metric(file: &Shard) -> Result<Metric, String> {
+    let metadata = file.metadata().metadata().as_ref();
+    let entry = |name| {
+        metadata
+            .and_then(|entries| entries.get(name))
+            .map(String::as_str)
+    };
+    if entry("format") != Some(FORMAT) {
+        return Err(format!(
+            "is no index: its format is {:?}, {FORMAT:?} is needed",
+            entry("format")
+        ));
+    }
+    let metrics = [Metric::Cosine, Metric::DotProduct];
+    let named = |metric: &Metric| entry("metric") == Some(&metric.to_string());
+    metrics
+        .into_iter()
+        .find(named)
+        .ok_or_else(|| format!("has the metric {:?}, which is none", entry("metric")))
+}
+
+/// Of length 1 as far as f32 goes, or all zeros.
+fn is_normal(vector: &[f32]) -> bool {
+    let length = length(vector);
+    length == 0.0 || (length - 1.0).abs() < 1e-5
+}
+
+/// A file beside another one, that is removed unless it takes its name.
+struct Unfinished {
+    file: File,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    fn beside(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(ErrorKind::InvalidFilename)?;
+        let mut number = 0_u64;
+        loop {
+            let beside = format!(".{}.{number}.unfinished", name.to_string_lossy());
+            let path = path.with_file_name(beside);
+            match File::create_new(&path) {
+                Ok(file) => return Ok(Self { file, path }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn rename(self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.path, path)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path); // it is not there any more if it was renamed
+    }
+}
