@@ -9,10 +9,11 @@ use wgformer::{Error, Result};
 use super::report::{Row, Target};
 use super::{Bench, Best, minilm};
 
-const ROUNDS: usize = 3;
+/// Many short ones: whatever else the machine does comes and goes within seconds.
+const ROUNDS: usize = 7;
 
-/// On a software adapter fewer, which take minutes there.
-const LINES: [usize; 2] = [20_000, 512];
+/// On a software adapter fewer, where all would take minutes a round.
+const LINES: [usize; 2] = [20_000, 256];
 
 /// How many are looked at first.
 const VERIFIED: usize = 40;
