@@ -2,7 +2,7 @@
 # driver, the checkers that tests run and the model are fetched once, and are left
 # alone from then on.
 
-.PHONY: help demo c-example test test-all-drivers bench check driver checkers model
+.PHONY: help demo examples c-example test test-all-drivers bench check driver checkers model
 # All of the setup scripts may need apt, which runs only once at a time.
 .NOTPARALLEL:
 
@@ -11,6 +11,11 @@ help: ## list these targets
 
 demo: driver model ## embed the example sentences and search them by meaning
 	@scripts/demo.sh
+
+examples: driver model ## run every example
+	@for example in examples/*.rs; do \
+		cargo run --release --example $$(basename $$example .rs) || exit 1; \
+	done
 
 c-example: driver model ## build the library for C, compile examples/c/ with it and run it
 	@scripts/c-example.sh

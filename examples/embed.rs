@@ -5,10 +5,11 @@
 
 use std::error::Error;
 
+use wgformer::Gpu;
 use wgformer::models::ModelOptions;
+use wgformer::plan::{Control, Progress};
 use wgformer::tasks::{Embedder, EmbedderOptions};
 use wgformer::tensor::WeightType;
-use wgformer::{Gpu, plan::Control};
 
 const TEXTS: [&str; 4] = [
     "A cat sleeps on the warm roof.",
@@ -27,17 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let embedder = Embedder::load_with(&gpu, "models/all-MiniLM-L6-v2", &options)?;
     embedder.model().warm_up()?;
 
-    let told = |progress: wgformer::plan::Progress| {
+    let told = |progress: Progress| {
         println!("{} of {} texts", progress.done, progress.total);
     };
     let vectors = embedder.embed_with(&TEXTS, Control::new().progress(told))?;
     for (text, vector) in TEXTS.iter().zip(&vectors) {
-        let cosine =
-            |other: &Vec<f32>| -> f32 { vector.iter().zip(other).map(|(a, b)| a * b).sum() };
-        let cosines: Vec<String> = vectors
-            .iter()
-            .map(|other| format!("{:5.2}", cosine(other)))
-            .collect();
+        let cosines = vectors.iter().map(|other| cosine(vector, other));
+        let cosines: Vec<String> = cosines.map(|cosine| format!("{cosine:5.2}")).collect();
         println!("{}  {text}", cosines.join(" "));
     }
 
@@ -47,11 +44,16 @@ fn main() -> Result<(), Box<dyn Error>> {
         memory.weights >> 20,
         memory.per_run() >> 20
     );
-    let cosine = |a: usize, b: usize| -> f32 {
-        vectors[a].iter().zip(&vectors[b]).map(|(a, b)| a * b).sum()
+    let [cat, kitten, rates, loans] = &vectors[..] else {
+        return Err("not a vector for each text".into());
     };
-    if cosine(0, 1) <= cosine(0, 2) || cosine(2, 3) <= cosine(1, 3) {
+    if cosine(cat, kitten) <= cosine(cat, rates) || cosine(rates, loans) <= cosine(kitten, loans) {
         return Err("texts that mean the same are not nearest".into());
     }
     Ok(())
+}
+
+/// Of vectors of length 1, as this model gives them.
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
