@@ -96,6 +96,18 @@ impl Gpu {
         })
     }
 
+    /// Waits until `submission` is done, but not in a browser, which must not be waited for.
+    ///
+    /// # Errors
+    /// As [`Gpu::wait`].
+    pub(crate) fn settle(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        #[cfg(not(target_arch = "wasm32"))]
+        self.wait(submission)?;
+        #[cfg(target_arch = "wasm32")]
+        drop(submission);
+        Ok(())
+    }
+
     /// Waits until `submission` is done.
     ///
     /// # Errors

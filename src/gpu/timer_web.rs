@@ -13,6 +13,7 @@ impl Gpu {
         _deadline: Option<Instant>,
         call: impl Future<Output = Result<T>>,
     ) -> Result<T> {
+        let _never_rings = self.timer();
         call.await
     }
 }

@@ -116,8 +116,11 @@ impl Forward {
         recording.record(&self.plan, encoder, &piece);
         if recording.is_done() {
             self.copy_result(encoder);
-            let end = End(Arc::clone(&self.holders));
-            encoder.on_submitted_work_done(move || drop(end));
+            #[cfg(not(target_arch = "wasm32"))]
+            {
+                let end = End(Arc::clone(&self.holders));
+                encoder.on_submitted_work_done(move || drop(end));
+            }
         }
         Ok(())
     }
@@ -179,18 +182,29 @@ impl Forward {
     }
 }
 
+/// Whether it is told when the device is through: a browser's callback takes nothing that holds its buffers.
+const KNOWS_ITS_END: bool = cfg!(not(target_arch = "wasm32"));
+
 /// Who still needs the memory of a run whose steps are all recorded.
 #[derive(Debug, Default)]
 enum Holders {
     /// A [`Forward`], and the device, which may not even have the commands yet.
     #[default]
     Both,
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(dead_code, reason = "nobody is told the end")
+    )]
     Forward,
     Device {
         _memory: Lease,
     },
 }
 
+#[cfg_attr(
+    target_arch = "wasm32",
+    expect(dead_code, reason = "nobody is told the end")
+)]
 /// Dropped by the device when it is through, or with an encoder that nobody submits.
 struct End(Arc<Mutex<Holders>>);
 
@@ -216,7 +230,7 @@ impl Drop for Forward {
     /// What it recorded may not even be submitted yet: until it is over, no other run gets what it writes.
     fn drop(&mut self) {
         let recording = self.recording.take();
-        let Some(recording) = recording.filter(Recording::is_done) else {
+        let Some(recording) = recording.filter(|it| it.is_done() && KNOWS_ITS_END) else {
             return;
         };
         let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);

@@ -280,7 +280,7 @@ impl<'a> Uploader<'a> {
         let submission = self
             .gpu
             .checked("uploading weights", || self.gpu.queue().submit([]))?;
-        self.gpu.wait(submission)
+        self.gpu.settle(submission)
     }
 
     fn concatenated(

@@ -24,17 +24,10 @@ pub(super) fn compile(gpu: &Gpu, offers: &[Offer]) -> Result<Vec<Vec<Arc<Pipelin
 /// Waits until the driver, too, has compiled them: one that still does when the process ends may crash it.
 ///
 /// # Errors
-/// As [`Gpu::wait`].
-#[cfg(not(target_arch = "wasm32"))]
+/// As [`Gpu::settle`].
 pub(super) fn finish(gpu: &Gpu, pipelines: &[Arc<Pipeline>]) -> Result<()> {
     let warm_ups = pipelines.iter().filter_map(|it| it.warm_up.clone());
-    warm_ups.into_iter().try_for_each(|it| gpu.wait(it))
-}
-
-/// A browser must not be waited for.
-#[cfg(target_arch = "wasm32")]
-pub(super) fn finish(_gpu: &Gpu, _pipelines: &[Arc<Pipeline>]) -> Result<()> {
-    Ok(())
+    warm_ups.into_iter().try_for_each(|it| gpu.settle(it))
 }
 
 #[cfg(not(target_arch = "wasm32"))]

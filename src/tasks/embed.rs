@@ -2,6 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::batching::{Pack, pack};
+#[cfg(not(target_arch = "wasm32"))]
 use super::stream::{Stream, StreamOptions};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -257,6 +258,7 @@ impl Embedder {
     /// # Ok(())
     /// # }
     /// ```
+    #[cfg(not(target_arch = "wasm32"))] // it has threads
     pub fn stream<T, E, I>(&self, texts: I, options: &StreamOptions) -> Stream<T, E>
     where
         T: AsRef<str> + Send + 'static,
