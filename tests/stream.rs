@@ -200,6 +200,26 @@ fn a_dropped_stream_stops_reading_and_never_waits_for_its_input() {
     assert_eq!(embedder.embed(&["a dog"]).unwrap().len(), 1);
 }
 
+/// Whatever of its texts the stages have when the input falls silent.
+#[test]
+fn a_stream_whose_input_is_silent_can_be_dropped() {
+    let (gpu, _turn) = common::gpu();
+    let embedder = load(&gpu, &GeneratedModel::new());
+    for count in [0, 1, 255, 1280, 1500, 5000] {
+        for wait in [
+            Duration::ZERO,
+            Duration::from_micros(300),
+            Duration::from_millis(50),
+        ] {
+            let (_input, silence) = mpsc::channel::<String>(); // never written to
+            let some = (0..count).map(text).chain(silence);
+            let stream = embedder.stream(some.map(Ok::<_, Error>), &StreamOptions::default());
+            std::thread::sleep(wait);
+            drop(stream);
+        }
+    }
+}
+
 #[test]
 fn memory_does_not_grow_with_the_number_of_texts() {
     let (gpu, _turn) = common::gpu();

@@ -4,6 +4,8 @@ use futures_channel::oneshot;
 
 use super::Gpu;
 use super::context::DEVICE_LOST;
+#[cfg(not(target_arch = "wasm32"))]
+use super::polling::Work;
 use crate::error::{Error, Result};
 
 /// The bytes of a buffer of so many elements: at least one vec4, which a binding of vectors needs.
@@ -96,19 +98,14 @@ impl Gpu {
         })
     }
 
-    /// Waits until `submission` is done, but not in a browser, which must not be waited for.
-    ///
-    /// # Errors
-    /// As [`Gpu::wait`].
-    pub(crate) fn settle(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+    /// Waits until all that is submitted now is done, but not in a browser, which must not be waited for.
+    pub(crate) fn settle(&self) {
         #[cfg(not(target_arch = "wasm32"))]
-        self.wait(submission)?;
-        #[cfg(target_arch = "wasm32")]
-        drop(submission);
-        Ok(())
+        Work::of(self.queue()).wait(self.device(), self.turns());
     }
 
-    /// Waits until `submission` is done.
+    /// Waits until `submission` is done, and returns at once then: for measurements, since nobody else gets to the
+    /// device meanwhile.
     ///
     /// # Errors
     /// [`Error::DeviceLost`] or [`Error::Device`] if it never is.
@@ -125,30 +122,40 @@ impl Gpu {
         }
     }
 
-    /// Completes when `submission` is done, and says when that was if it was waited for; or when the device is lost,
-    /// which whatever is done with it next finds out.
+    /// Completes when all that is submitted now is done, and says when that was if it was waited for; or when the device
+    /// is lost, which whatever is done with it next finds out.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] if nobody waits for the device any more.
-    pub(crate) fn done(
-        &self,
-        submission: wgpu::SubmissionIndex,
-    ) -> impl Future<Output = Result<Option<Instant>>> + use<> {
-        let done = self.waiter().wait_for(self.queue(), submission);
-        let lost = self.device_error("waiting for a submit", DEVICE_LOST);
-        async move { done.await.map_err(|_| lost) }
+    /// [`Error::DeviceLost`] if nobody waits for the device any more, [`Error::Device`] if the system gives no thread.
+    pub(crate) fn done(&self) -> impl Future<Output = Result<Option<Instant>>> + use<> {
+        let (sender, done) = oneshot::channel();
+        let tell = move |time| {
+            let _ = sender.send(time); // nobody listens if the future was dropped
+        };
+        let failed = |message: &str| self.device_error("waiting for a submit", message);
+        let waits = self.waiter().once_done(self.queue(), Box::new(tell));
+        let waits = waits.map_err(|error| failed(&format!("there is no thread for it: {error}")));
+        let lost = failed(DEVICE_LOST);
+        async move {
+            waits?;
+            done.await.map_err(|_| lost)
+        }
     }
 
-    /// The first `size_in_bytes` of a mappable buffer, once `submission` has filled it.
+    /// Drops `kept` when all that is submitted now is done, or the device is lost.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn keep_until_done(&self, kept: impl Send + 'static) {
+        let call = Box::new(move |_| drop(kept));
+        if let Err(error) = self.waiter().once_done(self.queue(), call) {
+            log::warn!("there is no thread to wait for the device: {error}"); // and `kept` is gone early
+        }
+    }
+
+    /// The first `size_in_bytes` of a mappable buffer, once what is submitted now has filled it.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`] or [`Error::Device`] if the submission never completes.
-    pub(crate) async fn read(
-        &self,
-        buffer: &wgpu::Buffer,
-        size_in_bytes: u64,
-        submission: wgpu::SubmissionIndex,
-    ) -> Result<Vec<u8>> {
+    /// [`Error::DeviceLost`] or [`Error::Device`] if that never completes.
+    pub(crate) async fn read(&self, buffer: &wgpu::Buffer, size_in_bytes: u64) -> Result<Vec<u8>> {
         if size_in_bytes == 0 {
             return Ok(Vec::new());
         }
@@ -158,7 +165,7 @@ impl Gpu {
                 let _ = sender.send(result); // nobody listens if the future was dropped
             });
         })?;
-        self.done(submission).await?;
+        self.done().await?;
         let failed = |message: String| self.device_error("reading a result back", &message);
         let mapped = receiver.await.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
         // Nothing but a lost device keeps a buffer from being mapped that this crate alone knows.

@@ -192,6 +192,12 @@ impl Gpu {
         &self.inner.pipelines
     }
 
+    /// Whose turn it is with the device, where there are turns.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn turns(&self) -> Option<&Turn> {
+        self.inner.turn.as_ref()
+    }
+
     /// This thread's turn with the device, where there are turns; never taken twice by one thread.
     pub(super) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
         self.inner.turn.as_ref().map(take)

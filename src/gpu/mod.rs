@@ -4,6 +4,8 @@ mod adapters;
 mod buffers;
 mod capabilities;
 mod context;
+#[cfg_attr(target_arch = "wasm32", path = "off_thread_web.rs")]
+mod off_thread;
 mod pipeline_file;
 mod pipelines;
 #[cfg_attr(target_arch = "wasm32", path = "polling_web.rs")]

@@ -13,8 +13,6 @@ pub(crate) struct Pipeline {
     pub(crate) tensor_layout: wgpu::BindGroupLayout,
     /// The layout of `@group(1)`, the uniform `Params` at a dynamic offset.
     pub(crate) params_layout: wgpu::BindGroupLayout,
-    /// When this is done, so is the driver's own compilation; `None` where that comes with the first run.
-    pub(crate) warm_up: Option<wgpu::SubmissionIndex>,
 }
 
 /// Compiled kernels by text and constants.
@@ -40,7 +38,7 @@ impl Gpu {
             return Ok(Arc::clone(pipeline));
         }
         let wgsl = kernel.compose(constants)?; // outside the lock: others compile meanwhile
-        let mut pipeline = self
+        let pipeline = self
             .checked("compiling", || self.compile(kernel, &wgsl))
             .map_err(|error| match error {
                 Error::Device { message, .. } => Error::Kernel {
@@ -49,7 +47,7 @@ impl Gpu {
                 },
                 other => other,
             })?;
-        pipeline.warm_up = self.warm_up(kernel, &pipeline)?;
+        self.warm_up(kernel, &pipeline)?;
         Ok(Arc::clone(
             cache().entry(key).or_insert_with(|| Arc::new(pipeline)),
         ))
@@ -81,7 +79,6 @@ impl Gpu {
             pipeline,
             tensor_layout,
             params_layout,
-            warm_up: None,
         }
     }
 }
@@ -91,13 +88,9 @@ impl Gpu {
     /// takes a third of a second for each: a dispatch of no workgroups, with stand-ins for what it binds.
     ///
     /// Not on GL, which compiles while it submits, and would for variants that are never run.
-    fn warm_up(
-        &self,
-        kernel: &Kernel,
-        pipeline: &Pipeline,
-    ) -> Result<Option<wgpu::SubmissionIndex>> {
+    fn warm_up(&self, kernel: &Kernel, pipeline: &Pipeline) -> Result<()> {
         if self.capabilities().info.backend == wgpu::Backend::Gl {
-            return Ok(None);
+            return Ok(());
         }
         let tensors = kernel.bindings.iter().map(|access| self.stand_in(*access));
         let tensors = tensors.collect::<Result<Vec<_>>>()?;
@@ -113,7 +106,7 @@ impl Gpu {
                 pass.set_bind_group(1, &params, &[0]);
                 pass.dispatch_workgroups(0, 1, 1);
             }
-            Some(self.queue().submit([encoder.finish()]))
+            self.queue().submit([encoder.finish()]);
         })
     }
 

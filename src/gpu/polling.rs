@@ -1,32 +1,32 @@
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use futures_channel::oneshot;
+use wgpu::PollStatus;
 
 use super::context::{Turn, take};
 
-/// Waits for submissions on a thread of its own, so that a future completes even if nobody polls the device.
+/// Waits for the device on a thread of its own, so that a future completes even if nobody polls it.
 ///
 /// The thread starts with the first wait and is parked while nothing is under way.
 #[derive(Debug)]
 pub(super) struct Waiter {
     device: wgpu::Device,
     turn: Option<Turn>,
-    running: OnceLock<Running>,
+    running: Mutex<Option<Running>>,
     /// Somebody else polls the device, and nothing is waited for here.
     is_left_to_app: AtomicBool,
 }
 
 #[derive(Debug)]
 struct Running {
-    submissions: mpsc::Sender<Submission>,
+    waits: mpsc::Sender<(Work, Call)>,
     thread: JoinHandle<()>,
 }
 
-/// What is waited for, and who is told.
-type Submission = (wgpu::SubmissionIndex, oneshot::Sender<Done>);
+pub(super) type Call = Box<dyn FnOnce(Done) + Send>;
 
 /// When a submission was done, where somebody waited for just that.
 pub(super) type Done = Option<Instant>;
@@ -36,7 +36,7 @@ impl Waiter {
         Self {
             device,
             turn,
-            running: OnceLock::new(),
+            running: Mutex::default(),
             is_left_to_app: AtomicBool::new(false),
         }
     }
@@ -46,61 +46,89 @@ impl Waiter {
         self.is_left_to_app.store(true, Ordering::Relaxed);
     }
 
-    /// Tells when `submission` is done and its callbacks are called, or the device is lost.
+    /// Calls when all that is submitted now is done and its callbacks are called, or the device is lost.
     ///
-    /// wgpu's own callback for that never comes once a device is destroyed.
-    pub(super) fn wait_for(
-        &self,
-        queue: &wgpu::Queue,
-        submission: wgpu::SubmissionIndex,
-    ) -> oneshot::Receiver<Done> {
-        let (sender, receiver) = oneshot::channel();
+    /// # Errors
+    /// The system's, if it gives no thread; then nothing is ever called.
+    pub(super) fn once_done(&self, queue: &wgpu::Queue, call: Call) -> io::Result<()> {
         if self.is_left_to_app.load(Ordering::Relaxed) {
-            queue.on_submitted_work_done(|| {
-                let _ = sender.send(None); // nobody listens if the future was dropped
-            });
-            return receiver;
+            queue.on_submitted_work_done(|| call(None));
+            return Ok(());
         }
-        let start = || start(self.device.clone(), self.turn.clone());
-        let running = self.running.get_or_init(start);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = match &mut *running {
+            Some(running) => running,
+            none => none.insert(start(self.device.clone(), self.turn.clone())?),
+        };
         // The thread, and with it the receiver, lives until this sender is dropped.
-        let _ = running.submissions.send((submission, sender));
-        receiver
+        let _ = running.waits.send((Work::of(queue), call));
+        Ok(())
     }
 }
 
-fn start(device: wgpu::Device, turn: Option<Turn>) -> Running {
-    let (submissions, receiver) = mpsc::channel::<Submission>();
-    let thread = thread::spawn(move || {
-        for (submission, done) in receiver {
-            let wait = wgpu::PollType::Wait {
-                submission_index: Some(submission),
-                timeout: None,
-            };
-            // That a device is lost is found out by whatever is done with it next.
-            let turn = turn.as_ref().map(take);
-            let _ = device.poll(wait);
-            drop(turn);
-            let _ = done.send(Some(Instant::now())); // nobody listens if the future was dropped
+fn start(device: wgpu::Device, turn: Option<Turn>) -> io::Result<Running> {
+    let (waits, receiver) = mpsc::channel::<(Work, Call)>();
+    let work = move || {
+        for (work, call) in receiver {
+            work.wait(&device, turn.as_ref());
+            call(Some(Instant::now()));
         }
-    });
-    Running {
-        submissions,
-        thread,
+    };
+    let thread = thread::Builder::new().name("wgformer waiting".to_owned());
+    Ok(Running {
+        waits,
+        thread: thread.spawn(work)?,
+    })
+}
+
+/// All that was submitted to a queue until now.
+pub(super) struct Work {
+    is_done: Arc<AtomicBool>,
+}
+
+impl Work {
+    pub(super) fn of(queue: &wgpu::Queue) -> Self {
+        let is_done = Arc::new(AtomicBool::new(false));
+        let tell = Arc::clone(&is_done);
+        queue.on_submitted_work_done(move || tell.store(true, Ordering::Release));
+        Self { is_done }
+    }
+
+    /// Waits until it is done, or the device is lost, which is found out by whatever is done with it next.
+    ///
+    /// By looking now and then, at most a millisecond apart: while wgpu itself waits for the device it holds a lock behind
+    /// which submits of the whole application queue up, for as long as the work takes. (Its waits with a timeout let go
+    /// of that lock, but panic where another thread submits meanwhile: an assertion in its `Device::maintain`.)
+    pub(super) fn wait(&self, device: &wgpu::Device, turn: Option<&Turn>) {
+        let start = Instant::now();
+        loop {
+            let turn = turn.map(take);
+            let polled = device.poll(wgpu::PollType::Poll);
+            drop(turn);
+            // No callback comes from a device that was destroyed, but nothing is under way there.
+            if self.is_done.load(Ordering::Acquire) || !matches!(polled, Ok(PollStatus::Poll)) {
+                return;
+            }
+            thread::sleep((start.elapsed() / 16).clamp(SHORTEST, LONGEST));
+        }
     }
 }
+
+/// Between two looks at the device.
+const SHORTEST: Duration = Duration::from_micros(20);
+const LONGEST: Duration = Duration::from_millis(1);
 
 impl Drop for Waiter {
     /// Waits for the thread: a driver must not be torn down there while the process ends here.
     fn drop(&mut self) {
-        let Some(Running {
-            submissions,
-            thread,
-        }) = self.running.take()
-        else {
+        let running = self
+            .running
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        let Some(Running { waits, thread }) = running.take() else {
             return;
         };
-        drop(submissions);
+        drop(waits);
         // A callback may have dropped the last `Gpu` on the thread itself.
         if thread.thread().id() != thread::current().id() {
             let _ = thread.join();

@@ -1,11 +1,12 @@
+use std::io;
 use std::time::Instant;
-
-use futures_channel::oneshot;
 
 use super::context::Turn;
 
 /// There is no clock.
 pub(super) type Done = Option<Instant>;
+
+pub(super) type Call = Box<dyn FnOnce(Done) + Send>;
 
 /// In a browser there is nothing to wait for: it polls by itself, and a device belongs to one thread.
 #[derive(Debug)]
@@ -19,17 +20,14 @@ impl Waiter {
     #[expect(clippy::unused_self, reason = "as on other platforms")]
     pub(super) fn leave_to_app(&self) {}
 
-    /// Tells when `submission` is done.
-    #[expect(clippy::unused_self, reason = "as on other platforms")]
-    pub(super) fn wait_for(
-        &self,
-        queue: &wgpu::Queue,
-        _submission: wgpu::SubmissionIndex,
-    ) -> oneshot::Receiver<Done> {
-        let (sender, receiver) = oneshot::channel();
-        queue.on_submitted_work_done(|| {
-            let _ = sender.send(None); // nobody listens if the future was dropped
-        });
-        receiver
+    /// Calls when all that is submitted now is done.
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "as on other platforms"
+    )]
+    pub(super) fn once_done(&self, queue: &wgpu::Queue, call: Call) -> io::Result<()> {
+        queue.on_submitted_work_done(|| call(None));
+        Ok(())
     }
 }

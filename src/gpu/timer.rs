@@ -48,12 +48,16 @@ pub(super) struct Timer {
 type Alarm = (Instant, oneshot::Sender<()>);
 
 impl Timer {
-    /// Completes at that time; one that is dropped before costs nothing more.
+    /// Completes at that time, or at once if the system gives no thread to wait on; one that is dropped before costs
+    /// nothing more.
     pub(super) fn at(&self, time: Instant) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         let alarms = self.alarms.get_or_init(|| {
             let (alarms, receiver) = mpsc::channel();
-            thread::spawn(move || ring(&receiver));
+            let thread = thread::Builder::new().name("wgformer deadlines".to_owned());
+            if let Err(error) = thread.spawn(move || ring(&receiver)) {
+                log::warn!("there is no thread for deadlines: {error}");
+            }
             alarms
         });
         let _ = alarms.send((time, sender)); // the thread lives as long as this sender

@@ -138,6 +138,23 @@ impl Model {
         Self::compile(gpu, Arc::new(source))
     }
 
+    /// [`Model::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: &Path,
+        head: Head,
+        max_tokens: usize,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.to_owned();
+        gpu.off_thread(move || Self::load(&own, &directory, head, max_tokens, &options))
+            .await
+    }
+
     /// What [`Model::load`] would take on the device, and one run of a full batch; nothing is allocated.
     ///
     /// # Errors
@@ -161,6 +178,15 @@ impl Model {
     /// As [`Model::load`].
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
         Self::compile(gpu, Arc::clone(&self.source))
+    }
+
+    /// [`Model::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        let (own, source) = (gpu.clone(), Arc::clone(&self.source));
+        gpu.off_thread(move || Self::compile(&own, source)).await
     }
 
     fn compile(gpu: &Gpu, source: Arc<Source>) -> Result<Self> {

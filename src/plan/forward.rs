@@ -34,9 +34,10 @@ use crate::tensor::Sizes;
 /// ```
 pub struct Forward {
     plan: Arc<Plan>,
-    recording: Option<Recording>, // taken when it is dropped
+    recording: Recording,
     result: wgpu::Buffer,
-    holders: Arc<Mutex<Holders>>,
+    /// Also with the encoders that it was recorded to, until the device is through with them.
+    memory: Arc<Held>,
 }
 
 impl Plan {
@@ -58,9 +59,9 @@ impl Plan {
         let result = self.result_buffer(recording.activations_mut(), output)?;
         Ok(Forward {
             plan: Arc::clone(self),
-            recording: Some(recording),
+            recording,
             result,
-            holders: Arc::default(),
+            memory: Arc::default(),
         })
     }
 
@@ -89,14 +90,14 @@ impl Forward {
     /// Whether every step is recorded.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.recording().is_done()
+        self.recording.is_done()
     }
 
     /// How long the steps that are not recorded yet will take, by what runs of this plan took that the engine submitted
     /// itself ([`Plan::run`]); before the first of them, a careful guess.
     #[must_use]
     pub fn time_left(&self) -> Duration {
-        self.plan.speed.time(self.recording().work_left())
+        self.plan.speed.time(self.recording.work_left())
     }
 
     /// Records as many dispatches as are estimated to take no longer than `budget`. Where already the next one takes
@@ -105,7 +106,7 @@ impl Forward {
     /// # Errors
     /// [`Error::Input`] if it is done; [`Error::DeviceLost`] or [`Error::OutOfMemory`] for the device.
     pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<()> {
-        let recording = self.recording.as_mut().expect("taken on drop alone");
+        let recording = &mut self.recording;
         if recording.is_done() {
             return Err(Error::Input {
                 name: "forward".to_owned(),
@@ -116,11 +117,11 @@ impl Forward {
         recording.record(&self.plan, encoder, &piece);
         if recording.is_done() {
             self.copy_result(encoder);
-            #[cfg(not(target_arch = "wasm32"))]
-            {
-                let end = End(Arc::clone(&self.holders));
-                encoder.on_submitted_work_done(move || drop(end));
-            }
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let memory = Arc::clone(&self.memory);
+            encoder.on_submitted_work_done(move || drop(memory));
         }
         Ok(())
     }
@@ -138,20 +139,16 @@ impl Forward {
     #[must_use]
     pub fn shape(&self) -> Vec<usize> {
         let shape = &self.plan.graph.tensor(self.output_id()).shape;
-        shape.resolve(&self.recording().sizes)
+        shape.resolve(&self.recording.sizes)
     }
 
     fn output_id(&self) -> TensorId {
         self.plan.graph.output().expect("checked by `Plan::begin`")
     }
 
-    fn recording(&self) -> &Recording {
-        self.recording.as_ref().expect("taken on drop alone")
-    }
-
     /// From a texture to the buffer, row by row where rows are no multiple of what one copy wants.
     fn copy_result(&self, encoder: &mut wgpu::CommandEncoder) {
-        let (recording, output) = (self.recording(), self.output_id());
+        let (recording, output) = (&self.recording, self.output_id());
         let Resource::Texture(texture, _) = recording.activations().slot(&self.plan, output) else {
             return;
         };
@@ -182,40 +179,10 @@ impl Forward {
     }
 }
 
-/// Whether it is told when the device is through: a browser's callback takes nothing that holds its buffers.
-const KNOWS_ITS_END: bool = cfg!(not(target_arch = "wasm32"));
-
-/// Who still needs the memory of a run whose steps are all recorded.
-#[derive(Debug, Default)]
-enum Holders {
-    /// A [`Forward`], and the device, which may not even have the commands yet.
-    #[default]
-    Both,
-    #[cfg_attr(
-        target_arch = "wasm32",
-        expect(dead_code, reason = "nobody is told the end")
-    )]
-    Forward,
-    Device {
-        _memory: Lease,
-    },
-}
-
-#[cfg_attr(
-    target_arch = "wasm32",
-    expect(dead_code, reason = "nobody is told the end")
-)]
-/// Dropped by the device when it is through, or with an encoder that nobody submits.
-struct End(Arc<Mutex<Holders>>);
-
-impl Drop for End {
-    fn drop(&mut self) {
-        let mut holders = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *holders, Holders::Forward);
-        drop(holders);
-        drop(before); // gives the memory to the next run if nobody else holds it
-    }
-}
+/// The memory of a run that is over for its [`Forward`]: it is the next run's when this is dropped, by the device that is
+/// through with the last of its encoders, or with an encoder that nobody submits.
+#[derive(Default)]
+struct Held(Mutex<Option<Lease>>);
 
 impl std::fmt::Debug for Forward {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -229,17 +196,15 @@ impl std::fmt::Debug for Forward {
 impl Drop for Forward {
     /// What it recorded may not even be submitted yet: until it is over, no other run gets what it writes.
     fn drop(&mut self) {
-        let recording = self.recording.take();
-        let Some(recording) = recording.filter(|it| it.is_done() && KNOWS_ITS_END) else {
+        let Some(lease) = self.recording.take_lease() else {
             return;
         };
-        let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*holders, Holders::Both) {
-            let _memory = recording.into_lease();
-            *holders = Holders::Device { _memory };
-        } else {
-            drop(holders);
-            drop(recording.into_lease());
+        #[cfg(target_arch = "wasm32")]
+        lease.leave_to_the_browser();
+        #[cfg(not(target_arch = "wasm32"))]
+        {
+            let mut memory = self.memory.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *memory = Some(lease);
         }
     }
 }

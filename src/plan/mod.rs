@@ -248,11 +248,10 @@ impl Plan {
             .map(|budget| budget.saturating_sub(needed.weights));
         let (offers, storage) = choice;
         let pipelines = pipelines::compile(gpu, &offers)?;
-        let compiled: Vec<_> = pipelines.iter().flatten().cloned().collect();
         let mut uploader = Uploader::new(gpu, &*weights, there, room);
         let steps = steps(&mut uploader, &graph, offers, pipelines);
         let uploaded = uploader.finish();
-        pipelines::finish(gpu, &compiled)?;
+        gpu.settle(); // a driver that still compiles when the process ends may crash it
         gpu.save_pipelines();
         let (steps, uploaded) = (steps?, uploaded?);
         let numbers = numbers(gpu, &steps, &capacity)?;

@@ -277,10 +277,10 @@ impl<'a> Uploader<'a> {
 
     fn flush(&mut self) -> Result<()> {
         self.under_way = 0;
-        let submission = self
-            .gpu
+        self.gpu
             .checked("uploading weights", || self.gpu.queue().submit([]))?;
-        self.gpu.settle(submission)
+        self.gpu.settle();
+        Ok(())
     }
 
     fn concatenated(

@@ -1,6 +1,8 @@
 //! The pipelines of a plan.
 
 use std::sync::Arc;
+#[cfg(not(target_arch = "wasm32"))]
+use std::thread::{Builder, ScopedJoinHandle};
 
 use crate::error::Result;
 use crate::gpu::{Gpu, Pipeline};
@@ -21,15 +23,6 @@ pub(super) fn compile(gpu: &Gpu, offers: &[Offer]) -> Result<Vec<Vec<Arc<Pipelin
     offers.iter().map(pipelines).collect()
 }
 
-/// Waits until the driver, too, has compiled them: one that still does when the process ends may crash it.
-///
-/// # Errors
-/// As [`Gpu::settle`].
-pub(super) fn finish(gpu: &Gpu, pipelines: &[Arc<Pipeline>]) -> Result<()> {
-    let warm_ups = pipelines.iter().filter_map(|it| it.warm_up.clone());
-    warm_ups.into_iter().try_for_each(|it| gpu.settle(it))
-}
-
 #[cfg(not(target_arch = "wasm32"))]
 fn compile_in_parallel<'a>(gpu: &Gpu, variants: impl Iterator<Item = &'a Variant>) -> Result<()> {
     let mut distinct: Vec<&Variant> = Vec::new();
@@ -44,9 +37,10 @@ fn compile_in_parallel<'a>(gpu: &Gpu, variants: impl Iterator<Item = &'a Variant
     std::thread::scope(|scope| {
         let compile =
             |variant: &Variant| gpu.pipeline(variant.kernel, &variant.constants).map(drop);
-        let start = |variant| scope.spawn(move || compile(variant));
-        let threads: Vec<_> = distinct.into_iter().map(start).collect();
-        let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
+        // Where the system gives no thread, it is compiled when it is asked for.
+        let start = |variant| Builder::new().spawn_scoped(scope, move || compile(variant));
+        let threads: Vec<_> = distinct.into_iter().flat_map(start).collect();
+        let join = |thread: ScopedJoinHandle<'_, Result<()>>| {
             thread
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -19,43 +19,39 @@ pub(super) struct Pool {
 struct State {
     /// How many sets there are, in use or not.
     made: usize,
+    /// How many of them the engine's own runs have.
+    runs: usize,
     idle: Vec<Activations>,
-    /// Somebody waits only while nothing is idle.
     waiting: VecDeque<oneshot::Sender<Lease>>,
 }
 
-impl State {
-    /// A set, or the permission to make one where there are fewer than `most`; nothing where all are in use.
-    fn take(&mut self, most: usize) -> Option<Option<Activations>> {
-        let idle = self.idle.pop();
-        if idle.is_none() {
-            if self.made >= most {
-                return None;
-            }
-            self.made += 1;
-        }
-        Some(idle)
-    }
-
-    fn wait(&mut self) -> oneshot::Receiver<Lease> {
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.push_back(sender);
-        receiver
-    }
-}
-
-/// Runs beyond these wait: one that the device works on, one whose inputs are on their way, and one that is read back.
+/// The engine's runs beyond these wait: one that the device works on, one whose inputs are on their way, and one that
+/// is read back.
 const AT_ONCE: usize = 3;
 
-/// A set that one run has to itself, or the permission to allocate one. Dropped while its run is under way, the set
-/// is gone, since the device may still write it, and another one may be made.
+/// Whose a set is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    /// A run of the engine's own, which ends by itself.
+    Run,
+    /// A run that an application records, when it likes.
+    Application,
+}
+
+/// A set that one run has to itself, or the permission to allocate one; dropped, it is the next run's. It must not be
+/// dropped while the device may still write the set.
 #[derive(Debug)]
 pub(super) struct Lease {
-    /// Taken by who passes it on.
-    pool: Option<Arc<Pool>>,
+    pool: Arc<Pool>,
+    holder: Holder,
     pub(super) activations: Option<Activations>,
-    /// Whether the device may still write the set.
-    pub(super) is_in_use: bool,
+}
+
+/// A run's turn for a set.
+pub(super) enum Turn {
+    Now(Lease),
+    /// Once it is there.
+    Later(oneshot::Receiver<Lease>),
 }
 
 impl Pool {
@@ -72,52 +68,52 @@ impl Pool {
         self.state().made
     }
 
-    /// The next set that becomes free, first come, first served.
-    pub(super) async fn lease(self: &Arc<Self>) -> Lease {
-        let receiver = {
-            let mut state = self.state();
-            match state.take(AT_ONCE.min(self.limit)) {
-                Some(activations) => return self.lease_of(activations),
-                None => state.wait(),
-            }
-        };
-        receiver.await.expect("the pool outlives those who wait")
+    /// Whether a run of the engine's own has a set, which becomes free by itself.
+    pub(super) fn has_runs(&self) -> bool {
+        self.state().runs > 0
     }
 
-    /// A set that is free, or may be made, for who cannot wait.
+    /// For a run of the engine's own: first come, first served.
+    pub(super) fn turn(self: &Arc<Self>) -> Turn {
+        let mut state = self.state();
+        if let Some(activations) = state.take_for_run(self.limit) {
+            return Turn::Now(self.lease(Holder::Run, activations));
+        }
+        let (sender, receiver) = oneshot::channel();
+        state.waiting.push_back(sender);
+        Turn::Later(receiver)
+    }
+
+    /// For an application's run, which cannot wait.
     pub(super) fn lease_now(self: &Arc<Self>) -> Option<Lease> {
         let taken = self.state().take(self.limit);
-        taken.map(|activations| self.lease_of(activations))
+        taken.map(|activations| self.lease(Holder::Application, activations))
     }
 
-    fn lease_of(self: &Arc<Self>, activations: Option<Activations>) -> Lease {
+    fn lease(self: &Arc<Self>, holder: Holder, activations: Option<Activations>) -> Lease {
         Lease {
-            pool: Some(Arc::clone(self)),
+            pool: Arc::clone(self),
+            holder,
             activations,
-            is_in_use: false,
         }
     }
 
-    /// Gives a set, or the permission to make one, to who has waited longest, else keeps it.
-    fn pass_on(self: &Arc<Self>, mut activations: Option<Activations>) {
-        loop {
+    /// Keeps what a run had, or forgets a permission that nobody used, and serves who has waited longest.
+    fn take_back(self: &Arc<Self>, holder: Holder, activations: Option<Activations>) {
+        let (next, surplus) = {
             let mut state = self.state();
-            let Some(sender) = state.waiting.pop_front() else {
-                match activations {
-                    // More than that were made for somebody who could not wait.
-                    Some(set) if state.made <= AT_ONCE.min(self.limit) => state.idle.push(set),
-                    _ => state.made -= 1,
-                }
-                return;
-            };
-            drop(state); // a lease that nobody takes comes back here
-            match sender.send(self.lease_of(activations)) {
-                Ok(()) => return,
-                Err(mut lease) => {
-                    lease.pool = None; // it is passed on here
-                    activations = lease.activations.take();
-                }
+            state.runs -= usize::from(holder == Holder::Run);
+            match activations {
+                Some(activations) => state.idle.push(activations),
+                None => state.made -= 1,
             }
+            let next = state.serve(self.limit);
+            (next, state.surplus())
+        };
+        drop(surplus); // outside the lock, as all that follows
+        if let Some((sender, activations)) = next {
+            // A lease that nobody takes any more comes back by its own drop.
+            let _ = sender.send(self.lease(Holder::Run, activations));
         }
     }
 
@@ -126,11 +122,59 @@ impl Pool {
     }
 }
 
+impl State {
+    /// A set, or the permission to make one where there are fewer than `limit`; nothing where all are in use.
+    fn take(&mut self, limit: usize) -> Option<Option<Activations>> {
+        let idle = self.idle.pop();
+        if idle.is_none() {
+            if self.made >= limit {
+                return None;
+            }
+            self.made += 1;
+        }
+        Some(idle)
+    }
+
+    fn take_for_run(&mut self, limit: usize) -> Option<Option<Activations>> {
+        if self.runs >= AT_ONCE {
+            return None;
+        }
+        let taken = self.take(limit)?;
+        self.runs += 1;
+        Some(taken)
+    }
+
+    /// The first who waits, and what there is for him.
+    fn serve(&mut self, limit: usize) -> Option<(oneshot::Sender<Lease>, Option<Activations>)> {
+        self.waiting.retain(|sender| !sender.is_canceled());
+        if self.waiting.is_empty() {
+            return None;
+        }
+        let activations = self.take_for_run(limit)?;
+        Some((self.waiting.pop_front()?, activations))
+    }
+
+    /// A set that an application had beyond what the engine's runs need.
+    fn surplus(&mut self) -> Option<Activations> {
+        if self.made <= AT_ONCE {
+            return None;
+        }
+        let surplus = self.idle.pop();
+        self.made -= usize::from(surplus.is_some());
+        surplus
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+impl Lease {
+    /// No callback of a browser may hold its buffers: it frees them when it is through, and the next run gets others.
+    pub(super) fn leave_to_the_browser(mut self) {
+        self.activations = None;
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
-        let activations = self.activations.take().filter(|_| !self.is_in_use);
-        if let Some(pool) = self.pool.take() {
-            pool.pass_on(activations);
-        }
+        self.pool.take_back(self.holder, self.activations.take());
     }
 }

@@ -3,11 +3,14 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use futures_channel::oneshot;
+
 use super::activations::Activations;
-use super::pool::Lease;
+use super::pool::{Lease, Turn};
 use super::uploads::Uploads;
 use super::{Plan, Value, inputs};
 use crate::error::{Error, Result};
+use crate::gpu::Gpu;
 use crate::kernel::Dispatch;
 use crate::tensor::Sizes;
 
@@ -36,7 +39,13 @@ impl Launch {
 /// A run that was checked, with everything that it needs on the device.
 pub(super) struct Recording {
     pub(super) sizes: Sizes,
-    lease: Lease,
+    /// Its memory; taken by who keeps it until the device is through.
+    lease: Option<Lease>,
+    gpu: Gpu,
+    /// Whether the engine has submitted some of it.
+    is_submitted: bool,
+    /// Whether the device may still write its memory.
+    is_in_use: bool,
     launches: Vec<Launch>,
     uploads: Uploads,
     /// The step that is recorded next.
@@ -71,7 +80,11 @@ impl Recording {
     /// As [`Plan::run`].
     pub(super) async fn new(plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
         inputs::check(&plan.graph, sizes, Some(&plan.capacity), values)?;
-        Self::with(plan.pool.lease().await, plan, sizes, values)
+        let lease = match plan.pool.turn() {
+            Turn::Now(lease) => lease,
+            Turn::Later(lease) => plan.wait_for_turn(lease).await?,
+        };
+        Self::with(lease, plan, sizes, values)
     }
 
     /// As [`Recording::new`], but it does not wait.
@@ -80,17 +93,8 @@ impl Recording {
     /// As [`Plan::begin`].
     pub(super) fn at_once(plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
         inputs::check(&plan.graph, sizes, Some(&plan.capacity), values)?;
-        let Some(lease) = plan.pool.lease_now() else {
-            let runs = plan.pool.made() as u64;
-            return Err(Error::Limit {
-                thing: "what is under way".to_owned(),
-                needed: runs + 1,
-                allowed: runs,
-                unit: "runs within the memory budget",
-                advice: "submit and drop those that are begun before another one, or raise the budget",
-            });
-        };
-        Self::with(lease, plan, sizes, values)
+        let lease = plan.pool.lease_now();
+        Self::with(lease.ok_or_else(|| plan.no_room())?, plan, sizes, values)
     }
 
     fn with(mut lease: Lease, plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
@@ -104,7 +108,10 @@ impl Recording {
         Ok(Self {
             sizes: *sizes,
             uploads: uploads?,
-            lease,
+            lease: Some(lease),
+            gpu: plan.gpu.clone(),
+            is_submitted: false,
+            is_in_use: false,
             launches,
             next: 0,
             next_workgroup: 0,
@@ -112,19 +119,30 @@ impl Recording {
     }
 
     pub(super) fn activations(&self) -> &Activations {
-        let activations = self.lease.activations.as_ref();
+        let lease = self.lease.as_ref().expect("taken at the end");
+        let activations = lease.activations.as_ref();
         activations.expect("allocated when it began")
     }
 
     pub(super) fn activations_mut(&mut self) -> &mut Activations {
-        let activations = self.lease.activations.as_mut();
+        let lease = self.lease.as_mut().expect("taken at the end");
+        let activations = lease.activations.as_mut();
         activations.expect("allocated when it began")
     }
 
-    /// Its memory, which is the next run's once this is dropped; it must not be before the device is through with it.
-    pub(super) fn into_lease(mut self) -> Lease {
-        self.lease.is_in_use = false;
-        self.lease
+    /// The engine has submitted what was recorded.
+    pub(super) fn submitted(&mut self) {
+        self.is_submitted = true;
+    }
+
+    /// The device is through with all that was submitted.
+    pub(super) fn is_through(&mut self) {
+        self.is_in_use = false;
+    }
+
+    /// Its memory, for who keeps it until the device is through.
+    pub(super) fn take_lease(&mut self) -> Option<Lease> {
+        self.lease.take()
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -225,7 +243,7 @@ impl Recording {
         encoder: &mut wgpu::CommandEncoder,
         piece: &Piece,
     ) {
-        self.lease.is_in_use = true;
+        self.is_in_use = true;
         let activations = self.activations();
         if piece.brings_inputs {
             self.uploads.record(encoder, activations);
@@ -257,23 +275,68 @@ impl Recording {
         }
     }
 
-    /// The result, once `submission` has copied it; nothing if there is none.
-    pub(super) async fn read(
-        &self,
-        plan: &Plan,
-        submission: wgpu::SubmissionIndex,
-    ) -> Result<Vec<f32>> {
+    /// The result, once what is submitted has copied it; nothing if there is none.
+    pub(super) async fn read(&self, plan: &Plan) -> Result<Vec<f32>> {
         let Some(output) = plan.graph.output() else {
             return Ok(Vec::new());
         };
         let readback = plan.readback(output, &self.sizes);
         let staging = &self.activations().staging;
-        let bytes = plan.gpu.read(staging, readback.bytes(), submission).await?;
+        let bytes = plan.gpu.read(staging, readback.bytes()).await?;
         Ok(readback.to_tensor(readback.values(&bytes)))
     }
 }
 
+impl Drop for Recording {
+    /// A run that was given up, or failed, keeps its memory until the device is through with what was submitted of it.
+    fn drop(&mut self) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        if !(self.is_in_use && self.is_submitted) {
+            return;
+        }
+        if let Some(activations) = &lease.activations {
+            // It may be on its way to the host: a buffer that is mapped cannot be written. That it is not is no matter.
+            let unmap = || activations.staging.unmap();
+            let _ = self.gpu.checked("giving a run up", unmap);
+        }
+        #[cfg(not(target_arch = "wasm32"))]
+        self.gpu.keep_until_done(lease);
+        #[cfg(target_arch = "wasm32")]
+        lease.leave_to_the_browser();
+    }
+}
+
 impl Plan {
+    /// A set of activations, where all are in use. The engine's own runs end by themselves; what an application has may
+    /// become free when the device is polled, which it need not be otherwise.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if an application has all that there is room for, and the device is through with none.
+    async fn wait_for_turn(&self, mut lease: oneshot::Receiver<Lease>) -> Result<Lease> {
+        if !self.pool.has_runs() {
+            self.gpu.done().await?;
+        }
+        match lease.try_recv() {
+            Ok(Some(lease)) => Ok(lease),
+            _ if self.pool.has_runs() => lease.await.map_err(|_| self.no_room()),
+            _ => Err(self.no_room()),
+        }
+    }
+
+    /// For one more run within the budget.
+    fn no_room(&self) -> Error {
+        let runs = self.pool.made() as u64;
+        Error::Limit {
+            thing: "what is under way".to_owned(),
+            needed: runs + 1,
+            allowed: runs,
+            unit: "runs within the memory budget",
+            advice: "submit and drop those that are begun before another one, or raise the budget",
+        }
+    }
+
     /// What each step dispatches in a run of `sizes`.
     pub(super) fn launches(&self, sizes: &Sizes) -> Vec<Launch> {
         let steps = self.graph.nodes().iter().zip(&self.steps);

@@ -56,10 +56,7 @@ impl Plan {
         let deadline = control.due();
         let run = async {
             let mut recording = Recording::new(self, sizes, values).await?;
-            let result = self.finish(&mut recording, &mut control).await?;
-            // Only now: what an error or a dropped future leaves behind may still be in use by the device.
-            drop(recording.into_lease());
-            Ok(result)
+            self.finish(&mut recording, &mut control).await
         };
         self.gpu.before(deadline, run).await
     }
@@ -74,7 +71,7 @@ impl Plan {
         let mut before = None; // the submit that the device still works on while the next one is recorded
         loop {
             let piece = recording.next_piece(self, self.submit_time)?;
-            let submission = self.gpu.checked("running the plan", || {
+            self.gpu.checked("running the plan", || {
                 let mut encoder = self.encoder();
                 recording.record(self, &mut encoder, &piece);
                 if recording.is_done() {
@@ -82,17 +79,19 @@ impl Plan {
                 }
                 self.gpu.queue().submit([encoder.finish()])
             })?;
+            recording.submitted();
             let work = piece.work;
             control.report(recording.recorded(), self.steps.len());
             if let Some((done, work)) = before.take() {
                 watch.lap(work, done.await?);
             }
             if recording.is_done() {
-                let values = recording.read(self, submission).await?;
+                let values = recording.read(self).await?;
                 watch.lap(work, now());
+                recording.is_through();
                 return Ok(values);
             }
-            before = Some((self.gpu.done(submission), work));
+            before = Some((self.gpu.done(), work));
         }
     }
 }

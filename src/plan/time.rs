@@ -33,7 +33,7 @@ impl Plan {
         let start = Instant::now();
         run(&mut |encoder| (0..repeats).for_each(|_| recording.repeat(self, encoder)))?;
         let elapsed = start.elapsed();
-        drop(recording.into_lease());
+        recording.is_through();
         Ok(elapsed / repeats)
     }
 }

@@ -46,7 +46,7 @@ impl Plan {
             .gpu
             .create_buffer("traced result", whole.bytes().max(4), usage)?;
         let parts = recording.first_and_rest(self)?;
-        let submission = self.gpu.checked("running one step", || {
+        self.gpu.checked("running one step", || {
             self.poison(recording.activations(), self.slots.of_tensor[&output]);
             let mut encoder = self.encoder();
             for part in &parts {
@@ -56,7 +56,7 @@ impl Plan {
             whole.record(&mut encoder, slot, &staging);
             self.gpu.queue().submit([encoder.finish()])
         })?;
-        let bytes = pollster::block_on(self.gpu.read(&staging, whole.bytes(), submission))?;
+        let bytes = pollster::block_on(self.gpu.read(&staging, whole.bytes()))?;
         let mut values = whole.values(&bytes);
         let readback = self.readback(output, &recording.sizes);
         let guard = values.split_off(readback.elements());

@@ -1,5 +1,7 @@
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
 use super::batching::{Pack, pack};
 #[cfg(not(target_arch = "wasm32"))]
@@ -125,6 +127,21 @@ impl Embedder {
         })
     }
 
+    /// [`Embedder::load_with`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Embedder::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &EmbedderOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.as_ref().to_owned();
+        gpu.off_thread(move || Self::load_with(&own, directory, &options))
+            .await
+    }
+
     /// The model.
     #[must_use]
     pub fn model(&self) -> &Model {
@@ -206,7 +223,11 @@ impl Embedder {
     ) -> Result<Vec<Embedding>> {
         let deadline = control.due();
         let embeddings = async {
-            let tokens = self.tokenize(texts)?;
+            let mut tokens = Vec::with_capacity(texts.len());
+            for some in texts.chunks(TOKENIZED_AT_ONCE) {
+                tokens.extend(self.tokenize(some)?);
+                yield_now().await;
+            }
             let mut embeddings: Vec<Embedding> = tokens.iter().map(Embedding::awaited).collect();
             let mut done = 0;
             for pack in pack(&tokens, &self.model) {
@@ -314,6 +335,23 @@ impl Embedder {
             Head::Pooled { .. } => self.dimensions(),
         }
     }
+}
+
+/// Texts that are tokenised before others, and a deadline, have their turn.
+const TOKENIZED_AT_ONCE: usize = 512;
+
+/// Lets whoever polls the future do something else first.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
 }
 
 impl Embedding {

@@ -12,9 +12,10 @@ mod window;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use std::vec;
 
 use self::chunk::Chunk;
@@ -209,7 +210,9 @@ impl<T, E> Drop for Stages<T, E> {
         self.is_stopped.store(true, Ordering::Relaxed);
         drop(self.windows.take());
         // Wakes those who wait for more; one with work left finds that nobody wants it. All may be gone already.
-        let _ = self.chunks.try_send(Chunk::End);
+        while let Err(TrySendError::Full(_)) = self.chunks.try_send(Chunk::End) {
+            thread::sleep(Duration::from_millis(1)); // the packer makes room
+        }
         for _ in 0..RUNNERS {
             let _ = self.jobs.send(None);
         }

@@ -54,7 +54,7 @@ impl Partial {
         let mut data = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(earlier.is_none())
+            .create(earlier.as_ref().is_none_or(|earlier| earlier.bytes == 0))
             .truncate(false)
             .open(&paths.data)
             .map_err(failed)?;
@@ -136,7 +136,7 @@ impl Partial {
         let Self {
             paths,
             data,
-            checkpoint,
+            mut checkpoint,
             ..
         } = self;
         let failed = |error: io::Error| paths.explain(&error);
@@ -155,6 +155,10 @@ impl Partial {
         }
         rows.finish(dimensions)?;
         drop(records); // no system removes an open file as gladly as a closed one
+        // Should it end between the two: the next run then finds one that has done nothing yet.
+        (checkpoint.texts, checkpoint.bytes) = (0, 0);
+        checkpoint.hash = origin::in_hex(&XxHash3_128::new());
+        paths.write_checkpoint(&checkpoint).map_err(failed)?;
         fs::remove_file(&paths.data).map_err(failed)?;
         fs::remove_file(&paths.checkpoint).map_err(failed)?;
         Ok(())

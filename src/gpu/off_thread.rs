@@ -1,0 +1,34 @@
+use futures_channel::oneshot;
+
+use super::Gpu;
+use crate::error::{Error, Result};
+
+impl Gpu {
+    /// What `work` gives, done on a thread of its own.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Error::Device`] if the system gives no thread.
+    pub(crate) async fn off_thread<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("wgformer loading".to_owned());
+        let work = move || {
+            let _ = sender.send(work()); // nobody listens if the future was dropped
+        };
+        let no_thread = |message: String| Error::Device {
+            adapter: self.capabilities().info.name.clone(),
+            action: "loading on a thread".to_owned(),
+            message,
+        };
+        let thread = thread.spawn(work);
+        let thread = thread.map_err(|error| no_thread(error.to_string()))?;
+        let result = receiver.await;
+        // It is over; a panic of its own goes on here.
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+        result.map_err(|_| no_thread("it ended early".to_owned()))?
+    }
+}
