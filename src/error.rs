@@ -3,6 +3,17 @@
 use std::path::PathBuf;
 
 /// What went wrong, in one sentence that says what, where and what to do about it.
+///
+/// ```
+/// use wgformer::Error;
+/// use wgformer::models::{Head, Model};
+///
+/// match Model::graph("nowhere".as_ref(), Head::HiddenStates) {
+///     Err(Error::Io { path, source }) => println!("no {}: {source}", path.display()),
+///     Err(error) => println!("{error}"), // a sentence that says what to do
+///     Ok(graph) => println!("{graph}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

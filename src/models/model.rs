@@ -13,6 +13,8 @@ use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
 
 /// What follows the encoder.
+///
+/// See [`Model`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
     /// Nothing: the hidden states, `[tokens, hidden]`.
@@ -27,6 +29,19 @@ pub enum Head {
 }
 
 /// How a model is loaded.
+///
+/// ```
+/// use std::time::Duration;
+/// use wgformer::models::ModelOptions;
+/// use wgformer::tensor::WeightType;
+///
+/// let options = ModelOptions::default()
+///     .weight_type(WeightType::F16)
+///     .batch_tokens(4096)
+///     .submit_time(Duration::from_millis(20))
+///     .memory_budget(256 << 20);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelOptions {
@@ -96,6 +111,19 @@ impl Default for ModelOptions {
 }
 
 /// A compiled graph with its weights on the device. Clones share both, from any thread.
+///
+/// ```
+/// use wgformer::models::{Batch, Head, Model, ModelOptions};
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &options)?;
+/// let mut batch = Batch::new();
+/// batch.push(&[2, 7, 3], &[0, 0, 0]);
+/// let hidden_states = model.run(&batch)?; // [tokens, hidden], row-major
+/// assert_eq!(hidden_states.len(), 3 * model.hidden());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Model {
     plan: Arc<Plan>,

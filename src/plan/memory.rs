@@ -16,6 +16,17 @@ use crate::kernel::Storage;
 use crate::tensor::Sizes;
 
 /// The bytes that a plan takes on its device, without what the driver and pipelines take.
+///
+/// ```
+/// use wgformer::models::{Head, Model, ModelOptions};
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// let needed = Model::memory_needed(&gpu, folder.as_ref(), Head::HiddenStates, 512, &options)?;
+/// println!("{} bytes of weights, and {} for each run", needed.weights, needed.per_run());
+/// assert_eq!(needed.total(), needed.weights + needed.per_run());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Memory {

@@ -58,6 +58,19 @@ use crate::tensor::{Sizes, WeightType};
 use crate::tuning::Selection;
 
 /// How a graph is compiled.
+///
+/// ```
+/// use std::time::Duration;
+/// use wgformer::plan::PlanOptions;
+/// use wgformer::tensor::{Sizes, WeightType};
+///
+/// let capacity = Sizes { tokens: 1024, sequences: 64, longest: 256 };
+/// let options = PlanOptions::new(capacity)
+///     .weight_type(WeightType::F16)
+///     .submit_time(Duration::from_millis(20))
+///     .memory_budget(256 << 20);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PlanOptions {
@@ -130,6 +143,27 @@ impl PlanOptions {
 }
 
 /// A compiled graph with its weights on the device; any number of threads may run it.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::Arc;
+/// use wgformer::plan::{Plan, PlanOptions, Value};
+/// use wgformer::tensor::{Dim, Sizes, Tensor};
+/// use wgformer::{Gpu, Graph};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+/// let weight = graph.parameter("weight", [1, 2]);
+/// graph.linear(x, weight, None)?;
+/// let weights = HashMap::from([("weight".to_owned(), Tensor::new([1, 2], vec![3.0, 4.0]))]);
+///
+/// let sizes = Sizes::from_segments(&[0, 2]); // one sequence of two tokens
+/// let plan = Plan::compile(&Gpu::new()?, &graph, Arc::new(weights), &PlanOptions::new(sizes))?;
+/// println!("{plan}");
+/// let y = plan.run(&sizes, &[Value::F32(&[1.0, 0.0, 1.0, 1.0])])?;
+/// assert_eq!(y, [3.0, 7.0]);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub struct Plan {
     gpu: Gpu,
     graph: Graph,
