@@ -93,14 +93,14 @@ pub enum Error {
         late: std::time::Duration,
     },
 
-    /// Something needs more than the device allows.
+    /// Something needs more than the device, or the memory budget, allows.
     #[error("{thing} needs {needed} {unit}, and this device allows {allowed}; {advice}")]
     Limit {
         /// What needs it.
         thing: String,
         /// How much it needs.
         needed: u64,
-        /// The device's limit.
+        /// The device's limit, or the budget.
         allowed: u64,
         /// The unit of both.
         unit: &'static str,

@@ -62,8 +62,8 @@ impl ModelOptions {
         }
     }
 
-    /// The most tokens in one GPU batch; `None` chooses by the adapter, and no batch exceeds what its limits allow.
-    /// A longer sequence goes alone.
+    /// The most tokens in one GPU batch: by default 8,192, on software adapters 1,024. No batch exceeds what the device's
+    /// limits and the memory budget allow. A longer sequence goes alone.
     #[must_use]
     pub fn batch_tokens(self, batch_tokens: usize) -> Self {
         Self {
@@ -78,7 +78,8 @@ impl ModelOptions {
         Self { selection, ..self }
     }
 
-    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
+    /// The longest that one submit is meant to take, [`SUBMIT_TIME`] by default; a dispatch that alone takes longer is
+    /// split.
     #[must_use]
     pub fn submit_time(self, submit_time: Duration) -> Self {
         Self {
@@ -87,8 +88,8 @@ impl ModelOptions {
         }
     }
 
-    /// The most bytes that the model may take on the device, its weights and all runs that are under way: batches
-    /// become smaller, and runs wait for one another.
+    /// The most bytes that the model may take on the device, its weights and all runs that are under way, without bound
+    /// by default: batches become smaller, and runs wait for one another.
     #[must_use]
     pub fn memory_budget(self, memory_budget: u64) -> Self {
         Self {
@@ -152,9 +153,9 @@ impl Model {
     /// `max_tokens`: the longest sequence that will be run, if shorter than the model's own.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Malformed`] or [`Error::Unsupported`] for the configuration;
-    /// [`Error::TensorMissing`], [`Error::TensorShape`] or [`Error::NotFinite`] for the weights;
-    /// [`Error::Limit`], [`Error::Kernel`] or [`Error::Device`] for the device.
+    /// [`Error::Io`], [`Error::Malformed`] or [`Error::Unsupported`] for the files;
+    /// [`Error::TensorMissing`], [`Error::TensorShape`] or [`Error::NotFinite`] for the weights; [`Error::Limit`] for the
+    /// memory budget and the longest text; as [`Plan::compile`] for the device.
     pub fn load(
         gpu: &Gpu,
         directory: &Path,
@@ -235,7 +236,7 @@ impl Model {
         self.plan.capacity().sequences
     }
 
-    /// What it takes on the device now.
+    /// What it takes on the device now: its weights, and what runs have allocated.
     #[must_use]
     pub fn memory(&self) -> Memory {
         self.plan.memory()
@@ -301,7 +302,7 @@ impl Model {
     /// Begins a run that an application records into its own command encoders.
     ///
     /// # Errors
-    /// As [`Model::run`].
+    /// As [`Plan::begin`].
     pub fn begin(&self, batch: &Batch) -> Result<Forward> {
         let values = batch.values(self.plan.graph())?;
         self.plan.begin(&batch.sizes(), &values)

@@ -46,11 +46,12 @@ pub struct Forward {
 impl Plan {
     /// Begins a run that the caller records: [`Forward`].
     ///
-    /// `values`: the graph's inputs, in order.
+    /// `values`: the graph's inputs, in order. It never waits for other runs: without a memory budget, each has memory of
+    /// its own until the device is through with it.
     ///
     /// # Errors
-    /// [`Error::Input`] if the inputs do not fit the graph or its capacity, or it has no result; [`Error::Limit`] or
-    /// [`Error::Device`] if there is no room for its activations.
+    /// [`Error::Input`] if the inputs do not fit the graph or its capacity, or it has no result; [`Error::Limit`] if the
+    /// memory budget has no room for it beside those that are under way; else as [`Plan::run`].
     pub fn begin(self: &Arc<Self>, sizes: &Sizes, values: &[Value<'_>]) -> Result<Forward> {
         let Some(output) = self.graph.output() else {
             return Err(Error::Input {

@@ -30,11 +30,11 @@ use crate::tensor::Sizes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Memory {
-    /// Weights.
+    /// Of the weights, in bytes.
     pub weights: u64,
-    /// What the steps of one run read and write, its inputs included.
+    /// Of what the steps of one run read and write, its inputs included, in bytes.
     pub activations: u64,
-    /// What brings the inputs of one run to the device, and its result back.
+    /// Of what brings the inputs of one run to the device, and its result back, in bytes.
     pub staging: u64,
     /// How many runs have memory of their own; what one has is used again by the next.
     pub runs: usize,

@@ -82,7 +82,8 @@ pub struct PlanOptions {
     pub(crate) memory_budget: Option<u64>,
 }
 
-/// Far below what any operating system lets a GPU be busy without an answer.
+/// The longest submit unless [`PlanOptions::submit_time`] says otherwise: far below what any operating system lets a GPU
+/// be busy without an answer.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
 impl PlanOptions {
@@ -114,7 +115,7 @@ impl PlanOptions {
         Self { selection, ..self }
     }
 
-    /// What activations are kept in; `None` chooses by the adapter.
+    /// What activations are kept in: what suits the adapter, unless this says otherwise.
     #[must_use]
     pub fn storage(self, storage: Storage) -> Self {
         Self {
@@ -123,7 +124,8 @@ impl PlanOptions {
         }
     }
 
-    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
+    /// The longest that one submit is meant to take, [`SUBMIT_TIME`] by default; a dispatch that alone takes longer is
+    /// split.
     #[must_use]
     pub fn submit_time(self, submit_time: Duration) -> Self {
         Self {
@@ -132,7 +134,8 @@ impl PlanOptions {
         }
     }
 
-    /// The most bytes that its weights and all of its runs together may take on the device: [`Memory`].
+    /// The most bytes that its weights and all of its runs together may take on the device ([`Memory`]), without bound by
+    /// default. Where another run does not fit, it waits for one that is under way.
     #[must_use]
     pub fn memory_budget(self, memory_budget: u64) -> Self {
         Self {
@@ -201,9 +204,10 @@ impl Plan {
     /// the rows that it reads.
     ///
     /// # Errors
-    /// [`Error::Limit`] if a tensor is too large for the device, or all of it for the budget; [`Error::Kernel`] if a
-    /// shader does not compile; what `weights` says of a missing or misshapen tensor; [`Error::NotFinite`] if one holds
-    /// a NaN.
+    /// [`Error::Limit`] if a tensor is too large for the device, or all of it for the budget; [`Error::NoVariant`] if no
+    /// kernel for an operation runs here; [`Error::Kernel`] if a shader does not compile; what `weights` says of a missing
+    /// or misshapen tensor; [`Error::NotFinite`] if one holds a NaN or an infinity; [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
     pub fn compile(
         gpu: &Gpu,
         graph: &Graph,
@@ -327,7 +331,7 @@ impl Plan {
         &self.gpu
     }
 
-    /// What it takes on the device now.
+    /// What it takes on the device now: its weights, and what runs have allocated.
     #[must_use]
     pub fn memory(&self) -> Memory {
         Memory {

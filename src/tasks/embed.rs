@@ -28,7 +28,7 @@ pub struct Embedder {
     head: Head,
 }
 
-/// How an [`Embedder`] is loaded; whatever is `None`, the model's own files decide.
+/// How an [`Embedder`] is loaded; whatever is not said here, the model's own files decide.
 ///
 /// ```
 /// use wgformer::models::ModelOptions;
