@@ -3,6 +3,17 @@
 use std::path::PathBuf;
 
 /// What went wrong, in one sentence that says what, where and what to do about it.
+///
+/// ```
+/// use wgformer::Error;
+/// use wgformer::models::{Head, Model};
+///
+/// match Model::graph("nowhere".as_ref(), Head::HiddenStates) {
+///     Err(Error::Io { path, source }) => println!("no {}: {source}", path.display()),
+///     Err(error) => println!("{error}"), // a sentence that says what to do
+///     Ok(graph) => println!("{graph}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -82,14 +93,14 @@ pub enum Error {
         late: std::time::Duration,
     },
 
-    /// Something needs more than the device allows.
+    /// Something needs more than the device, or the memory budget, allows.
     #[error("{thing} needs {needed} {unit}, and this device allows {allowed}; {advice}")]
     Limit {
         /// What needs it.
         thing: String,
         /// How much it needs.
         needed: u64,
-        /// The device's limit.
+        /// The device's limit, or the budget.
         allowed: u64,
         /// The unit of both.
         unit: &'static str,

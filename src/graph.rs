@@ -10,6 +10,8 @@ use crate::kernel::Offer;
 use crate::tensor::{DType, Dim, Shape, Sizes, Tensor, WeightType};
 
 /// A tensor of one [`Graph`].
+///
+/// See [`Graph`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(usize);
 
@@ -22,6 +24,13 @@ impl TensorId {
 }
 
 /// What a graph knows of a tensor.
+///
+/// ```
+/// let mut graph = wgformer::Graph::new();
+/// let weight = graph.parameter("pooler.dense.weight", [4, 8]);
+/// let info = graph.tensor(weight);
+/// assert_eq!(format!("{} {} {}", info.name, info.dtype, info.shape), "pooler.dense.weight f32 [4, 8]");
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorInfo {
     /// The caller's name of an input, the checkpoint's name of a parameter, or the operation's name and a number.
@@ -35,6 +44,16 @@ pub struct TensorInfo {
 }
 
 /// Where a tensor's values come from.
+///
+/// ```
+/// use wgformer::graph::{Domain, Graph, Source};
+///
+/// let mut graph = Graph::new();
+/// let ids = graph.ids("ids", 30522);
+/// let weight = graph.parameter("weight", [4, 8]);
+/// assert_eq!(graph.tensor(ids).source, Source::Input(Domain::Below(30522)));
+/// assert_eq!(graph.tensor(weight).source, Source::Parameter);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// From the caller, with every run.
@@ -46,6 +65,8 @@ pub enum Source {
 }
 
 /// Which values an input may have; the plan checks it on the host before every run, so that kernels need no checks.
+///
+/// See [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Domain {
     /// Any value.
@@ -60,6 +81,8 @@ pub enum Domain {
 ///
 /// A graph takes this crate's own operations only: their kernels run without the driver's checks, which is sound
 /// because of the checks that stand beside them.
+///
+/// See [`Node`].
 pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// Its name in the field's standard terms.
     fn name(&self) -> &'static str;
@@ -95,6 +118,23 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
 }
 
 /// What an operation may look at when it offers its variants.
+///
+/// ```
+/// use wgformer::graph::{Graph, Request};
+/// use wgformer::tensor::{Dim, WeightType};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(384)]);
+/// graph.softmax(x)?;
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// let node = &graph.nodes()[0];
+/// let request = Request::of(&graph, node, gpu.capabilities(), WeightType::F32);
+/// for offer in node.operation.offers(&request) {
+///     println!("{}", offer.largest()); // such as softmax_vec4
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Request<'a> {
     /// What the device can do.
@@ -143,6 +183,17 @@ impl Request<'_> {
 }
 
 /// An operation applied to tensors.
+///
+/// ```
+/// use wgformer::{Graph, tensor::Dim};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+/// let y = graph.gelu(x)?;
+/// let node = &graph.nodes()[0];
+/// assert_eq!((node.operation.name(), &node.inputs[..], node.output), ("gelu", &[x][..], y));
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Node {
     /// What is computed.
@@ -163,6 +214,22 @@ impl PartialEq for Node {
 }
 
 /// Nodes in an order in which each reads only what came before.
+///
+/// A method for each operation adds a node: [`Graph::linear`], [`Graph::attention`] and the others below.
+///
+/// ```
+/// use wgformer::{Graph, tensor::Dim};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+/// let weight = graph.parameter("weight", [4, 8]);
+/// let y = graph.linear(x, weight, None)?;
+/// let y = graph.gelu(y)?;
+/// graph.set_output(y);
+/// println!("{graph}");
+/// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 4]");
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Graph {
     tensors: Vec<TensorInfo>,

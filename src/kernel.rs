@@ -14,6 +14,8 @@ pub use offer::Offer;
 pub use packing::{Layout, Matrix};
 
 /// What a kernel binds, and what it does with it.
+///
+/// See [`Kernel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// A storage buffer that it only reads.
@@ -34,6 +36,8 @@ pub enum Access {
 /// GPUs want buffers. A software adapter may want textures: lavapipe reads a buffer lane by lane, in a loop,
 /// and a texture in one go (docs/performance.md has the figures). They are storage textures, which have no levels
 /// or samplers for a driver to think of.
+///
+/// See [`Kernel::storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// Storage buffers.
@@ -46,6 +50,17 @@ pub enum Storage {
 ///
 /// Tensors are `@group(0)`, in binding order, inputs first and the output last;
 /// the uniform `Params` is `@group(1) @binding(0)`.
+///
+/// ```
+/// use wgformer::kernel::{Access, Storage};
+///
+/// let is_softmax = |kernel: &&&wgformer::kernel::Kernel| kernel.name == "softmax";
+/// let softmax = wgformer::ops::KERNELS.iter().find(is_softmax).expect("a kernel");
+/// assert_eq!(softmax.bindings, [Access::Read, Access::ReadWrite]);
+/// assert_eq!(softmax.storage(), Storage::Buffers);
+/// println!("{}", softmax.compose(&[("WORKGROUP_SIZE", 128)])?); // WGSL
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Kernel {
     /// File stem, entry point and label.
@@ -72,6 +87,8 @@ pub(crate) const COOPERATIVE_MATRIX: wgpu::Features =
         .union(wgpu::Features::SUBGROUP);
 
 /// The values of a kernel's specialised constants, by name.
+///
+/// See [`Kernel::compose`].
 pub type Constants = Vec<(&'static str, u32)>;
 
 impl Kernel {
@@ -150,6 +167,8 @@ impl Kernel {
 }
 
 /// What a kernel's storage binding is filled with; operands are counted among the node's inputs.
+///
+/// See [`Variant`].
 #[derive(Clone)]
 pub enum Binding {
     /// An activation or an input of the graph.
@@ -182,6 +201,14 @@ pub enum Binding {
 }
 
 /// What one run of a kernel needs to know: how many workgroups, and its `Params`.
+///
+/// ```
+/// use wgformer::kernel::Dispatch;
+///
+/// let rows = 130_u32; // a kernel's `Params`
+/// let dispatch = Dispatch::new(130, &rows);
+/// assert_eq!((dispatch.workgroups, dispatch.params.len()), (130, 8));
+/// ```
 #[derive(Debug)]
 pub struct Dispatch {
     /// The number of workgroups, before folding into the device's limit per dimension.
@@ -201,6 +228,24 @@ impl Dispatch {
 }
 
 /// One way to run a node: a kernel, its constants, its bindings, and its dispatch for the sizes of a run.
+///
+/// An operation offers them ([`crate::graph::Request`]), and a plan shows those that it took:
+///
+/// ```
+/// # use std::{collections::HashMap, sync::Arc};
+/// # use wgformer::{Gpu, Graph, plan::{Plan, PlanOptions}, tensor::{Dim, Sizes, Tensor}};
+/// # let mut graph = Graph::new();
+/// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+/// # graph.softmax(x)?;
+/// # let sizes = Sizes::from_segments(&[0, 4]);
+/// # let weights = Arc::new(HashMap::<String, Tensor>::new());
+/// # let plan = Plan::compile(&Gpu::new()?, &graph, weights, &PlanOptions::new(sizes))?;
+/// for variant in plan.variants(&sizes) {
+///     let workgroups = (variant.dispatch)(&sizes).workgroups;
+///     println!("{variant}, {} bindings, {workgroups} workgroups", variant.bindings.len());
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Variant {
     /// The shader.

@@ -5,12 +5,19 @@
 //!
 //! # The way of the data
 //!
-//! [`Embedder::embed`] -> tokens, packed one sequence after another without padding ([`models::Batch`]) -> a run of the
-//! plan: every step a pipeline, its bind groups and a grid, in one compute pass and one submit, or a few where that
-//! would keep the device busy for too long -> the result alone is read back -> `Vec<Vec<f32>>`.
-//! An application records the run into its own encoders instead ([`plan::Forward`]). Texts without number go through
-//! [`Embedder::stream`], whose stages read, tokenise and run at the same time.
-//! Vectors go into an [`Index`], whose searches are runs of a plan too.
+//! Once: a Hugging Face directory -> a graph over its mapped weights ([`models::Builder`]) -> fused, each node with a
+//! kernel, each result with a slot, the whole with the bytes that it will take ([`plan::Memory`]) -> pipelines, compiled
+//! at once, and weights, uploaded; a table too large for the device stays in its file.
+//!
+//! Then, as often as anybody asks: [`Embedder::embed`] -> tokens, packed one sequence after another without padding
+//! ([`models::Batch`]) -> inputs checked, memory leased from the plan's pool in order of arrival -> every step a pipeline,
+//! its bind groups and a grid, in one compute pass and one submit, or in several, even within a step, where that would
+//! keep the device busy for too long -> the result alone is read back -> `Vec<Vec<f32>>`.
+//!
+//! A [`plan::Control`] gives a call a deadline, and tells how far it is. An application records a run into its own encoders
+//! instead ([`plan::Forward`]). Texts without number go through [`Embedder::stream`], whose stages read, tokenise and
+//! run at the same time. Vectors go into an [`Index`], whose searches are runs of a plan too. After a lost device
+//! [`Embedder::recover`] begins again on another one.
 //!
 //! # The house, in the order of its imports
 //!
@@ -19,14 +26,17 @@
 //! * [`kernel`]: a compute shader before any device exists, its specialised constants, and how an operation uses it.
 //!   Shaders are the files of `shaders/`: each a complete module whose stem is the kernel's name and entry point.
 //! * [`reference`](mod@reference): the scalar definition of every operation, accumulated in f64: the specification.
-//! * [`gpu`]: adapters, device, buffers, textures, pipelines, polling.
+//! * [`gpu`]: adapters, device, buffers, textures, pipelines and the file that keeps them, polling, the timer of deadlines.
 //! * [`graph`]: operations over virtual tensors; shape inference; plain data.
 //! * [`ops`]: a file per operation: its formula, its checks, its kernels and their `Params`.
 //! * [`tuning`]: which of the kernels that an operation offers: its best, what was measured on this adapter, or one that
 //!   is named.
-//! * [`plan`]: graph -> fused graph -> slots, kernels, weights -> record, submit, read back; also traces a run step by
-//!   step, and interprets a graph on `reference`.
-//! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also times what an operation offers (`tune`).
+//! * [`plan`]: graph -> fused graph -> slots, kernels, weights (`memory`: what they take; `host_tables`: what stays on the
+//!   host) -> `pool`: whose turn it is -> record, submit (`speed`: how much at a time; `control`: until when), read back.
+//!   `warm_up` runs each pipeline before anybody waits for it. It also traces a run step by step, and interprets a graph
+//!   on `reference`.
+//! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also
+//!   times what an operation offers (`tune`).
 //! * [`models`]: a Hugging Face directory -> graph and weights.
 //! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
 //! * `text`: tokenizers (feature `text`).
@@ -62,11 +72,24 @@
 //! which are turned off at one place (`gpu/pipelines.rs`, with the reason). A model's files are user input too
 //! (`tests/hostile/`).
 //!
-//! **Invariant:** no global state, but for the last message of the C API, which each thread has of its own. The library
+//! **Invariant:** no global state, but for the last message of the C API, which each thread has of its own, and a count
+//! that keeps the names of temporary files apart. The library
 //! reads the environment at one place, `gpu/adapters.rs` ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own
 //! helpers). The tokenizer crate reads one variable of its own, for its threads.
 //!
-//! **Invariant:** a text's result does not depend on what else is in the batch, to the bit (`tests/determinism.rs`, and for tiles `src/verify/same_bits.rs`). Each
+//! **Invariant:** what a plan takes on the device is known before any of it is allocated, and never more than its memory
+//! budget: where another run does not fit, it waits for its turn, or is refused where it may not wait
+//! (`tests/memory.rs`). Where the driver has none left nevertheless, that is an error, and what was there still works
+//! (`tests/out_of_memory.rs`).
+//!
+//! **Invariant:** a run's memory is its own until the device is through with it, whatever becomes of the run: done, failed,
+//! its future dropped, recorded and never submitted (`tests/forward.rs`, `tests/soak.rs`).
+//!
+//! **Invariant:** once a plan is compiled nothing of it is under way on the device any more: its weights are there, and
+//! the staging that brought them is free. (In a browser, which must not be waited for, that comes a little later.)
+//!
+//! **Invariant:** a text's result does not depend on what else is in the batch, nor on how a run is split into submits, to
+//! the bit (`tests/determinism.rs`, `tests/forward.rs`, and for tiles `src/verify/same_bits.rs`). Each
 //! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32, whatever its tile, so
 //! that each run takes the tiles that suit its size ([`kernel::Offer`]). Cooperative matrices add up in an order of
 //! their hardware's: a layer, or attention, runs on them for every number of rows or for none. Attention's key tiles are

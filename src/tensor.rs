@@ -3,6 +3,8 @@
 use std::fmt;
 
 /// One axis of a shape: a number, or a count that only a run knows.
+///
+/// See [`Shape`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dim {
     /// A number of elements fixed when the graph is built.
@@ -55,6 +57,13 @@ impl fmt::Display for Dim {
 }
 
 /// The counts of one run, and of a plan's capacity.
+///
+/// ```
+/// use wgformer::tensor::Sizes;
+///
+/// let sizes = Sizes::from_segments(&[0, 4, 9]); // a sequence of 4 tokens and one of 5
+/// assert_eq!(sizes, Sizes { tokens: 9, sequences: 2, longest: 5 });
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sizes {
     /// Tokens in all sequences together.
@@ -84,6 +93,14 @@ impl Sizes {
 }
 
 /// A row-major shape, slowest axis first.
+///
+/// ```
+/// use wgformer::tensor::{Dim, Shape, Sizes};
+///
+/// let shape: Shape = [Dim::Tokens, Dim::Fixed(384)].into();
+/// assert_eq!(shape.to_string(), "[tokens, 384]");
+/// assert_eq!(shape.resolve(&Sizes::from_segments(&[0, 9])), [9, 384]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape(Vec<Dim>);
 
@@ -148,6 +165,8 @@ impl fmt::Display for Shape {
 }
 
 /// The type of one element.
+///
+/// See [`Data`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DType {
     /// 32-bit float: every activation, statistic and sum.
@@ -166,6 +185,12 @@ impl fmt::Display for DType {
 }
 
 /// What the elements of weight matrices are stored as on the device; everything else is f32.
+///
+/// ```
+/// use wgformer::tensor::WeightType;
+///
+/// assert_eq!((WeightType::I8.bits(), WeightType::I8.to_string()), (8, "int8".to_owned()));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WeightType {
     /// 32-bit float.
@@ -220,6 +245,13 @@ impl fmt::Display for WeightType {
 }
 
 /// The elements of a host tensor.
+///
+/// ```
+/// use wgformer::tensor::{DType, Data};
+///
+/// let ids = Data::from(vec![101_u32, 102]);
+/// assert_eq!((ids.dtype(), ids.len(), ids.bytes().len()), (DType::U32, 2, 8));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Data {
     /// Floats.
@@ -276,6 +308,13 @@ impl From<Vec<u32>> for Data {
 }
 
 /// A tensor in host memory, row-major, slowest axis first.
+///
+/// ```
+/// use wgformer::tensor::Tensor;
+///
+/// let matrix = Tensor::new([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+/// assert_eq!(matrix.rows().last(), Some(&[4.0, 5.0, 6.0][..]));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {
     shape: Vec<usize>,

@@ -2,6 +2,15 @@ use super::Capabilities;
 use crate::error::{Error, Result};
 
 /// Which adapter to take.
+///
+/// ```
+/// use wgformer::gpu::{AdapterChoice, Gpu};
+///
+/// let first = &Gpu::adapters()[0];
+/// let gpu = Gpu::open(&AdapterChoice::Named(first.info.name.to_uppercase()))?;
+/// assert_eq!(gpu.capabilities().info.name, first.info.name);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum AdapterChoice {
     /// A discrete GPU before an integrated one before software; GL only when nothing else is there.

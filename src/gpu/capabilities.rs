@@ -3,6 +3,18 @@ use std::fmt;
 use crate::kernel::{COOPERATIVE_MATRIX, Kernel};
 
 /// What an adapter, or a device that somebody made from it, can do; plain data.
+///
+/// ```
+/// let gpu = wgformer::Gpu::new()?;
+/// let capabilities = gpu.capabilities();
+/// println!("subgroups of {:?} lanes", capabilities.subgroup_size());
+/// for kernel in wgformer::ops::KERNELS {
+///     if let Some(obstacle) = capabilities.obstacle(kernel) {
+///         println!("{} cannot run here: {obstacle}", kernel.name);
+///     }
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Capabilities {
     /// Name, back end, driver, kind and subgroup sizes.

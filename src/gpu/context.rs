@@ -10,6 +10,12 @@ use super::timer::Timer;
 use crate::error::{Error, Result};
 
 /// A device with its queue and its compiled pipelines; clones share it, from any thread.
+///
+/// ```
+/// let gpu = wgformer::Gpu::new()?;
+/// println!("{}", gpu.capabilities()); // name, back end, kind and driver
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Gpu {
     inner: Arc<Inner>,
@@ -50,6 +56,13 @@ impl Gpu {
     }
 
     /// A device of the chosen adapter, with the optional features that the kernels can use.
+    ///
+    /// ```
+    /// use wgformer::gpu::{AdapterChoice, Gpu};
+    ///
+    /// let gpu = Gpu::open(&AdapterChoice::Best)?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::NoAdapter`], [`Error::AdapterNotFound`], or [`Error::Device`] if the driver refuses.
@@ -101,6 +114,17 @@ impl Gpu {
     /// The caller's own device, whatever features and limits it has; nothing is installed on it.
     ///
     /// No kernel uses cooperative matrices there: [`Gpu::with_adapter`] has them.
+    ///
+    /// ```
+    /// # pollster::block_on(async {
+    /// let descriptor = wgpu::InstanceDescriptor::new_without_display_handle_from_env();
+    /// let instance = wgpu::Instance::new(descriptor);
+    /// let adapter = instance.request_adapter(&Default::default()).await?;
+    /// let (device, queue) = adapter.request_device(&Default::default()).await?;
+    /// let gpu = wgformer::Gpu::from_device(device, queue).with_adapter(&adapter);
+    /// # assert_eq!(gpu.capabilities().info.name, adapter.get_info().name);
+    /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
     #[must_use]
     pub fn from_device(device: wgpu::Device, queue: wgpu::Queue) -> Self {
         let capabilities = Capabilities::of_device(&device, None);
@@ -123,6 +147,12 @@ impl Gpu {
     /// Futures of this engine then complete while the application calls [`wgpu::Device::poll`]. Whatever blocks, and
     /// loading a model may, needs another thread that does, or is done before. After a device is lost futures may never
     /// complete: drop them.
+    ///
+    /// ```
+    /// let gpu = wgformer::Gpu::new()?.polled_by_app();
+    /// gpu.device().poll(wgpu::PollType::Poll).expect("a device"); // once a frame
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn polled_by_app(self) -> Self {
         self.inner.waiter.leave_to_app();
@@ -149,6 +179,12 @@ impl Gpu {
     }
 
     /// Every adapter that could be chosen, best first.
+    ///
+    /// ```
+    /// for (place, adapter) in wgformer::Gpu::adapters().iter().enumerate() {
+    ///     println!("{place}: {adapter}");
+    /// }
+    /// ```
     #[must_use]
     pub fn adapters() -> Vec<Capabilities> {
         pollster::block_on(Self::adapters_async())

@@ -26,6 +26,13 @@ impl Gpu {
     /// It is for Vulkan, whose devices need [`wgpu::Features::PIPELINE_CACHE`]; other drivers keep such files
     /// themselves or not at all, and nothing happens. Nothing fails for want of the file: what cannot be read or
     /// written is logged. The first folder that a device gets is the one that it keeps.
+    ///
+    /// ```
+    /// # let cache = tempfile::tempdir().unwrap();
+    /// # let cache = cache.path();
+    /// let gpu = wgformer::Gpu::new()?.pipelines_kept_in(cache.join("wgformer"));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn pipelines_kept_in(self, folder: impl AsRef<Path>) -> Self {
         if let Some(file) = PipelineFile::open(&self, folder.as_ref()) {

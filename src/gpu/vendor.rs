@@ -1,6 +1,15 @@
 use super::Capabilities;
 
 /// Whose compiler and chip an adapter is.
+///
+/// ```
+/// use wgformer::gpu::{Gpu, Vendor};
+///
+/// let gpu = Gpu::new()?;
+/// let is_radeon = Vendor::of(gpu.capabilities()) == Vendor::Amd;
+/// # let _ = is_radeon;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Vendor {
     /// Radeon.

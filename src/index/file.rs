@@ -23,6 +23,20 @@ impl Index {
     /// It is a safetensors file whose one tensor, `vectors`, is `[len, dimensions]` of f32; vectors compared by their
     /// cosine have length 1 there.
     ///
+    /// ```
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// use wgformer::index::Index;
+    /// use wgformer::tensor::WeightType;
+    ///
+    /// let gpu = wgformer::Gpu::new()?;
+    /// let mut index = Index::new(&gpu, 2, &Default::default())?;
+    /// index.add(&[[1.0, 0.0], [0.0, 1.0]])?;
+    /// let path = folder.path().join("vectors.safetensors");
+    /// index.save(&path)?;
+    /// assert_eq!(Index::load(&gpu, &path, WeightType::F16)?.len(), 2);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Write`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
@@ -62,6 +76,8 @@ impl Index {
     }
 
     /// Reads what [`Index::save`] wrote; `weight_type`: what vectors are stored as on the device.
+    ///
+    /// See [`Index::save`] for an example.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read, [`Error::Malformed`] if it is damaged or no index, [`Error::Vector`]

@@ -4,6 +4,8 @@ use std::fmt;
 use crate::tensor::WeightType;
 
 /// What says how near two vectors are.
+///
+/// See [`IndexOptions`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Metric {

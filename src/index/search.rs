@@ -5,6 +5,8 @@ use crate::plan::Value;
 use crate::tensor::WeightType;
 
 /// A vector and how near it is.
+///
+/// See [`Index`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hit {
     /// Its place among the vectors, counted from 0.

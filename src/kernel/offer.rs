@@ -6,6 +6,26 @@ use crate::tensor::{Dim, Sizes};
 /// Variants of which each run takes the one that suits its size.
 ///
 /// They read the same bindings and give the same bits, so that which of them runs changes no result.
+///
+/// ```
+/// use wgformer::graph::{Graph, Request};
+/// use wgformer::tensor::{Dim, WeightType};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(384)]);
+/// let weight = graph.parameter("weight", [384, 384]);
+/// graph.linear(x, weight, None)?;
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// let node = &graph.nodes()[0];
+/// let request = Request::of(&graph, node, gpu.capabilities(), WeightType::F32);
+/// for offer in node.operation.offers(&request) {
+///     for (variant, most) in offer.variants().zip(offer.bounds()) {
+///         println!("{variant} for up to {most} rows");
+///     }
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Offer {
     rows: Dim,

@@ -3,6 +3,14 @@
 use crate::tensor::WeightType;
 
 /// The order in which a kernel reads a weight matrix.
+///
+/// ```
+/// use wgformer::kernel::{Layout, Matrix};
+/// use wgformer::tensor::WeightType;
+///
+/// let matrix = Matrix::new(&[1.0, 2.0], 2, WeightType::F16);
+/// assert_eq!(Layout::RowMajor.pack(&matrix), [0x4000_3c00]); // two halves, the first in the low bits
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// Row-major: an f32, two halves or four integers a word.
@@ -75,6 +83,14 @@ impl Layout {
 }
 
 /// A weight matrix on the host, before it is packed.
+///
+/// ```
+/// use wgformer::kernel::Matrix;
+/// use wgformer::tensor::WeightType;
+///
+/// let matrix = Matrix::new(&[1.0, -127.0, 254.0, 2.0], 2, WeightType::I8);
+/// assert_eq!((matrix.rows(), matrix.scales()), (2, &[1.0, 2.0][..]));
+/// ```
 #[derive(Debug)]
 pub struct Matrix<'a> {
     values: &'a [f32],

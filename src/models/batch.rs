@@ -4,6 +4,13 @@ use crate::plan::Value;
 use crate::tensor::Sizes;
 
 /// Sequences packed one after another, without padding.
+///
+/// ```
+/// let mut batch = wgformer::models::Batch::new();
+/// batch.push(&[101, 7592, 102], &[0, 0, 0]);
+/// batch.push(&[101, 102], &[0, 0]);
+/// assert_eq!((batch.sizes().tokens, batch.sizes().sequences), (5, 2));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     ids: Vec<u32>,

@@ -6,6 +6,8 @@ use crate::graph::TensorId;
 use crate::ops::Qkv;
 
 /// What a family builds: the hidden states, and what a batch must keep to.
+///
+/// See [`Family`](super::Family).
 #[derive(Clone, Copy, Debug)]
 pub struct Encoder {
     /// The last layer's hidden states: `[tokens, hidden]`.

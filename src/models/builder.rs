@@ -3,6 +3,19 @@ use crate::graph::{Graph, TensorId};
 use crate::plan::Weights;
 
 /// A graph being built over a checkpoint: every parameter is looked up, and its shape checked, as it is named.
+///
+/// ```
+/// use wgformer::models::{Builder, Checkpoint};
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let checkpoint = Checkpoint::open(folder.as_ref())?;
+/// let mut builder = Builder::new(&checkpoint);
+/// builder.set_prefix("bert.");
+/// let (weight, bias) = builder.norm("embeddings.LayerNorm", 32)?;
+/// assert!(builder.norm("embeddings.LayerNorm", 33).is_err());
+/// # let _ = (weight, bias);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub struct Builder<'a> {
     /// The graph so far.
     pub graph: Graph,

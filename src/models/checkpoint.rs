@@ -13,6 +13,19 @@ use crate::error::{Error, Result};
 use crate::plan::Weights;
 
 /// A model's weights: one safetensors file, or the shards that an index names, memory-mapped.
+///
+/// ```
+/// use wgformer::models::Checkpoint;
+/// use wgformer::plan::Weights;
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let checkpoint = Checkpoint::open(folder.as_ref())?;
+/// let name = "embeddings.word_embeddings.weight";
+/// println!("{name}: {:?}", checkpoint.shape(name));
+/// let rows = checkpoint.rows(name, &[5, 7])?; // [2, hidden]
+/// # assert_eq!(rows.len(), 2 * 32);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Checkpoint {
     directory: PathBuf,

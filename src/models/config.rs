@@ -8,6 +8,16 @@ use super::json;
 use crate::error::{Error, Result};
 
 /// `config.json`: remembers which keys were asked for, so that one nobody understood is an error and not silence.
+///
+/// ```
+/// use wgformer::models::Config;
+///
+/// # let folder = std::path::Path::new("tests/data/tiny/plain");
+/// let config = Config::read(&folder.join("config.json"))?;
+/// assert_eq!(config.string("model_type")?, "bert");
+/// assert!(config.refuse_unknown(&[]).is_err()); // hidden_size, which nobody asked for yet
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Config {
     path: PathBuf,

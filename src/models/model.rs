@@ -13,6 +13,8 @@ use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
 
 /// What follows the encoder.
+///
+/// See [`Model`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Head {
     /// Nothing: the hidden states, `[tokens, hidden]`.
@@ -27,6 +29,19 @@ pub enum Head {
 }
 
 /// How a model is loaded.
+///
+/// ```
+/// use std::time::Duration;
+/// use wgformer::models::ModelOptions;
+/// use wgformer::tensor::WeightType;
+///
+/// let options = ModelOptions::default()
+///     .weight_type(WeightType::F16)
+///     .batch_tokens(4096)
+///     .submit_time(Duration::from_millis(20))
+///     .memory_budget(256 << 20);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ModelOptions {
@@ -47,8 +62,8 @@ impl ModelOptions {
         }
     }
 
-    /// The most tokens in one GPU batch; `None` chooses by the adapter, and no batch exceeds what its limits allow.
-    /// A longer sequence goes alone.
+    /// The most tokens in one GPU batch: by default 8,192, on software adapters 1,024. No batch exceeds what the device's
+    /// limits and the memory budget allow. A longer sequence goes alone.
     #[must_use]
     pub fn batch_tokens(self, batch_tokens: usize) -> Self {
         Self {
@@ -63,7 +78,8 @@ impl ModelOptions {
         Self { selection, ..self }
     }
 
-    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
+    /// The longest that one submit is meant to take, [`SUBMIT_TIME`] by default; a dispatch that alone takes longer is
+    /// split.
     #[must_use]
     pub fn submit_time(self, submit_time: Duration) -> Self {
         Self {
@@ -72,8 +88,8 @@ impl ModelOptions {
         }
     }
 
-    /// The most bytes that the model may take on the device, its weights and all runs that are under way: batches
-    /// become smaller, and runs wait for one another.
+    /// The most bytes that the model may take on the device, its weights and all runs that are under way, without bound
+    /// by default: batches become smaller, and runs wait for one another.
     #[must_use]
     pub fn memory_budget(self, memory_budget: u64) -> Self {
         Self {
@@ -96,6 +112,19 @@ impl Default for ModelOptions {
 }
 
 /// A compiled graph with its weights on the device. Clones share both, from any thread.
+///
+/// ```
+/// use wgformer::models::{Batch, Head, Model, ModelOptions};
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &options)?;
+/// let mut batch = Batch::new();
+/// batch.push(&[2, 7, 3], &[0, 0, 0]);
+/// let hidden_states = model.run(&batch)?; // [tokens, hidden], row-major
+/// assert_eq!(hidden_states.len(), 3 * model.hidden());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Model {
     plan: Arc<Plan>,
@@ -124,9 +153,9 @@ impl Model {
     /// `max_tokens`: the longest sequence that will be run, if shorter than the model's own.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Malformed`] or [`Error::Unsupported`] for the configuration;
-    /// [`Error::TensorMissing`], [`Error::TensorShape`] or [`Error::NotFinite`] for the weights;
-    /// [`Error::Limit`], [`Error::Kernel`] or [`Error::Device`] for the device.
+    /// [`Error::Io`], [`Error::Malformed`] or [`Error::Unsupported`] for the files;
+    /// [`Error::TensorMissing`], [`Error::TensorShape`] or [`Error::NotFinite`] for the weights; [`Error::Limit`] for the
+    /// memory budget and the longest text; as [`Plan::compile`] for the device.
     pub fn load(
         gpu: &Gpu,
         directory: &Path,
@@ -233,7 +262,7 @@ impl Model {
         self.plan.capacity().sequences
     }
 
-    /// What it takes on the device now.
+    /// What it takes on the device now: its weights, and what runs have allocated.
     #[must_use]
     pub fn memory(&self) -> Memory {
         self.plan.memory()
@@ -299,7 +328,7 @@ impl Model {
     /// Begins a run that an application records into its own command encoders.
     ///
     /// # Errors
-    /// As [`Model::run`].
+    /// As [`Plan::begin`].
     pub fn begin(&self, batch: &Batch) -> Result<Forward> {
         let values = batch.values(self.plan.graph())?;
         self.plan.begin(&batch.sizes(), &values)

@@ -10,6 +10,16 @@ use crate::error::{Error, Result};
 use crate::ops::Pooling;
 
 /// How a directory's embeddings are made.
+///
+/// ```
+/// use wgformer::models::SentenceTransformer;
+/// use wgformer::ops::Pooling;
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let read = SentenceTransformer::read(folder.as_ref())?;
+/// assert_eq!((read.pooling, read.normalize), (Pooling::Mean, true));
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentenceTransformer {
     /// Where `config.json`, the weights and the tokenizer are.

@@ -14,6 +14,16 @@ impl Graph {
     ///
     /// `a`, `b` and the result have one shape, `[rows, cols]`.
     ///
+    /// ```
+    /// # use wgformer::{Graph, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let a = graph.input("a", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let b = graph.input("b", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let y = graph.add(a, b)?;
+    /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 8]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if the shapes differ.
     pub fn add(&mut self, a: TensorId, b: TensorId) -> Result<TensorId> {

@@ -16,6 +16,16 @@ impl Graph {
     /// `qkv`: query, key and value, `[3, heads, tokens, head_dim]`, as [`Graph::qkv_linear`] gives them;
     /// `segment_offsets`: `[sequences + 1]`; the result: `[tokens, heads * head_dim]`. head_dim is at most 256.
     ///
+    /// ```
+    /// # use wgformer::{Graph, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let qkv = graph.input("qkv", [Dim::Fixed(3), Dim::Fixed(2), Dim::Tokens, Dim::Fixed(4)]);
+    /// let segment_offsets = graph.segment_offsets();
+    /// let y = graph.attention(qkv, segment_offsets, 0.5)?; // 1 / sqrt(head_dim)
+    /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 8]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together.
     pub fn attention(

@@ -15,6 +15,18 @@ impl Graph {
     /// position `[max_positions, hidden]`, type `[max_types, hidden]`; `weight`, `bias`: `[hidden]`;
     /// the result: `[tokens, hidden]`.
     ///
+    /// ```
+    /// # use wgformer::Graph;
+    /// # let mut graph = Graph::new();
+    /// let indices = [("ids", 60), ("positions", 24), ("types", 2)].map(|(name, bound)| graph.ids(name, bound));
+    /// let tables = [("word", 60), ("position", 24), ("type", 2)].map(|(name, rows)| graph.parameter(name, [rows, 8]));
+    /// let weight = graph.parameter("LayerNorm.weight", [8]);
+    /// let bias = graph.parameter("LayerNorm.bias", [8]);
+    /// let y = graph.embedding_sum(indices, tables, weight, bias, 1e-12)?;
+    /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 8]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together, or an index could be out of its table.
     pub fn embedding_sum(

@@ -13,6 +13,17 @@ impl Graph {
     ///
     /// `x` and the result: `[rows, cols]`; `weight`, `bias`: `[cols]`.
     ///
+    /// ```
+    /// # use wgformer::{Graph, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let weight = graph.parameter("LayerNorm.weight", [8]);
+    /// let bias = graph.parameter("LayerNorm.bias", [8]);
+    /// let y = graph.layer_norm(x, weight, bias, 1e-12)?;
+    /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 8]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together.
     pub fn layer_norm(

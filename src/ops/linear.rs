@@ -16,6 +16,17 @@ impl Graph {
     ///
     /// `x`: `[m, k]`; `weight`: `[n, k]`, as in the checkpoint; `bias`: `[n]`; the result: `[m, n]`.
     ///
+    /// ```
+    /// # use wgformer::{Graph, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let weight = graph.parameter("dense.weight", [4, 8]);
+    /// let bias = graph.parameter("dense.bias", [4]);
+    /// let y = graph.linear(x, weight, Some(bias))?;
+    /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 4]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together.
     pub fn linear(

@@ -13,6 +13,16 @@ impl Graph {
     ///
     /// `x`: `[tokens, hidden]`; `segment_offsets`: `[sequences + 1]`; the result: `[sequences, hidden]`.
     ///
+    /// ```
+    /// # use wgformer::{Graph, ops::Pooling, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let segment_offsets = graph.segment_offsets();
+    /// let y = graph.pool(x, segment_offsets, Pooling::Mean, true)?;
+    /// assert_eq!(graph.tensor(y).shape.to_string(), "[sequences, 8]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together.
     pub fn pool(

@@ -9,6 +9,8 @@ use crate::reference;
 use crate::tensor::{Dim, Shape, Sizes, Tensor};
 
 /// One thing each for query, key and value.
+///
+/// See [`Graph::qkv_linear`].
 #[derive(Clone, Copy, Debug)]
 pub struct Qkv<T> {
     /// For the query.
@@ -25,6 +27,17 @@ impl Graph {
     ///
     /// `x`: `[tokens, k]`; `weights`: each `[hidden, k]`; `biases`: each `[hidden]`;
     /// the result: `[3, heads, tokens, head_dim]`.
+    ///
+    /// ```
+    /// # use wgformer::{Graph, ops::Qkv, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let mut weight = |name| graph.parameter(name, [8, 8]);
+    /// let weights = Qkv { query: weight("query"), key: weight("key"), value: weight("value") };
+    /// let qkv = graph.qkv_linear(x, weights, None, 2)?;
+    /// assert_eq!(graph.tensor(qkv).shape.to_string(), "[3, 2, tokens, 4]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together, or `heads` does not divide hidden.

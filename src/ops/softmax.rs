@@ -13,6 +13,15 @@ impl Graph {
     ///
     /// `x` and the result: `[rows, cols]`.
     ///
+    /// ```
+    /// # use wgformer::{Graph, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let y = graph.softmax(x)?;
+    /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 8]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if `x` is not two-dimensional.
     pub fn softmax(&mut self, x: TensorId) -> Result<TensorId> {

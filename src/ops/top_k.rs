@@ -28,6 +28,17 @@ impl Graph {
     /// not count. `best`: the result for what stands before. The result: `[rows, 2 * k]`, `k` scores and then their
     /// `k` places; where there are fewer than `k`, the rest, in front, are [`f32::MIN`] at -1.
     ///
+    /// ```
+    /// # use wgformer::{Graph, tensor::Dim};
+    /// # let mut graph = Graph::new();
+    /// let scores = graph.input("scores", [Dim::Tokens, Dim::Fixed(100)]);
+    /// let best = graph.top_k(scores, None, 0..100, 10)?;
+    /// let others = graph.input("others", [Dim::Tokens, Dim::Fixed(100)]);
+    /// let best = graph.top_k(others, Some(best), 100..200, 10)?;
+    /// assert_eq!(graph.tensor(best).shape.to_string(), "[tokens, 20]");
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Shape`] if they do not fit together, `k` or the columns that count are more than 2^20, or a place
     /// is 2^24 or more.

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 /// How far a call has come.
+///
+/// See [`Control`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// What is done: steps of a run, or texts.
@@ -13,15 +15,21 @@ pub struct Progress {
 
 /// What one call heeds: a time by which it is done or given up, and somebody who is told how far it is.
 ///
-/// ```no_run
-/// # use std::time::Duration;
-/// # use wgformer::{Embedder, plan::Control};
-/// # fn embed(model: &Embedder, texts: &[String]) -> wgformer::Result<Vec<Vec<f32>>> {
+/// ```
+/// use std::time::Duration;
+/// use wgformer::plan::Control;
+///
+/// # use wgformer::models::{Batch, Head, Model};
+/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+/// # let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &Default::default())?;
+/// # let mut batch = Batch::new();
+/// # batch.push(&[2, 7, 3], &[0, 0, 0]);
 /// let control = Control::new()
-///     .timeout(Duration::from_secs(2))
-///     .progress(|progress| println!("{} of {}", progress.done, progress.total));
-/// model.embed_with(texts, control)
-/// # }
+///     .timeout(Duration::from_secs(60))
+///     .progress(|progress| println!("step {} of {}", progress.done, progress.total));
+/// let hidden_states = model.run_with(&batch, control)?; // `Embedder::embed_with` counts texts
+/// # assert_eq!(hidden_states.len(), 3 * model.hidden());
+/// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Default)]
 pub struct Control<'a> {

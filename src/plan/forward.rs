@@ -18,19 +18,23 @@ use crate::tensor::Sizes;
 /// Everything is checked when it begins. Its inputs travel by copies in the first encoder, so several of these may be
 /// under way and share a submit. The encoders must be submitted in the order in which they were recorded to.
 ///
-/// ```no_run
+/// ```
 /// # use std::time::Duration;
-/// # use wgformer::models::{Batch, Model};
-/// # fn frame(gpu: &wgformer::Gpu, model: &Model, batch: &Batch) -> wgformer::Result<()> {
-/// let mut forward = model.begin(batch)?;
+/// # use wgformer::models::{Batch, Head, Model};
+/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+/// # let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &Default::default())?;
+/// # let mut batch = Batch::new(); // `Embedder::batch` makes one of texts
+/// # batch.push(&[2, 7, 3], &[0, 0, 0]);
+/// let mut forward = model.begin(&batch)?;
 /// while !forward.is_done() {
 ///     let mut encoder = gpu.device().create_command_encoder(&Default::default());
 ///     forward.record(&mut encoder, Duration::from_millis(4))?;
 ///     gpu.queue().submit([encoder.finish()]);
 /// }
 /// let result: &wgpu::Buffer = forward.output();
-/// # Ok(())
-/// # }
+/// assert_eq!(forward.shape(), [3, model.hidden()]);
+/// # let _ = result;
+/// # Ok::<(), wgformer::Error>(())
 /// ```
 pub struct Forward {
     plan: Arc<Plan>,
@@ -43,11 +47,12 @@ pub struct Forward {
 impl Plan {
     /// Begins a run that the caller records: [`Forward`].
     ///
-    /// `values`: the graph's inputs, in order.
+    /// `values`: the graph's inputs, in order. It never waits for other runs: without a memory budget, each has memory of
+    /// its own until the device is through with it.
     ///
     /// # Errors
-    /// [`Error::Input`] if the inputs do not fit the graph or its capacity, or it has no result; [`Error::Limit`] or
-    /// [`Error::Device`] if there is no room for its activations.
+    /// [`Error::Input`] if the inputs do not fit the graph or its capacity, or it has no result; [`Error::Limit`] if the
+    /// memory budget has no room for it beside those that are under way; else as [`Plan::run`].
     pub fn begin(self: &Arc<Self>, sizes: &Sizes, values: &[Value<'_>]) -> Result<Forward> {
         let Some(output) = self.graph.output() else {
             return Err(Error::Input {

@@ -5,6 +5,18 @@ use crate::graph::{Graph, Node, TensorId};
 /// The same graph with every node merged into its producer that the producer's operation can absorb.
 ///
 /// Only a result that is read once and is not the graph's own disappears.
+///
+/// ```
+/// use wgformer::{Graph, plan::fuse, tensor::Dim};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+/// let weight = graph.parameter("weight", [4, 8]);
+/// let y = graph.linear(x, weight, None)?;
+/// graph.gelu(y)?;
+/// assert_eq!((graph.nodes().len(), fuse(&graph).nodes().len()), (2, 1));
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub fn fuse(graph: &Graph) -> Graph {
     let uses = count_uses(graph);
     let mut nodes: Vec<Node> = Vec::with_capacity(graph.nodes().len());

@@ -5,6 +5,8 @@ use crate::graph::{Domain, Graph, Source, TensorInfo};
 use crate::tensor::{DType, Data, Sizes};
 
 /// The values of one input, row-major.
+///
+/// See [`Plan`](super::Plan).
 #[derive(Clone, Copy, Debug)]
 pub enum Value<'a> {
     /// Floats.

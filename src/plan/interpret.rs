@@ -12,6 +12,20 @@ use crate::tensor::{Sizes, Tensor};
 ///
 /// `values`: the graph's inputs, in order; `sizes`: the counts they are of.
 ///
+/// ```
+/// use std::collections::HashMap;
+/// use wgformer::plan::{Value, interpret};
+/// use wgformer::tensor::{Dim, Sizes, Tensor};
+///
+/// let mut graph = wgformer::Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+/// let y = graph.softmax(x)?;
+/// let (weights, sizes) = (HashMap::<String, Tensor>::new(), Sizes::from_segments(&[0, 1]));
+/// let tensors = interpret(&graph, &weights, &sizes, &[Value::F32(&[7.0, 7.0])])?;
+/// assert_eq!(tensors[&y].f32(), [0.5, 0.5]);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
 /// # Errors
 /// [`crate::Error::Input`] if the inputs do not fit the graph; what `weights` says of a missing or misshapen tensor.
 pub fn interpret(

@@ -16,14 +16,25 @@ use crate::kernel::Storage;
 use crate::tensor::Sizes;
 
 /// The bytes that a plan takes on its device, without what the driver and pipelines take.
+///
+/// ```
+/// use wgformer::models::{Head, Model, ModelOptions};
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// let needed = Model::memory_needed(&gpu, folder.as_ref(), Head::HiddenStates, 512, &options)?;
+/// println!("{} bytes of weights, and {} for each run", needed.weights, needed.per_run());
+/// assert_eq!(needed.total(), needed.weights + needed.per_run());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Memory {
-    /// Weights.
+    /// Of the weights, in bytes.
     pub weights: u64,
-    /// What the steps of one run read and write, its inputs included.
+    /// Of what the steps of one run read and write, its inputs included, in bytes.
     pub activations: u64,
-    /// What brings the inputs of one run to the device, and its result back.
+    /// Of what brings the inputs of one run to the device, and its result back, in bytes.
     pub staging: u64,
     /// How many runs have memory of their own; what one has is used again by the next.
     pub runs: usize,

@@ -58,6 +58,19 @@ use crate::tensor::{Sizes, WeightType};
 use crate::tuning::Selection;
 
 /// How a graph is compiled.
+///
+/// ```
+/// use std::time::Duration;
+/// use wgformer::plan::PlanOptions;
+/// use wgformer::tensor::{Sizes, WeightType};
+///
+/// let capacity = Sizes { tokens: 1024, sequences: 64, longest: 256 };
+/// let options = PlanOptions::new(capacity)
+///     .weight_type(WeightType::F16)
+///     .submit_time(Duration::from_millis(20))
+///     .memory_budget(256 << 20);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PlanOptions {
@@ -69,7 +82,8 @@ pub struct PlanOptions {
     pub(crate) memory_budget: Option<u64>,
 }
 
-/// Far below what any operating system lets a GPU be busy without an answer.
+/// The longest submit unless [`PlanOptions::submit_time`] says otherwise: far below what any operating system lets a GPU
+/// be busy without an answer.
 pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
 
 impl PlanOptions {
@@ -101,7 +115,7 @@ impl PlanOptions {
         Self { selection, ..self }
     }
 
-    /// What activations are kept in; `None` chooses by the adapter.
+    /// What activations are kept in: what suits the adapter, unless this says otherwise.
     #[must_use]
     pub fn storage(self, storage: Storage) -> Self {
         Self {
@@ -110,7 +124,8 @@ impl PlanOptions {
         }
     }
 
-    /// The longest that one submit is meant to take; a dispatch that alone takes longer is split.
+    /// The longest that one submit is meant to take, [`SUBMIT_TIME`] by default; a dispatch that alone takes longer is
+    /// split.
     #[must_use]
     pub fn submit_time(self, submit_time: Duration) -> Self {
         Self {
@@ -119,7 +134,8 @@ impl PlanOptions {
         }
     }
 
-    /// The most bytes that its weights and all of its runs together may take on the device: [`Memory`].
+    /// The most bytes that its weights and all of its runs together may take on the device ([`Memory`]), without bound by
+    /// default. Where another run does not fit, it waits for one that is under way.
     #[must_use]
     pub fn memory_budget(self, memory_budget: u64) -> Self {
         Self {
@@ -130,6 +146,27 @@ impl PlanOptions {
 }
 
 /// A compiled graph with its weights on the device; any number of threads may run it.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::Arc;
+/// use wgformer::plan::{Plan, PlanOptions, Value};
+/// use wgformer::tensor::{Dim, Sizes, Tensor};
+/// use wgformer::{Gpu, Graph};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+/// let weight = graph.parameter("weight", [1, 2]);
+/// graph.linear(x, weight, None)?;
+/// let weights = HashMap::from([("weight".to_owned(), Tensor::new([1, 2], vec![3.0, 4.0]))]);
+///
+/// let sizes = Sizes::from_segments(&[0, 2]); // one sequence of two tokens
+/// let plan = Plan::compile(&Gpu::new()?, &graph, Arc::new(weights), &PlanOptions::new(sizes))?;
+/// println!("{plan}");
+/// let y = plan.run(&sizes, &[Value::F32(&[1.0, 0.0, 1.0, 1.0])])?;
+/// assert_eq!(y, [3.0, 7.0]);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub struct Plan {
     gpu: Gpu,
     graph: Graph,
@@ -167,9 +204,10 @@ impl Plan {
     /// the rows that it reads.
     ///
     /// # Errors
-    /// [`Error::Limit`] if a tensor is too large for the device, or all of it for the budget; [`Error::Kernel`] if a
-    /// shader does not compile; what `weights` says of a missing or misshapen tensor; [`Error::NotFinite`] if one holds
-    /// a NaN.
+    /// [`Error::Limit`] if a tensor is too large for the device, or all of it for the budget; [`Error::NoVariant`] if no
+    /// kernel for an operation runs here; [`Error::Kernel`] if a shader does not compile; what `weights` says of a missing
+    /// or misshapen tensor; [`Error::NotFinite`] if one holds a NaN or an infinity; [`Error::OutOfMemory`],
+    /// [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
     pub fn compile(
         gpu: &Gpu,
         graph: &Graph,
@@ -292,7 +330,7 @@ impl Plan {
         &self.gpu
     }
 
-    /// What it takes on the device now.
+    /// What it takes on the device now: its weights, and what runs have allocated.
     #[must_use]
     pub fn memory(&self) -> Memory {
         Memory {

@@ -11,11 +11,13 @@ use crate::tensor::Sizes;
 impl Plan {
     /// Runs the graph and waits for its output: f32, row-major, in the output's shape for `sizes`.
     ///
-    /// `values`: the graph's inputs, in order.
+    /// `values`: the graph's inputs, in order. Where three other runs are under way already, or as many as the memory
+    /// budget has room for, it waits for its turn.
     ///
     /// # Errors
-    /// [`Error::Input`] if the inputs do not fit the graph or its capacity; [`Error::Limit`] if there is no room for
-    /// its activations; [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
+    /// [`Error::Input`] if the inputs do not fit the graph or its capacity; [`Error::Limit`] if an activation is larger
+    /// than the device allows; of a table that stays on the host, what [`Weights::rows`](super::Weights::rows) says, and
+    /// [`Error::NotFinite`]; [`Error::OutOfMemory`], [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
     pub fn run(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<f32>> {
         pollster::block_on(self.run_async(sizes, values))
     }

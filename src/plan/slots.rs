@@ -7,6 +7,21 @@ use crate::graph::{Graph, Node, TensorId};
 use crate::kernel::Storage;
 
 /// The slots of a graph.
+///
+/// ```
+/// use wgformer::kernel::Storage;
+/// use wgformer::plan::{Slot, Slots};
+/// use wgformer::{Graph, tensor::Dim};
+///
+/// let mut graph = Graph::new();
+/// let mut x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+/// for _ in 0..5 {
+///     x = graph.softmax(x)?;
+/// }
+/// let slots = Slots::assign(&graph, |_| Slot { storage: Storage::Buffers, extent: [8, 1] });
+/// assert_eq!(slots.slots.len(), 2); // one that is read and one that is written
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slots {
     /// The slots themselves.
@@ -16,6 +31,8 @@ pub struct Slots {
 }
 
 /// Memory for one result at a time.
+///
+/// See [`Slots`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// A buffer or a texture.

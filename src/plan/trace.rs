@@ -21,8 +21,9 @@ pub(crate) struct Trace {
 }
 
 impl Plan {
-    /// As [`Plan::run`], but every step is a submit of its own, recorded in two parts, of which the result is read back. Every slot holds [`UNTOUCHED`], and what
-    /// lies beyond each input another NaN, before the run, and each result's slot does again before its step.
+    /// As [`Plan::run`], but every step is a submit of its own, its dispatch split in two, after which its result is read
+    /// back. Every slot holds [`UNTOUCHED`], and what lies beyond each input another NaN, before the run, and each
+    /// result's slot does again before its step.
     ///
     /// # Errors
     /// As [`Plan::run`].

@@ -7,6 +7,18 @@ use crate::error::{Error, Result};
 use crate::tensor::{Data, Tensor};
 
 /// Where a graph's parameters come from: a checkpoint, or tensors in memory.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use wgformer::plan::Weights;
+/// use wgformer::tensor::Tensor;
+///
+/// let weights = HashMap::from([("weight".to_owned(), Tensor::new([2, 1], vec![3.0, 4.0]))]);
+/// assert_eq!(weights.shape("weight"), Some(vec![2, 1]));
+/// assert_eq!(weights.rows("weight", &[1])?, [4.0]);
+/// assert!(weights.expect_shape("weight", &[1, 2]).is_err());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub trait Weights: Send + Sync {
     /// Where they are, for error messages.
     fn location(&self) -> String;

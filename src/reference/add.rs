@@ -2,6 +2,13 @@ use super::rounded;
 use crate::tensor::Tensor;
 
 /// `y[i] = a[i] + b[i]`; `a`, `b` and the result have one shape.
+///
+/// ```
+/// use wgformer::{reference, tensor::Tensor};
+///
+/// let [a, b] = [vec![1.0, 2.0], vec![3.0, 4.0]].map(|values| Tensor::new([1, 2], values));
+/// assert_eq!(reference::add(&a, &b).f32(), [4.0, 6.0]);
+/// ```
 #[must_use]
 pub fn add(a: &Tensor, b: &Tensor) -> Tensor {
     rounded(

@@ -7,6 +7,15 @@ use crate::tensor::Tensor;
 ///
 /// `qkv`: query, key and value, `[3, heads, tokens, head_dim]`; `segment_offsets`: `[sequences + 1]`;
 /// the result: `[tokens, heads * head_dim]`.
+///
+/// ```
+/// use wgformer::{reference, tensor::Tensor};
+///
+/// // One head of one element; each token is a sequence of its own, and so attends to itself alone.
+/// let qkv = Tensor::new([3, 1, 2, 1], vec![1.0, 1.0, 1.0, 1.0, 5.0, 6.0]);
+/// let segment_offsets = Tensor::new([3], vec![0_u32, 1, 2]);
+/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0).f32(), [5.0, 6.0]);
+/// ```
 #[must_use]
 pub fn attention(qkv: &Tensor, segment_offsets: &Tensor, scale: f32) -> Tensor {
     let [_, heads, tokens, head_dim] = *qkv.shape() else {

@@ -6,6 +6,17 @@ use crate::tensor::Tensor;
 ///
 /// `ids`, `positions`, `types`: `[tokens]`; `word`: `[vocabulary, hidden]`; `position`: `[max_positions, hidden]`;
 /// `kind`: `[max_types, hidden]`; `weight`, `bias`: `[hidden]`; the result: `[tokens, hidden]`.
+///
+/// ```
+/// use wgformer::{reference, tensor::Tensor};
+///
+/// let [ids, positions, types] = [(); 3].map(|()| Tensor::new([1], vec![0_u32]));
+/// let [word, position, kind] = [[1.0, 2.0], [0.0, 1.0], [0.0, 0.0]].map(|row| Tensor::new([1, 2], row.to_vec()));
+/// let (weight, bias) = (Tensor::new([2], vec![1.0; 2]), Tensor::new([2], vec![0.0; 2]));
+/// let tables = [&word, &position, &kind];
+/// let y = reference::embedding_sum([&ids, &positions, &types], tables, &weight, &bias, 0.0);
+/// assert_eq!(y.f32(), [-1.0, 1.0]); // of the sum, 1 and 3
+/// ```
 #[must_use]
 pub fn embedding_sum(
     indices: [&Tensor; 3],

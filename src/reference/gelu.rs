@@ -2,6 +2,13 @@ use super::rounded;
 use crate::tensor::Tensor;
 
 /// `y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2)))`: the Gaussian error linear unit in its erf form (Hendrycks and Gimpel, 2016).
+///
+/// ```
+/// use wgformer::{reference, tensor::Tensor};
+///
+/// let y = reference::gelu(&Tensor::new([1, 2], vec![0.0, 10.0]));
+/// assert_eq!(y.f32(), [0.0, 10.0]);
+/// ```
 #[must_use]
 pub fn gelu(x: &Tensor) -> Tensor {
     rounded(x.shape(), x.f32().iter().map(|x| gelu_of(f64::from(*x))))

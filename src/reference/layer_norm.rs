@@ -4,6 +4,14 @@ use crate::tensor::Tensor;
 /// `y[r, c] = (x[r, c] - mean(x[r])) / sqrt(variance(x[r]) + eps) * weight[c] + bias[c]` (Ba, Kiros and Hinton, 2016).
 ///
 /// `x`: `[rows, cols]`; `weight`, `bias`: `[cols]`; the variance is the biased one.
+///
+/// ```
+/// use wgformer::{reference, tensor::Tensor};
+///
+/// let x = Tensor::new([1, 2], vec![1.0, 3.0]);
+/// let (weight, bias) = (Tensor::new([2], vec![1.0; 2]), Tensor::new([2], vec![0.5; 2]));
+/// assert_eq!(reference::layer_norm(&x, &weight, &bias, 0.0).f32(), [-0.5, 1.5]);
+/// ```
 #[must_use]
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Tensor {
     rounded(

@@ -2,6 +2,8 @@ use super::rounded;
 use crate::tensor::Tensor;
 
 /// How the tokens of a sequence become one vector.
+///
+/// See [`pool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
     /// The mean over its tokens, special tokens included.
@@ -18,6 +20,15 @@ pub enum Pooling {
 ///
 /// `x`: `[tokens, hidden]`; `segment_offsets`: `[sequences + 1]`; the result: `[sequences, hidden]`.
 /// As in PyTorch's `normalize`, a vector shorter than 1e-12 is divided by 1e-12.
+///
+/// ```
+/// use wgformer::reference::{Pooling, pool};
+/// use wgformer::tensor::Tensor;
+///
+/// let x = Tensor::new([3, 1], vec![1.0, 3.0, 5.0]);
+/// let segment_offsets = Tensor::new([3], vec![0_u32, 2, 3]); // two tokens, and one
+/// assert_eq!(pool(&x, &segment_offsets, Pooling::Mean, false).f32(), [2.0, 5.0]);
+/// ```
 #[must_use]
 pub fn pool(x: &Tensor, segment_offsets: &Tensor, pooling: Pooling, normalize: bool) -> Tensor {
     let (hidden, rows) = (x.cols(), x.rows().collect::<Vec<_>>());

@@ -6,6 +6,15 @@ use crate::tensor::Tensor;
 ///
 /// `x`: `[tokens, k]`; `weights`: query, key, value, each `[hidden, k]`; `biases`: each `[hidden]`;
 /// the result: `[3, heads, tokens, head_dim]`.
+///
+/// ```
+/// use wgformer::{reference, tensor::Tensor};
+///
+/// let x = Tensor::new([1, 1], vec![2.0]);
+/// let [query, key, value] = [1.0, 2.0, 3.0].map(|weight| Tensor::new([1, 1], vec![weight]));
+/// let y = reference::qkv_linear(&x, [&query, &key, &value], None, 1);
+/// assert_eq!((y.shape(), y.f32()), (&[3, 1, 1, 1][..], &[2.0, 4.0, 6.0][..]));
+/// ```
 #[must_use]
 pub fn qkv_linear(
     x: &Tensor,

@@ -10,6 +10,14 @@ const NOTHING: (f32, f32) = (f32::MIN, -1.0);
 ///
 /// `scores`: `[rows, cols]`, of which column c stands at `places.start + c`, and none at or beyond `places.end`;
 /// `best` and the result: `[rows, 2 * k]`, `k` scores and then their `k` places.
+///
+/// ```
+/// use wgformer::{reference, tensor::Tensor};
+///
+/// let scores = Tensor::new([1, 3], vec![0.5, 0.1, 0.9]);
+/// let best = reference::top_k(&scores, None, &(0..3), 2);
+/// assert_eq!(best.f32(), [0.5, 0.9, 0.0, 2.0]); // scores, and then places
+/// ```
 #[must_use]
 pub fn top_k(scores: &Tensor, best: Option<&Tensor>, places: &Range<usize>, k: usize) -> Tensor {
     let rows = scores.rows().enumerate().flat_map(|(row, scores)| {

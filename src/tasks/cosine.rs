@@ -1,4 +1,8 @@
 /// The cosine of the angle between two vectors of one length; 0 if either is all zeros.
+///
+/// ```
+/// assert_eq!(wgformer::tasks::cosine(&[1.0, 0.0], &[0.0, 2.0]), 0.0);
+/// ```
 #[must_use]
 pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     let dot = |a: &[f32], b: &[f32]| {

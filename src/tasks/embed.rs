@@ -15,10 +15,12 @@ use crate::text::{Tokenizer, Tokens};
 
 /// Turns texts into vectors: a model with its tokenizer and its pooling. Clones share all of it, from any thread.
 ///
-/// ```no_run
+/// ```
+/// # let folder = "tests/data/tiny/plain";
 /// let gpu = wgformer::Gpu::new()?;
-/// let model = wgformer::Embedder::load(&gpu, "models/all-MiniLM-L6-v2")?;
+/// let model = wgformer::Embedder::load(&gpu, folder)?; // such as "models/all-MiniLM-L6-v2"
 /// let vectors = model.embed(&["a cat", "a dog"])?;
+/// assert_eq!(vectors[1].len(), model.dimensions());
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -29,7 +31,21 @@ pub struct Embedder {
     head: Head,
 }
 
-/// How an [`Embedder`] is loaded; whatever is `None`, the model's own files decide.
+/// How an [`Embedder`] is loaded; whatever is not said here, the model's own files decide.
+///
+/// ```
+/// use wgformer::models::ModelOptions;
+/// use wgformer::ops::Pooling;
+/// use wgformer::tasks::EmbedderOptions;
+/// use wgformer::tensor::WeightType;
+///
+/// let options = EmbedderOptions::default()
+///     .pooling(Pooling::Cls)
+///     .normalize(false)
+///     .model(ModelOptions::default().weight_type(WeightType::F16));
+/// # let model = wgformer::Embedder::load_with(&wgformer::Gpu::new()?, "tests/data/tiny/plain", &options)?;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct EmbedderOptions {
@@ -72,6 +88,13 @@ impl EmbedderOptions {
 }
 
 /// The vector of one text, or its vectors where there is one per token.
+///
+/// ```
+/// # let model = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
+/// let embedding = &model.embeddings(&["a cat"])?[0];
+/// println!("{} tokens: {:?}", embedding.tokens, embedding.values);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Embedding {
     /// How many tokens the text has, special tokens included, after it was cut to the model's length.
@@ -264,20 +287,19 @@ impl Embedder {
     /// as one, so that an application may let its own data travel along. What `texts` fails with comes out after
     /// everything before it, and so does every other error; it is the last item. Dropping the stream stops it.
     ///
-    /// ```no_run
-    /// use std::io::BufRead;
+    /// ```
+    /// use std::io::{self, BufRead};
     /// use wgformer::tasks::StreamOptions;
     ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "models/all-MiniLM-L6-v2")?;
-    /// let lines = std::io::BufReader::new(std::fs::File::open("lines.txt")?).lines();
+    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
+    /// # let file = "a cat\na dog\n".as_bytes();
+    /// let lines = io::BufReader::new(file).lines();
     /// let lines = lines.map(|line| line.map_err(Box::<dyn std::error::Error + Send + Sync>::from));
     /// for embedded in embedder.stream(lines, &StreamOptions::default()) {
     ///     let (line, embedding) = embedded?;
     ///     println!("{line}: {:?}", embedding.values);
     /// }
-    /// # Ok(())
-    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
     #[cfg(not(target_arch = "wasm32"))] // it has threads
     pub fn stream<T, E, I>(&self, texts: I, options: &StreamOptions) -> Stream<T, E>

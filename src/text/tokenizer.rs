@@ -13,12 +13,25 @@ use crate::error::{Error, Result};
 const MAX_BYTES: u64 = 128 << 20;
 
 /// What a model reads: `tokenizer.json` of a Hugging Face directory.
+///
+/// ```
+/// use wgformer::text::Tokenizer;
+///
+/// # let folder = std::path::Path::new("tests/data/tiny/plain");
+/// let tokenizer = Tokenizer::load(&folder.join("tokenizer.json"), 512)?;
+/// let tokens = &tokenizer.encode(&["a cat"])?[0];
+/// println!("{:?}", tokens.ids); // [CLS], the words' own, [SEP]
+/// assert_eq!(tokens.ids.len(), tokens.types.len());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub struct Tokenizer {
     path: PathBuf,
     tokenizer: tokenizers::Tokenizer,
 }
 
 /// A text as tokens, special tokens included.
+///
+/// See [`Tokenizer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
     /// Places in the vocabulary.

@@ -13,6 +13,22 @@ use crate::kernel::Offer;
 use crate::ops::KERNELS;
 
 /// The variants that were fastest on one adapter, for the nodes that were measured; a file of JSON.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("tuned.json");
+/// # let gpu = wgformer::Gpu::new()?;
+/// use std::sync::Arc;
+/// use wgformer::tuning::{Measurements, Selection};
+///
+/// let measurements = Measurements::new(gpu.capabilities()); // `verify::tune` fills it
+/// measurements.write(&path)?;
+///
+/// let read = Measurements::read(&path, gpu.capabilities()); // None for another driver's
+/// let selection = read.map_or(Selection::BuiltIn, |it| Selection::Measured(Arc::new(it)));
+/// # assert!(matches!(selection, Selection::Measured(_)));
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurements {
     key: Key,
@@ -21,6 +37,8 @@ pub struct Measurements {
 }
 
 /// One variant, and the most rows that it was fastest for.
+///
+/// See [`Measurements::nodes`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bound {
     /// None for any number.
@@ -122,6 +140,17 @@ impl Measurements {
     }
 
     /// The classes of nodes that were measured, and what was fastest.
+    ///
+    /// ```
+    /// # let gpu = wgformer::Gpu::new()?;
+    /// # let measurements = wgformer::tuning::Measurements::new(gpu.capabilities());
+    /// for (class, bounds) in measurements.nodes() {
+    ///     for bound in bounds {
+    ///         println!("{class}: {} up to {:?} rows", bound.variant, bound.most_rows);
+    ///     }
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&str, &[Bound])> {
         self.nodes
             .iter()

@@ -15,6 +15,15 @@ use crate::gpu::Capabilities;
 use crate::kernel::{Offer, Storage, Variant};
 
 /// How variants are chosen.
+///
+/// ```
+/// use wgformer::models::ModelOptions;
+/// use wgformer::tuning::Selection;
+///
+/// let tiles = Selection::Named(vec!["linear_tile 64x64".to_owned()]);
+/// let options = ModelOptions::default().selection(tiles);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Selection {
     /// The first that an operation offers: its best, by what is known of the adapter without measuring.

@@ -11,6 +11,8 @@ use crate::plan::Value;
 use crate::tensor::{Data, Sizes, Tensor};
 
 /// A small graph with its weights and inputs, and how close the GPU must come to the reference.
+///
+/// See [`cases`](super::cases).
 #[derive(Clone, Debug)]
 pub struct Case {
     /// The operation under test: the last node after fusion.
@@ -49,4 +51,6 @@ impl Case {
 }
 
 /// A case that is not built yet: some hold millions of values.
+///
+/// See [`cases`](super::cases).
 pub type Recipe = Box<dyn Fn() -> Result<Case> + Send + Sync>;

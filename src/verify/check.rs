@@ -13,6 +13,17 @@ use crate::tensor::{Sizes, WeightType};
 
 /// Runs a case on every one of its [`candidates`], against the reference.
 ///
+/// ```
+/// use wgformer::verify::{Values, cases, check};
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// for outcome in check(&gpu, &cases::softmax(3, 8, Values::Unit)?)? {
+///     println!("{outcome}");
+///     assert!(outcome.failure.is_none());
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
 /// # Errors
 /// What the interpreter says of a case that is wrong in itself. A kernel that does not compile or run is no error, but
 /// an outcome like a wrong result.
@@ -21,6 +32,16 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
 }
 
 /// As [`check`], on those candidates alone that `keep` says.
+///
+/// ```
+/// use wgformer::verify::{Values, cases, check_where};
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// let case = cases::softmax(3, 8, Values::Unit)?;
+/// let outcomes = check_where(&gpu, &case, |it| it.variant.kernel.name == "softmax")?;
+/// assert!(outcomes.iter().all(|outcome| outcome.kernel == "softmax"));
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`check`].
@@ -64,6 +85,8 @@ pub(super) fn expected(case: &Case) -> Result<Vec<f32>> {
 }
 
 /// A variant that can run a case.
+///
+/// See [`candidates`].
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// The kernel, specialised.
@@ -75,6 +98,16 @@ pub struct Candidate {
 /// The variants that this adapter can run, with each type of weights that makes a difference to them:
 /// those that it is offered, and those that another kind of adapter would be, since a software adapter can check what
 /// GPUs run. A case too large for a texture is found out when its plan is compiled.
+///
+/// ```
+/// use wgformer::verify::{Values, candidates, cases};
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// for candidate in candidates(&gpu, &cases::softmax(3, 8, Values::Unit)?) {
+///     println!("{} {}", candidate.variant.kernel.name, candidate.describe());
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[must_use]
 pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
     let graph = fuse(&case.graph);

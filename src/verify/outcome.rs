@@ -3,6 +3,8 @@
 use std::fmt;
 
 /// How one kernel did on one case.
+///
+/// See [`check`](super::check()).
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The operation, or the name of a model's tensor.

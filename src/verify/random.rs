@@ -3,6 +3,14 @@
 use crate::tensor::Tensor;
 
 /// A small seeded generator (SplitMix64; Steele, Lea and Flood, 2014), so that every run has the same values.
+///
+/// ```
+/// use wgformer::verify::Random;
+///
+/// let [mut a, mut b] = [Random::new(7), Random::new(7)];
+/// assert_eq!(a.unit(), b.unit());
+/// assert!(a.below(10) < 10);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

@@ -9,6 +9,8 @@ use crate::gpu::Gpu;
 use crate::plan::{fuse, tested};
 
 /// How one variant of a kernel did on all its cases.
+///
+/// See [`report`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// The operation, or the name of a model's tensor.
@@ -30,6 +32,8 @@ pub struct Row {
 }
 
 /// What was found of a kernel.
+///
+/// See [`report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
@@ -43,6 +47,17 @@ pub enum Verdict {
 
 /// Runs the cases on every kernel: a row for each variant of a kernel, and one for each kernel that could not run at
 /// all. `done` is called after each case.
+///
+/// ```
+/// use wgformer::verify::{Recipe, Values, cases, report};
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// let softmax: Recipe = Box::new(|| cases::softmax(3, 8, Values::Unit));
+/// for row in report(&gpu, &[softmax], || println!("a case is done"))? {
+///     println!("{} {}: {:?}", row.kernel, row.variant, row.verdict);
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`check`].
@@ -74,6 +89,15 @@ pub fn report(gpu: &Gpu, cases: &[Recipe], mut done: impl FnMut()) -> Result<Vec
 }
 
 /// A row for each variant of a kernel, in the order of their first appearance.
+///
+/// ```
+/// use wgformer::verify::{Values, cases, check, rows};
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// let outcomes = check(&gpu, &cases::softmax(3, 8, Values::Unit)?)?;
+/// assert_eq!(rows(&outcomes)[0].cases, 1);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[must_use]
 pub fn rows(outcomes: &[Outcome]) -> Vec<Row> {
     let mut rows = Vec::new();

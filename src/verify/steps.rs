@@ -13,6 +13,19 @@ use crate::tensor::{DType, Data, Sizes, WeightType};
 ///
 /// `weights`: those that `plan` was compiled with.
 ///
+/// ```
+/// use wgformer::models::{Checkpoint, Head, Model, ModelOptions};
+/// use wgformer::verify::{rows, steps};
+///
+/// # let folder = "tests/data/tiny/plain";
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &options)?;
+/// for row in rows(&steps(model.plan(), &Checkpoint::open(folder.as_ref())?)?) {
+///     println!("{} {}: {:?}", row.operation, row.kernel, row.verdict);
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`Plan::run`]; what `weights` says of a missing tensor.
 ///

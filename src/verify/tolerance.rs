@@ -4,6 +4,12 @@
 const EPSILON: f64 = f32::EPSILON as f64;
 
 /// `|gpu - reference| <= absolute + relative * |reference|`, for values in [-1, 1].
+///
+/// ```
+/// let tolerance = wgformer::verify::Tolerance::dot(384); // a sum of 384 products
+/// assert!(tolerance.share(1.000001, 1.0) < 1.0);
+/// assert!(tolerance.share(1.001, 1.0) > 1.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerance {
     /// In the result's own unit.

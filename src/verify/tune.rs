@@ -27,6 +27,8 @@ const LONG: Duration = Duration::from_millis(20);
 const HOPELESS: u32 = 5;
 
 /// A node that can run in several ways, once per class.
+///
+/// See [`tune()`].
 #[derive(Debug)]
 pub struct Tunable {
     class: String,
@@ -37,6 +39,8 @@ pub struct Tunable {
 }
 
 /// What there is to measure for a graph, with weights stored as `weight_type`.
+///
+/// See [`tune()`] for an example.
 #[must_use]
 pub fn tunables(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Tunable> {
     let (graph, capabilities) = (fuse(graph), tested(gpu));
@@ -63,6 +67,24 @@ pub fn tunables(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Tunabl
 ///
 /// All that it adds is of one offer, so that the bits stay the same whatever the number of rows: of the offer that is
 /// fastest over all of them.
+///
+/// ```
+/// use wgformer::tensor::{Dim, WeightType};
+/// use wgformer::tuning::Measurements;
+/// use wgformer::verify::{tunables, tune};
+///
+/// # let mut graph = wgformer::Graph::new();
+/// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+/// # let weight = graph.parameter("weight", [4, 8]);
+/// # graph.linear(x, weight, None)?;
+/// let gpu = wgformer::Gpu::new()?;
+/// let mut measurements = Measurements::new(gpu.capabilities());
+/// for tunable in tunables(&gpu, &graph, WeightType::F32) {
+///     tune(&gpu, &tunable, &mut measurements)?;
+/// }
+/// println!("{} kinds of nodes were measured", measurements.nodes().len());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 ///
 /// # Errors
 /// As [`Plan::compile`] and [`Plan::run`]. A variant that computes wrongly is no error: it is left out, and the log

@@ -6,6 +6,8 @@ use super::Random;
 use crate::tensor::Data;
 
 /// What rows are filled with.
+///
+/// See [`cases`](super::cases).
 #[derive(Clone, Copy, Debug)]
 pub enum Values {
     /// Numbers in [-1, 1].

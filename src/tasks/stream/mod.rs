@@ -77,9 +77,9 @@ impl StreamOptions {
 ///
 /// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it.
 ///
-/// ```no_run
-/// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "models/all-MiniLM-L6-v2")?;
-/// let numbers = (0..1_000_000).map(|number| Ok(number.to_string()));
+/// ```
+/// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
+/// let numbers = (0..1000).map(|number| Ok(number.to_string()));
 /// let stream = embedder.stream(numbers, &wgformer::tasks::StreamOptions::default());
 /// let mut done = 0;
 /// let stream = stream.on_batch(move |texts| {
@@ -87,6 +87,7 @@ impl StreamOptions {
 ///     println!("{done} texts are done");
 /// });
 /// let vectors: Vec<_> = stream.collect::<wgformer::Result<_>>()?;
+/// assert_eq!(vectors.len(), 1000);
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub struct Stream<T, E> {

@@ -2,6 +2,17 @@
 //! than one dimension of a grid holds, and the shapes of real models.
 //!
 //! Each file has a `table`, and a function that builds a case of any size, for tests with sizes of their own.
+//!
+//! ```
+//! use wgformer::verify::{Values, cases};
+//!
+//! let case = cases::softmax(3, 8, Values::Extreme)?;
+//! println!("{}: {}", case.name, case.graph);
+//! for recipe in cases::quick() {
+//!     println!("{}", recipe()?.operation);
+//! }
+//! # Ok::<(), wgformer::Error>(())
+//! ```
 
 mod add;
 mod attention;
