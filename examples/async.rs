@@ -6,6 +6,8 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
+use std::future::Future;
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -42,7 +44,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("6 tasks got the vectors that one call gives, to the bit");
 
     // A future that is dropped submits nothing more; so does one whose time is up.
-    drop(embedder.embed_async(&TEXTS));
+    let mut request = Box::pin(embedder.embed_async(&TEXTS));
+    while request
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+        .is_pending()
+    {
+        if embedder.model().memory().runs > 0 {
+            break; // it is with the device
+        }
+    }
+    drop(request);
     let none = Control::new().timeout(Duration::ZERO);
     match pollster::block_on(embedder.embed_with_async(&TEXTS, none)) {
         Err(error @ wgformer::Error::Deadline { .. }) => println!("{error}"),

@@ -35,6 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         queue.submit([encoder.finish()]);
         frames += 1;
     }
+    if frames < 2 {
+        return Err("the work was not spread over frames".into());
+    }
     println!(
         "{frames} frames were drawn while {} texts were embedded",
         TEXTS.len()

@@ -1,4 +1,5 @@
 //! Runs that an application records into encoders of its own, and runs that are split, cancelled or lose their device.
+#![expect(clippy::print_stderr, reason = "a test's report")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! A process that has no memory left for a model still has the use of the one before. Alone in this file: the limit is
 //! the whole process's.
 #![cfg(target_os = "linux")]
+#![expect(clippy::print_stderr, reason = "a test's report")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! Eight threads ask one model for all that it can do, give up at random, and lose the device in the middle: whatever
 //! answer comes is the right one, and nothing hangs.
+#![expect(clippy::print_stderr, reason = "a test's report")]
 
 mod common;
 
@@ -46,11 +47,10 @@ struct Soak {
 
 type Answer = Option<Vec<f32>>;
 
+type Ask = fn(&Live, &Batch, &mut Random) -> Result<Answer, Error>;
+
 /// Each gives an answer, or nothing where it gave up.
-const KINDS: [(
-    &str,
-    fn(&Live, &Batch, &mut Random) -> Result<Answer, Error>,
-); 5] = [
+const KINDS: [(&str, Ask); 5] = [
     ("waits", |live, batch, _| live.model.run(batch).map(Some)),
     ("has a deadline", with_a_deadline),
     ("is dropped after some polls", dropped),

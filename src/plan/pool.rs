@@ -47,13 +47,6 @@ pub(super) struct Lease {
     pub(super) activations: Option<Activations>,
 }
 
-/// A run's turn for a set.
-pub(super) enum Turn {
-    Now(Lease),
-    /// Once it is there.
-    Later(oneshot::Receiver<Lease>),
-}
-
 impl Pool {
     /// For at most `limit` sets.
     pub(super) fn new(limit: usize) -> Arc<Self> {
@@ -73,15 +66,15 @@ impl Pool {
         self.state().runs > 0
     }
 
-    /// For a run of the engine's own: first come, first served.
-    pub(super) fn turn(self: &Arc<Self>) -> Turn {
+    /// For a run of the engine's own: at once, or else where it will come, first come, first served.
+    pub(super) fn lease_in_turn(self: &Arc<Self>) -> Result<Lease, oneshot::Receiver<Lease>> {
         let mut state = self.state();
         if let Some(activations) = state.take_for_run(self.limit) {
-            return Turn::Now(self.lease(Holder::Run, activations));
+            return Ok(self.lease(Holder::Run, activations));
         }
         let (sender, receiver) = oneshot::channel();
         state.waiting.push_back(sender);
-        Turn::Later(receiver)
+        Err(receiver)
     }
 
     /// For an application's run, which cannot wait.

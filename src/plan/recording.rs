@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_channel::oneshot;
 
 use super::activations::Activations;
-use super::pool::{Lease, Turn};
+use super::pool::Lease;
 use super::uploads::Uploads;
 use super::{Plan, Value, inputs};
 use crate::error::{Error, Result};
@@ -80,9 +80,9 @@ impl Recording {
     /// As [`Plan::run`].
     pub(super) async fn new(plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
         inputs::check(&plan.graph, sizes, Some(&plan.capacity), values)?;
-        let lease = match plan.pool.turn() {
-            Turn::Now(lease) => lease,
-            Turn::Later(lease) => plan.wait_for_turn(lease).await?,
+        let lease = match plan.pool.lease_in_turn() {
+            Ok(lease) => lease,
+            Err(later) => plan.wait_for_turn(later).await?,
         };
         Self::with(lease, plan, sizes, values)
     }

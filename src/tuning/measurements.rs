@@ -122,9 +122,9 @@ impl Measurements {
     /// Writes the file, whole or not at all, and the folders above it.
     ///
     /// # Errors
-    /// [`Error::Io`]
+    /// [`Error::Write`]
     pub fn write(&self, path: &Path) -> Result<()> {
-        let failed = |source| Error::Io {
+        let failed = |source| Error::Write {
             path: path.to_owned(),
             source,
         };
