@@ -78,8 +78,8 @@
 //! helpers). The tokenizer crate reads one variable of its own, for its threads.
 //!
 //! **Invariant:** what a plan takes on the device is known before any of it is allocated, and never more than its memory
-//! budget: where another run does not fit, it waits for its turn, or is refused where it may not wait
-//! (`tests/memory.rs`). Where the driver has none left nevertheless, that is an error, and what was there still works
+//! budget: where another run does not fit, it waits for those of the engine's own, and is refused where an application
+//! has all there is room for (`tests/memory.rs`). Where the driver has none left nevertheless, that is an error, and what was there still works
 //! (`tests/out_of_memory.rs`).
 //!
 //! **Invariant:** a run's memory is its own until the device is through with it, whatever becomes of the run: done, failed,

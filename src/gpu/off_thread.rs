@@ -4,11 +4,26 @@ use super::Gpu;
 use crate::error::{Error, Result};
 
 impl Gpu {
-    /// What `work` gives, done on a thread of its own.
+    /// What `work` gives, done on a thread of its own: the async form of whatever has none, since compiling and uploading
+    /// block. In a browser it is done where it is polled.
+    ///
+    /// ```
+    /// # pollster::block_on(async {
+    /// # let gpu = wgformer::Gpu::new()?;
+    /// # let (own, options) = (gpu.clone(), wgformer::index::IndexOptions::default());
+    /// let index = gpu.off_thread(move || {
+    ///     let mut index = wgformer::Index::new(&own, 2, &options)?;
+    ///     index.add(&[[1.0, 0.0], [0.0, 1.0]])?;
+    ///     index.upload()?;
+    ///     Ok(index)
+    /// });
+    /// assert_eq!(index.await?.len(), 2);
+    /// # Ok::<(), wgformer::Error>(()) }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// Those of `work`; [`Error::Device`] if the system gives no thread.
-    pub(crate) async fn off_thread<T: Send + 'static>(
+    pub async fn off_thread<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {

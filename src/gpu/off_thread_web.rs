@@ -3,7 +3,10 @@ use crate::error::Result;
 
 impl Gpu {
     /// What `work` gives: a browser has no threads to share a device with.
-    pub(crate) async fn off_thread<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub async fn off_thread<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
         work()
     }
 }
