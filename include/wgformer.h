@@ -60,7 +60,7 @@ enum wgformer_status
      */
     WGFORMER_STATUS_INVALID_ARGUMENT = 1,
     /**
-     * A file is missing or cannot be read.
+     * A file is missing, or cannot be read or written.
      */
     WGFORMER_STATUS_IO = 2,
     /**
@@ -99,6 +99,14 @@ enum wgformer_status
      * A bug in this library, which may have reported itself on standard error. Handles can still be freed.
      */
     WGFORMER_STATUS_INTERNAL = 11,
+    /**
+     * No memory is left on the device; what was there before still works.
+     */
+    WGFORMER_STATUS_OUT_OF_MEMORY = 12,
+    /**
+     * A call was not done by the time that it was given.
+     */
+    WGFORMER_STATUS_DEADLINE = 13,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
