@@ -431,11 +431,20 @@ fn a_grid_without_its_second_row_is_noticed() {
     }
 }
 
-/// Every candidate's dispatch is traced in two parts.
 #[test]
-fn a_part_that_starts_at_the_first_workgroup_is_noticed() {
+fn parts_of_kernels_with_cooperative_matrices_are_noticed() {
+    parts_are_noticed(|kernel| kernel.cooperative_matrix.is_some());
+}
+
+#[test]
+fn parts_of_every_other_kernel_are_noticed() {
+    parts_are_noticed(|kernel| kernel.cooperative_matrix.is_none());
+}
+
+/// Every candidate's dispatch is traced in two parts: one that starts at the first workgroup is wrong.
+fn parts_are_noticed(of: impl Fn(&Kernel) -> bool) {
     let gpu = Gpu::new().unwrap();
-    for kernel in KERNELS {
+    for kernel in KERNELS.iter().filter(|kernel| of(kernel)) {
         let mutation = mutation(
             kernel.name,
             "ignores where a part starts",
