@@ -205,11 +205,8 @@ impl Drop for Forward {
             return;
         };
         #[cfg(target_arch = "wasm32")]
-        lease.leave_to_the_browser();
-        #[cfg(not(target_arch = "wasm32"))]
-        {
-            let mut memory = self.memory.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *memory = Some(lease);
-        }
+        let lease = lease.left_to_the_browser();
+        let mut memory = self.memory.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *memory = Some(lease);
     }
 }

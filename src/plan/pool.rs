@@ -161,8 +161,9 @@ impl State {
 #[cfg(target_arch = "wasm32")]
 impl Lease {
     /// No callback of a browser may hold its buffers: it frees them when it is through, and the next run gets others.
-    pub(super) fn leave_to_the_browser(mut self) {
+    pub(super) fn left_to_the_browser(mut self) -> Self {
         self.activations = None;
+        self
     }
 }
 

@@ -304,7 +304,7 @@ impl Drop for Recording {
         #[cfg(not(target_arch = "wasm32"))]
         self.gpu.keep_until_done(lease);
         #[cfg(target_arch = "wasm32")]
-        lease.leave_to_the_browser();
+        drop(lease.left_to_the_browser());
     }
 }
 
