@@ -79,13 +79,12 @@ impl Gpu {
     }
 
     fn check_size(&self, label: &str, size_in_bytes: u64, usage: wgpu::BufferUsages) -> Result<()> {
-        let limits = &self.capabilities().limits;
-        let binding = if usage.contains(wgpu::BufferUsages::STORAGE) {
-            limits.max_storage_buffer_binding_size
+        let capabilities = self.capabilities();
+        let allowed = if usage.contains(wgpu::BufferUsages::STORAGE) {
+            capabilities.largest_binding()
         } else {
-            u64::MAX
+            capabilities.limits.max_buffer_size
         };
-        let allowed = limits.max_buffer_size.min(binding);
         if size_in_bytes <= allowed {
             return Ok(());
         }

@@ -67,6 +67,15 @@ impl Capabilities {
         self.features & (useful | wgpu::Features::PIPELINE_CACHE)
     }
 
+    /// The largest storage buffer that a kernel can bind, in bytes.
+    #[must_use]
+    pub fn largest_binding(&self) -> u64 {
+        let limits = &self.limits;
+        limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size)
+    }
+
     /// The subgroup size, in lanes, where every pipeline has the same and shaders may use it.
     #[must_use]
     pub fn subgroup_size(&self) -> Option<u32> {

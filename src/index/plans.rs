@@ -5,7 +5,6 @@ use super::rows::{filled_up, name};
 use super::{Index, Rows};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
-use crate::models::largest_binding;
 use crate::ops::MAX_K;
 use crate::plan::{Plan, PlanOptions};
 use crate::tensor::{Dim, Sizes};
@@ -93,7 +92,7 @@ impl Index {
     fn most_queries(&self, hits: usize) -> Result<usize> {
         let widest = [self.rows.most_rows(), self.rows.cols(), 2 * hits];
         let needed = 4 * widest.into_iter().max().unwrap_or(1) as u64;
-        let allowed = largest_binding(&self.gpu);
+        let allowed = self.gpu.capabilities().largest_binding();
         if needed > allowed {
             return Err(Error::Limit {
                 thing: format!("a search for {hits} hits"),

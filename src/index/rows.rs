@@ -4,7 +4,6 @@ use std::ops::Range;
 use super::options::length;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::models::largest_binding;
 use crate::ops::MAX_PLACES;
 use crate::plan::Weights;
 
@@ -40,7 +39,7 @@ impl Rows {
         }
         let cols = dimensions.div_ceil(COL_MULTIPLE) as u64;
         let row_bytes = cols.saturating_mul(4 * COL_MULTIPLE as u64);
-        let allowed = largest_binding(gpu);
+        let allowed = gpu.capabilities().largest_binding();
         let rows = (allowed / row_bytes).min(MOST_ROWS) as usize;
         let rows_per_slice = rows / ROW_MULTIPLE * ROW_MULTIPLE;
         if rows_per_slice == 0 {

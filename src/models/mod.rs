@@ -18,7 +18,6 @@ pub use builder::Builder;
 pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::Shard;
 pub use config::Config;
-pub(crate) use model::largest_binding;
 pub use model::{Head, Model, ModelOptions};
 pub use sentence_transformers::SentenceTransformer;
 

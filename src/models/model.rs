@@ -419,7 +419,7 @@ impl Source {
     /// checkpoint of many positions and a wide layer would ask for gigabytes.
     fn check_longest(&self, gpu: &Gpu) -> Result<()> {
         let needed = bytes_per_token(&self.graph).saturating_mul(self.max_tokens as u64);
-        let allowed = largest_binding(gpu);
+        let allowed = gpu.capabilities().largest_binding();
         if needed <= allowed {
             return Ok(());
         }
@@ -467,21 +467,13 @@ fn default_batch_tokens(gpu: &Gpu) -> usize {
 
 /// The most tokens of which no activation exceeds one binding, or one texture.
 fn most_tokens(gpu: &Gpu, graph: &Graph) -> usize {
-    let tokens = largest_binding(gpu) / bytes_per_token(graph);
+    let tokens = gpu.capabilities().largest_binding() / bytes_per_token(graph);
     let tokens = usize::try_from(tokens).unwrap_or(usize::MAX);
     let limits = &gpu.capabilities().limits;
     match tuning::preferred_storage(gpu.capabilities()) {
         Storage::Buffers => tokens,
         Storage::Textures => tokens.min(limits.max_texture_dimension_2d as usize),
     }
-}
-
-/// In bytes.
-pub(crate) fn largest_binding(gpu: &Gpu) -> u64 {
-    let limits = &gpu.capabilities().limits;
-    limits
-        .max_storage_buffer_binding_size
-        .min(limits.max_buffer_size)
 }
 
 /// What the widest activation takes for each token; at least 1.

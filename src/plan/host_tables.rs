@@ -5,6 +5,7 @@ use super::Value;
 use super::parameters::check_finite;
 use super::weights::Weights;
 use crate::error::Result;
+use crate::gpu::{Capabilities, buffer_bytes};
 use crate::graph::{Graph, Node, TensorId};
 use crate::kernel::{Binding, Layout, Matrix, Offer};
 use crate::tensor::{Sizes, WeightType};
@@ -29,10 +30,10 @@ impl HostTable {
         graph: &Graph,
         node: &Node,
         offer: &Offer,
-        limits: &wgpu::Limits,
+        capabilities: &Capabilities,
     ) -> Vec<Self> {
         let bindings = offer.largest().bindings.iter();
-        let table = |binding| Self::of(graph, node, binding, limits);
+        let table = |binding| Self::of(graph, node, binding, capabilities);
         bindings.filter_map(table).collect()
     }
 
@@ -42,7 +43,7 @@ impl HostTable {
         graph: &Graph,
         node: &Node,
         binding: &Binding,
-        limits: &wgpu::Limits,
+        capabilities: &Capabilities,
     ) -> Option<Self> {
         let Binding::Table {
             table,
@@ -55,11 +56,7 @@ impl HostTable {
         let info = graph.tensor(node.inputs[*table]);
         let elements = info.shape.elements(&Sizes::default()) as u64;
         let bytes = elements * u64::from(stored_as.bits()) / 8;
-        if bytes
-            <= limits
-                .max_storage_buffer_binding_size
-                .min(limits.max_buffer_size)
-        {
+        if bytes <= capabilities.largest_binding() {
             return None;
         }
         let is_indices = |input: &TensorId| *input == node.inputs[*indices];
@@ -75,7 +72,7 @@ impl HostTable {
     /// The bytes of its rows for so many tokens.
     pub(super) fn bytes(&self, tokens: usize) -> u64 {
         let words = Layout::RowMajor.words([tokens, self.cols], self.stored_as);
-        crate::gpu::buffer_bytes(words)
+        buffer_bytes(words)
     }
 
     /// The rows that a run reads, as the kernel wants them.

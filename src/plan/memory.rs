@@ -86,7 +86,7 @@ pub(super) fn needed(
     let limits = &capabilities.limits;
     let nodes = || graph.nodes().iter().zip(offers);
     let parameters: HashSet<Parameters> = nodes()
-        .flat_map(|(node, offer)| Parameters::of_node(graph, node, offer, limits))
+        .flat_map(|(node, offer)| Parameters::of_node(graph, node, offer, capabilities))
         .flatten()
         .collect();
     let slots = slots.slots.iter().map(|slot| slot.bytes(limits));
@@ -94,7 +94,8 @@ pub(super) fn needed(
         let kept = of_tensors.get(input).copied().unwrap_or(Storage::Buffers);
         storage::need(graph, *input, kept, capacity).bytes(limits)
     });
-    let tables = nodes().flat_map(|(node, offer)| HostTable::of_node(graph, node, offer, limits));
+    let tables =
+        nodes().flat_map(|(node, offer)| HostTable::of_node(graph, node, offer, capabilities));
     let tables: Vec<u64> = tables.map(|table| table.bytes(capacity.tokens)).collect();
     let numbers = if tables.is_empty() {
         0

@@ -394,14 +394,14 @@ fn steps(
     offers: Vec<Offer>,
     pipelines: Vec<Vec<Arc<Pipeline>>>,
 ) -> Result<Vec<Step>> {
-    let limits = &uploader.gpu.capabilities().limits;
+    let capabilities = uploader.gpu.capabilities();
     let mut steps = Vec::with_capacity(offers.len());
     for ((node, offer), pipelines) in graph.nodes().iter().zip(offers).zip(pipelines) {
-        let parameters = Parameters::of_node(graph, node, &offer, limits).into_iter();
+        let parameters = Parameters::of_node(graph, node, &offer, capabilities).into_iter();
         let resources = parameters.map(|it| it.map(|it| uploader.resource(it)).transpose());
         let weights = resources.collect::<Result<_>>()?;
         steps.push(Step {
-            host_tables: HostTable::of_node(graph, node, &offer, limits),
+            host_tables: HostTable::of_node(graph, node, &offer, capabilities),
             offer,
             pipelines,
             weights,

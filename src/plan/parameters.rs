@@ -9,7 +9,7 @@ use wgpu::TextureFormat::{Rgba32Float, Rgba32Uint};
 use super::host_tables::HostTable;
 use super::weights::{Weights, read};
 use crate::error::{Error, Result};
-use crate::gpu::{Gpu, Resource, buffer_bytes, texture_bytes};
+use crate::gpu::{Capabilities, Gpu, Resource, buffer_bytes, texture_bytes};
 use crate::graph::{Graph, Node};
 use crate::kernel::{Access, Binding, Layout, Matrix, Offer};
 use crate::tensor::{Sizes, WeightType};
@@ -45,12 +45,12 @@ impl Parameters {
         graph: &Graph,
         node: &Node,
         offer: &Offer,
-        limits: &wgpu::Limits,
+        capabilities: &Capabilities,
     ) -> Vec<Option<Self>> {
         let variant = offer.largest();
         let bindings = variant.bindings.iter().zip(variant.kernel.bindings);
         let on_device = |(binding, access): (&Binding, &Access)| {
-            let on_host = HostTable::of(graph, node, binding, limits).is_some();
+            let on_host = HostTable::of(graph, node, binding, capabilities).is_some();
             if on_host {
                 None
             } else {

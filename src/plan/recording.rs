@@ -42,10 +42,8 @@ pub(super) struct Recording {
     /// Its memory; taken by who keeps it until the device is through.
     lease: Option<Lease>,
     gpu: Gpu,
-    /// Whether the engine has submitted some of it.
+    /// Whether the device may still work on what the engine submitted of it.
     is_submitted: bool,
-    /// Whether the device may still write its memory.
-    is_in_use: bool,
     launches: Vec<Launch>,
     uploads: Uploads,
     /// The step that is recorded next.
@@ -111,7 +109,6 @@ impl Recording {
             lease: Some(lease),
             gpu: plan.gpu.clone(),
             is_submitted: false,
-            is_in_use: false,
             launches,
             next: 0,
             next_workgroup: 0,
@@ -137,7 +134,7 @@ impl Recording {
 
     /// The device is through with all that was submitted.
     pub(super) fn is_through(&mut self) {
-        self.is_in_use = false;
+        self.is_submitted = false;
     }
 
     /// Its memory, for who keeps it until the device is through.
@@ -243,7 +240,6 @@ impl Recording {
         encoder: &mut wgpu::CommandEncoder,
         piece: &Piece,
     ) {
-        self.is_in_use = true;
         let activations = self.activations();
         if piece.brings_inputs {
             self.uploads.record(encoder, activations);
@@ -293,7 +289,7 @@ impl Drop for Recording {
         let Some(lease) = self.lease.take() else {
             return;
         };
-        if !(self.is_in_use && self.is_submitted) {
+        if !self.is_submitted {
             return;
         }
         if let Some(activations) = &lease.activations {

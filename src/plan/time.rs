@@ -33,7 +33,6 @@ impl Plan {
         let start = Instant::now();
         run(&mut |encoder| (0..repeats).for_each(|_| recording.repeat(self, encoder)))?;
         let elapsed = start.elapsed();
-        recording.is_through();
         Ok(elapsed / repeats)
     }
 }
