@@ -261,6 +261,40 @@ fn a_dropped_future_leaves_the_model_usable() {
     assert_eq!(model.run(&batch(1)).unwrap(), expected);
 }
 
+/// The application's own polls map results too, on its threads, at the moment when a run is given up.
+#[test]
+fn runs_are_dropped_while_their_results_are_mapped() {
+    let (gpu, _turn) = common::gpu();
+    let model = model(&gpu, "plain", POOLED, &ModelOptions::default());
+    let (one, other) = (batch(1), batch(2));
+    let expected = model.run(&one).unwrap();
+    let end = Instant::now() + Duration::from_secs(5);
+    let poll = || {
+        while Instant::now() < end {
+            gpu.device().poll(wgpu::PollType::Poll).unwrap();
+        }
+    };
+    let drop_and_run = |seed| {
+        let mut random = Random::new(seed);
+        let mut context = Context::from_waker(Waker::noop());
+        while Instant::now() < end {
+            let enough = Instant::now() + Duration::from_micros(random.below(3_000) as u64);
+            let mut run = Box::pin(model.run_async(&other));
+            while run.as_mut().poll(&mut context).is_pending() && Instant::now() < enough {
+                std::hint::spin_loop();
+            }
+            drop(run);
+            assert_eq!(model.run(&one).unwrap(), expected);
+        }
+    };
+    std::thread::scope(|threads| {
+        for seed in 0..4 {
+            threads.spawn(poll);
+            threads.spawn(move || drop_and_run(seed));
+        }
+    });
+}
+
 /// Each number of rows that a variant is for is run, with as many sequences as that takes.
 #[test]
 fn a_model_that_was_warmed_up_gives_the_same_bits() {

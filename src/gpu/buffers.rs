@@ -149,33 +149,4 @@ impl Gpu {
             log::warn!("there is no thread to wait for the device: {error}"); // and `kept` is gone early
         }
     }
-
-    /// The first `size_in_bytes` of a mappable buffer, once what is submitted now has filled it.
-    ///
-    /// # Errors
-    /// [`Error::DeviceLost`] or [`Error::Device`] if that never completes.
-    pub(crate) async fn read(&self, buffer: &wgpu::Buffer, size_in_bytes: u64) -> Result<Vec<u8>> {
-        if size_in_bytes == 0 {
-            return Ok(Vec::new());
-        }
-        let (sender, receiver) = oneshot::channel();
-        self.checked("mapping a result", || {
-            buffer.map_async(wgpu::MapMode::Read, ..size_in_bytes, |result| {
-                let _ = sender.send(result); // nobody listens if the future was dropped
-            });
-        })?;
-        self.done().await?;
-        let failed = |message: String| self.device_error("reading a result back", &message);
-        let mapped = receiver.await.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
-        // Nothing but a lost device keeps a buffer from being mapped that this crate alone knows.
-        mapped.map_err(|_| failed(DEVICE_LOST.to_owned()))?;
-        let _turn = self.turn();
-        let view = buffer
-            .get_mapped_range(..size_in_bytes)
-            .map_err(|error| failed(error.to_string()))?;
-        let bytes = view.to_vec();
-        drop(view);
-        buffer.unmap();
-        Ok(bytes)
-    }
 }

@@ -10,6 +10,7 @@ mod pipeline_file;
 mod pipelines;
 #[cfg_attr(target_arch = "wasm32", path = "polling_web.rs")]
 mod polling;
+mod read_buffer;
 mod resource;
 mod textures;
 #[cfg_attr(target_arch = "wasm32", path = "timer_web.rs")]
@@ -21,6 +22,7 @@ pub(crate) use buffers::buffer_bytes;
 pub use capabilities::Capabilities;
 pub use context::Gpu;
 pub(crate) use pipelines::Pipeline;
+pub(crate) use read_buffer::ReadBuffer;
 pub(crate) use resource::Resource;
 pub(crate) use textures::{TEXEL_BYTES, extent, texture_bytes};
 pub use vendor::Vendor;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::slots::Slot;
 use super::{Plan, Step, storage};
 use crate::error::Result;
-use crate::gpu::{Capabilities, Gpu, Resource};
+use crate::gpu::{Capabilities, Gpu, ReadBuffer, Resource};
 use crate::graph::{Node, TensorId};
 use crate::kernel::{Binding, Offer, Storage};
 
@@ -23,7 +23,7 @@ pub(super) struct Activations {
     pub(super) params_stride: u64,
     pub(super) steps: Vec<BoundStep>,
     /// Where the result goes for the host to read.
-    pub(super) staging: wgpu::Buffer,
+    pub(super) staging: ReadBuffer,
     /// Where an application finds the result that a texture holds; made by the first that asks.
     pub(super) result: Option<wgpu::Buffer>,
 }
@@ -61,11 +61,7 @@ impl Activations {
         let params = gpu.create_buffer("params", params_size, Usage::UNIFORM | Usage::COPY_DST)?;
         let whole = |output| plan.readback(output, &plan.capacity).bytes();
         let result_bytes = plan.graph.output().map_or(0, whole);
-        let staging = gpu.create_buffer(
-            "result",
-            result_bytes.max(4),
-            Usage::MAP_READ | Usage::COPY_DST,
-        )?;
+        let staging = ReadBuffer::new(gpu, "result", result_bytes)?;
 
         let mut activations = Self {
             slots,

@@ -82,7 +82,10 @@ impl Recording {
             Ok(lease) => lease,
             Err(later) => plan.wait_for_turn(later).await?,
         };
-        Self::with(lease, plan, sizes, values)
+        let mut recording = Self::with(lease, plan, sizes, values)?;
+        let staging = &mut recording.activations_mut().staging;
+        staging.give_back(&plan.gpu).await?; // what the run before it may have given up
+        Ok(recording)
     }
 
     /// As [`Recording::new`], but it does not wait.
@@ -267,18 +270,18 @@ impl Recording {
         if let Some(output) = plan.graph.output() {
             let slot = self.activations().slot(plan, output);
             let readback = plan.readback(output, &self.sizes);
-            readback.record(encoder, slot, &self.activations().staging);
+            readback.record(encoder, slot, self.activations().staging.buffer());
         }
     }
 
     /// The result, once what is submitted has copied it; nothing if there is none.
-    pub(super) async fn read(&self, plan: &Plan) -> Result<Vec<f32>> {
+    pub(super) async fn read(&mut self, plan: &Plan) -> Result<Vec<f32>> {
         let Some(output) = plan.graph.output() else {
             return Ok(Vec::new());
         };
         let readback = plan.readback(output, &self.sizes);
-        let staging = &self.activations().staging;
-        let bytes = plan.gpu.read(staging, readback.bytes()).await?;
+        let staging = &mut self.activations_mut().staging;
+        let bytes = staging.read(&plan.gpu, readback.bytes()).await?;
         Ok(readback.to_tensor(readback.values(&bytes)))
     }
 }
@@ -291,11 +294,6 @@ impl Drop for Recording {
         };
         if !self.is_submitted {
             return;
-        }
-        if let Some(activations) = &lease.activations {
-            // It may be on its way to the host: a buffer that is mapped cannot be written. That it is not is no matter.
-            let unmap = || activations.staging.unmap();
-            let _ = self.gpu.checked("giving a run up", unmap);
         }
         #[cfg(not(target_arch = "wasm32"))]
         self.gpu.keep_until_done(lease);

@@ -5,7 +5,7 @@ use super::recording::Recording;
 use super::slots::Slot;
 use super::{Plan, Value, storage};
 use crate::error::Result;
-use crate::gpu::Resource;
+use crate::gpu::{ReadBuffer, Resource};
 use crate::tensor::{DType, Sizes};
 
 /// What slots hold before a step: a NaN that no computation makes.
@@ -42,10 +42,7 @@ impl Plan {
     fn trace_step(&self, recording: &mut Recording, step: usize) -> Result<Trace> {
         let output = self.graph.nodes()[step].output;
         let whole = self.readback(output, &self.capacity);
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let staging = self
-            .gpu
-            .create_buffer("traced result", whole.bytes().max(4), usage)?;
+        let mut staging = ReadBuffer::new(&self.gpu, "traced result", whole.bytes())?;
         let parts = recording.first_and_rest(self)?;
         self.gpu.checked("running one step", || {
             self.poison(recording.activations(), self.slots.of_tensor[&output]);
@@ -54,10 +51,10 @@ impl Plan {
                 recording.record(self, &mut encoder, part);
             }
             let slot = recording.activations().slot(self, output);
-            whole.record(&mut encoder, slot, &staging);
+            whole.record(&mut encoder, slot, staging.buffer());
             self.gpu.queue().submit([encoder.finish()])
         })?;
-        let bytes = pollster::block_on(self.gpu.read(&staging, whole.bytes()))?;
+        let bytes = pollster::block_on(staging.read(&self.gpu, whole.bytes()))?;
         let mut values = whole.values(&bytes);
         let readback = self.readback(output, &recording.sizes);
         let guard = values.split_off(readback.elements());
