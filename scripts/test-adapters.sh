@@ -2,7 +2,7 @@
 # test-adapters.sh NAME...: the tests of kernels and whole models again, where they
 # may come out otherwise.
 #   plain        the adapter that the environment selects, without any optional
-#                feature and at WebGPU's default limits
+#                feature and at the lowest limits for compute
 #   lavapipe     Mesa's software driver, at its other subgroup sizes
 #   swiftshader  another software driver
 #   gl           everything on the GL back end
@@ -29,7 +29,7 @@ left_out() { printf '\n==> left out: %s\n' "$*"; }
 everything() { cargo test --release; }
 
 # Without the test that makes a plain device itself, and runs there what another one runs here.
-kernels() { cargo test --release --test ops -- --skip no_feature_and_the_default_limits_suffice; }
+kernels() { cargo test --release --test ops -- --skip no_feature_and_the_lowest_limits_suffice; }
 
 # Where nothing but the subgroup size is other.
 of_a_subgroup_size() {
@@ -37,7 +37,7 @@ of_a_subgroup_size() {
 }
 
 # SwiftShader takes most of a second to compile each of the tiles for GPUs.
-portable() { cargo test --release --test ops -- --exact no_feature_and_the_default_limits_suffice; }
+portable() { cargo test --release --test ops -- --exact no_feature_and_the_lowest_limits_suffice; }
 
 models() { cargo test --release --test tiny_models --test sentence_transformers --test index; }
 
@@ -46,7 +46,7 @@ default_model() {
 	cargo test --release --test embed -- --exact embeddings_agree_with_sentence_transformers
 }
 
-plain() { on "no optional feature, default limits" WGFORMER_TEST_DEVICE=plain -- kernels models; }
+plain() { on "no optional feature, lowest limits" WGFORMER_TEST_DEVICE=plain -- kernels models; }
 
 lavapipe() {
 	local file width

@@ -12,12 +12,10 @@ struct Params {
     eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> ids: array<u32>;        // [tokens]
-@group(0) @binding(1) var<storage, read> positions: array<u32>;  // [tokens]
-@group(0) @binding(2) var<storage, read> types: array<u32>;      // [tokens]
-@group(0) @binding(3) var<storage, read> word: array<u32>;       // [vocabulary, hidden], two f16 a word if WEIGHT_BITS == 16
-@group(0) @binding(4) var<storage, read> small: array<f32>;      // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;    // [tokens, hidden]
+@group(0) @binding(0) var<storage, read> indices: array<u32>;  // ids, positions and types: [3, tokens]
+@group(0) @binding(1) var<storage, read> word: array<u32>;     // [vocabulary, hidden], two f16 a word if WEIGHT_BITS == 16
+@group(0) @binding(2) var<storage, read> small: array<f32>;    // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;  // [tokens, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
@@ -58,9 +56,9 @@ fn embedding_sum(
     let token = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
     if token < params.tokens {
         let hidden = params.hidden;
-        let word_start = ids[token] * hidden;
-        let position_start = positions[token] * hidden;
-        let type_start = (params.max_positions + types[token]) * hidden;
+        let word_start = indices[token] * hidden;
+        let position_start = indices[params.tokens + token] * hidden;
+        let type_start = (params.max_positions + indices[2u * params.tokens + token]) * hidden;
         let weight_start = (params.max_positions + params.max_types) * hidden;
 
         var values: array<f32, COLUMNS_PER_LANE>;

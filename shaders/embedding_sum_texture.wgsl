@@ -13,12 +13,10 @@ struct Params {
     eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> ids: array<u32>;                // [tokens]
-@group(0) @binding(1) var<storage, read> positions: array<u32>;          // [tokens]
-@group(0) @binding(2) var<storage, read> types: array<u32>;              // [tokens]
-@group(0) @binding(3) var<storage, read> word: array<vec2<u32>>;         // [vocabulary, hidden]: four f16, or two f32, a vector
-@group(0) @binding(4) var small: texture_storage_2d<rgba32float, read>;  // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
-@group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;     // [tokens, hidden]
+@group(0) @binding(0) var<storage, read> indices: array<u32>;            // ids, positions and types: [3, tokens]
+@group(0) @binding(1) var<storage, read> word: array<vec2<u32>>;         // [vocabulary, hidden]: four f16, or two f32, a vector
+@group(0) @binding(2) var small: texture_storage_2d<rgba32float, read>;  // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
+@group(0) @binding(3) var y: texture_storage_2d<rgba32float, write>;     // [tokens, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 8u;
@@ -59,7 +57,7 @@ fn embedding_sum_texture(
         let width = params.hidden / 4u;
         let hidden = f32(params.hidden);
         let weight_row = params.max_positions + params.max_types;
-        let rows = Rows(ids[token] * width, positions[token], params.max_positions + types[token]);
+        let rows = Rows(indices[token] * width, indices[params.tokens + token], params.max_positions + indices[2u * params.tokens + token]);
 
         var sums = vec4(0.0);
         for (var c4 = 0u; c4 < width; c4++) {

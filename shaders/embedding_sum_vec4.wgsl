@@ -12,12 +12,10 @@ struct Params {
     eps: f32,
 }
 
-@group(0) @binding(0) var<storage, read> ids: array<u32>;             // [tokens]
-@group(0) @binding(1) var<storage, read> positions: array<u32>;       // [tokens]
-@group(0) @binding(2) var<storage, read> types: array<u32>;           // [tokens]
-@group(0) @binding(3) var<storage, read> word: array<vec2<u32>>;      // [vocabulary, hidden]: four f16, or two f32, a vector
-@group(0) @binding(4) var<storage, read> small: array<vec4<f32>>;     // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;   // [tokens, hidden]
+@group(0) @binding(0) var<storage, read> indices: array<u32>;        // ids, positions and types: [3, tokens]
+@group(0) @binding(1) var<storage, read> word: array<vec2<u32>>;     // [vocabulary, hidden]: four f16, or two f32, a vector
+@group(0) @binding(2) var<storage, read> small: array<vec4<f32>>;    // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;  // [tokens, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
@@ -68,9 +66,9 @@ fn embedding_sum_vec4(
     if token < params.tokens {
         let width = params.hidden / 4u;
         let hidden = f32(params.hidden);
-        let word_start = ids[token] * width;
-        let position_start = positions[token] * width;
-        let type_start = (params.max_positions + types[token]) * width;
+        let word_start = indices[token] * width;
+        let position_start = indices[params.tokens + token] * width;
+        let type_start = (params.max_positions + indices[2u * params.tokens + token]) * width;
         let weight_start = (params.max_positions + params.max_types) * width;
 
         var values: array<vec4<f32>, VECTORS_PER_LANE>;

@@ -6,18 +6,16 @@ struct Params {
     m: u32,                // rows of x and y
     n: u32,                // columns of y
     k: u32,                // columns of x
-    bias: u32,             // 1: add `bias`
+    bias: u32,             // 1: add the bias
     activation: u32,       // 0: none, 1: gelu
     residual: u32,         // 1: add `residual`, last
     split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]
-@group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, an f32, two f16 or four int8 a word
-@group(0) @binding(2) var<storage, read> scale: array<f32>;     // [n], read in int8
-@group(0) @binding(3) var<storage, read> bias: array<f32>;      // [n], read if params.bias
-@group(0) @binding(4) var<storage, read> residual: array<f32>;  // [m, n], read if params.residual
-@group(0) @binding(5) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
+@group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, an f32, two f16 or four int8 a word; then scale [n], in int8, and bias [n], in f32
+@group(0) @binding(2) var<storage, read> residual: array<f32>;  // [m, n], read if params.residual
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;
@@ -50,6 +48,12 @@ fn weight_at(element: u32) -> f32 {
     return bitcast<f32>(weight[element]);
 }
 
+// One of the f32 that follow the weight.
+fn after_weight(place: u32) -> f32 {
+    let per_word = 32u / WEIGHT_BITS;
+    return bitcast<f32>(weight[(params.n * params.k + per_word - 1u) / per_word + place]);
+}
+
 fn output_index(row: u32, column: u32) -> u32 {
     if params.split_head_dim > 0u {
         // [part, head, row, within the head]; parts and heads follow one another among the columns.
@@ -73,8 +77,8 @@ fn linear(
         for (var i = 0u; i < params.k; i++) {
             sum = fma(x[row * params.k + i], weight_at(column * params.k + i), sum);
         }
-        if WEIGHT_BITS == 8u { sum *= scale[column]; }
-        if params.bias == 1u { sum += bias[column]; }
+        if WEIGHT_BITS == 8u { sum *= after_weight(column); }
+        if params.bias == 1u { sum += after_weight(select(0u, params.n, WEIGHT_BITS == 8u) + column); }
         if params.activation == 1u { sum = gelu_of(sum); }
         if params.residual == 1u { sum += residual[row * params.n + column]; }
         y[output_index(row, column)] = sum;

@@ -123,6 +123,13 @@ impl Kernel {
         size_of::<u32>() + self.params_size
     }
 
+    /// How many storage buffers it binds.
+    #[must_use]
+    pub fn storage_buffers(&self) -> u32 {
+        let is_buffer = |access: &&Access| matches!(access, Access::Read | Access::ReadWrite);
+        self.bindings.iter().filter(is_buffer).count() as u32
+    }
+
     /// Whether it is specialised for a subgroup size (`LANES`), which every pipeline of the device must then have.
     #[must_use]
     pub fn needs_one_subgroup_size(&self) -> bool {
@@ -191,13 +198,17 @@ pub enum Binding {
     Table {
         /// The operand that is the matrix.
         table: usize,
-        /// The operand that names rows: u32.
+        /// The operand that names rows: one of the node's [`Binding::Indices`].
         indices: usize,
         /// What an element is stored as.
         stored_as: WeightType,
     },
     /// The scales of the rows of matrices that are stacked and stored as int8, in f32.
     Scales(Vec<usize>),
+    /// Several of those of parameters, but for a table, one after another: devices bind few buffers, some only four.
+    Together(Vec<Binding>),
+    /// Inputs of the graph that are u32, one for each token, one after another, for as many tokens as a run has.
+    Indices(Vec<usize>),
 }
 
 /// What one run of a kernel needs to know: how many workgroups, and its `Params`.

@@ -64,8 +64,8 @@
 //!
 //! **Invariant:** `models` uses the public graph API alone.
 //!
-//! **Invariant:** no optional GPU feature is required, and the default limits of WebGPU suffice; features only make it
-//! faster.
+//! **Invariant:** no optional GPU feature is required, and the lowest limits that wgpu knows for compute suffice
+//! (`wgpu::Limits::downlevel_defaults`: four storage buffers); features only make it faster.
 //!
 //! **Invariant:** user input never panics, and nothing is recorded before it is checked: ids, types, lengths and
 //! offsets are range-checked on the host ([`plan::Plan::run`]), so no kernel relies on the driver's bounds checks,

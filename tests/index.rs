@@ -21,7 +21,7 @@ fn devices(gpu: &Gpu) -> [Gpu; 3] {
     [
         gpu.clone(),
         common::device(gpu, capabilities.features, small),
-        common::device(gpu, wgpu::Features::empty(), wgpu::Limits::default()),
+        common::plain(gpu),
     ]
 }
 

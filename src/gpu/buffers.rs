@@ -27,20 +27,6 @@ impl Gpu {
         self.create_buffer_with(label, size_in_bytes, usage, None)
     }
 
-    /// A read-only storage buffer that holds `words`.
-    ///
-    /// # Errors
-    /// As [`Gpu::create_buffer`].
-    pub(crate) fn upload(&self, label: &str, words: &[u32]) -> Result<wgpu::Buffer> {
-        let bytes = bytemuck::cast_slice(words);
-        self.create_buffer_with(
-            label,
-            bytes.len() as u64,
-            wgpu::BufferUsages::STORAGE,
-            Some(bytes),
-        )
-    }
-
     /// A buffer that holds `bytes` to be copied elsewhere.
     ///
     /// # Errors

@@ -92,6 +92,15 @@ impl Capabilities {
             let names: Vec<&str> = missing.iter_names().map(|(name, _)| name).collect();
             return Some(format!("the device lacks {}", names.join(", ")));
         }
+        let (needed, allowed) = (
+            kernel.storage_buffers(),
+            self.limits.max_storage_buffers_per_shader_stage,
+        );
+        if needed > allowed {
+            return Some(format!(
+                "it binds {needed} storage buffers, and the device allows {allowed}"
+            ));
+        }
         if let Some(size) = kernel.cooperative_matrix {
             if !self.cooperative_matrices.contains(&size) {
                 return Some(format!(

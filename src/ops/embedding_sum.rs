@@ -106,9 +106,7 @@ impl Operation for EmbeddingSum {
                 constants,
                 tile: None,
                 bindings: vec![
-                    Binding::Operand(0),
-                    Binding::Operand(1),
-                    Binding::Operand(2),
+                    Binding::Indices(vec![0, 1, 2]),
                     Binding::Table {
                         table: 3,
                         indices: 0,
@@ -151,14 +149,7 @@ impl Operation for EmbeddingSum {
 pub(super) static EMBEDDING_SUM: Kernel = Kernel {
     name: "embedding_sum",
     wgsl: include_str!("../../shaders/embedding_sum.wgsl"),
-    bindings: &[
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::ReadWrite,
-    ],
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
@@ -168,14 +159,7 @@ pub(super) static EMBEDDING_SUM: Kernel = Kernel {
 pub(super) static EMBEDDING_SUM_VEC4: Kernel = Kernel {
     name: "embedding_sum_vec4",
     wgsl: include_str!("../../shaders/embedding_sum_vec4.wgsl"),
-    bindings: &[
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::ReadWrite,
-    ],
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
@@ -185,14 +169,7 @@ pub(super) static EMBEDDING_SUM_VEC4: Kernel = Kernel {
 pub(super) static EMBEDDING_SUM_TEXTURE: Kernel = Kernel {
     name: "embedding_sum_texture",
     wgsl: include_str!("../../shaders/embedding_sum_texture.wgsl"),
-    bindings: &[
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::Read,
-        Access::Load,
-        Access::Store,
-    ],
+    bindings: &[Access::Read, Access::Read, Access::Load, Access::Store],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),

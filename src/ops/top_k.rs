@@ -154,18 +154,20 @@ impl Operation for TopK {
         };
         let capabilities = request.capabilities;
         let on_buffers = variant(&TOP_K, lanes(capabilities, k + count), 1);
+        let histograms = capabilities.limits.max_compute_workgroup_storage_size / HISTOGRAM_BYTES;
+        let histograms = (histograms as usize).min(16);
         let rounds = 6 * k + 12 * count.div_ceil(4) + 8 * 256; // of the loops of one lane
         let on_textures = texture_lanes(capabilities, cols)
             .filter(|_| rounds <= MOST_ROUNDS)
-            .map(|lanes| lanes.min(MOST_LANES))
+            .map(|lanes| lanes.min(histograms))
             .map(|lanes| variant(&TOP_K_TEXTURE, lanes, lanes));
         let variants = [on_buffers].into_iter().chain(on_textures);
         variants.map(Offer::from).collect()
     }
 }
 
-/// Each has a histogram of 1 KiB in workgroup memory, of which every device has 16 KiB.
-const MOST_LANES: usize = 16;
+/// Each lane of the kernel on textures has one in workgroup memory.
+const HISTOGRAM_BYTES: u32 = 1024;
 
 /// Of the workgroup of a row with so many candidates: on a CPU about a subgroup's worth, since barriers cost more there
 /// than longer loops, but so many that a lane goes round its six loops less than [`MOST_ROUNDS`] times in all.

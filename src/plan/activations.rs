@@ -15,8 +15,8 @@ pub(super) struct Activations {
     pub(super) slots: Vec<Resource>,
     /// One per input of the graph, in order.
     pub(super) inputs: Vec<Resource>,
-    /// The rows of tables that stay on the host, in the order of [`Plan::host_tables`].
-    pub(super) table_rows: Vec<wgpu::Buffer>,
+    /// What runs bring beside the inputs, in the order of [`Plan::brought`].
+    pub(super) brought: Vec<wgpu::Buffer>,
     /// Every step's `Params`, each at its own aligned offset.
     pub(super) params: wgpu::Buffer,
     /// The distance between two steps' `Params`, in bytes.
@@ -50,11 +50,11 @@ impl Activations {
             )
         });
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        let table_rows = plan.host_tables().map(|table| {
-            let size = table.bytes(plan.capacity.tokens);
-            gpu.create_buffer("rows of a table", size, Usage::STORAGE | Usage::COPY_DST)
+        let brought = plan.brought().map(|brought| {
+            let size = brought.bytes(plan.capacity.tokens);
+            gpu.create_buffer("indices or rows", size, Usage::STORAGE | Usage::COPY_DST)
         });
-        let table_rows = table_rows.collect::<Result<Vec<_>>>()?;
+        let brought = brought.collect::<Result<Vec<_>>>()?;
         let offers = plan.steps.iter().map(|step| &step.offer);
         let params_stride = params_stride(offers, gpu.capabilities());
         let params_size = params_stride * plan.steps.len().max(1) as u64;
@@ -66,7 +66,7 @@ impl Activations {
         let mut activations = Self {
             slots,
             inputs,
-            table_rows,
+            brought,
             params,
             params_stride,
             steps: Vec::new(),
@@ -101,20 +101,15 @@ impl Activations {
                 .iter()
                 .map(|(tensor, slot)| (*tensor, &self.slots[*slot])),
         );
-        let mut table_rows = self.table_rows.iter();
+        let mut brought = self.brought.iter();
         let mut bind = |(node, step): (&Node, &Step)| {
-            let tables = &step.host_tables;
-            let is_numbered = |operand| tables.iter().any(|table| table.indices == operand);
             let read = |(binding, weights): (&Binding, &Option<Resource>)| match (binding, weights)
             {
-                (Binding::Operand(operand), _) if is_numbered(*operand) => {
-                    Resource::Buffer(plan.numbers.clone().expect("made for tables on the host"))
-                }
                 (Binding::Operand(operand), _) => activations[&node.inputs[*operand]].clone(),
                 (_, Some(resource)) => resource.clone(),
                 (_, None) => {
-                    let rows = table_rows.next().expect("every other binding was uploaded");
-                    Resource::Buffer(rows.clone())
+                    let buffer = brought.next().expect("every other binding was uploaded");
+                    Resource::Buffer(buffer.clone())
                 }
             };
             let mut bound: Vec<Resource> = step

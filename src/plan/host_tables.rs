@@ -7,14 +7,14 @@ use super::weights::Weights;
 use crate::error::Result;
 use crate::gpu::{Capabilities, buffer_bytes};
 use crate::graph::{Graph, Node, TensorId};
-use crate::kernel::{Binding, Layout, Matrix, Offer};
+use crate::kernel::{Binding, Layout, Matrix};
 use crate::tensor::{Sizes, WeightType};
 
 /// A table of which runs bring the rows. A kernel sees them as a table of its own, with one row for each token, and reads
 /// row 0 for token 0, row 1 for token 1 and so on.
 #[derive(Clone, Debug)]
 pub(super) struct HostTable {
-    /// The operand that says which rows are read, and where the numbers of tokens stand in its place.
+    /// The operand that says which rows are read, in whose place a run brings the number of each token.
     pub(super) indices: usize,
     /// Which of the graph's inputs that is.
     input: usize,
@@ -25,18 +25,6 @@ pub(super) struct HostTable {
 }
 
 impl HostTable {
-    /// The tables of a node that stay on the host.
-    pub(super) fn of_node(
-        graph: &Graph,
-        node: &Node,
-        offer: &Offer,
-        capabilities: &Capabilities,
-    ) -> Vec<Self> {
-        let bindings = offer.largest().bindings.iter();
-        let table = |binding| Self::of(graph, node, binding, capabilities);
-        bindings.filter_map(table).collect()
-    }
-
     /// What fills a binding, if that is a table larger than a binding may be, and the rows that are read can be told
     /// from a run's inputs.
     pub(super) fn of(
@@ -80,10 +68,7 @@ impl HostTable {
     /// # Errors
     /// What `weights` says; [`crate::Error::NotFinite`] if one of them holds a NaN.
     pub(super) fn rows(&self, weights: &dyn Weights, values: &[Value<'_>]) -> Result<Vec<u32>> {
-        let Value::U32(ids) = values[self.input] else {
-            unreachable!("indices are integers: the operation and the inputs were checked")
-        };
-        let rows = weights.rows(&self.name, ids)?;
+        let rows = weights.rows(&self.name, values[self.input].integers())?;
         check_finite(weights, &self.name, &rows, self.stored_as)?;
         Ok(Layout::RowMajor.pack(&Matrix::new(&rows, self.cols, self.stored_as)))
     }

@@ -41,6 +41,14 @@ impl Value<'_> {
         }
     }
 
+    /// Those of an input that the checks know to be of integers.
+    pub(super) fn integers(&self) -> &[u32] {
+        match self {
+            Self::U32(values) => values,
+            Self::F32(_) => unreachable!("the operation and the inputs were checked"),
+        }
+    }
+
     fn len(&self) -> usize {
         self.bytes().len() / 4
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::activations::params_stride;
+use super::brought::Brought;
 use super::choose::Choice;
-use super::host_tables::HostTable;
 use super::parameters::Parameters;
 use super::readback::Readback;
 use super::slots::Slots;
@@ -94,16 +94,11 @@ pub(super) fn needed(
         let kept = of_tensors.get(input).copied().unwrap_or(Storage::Buffers);
         storage::need(graph, *input, kept, capacity).bytes(limits)
     });
-    let tables =
-        nodes().flat_map(|(node, offer)| HostTable::of_node(graph, node, offer, capabilities));
-    let tables: Vec<u64> = tables.map(|table| table.bytes(capacity.tokens)).collect();
-    let numbers = if tables.is_empty() {
-        0
-    } else {
-        buffer_bytes(capacity.tokens)
-    };
+    let others =
+        nodes().flat_map(|(node, offer)| Brought::of_node(graph, node, offer, capabilities));
+    let others = others.map(|brought| brought.bytes(capacity.tokens));
     let params = params_stride(offers, capabilities) * offers.len() as u64;
-    let brought = inputs.sum::<u64>() + tables.iter().sum::<u64>() + params;
+    let brought = inputs.sum::<u64>() + others.sum::<u64>() + params;
     let result = graph.output().map_or(0, |output| {
         let kept = of_tensors[&output];
         let mapped = Readback::of(graph, output, kept, capacity).bytes();
@@ -119,8 +114,7 @@ pub(super) fn needed(
         weights: parameters
             .iter()
             .map(|parameters| parameters.bytes(limits))
-            .sum::<u64>()
-            + numbers,
+            .sum(),
         activations: slots.sum::<u64>() + brought,
         staging: brought + result,
         runs: 1,

@@ -1,6 +1,7 @@
 //! From a [`Graph`] to something that runs: fusion, slots, variants, weights, then record, submit and read back.
 
 mod activations;
+mod brought;
 mod choose;
 mod control;
 mod forward;
@@ -43,8 +44,8 @@ pub use slots::{Slot, Slots};
 pub(crate) use trace::{Trace, UNTOUCHED};
 pub use weights::Weights;
 
+use brought::Brought;
 use choose::{Choice, choose};
-use host_tables::HostTable;
 use parameters::{Parameters, Uploaded, Uploader};
 use pool::Pool;
 use readback::Readback;
@@ -177,8 +178,6 @@ pub struct Plan {
     weight_type: WeightType,
     /// Where the tables lie that stay on the host, if there are any.
     weights: Option<Arc<dyn Weights>>,
-    /// 0, 1, 2 and so on, one for each token: which rows of those tables a kernel reads of what it is brought.
-    numbers: Option<wgpu::Buffer>,
     /// What its weights and one run take.
     needed: Memory,
     uploaded: Uploaded,
@@ -192,9 +191,9 @@ struct Step {
     offer: Offer,
     /// One per variant of the offer.
     pipelines: Vec<Arc<Pipeline>>,
-    /// One per binding of the variants; `None` where an activation fills it, or rows of a table on the host.
+    /// One per binding of the variants; `None` where an activation fills it, or what a run brings.
     weights: Vec<Option<Resource>>,
-    host_tables: Vec<HostTable>,
+    brought: Vec<Brought>,
 }
 
 impl Plan {
@@ -292,8 +291,8 @@ impl Plan {
         gpu.settle(); // a driver that still compiles when the process ends may crash it
         gpu.save_pipelines();
         let (steps, uploaded) = (steps?, uploaded?);
-        let numbers = numbers(gpu, &steps, &capacity)?;
-        let weights = numbers.is_some().then_some(weights);
+        let mut brought = steps.iter().flat_map(|step| &step.brought);
+        let weights = brought.any(Brought::needs_weights).then_some(weights);
         Ok(Self {
             gpu: gpu.clone(),
             capacity,
@@ -306,7 +305,6 @@ impl Plan {
             slots,
             steps,
             weights,
-            numbers,
             needed,
             uploaded,
         })
@@ -356,9 +354,9 @@ impl Plan {
         self.weight_type
     }
 
-    /// The tables that stay on the host, step by step.
-    fn host_tables(&self) -> impl Iterator<Item = &HostTable> {
-        self.steps.iter().flat_map(|step| &step.host_tables)
+    /// What each run brings beside its inputs, step by step.
+    fn brought(&self) -> impl Iterator<Item = &Brought> {
+        self.steps.iter().flat_map(|step| &step.brought)
     }
 
     /// How a node's result is read in a run of `sizes`.
@@ -401,22 +399,13 @@ fn steps(
         let resources = parameters.map(|it| it.map(|it| uploader.resource(it)).transpose());
         let weights = resources.collect::<Result<_>>()?;
         steps.push(Step {
-            host_tables: HostTable::of_node(graph, node, &offer, capabilities),
+            brought: Brought::of_node(graph, node, &offer, capabilities),
             offer,
             pipelines,
             weights,
         });
     }
     Ok(steps)
-}
-
-/// The number of each token, where a table stays on the host.
-fn numbers(gpu: &Gpu, steps: &[Step], capacity: &Sizes) -> Result<Option<wgpu::Buffer>> {
-    if steps.iter().all(|step| step.host_tables.is_empty()) {
-        return Ok(None);
-    }
-    let numbers: Vec<u32> = (0..capacity.tokens.max(1) as u32).collect();
-    gpu.upload("numbers of tokens", &numbers).map(Some)
 }
 
 /// Every index of a kernel is a `u32`.

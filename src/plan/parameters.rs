@@ -20,11 +20,17 @@ pub(super) type Uploaded = HashMap<Parameters, Resource>;
 /// What fills one binding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Parameters {
+    /// One after another.
+    parts: Vec<Part>,
+    /// A texture, of one part, unless it is [`Access::Read`].
+    access: Access,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Part {
     /// Names and shapes, one after another.
     tensors: Vec<(String, Vec<usize>)>,
     content: Content,
-    /// A texture, unless it is [`Access::Read`].
-    access: Access,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,8 +67,50 @@ impl Parameters {
     }
 
     fn of(graph: &Graph, node: &Node, binding: &Binding, access: Access) -> Option<Self> {
+        let parts = match binding {
+            Binding::Together(bindings) => bindings
+                .iter()
+                .map(|binding| Part::of(graph, node, binding))
+                .collect(),
+            alone => Part::of(graph, node, alone).map(|part| vec![part]),
+        };
+        Some(Self {
+            parts: parts?,
+            access,
+        })
+    }
+
+    /// How many words they are.
+    fn words(&self) -> usize {
+        self.parts.iter().map(Part::words).sum()
+    }
+
+    /// Of a texture, in texels.
+    fn extent(&self) -> [usize; 2] {
+        self.parts[0].extent()
+    }
+
+    /// The bytes that they take on the device.
+    pub(super) fn bytes(&self, limits: &wgpu::Limits) -> u64 {
+        match self.access {
+            Access::Load | Access::LoadBits => texture_bytes(self.extent(), limits),
+            _ => buffer_bytes(self.words()),
+        }
+    }
+
+    fn label(&self) -> String {
+        let labels: Vec<_> = self.parts.iter().filter_map(Part::label).collect();
+        if labels.is_empty() {
+            return "nothing".to_owned();
+        }
+        labels.join(" + ")
+    }
+}
+
+impl Part {
+    fn of(graph: &Graph, node: &Node, binding: &Binding) -> Option<Self> {
         let (operands, content) = match binding {
-            Binding::Operand(_) => return None,
+            Binding::Operand(_) | Binding::Indices(_) | Binding::Together(_) => return None,
             Binding::Small(operands) => (&operands[..], Content::Small),
             Binding::Scales(operands) => (&operands[..], Content::Scales),
             Binding::Table {
@@ -90,7 +138,6 @@ impl Parameters {
         Some(Self {
             tensors: operands.iter().map(tensor).collect(),
             content,
-            access,
         })
     }
 
@@ -122,21 +169,13 @@ impl Parameters {
         [words_per_row / 4, self.words() / words_per_row.max(1)]
     }
 
-    /// The bytes that they take on the device.
-    pub(super) fn bytes(&self, limits: &wgpu::Limits) -> u64 {
-        match self.access {
-            Access::Load | Access::LoadBits => texture_bytes(self.extent(), limits),
-            _ => buffer_bytes(self.words()),
-        }
-    }
-
-    fn label(&self) -> String {
+    fn label(&self) -> Option<String> {
         let names = self.tensors.iter().map(|(name, _)| name.as_str());
         let names = names.collect::<Vec<_>>().join(" + ");
         match self.content {
-            _ if names.is_empty() => "nothing".to_owned(),
-            Content::Scales => format!("scales of {names}"),
-            _ => names,
+            _ if names.is_empty() => None,
+            Content::Scales => Some(format!("scales of {names}")),
+            Content::Small | Content::Matrix { .. } => Some(names),
         }
     }
 }
@@ -198,14 +237,25 @@ impl<'a> Uploader<'a> {
 
     /// What lies on the device, in order.
     fn words(&self, parameters: &Parameters) -> Result<Cow<'a, [u32]>> {
-        let stored_as = match parameters.content {
+        if let [part] = &parameters.parts[..] {
+            return self.words_of(part); // as it lies in the file: it may be most of the model
+        }
+        let mut all = Vec::with_capacity(parameters.words());
+        for part in &parameters.parts {
+            all.extend_from_slice(&self.words_of(part)?);
+        }
+        Ok(Cow::Owned(all))
+    }
+
+    fn words_of(&self, part: &Part) -> Result<Cow<'a, [u32]>> {
+        let stored_as = match part.content {
             Content::Small => WeightType::F32,
             Content::Scales => WeightType::I8,
             Content::Matrix { stored_as, .. } => stored_as,
         };
-        let values = self.concatenated(&parameters.tensors, stored_as)?;
-        let [_, cols] = parameters.rows_and_cols();
-        Ok(match (parameters.content, values) {
+        let values = self.concatenated(&part.tensors, stored_as)?;
+        let [_, cols] = part.rows_and_cols();
+        Ok(match (part.content, values) {
             (Content::Small, Cow::Borrowed(values)) => Cow::Borrowed(bytemuck::cast_slice(values)),
             (Content::Small, Cow::Owned(values)) => Cow::Owned(bytemuck::cast_vec(values)),
             (Content::Scales, values) => {
@@ -294,7 +344,7 @@ impl<'a> Uploader<'a> {
             Ok(values)
         };
         if let [tensor] = tensors {
-            return read(tensor); // as it lies in the file: it may be most of the model
+            return read(tensor);
         }
         let all = tensors.iter().map(read).collect::<Result<Vec<_>>>()?;
         Ok(Cow::Owned(all.concat()))

@@ -14,7 +14,7 @@ use crate::tensor::Sizes;
 /// One buffer that holds it all, and where each part goes.
 pub(super) struct Uploads {
     staging: wgpu::Buffer,
-    /// One per input of the graph, in order, then the rows of each table on the host, then the `Params`.
+    /// One per input of the graph, in order, then what else is brought, then the `Params`.
     parts: Vec<Part>,
 }
 
@@ -58,10 +58,9 @@ impl Uploads {
             let width = 4 * texels.width() / TEXEL_BYTES as usize;
             add(&rows, [width, texels.rows]);
         }
-        for table in plan.host_tables() {
-            let weights = plan.weights.as_ref().expect("kept for tables on the host");
-            let rows = table.rows(&**weights, values)?;
-            add(bytemuck::cast_slice(&rows), [0, 0]);
+        for brought in plan.brought() {
+            let words = brought.words(plan.weights.as_deref(), sizes.tokens, values)?;
+            add(bytemuck::cast_slice(&words), [0, 0]);
         }
         add(&params(activations, launches), [0, 0]);
         let staging = plan.gpu.upload_for_copies("inputs", &bytes)?;
@@ -69,7 +68,7 @@ impl Uploads {
     }
 
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, activations: &Activations) {
-        let others = activations.table_rows.iter().chain([&activations.params]);
+        let others = activations.brought.iter().chain([&activations.params]);
         let others: Vec<_> = others.cloned().map(Resource::Buffer).collect();
         let resources = activations.inputs.iter().chain(&others);
         for (part, resource) in self.parts.iter().zip(resources) {

@@ -7,7 +7,7 @@ use wgformer::Gpu;
 
 /// The device that the environment selects, for as long as the guard lives: software adapters fight for cores.
 ///
-/// With `WGFORMER_TEST_DEVICE=plain` it has no optional feature and WebGPU's default limits.
+/// With `WGFORMER_TEST_DEVICE=plain` it is [`plain`].
 pub(crate) fn gpu() -> (Gpu, MutexGuard<'static, ()>) {
     static GPU: OnceLock<Gpu> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
@@ -16,10 +16,7 @@ pub(crate) fn gpu() -> (Gpu, MutexGuard<'static, ()>) {
         let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
         let (gpu, kind) = match std::env::var("WGFORMER_TEST_DEVICE").as_deref() {
             Err(_) => (gpu, ""),
-            Ok("plain") => (
-                device(&gpu, wgpu::Features::empty(), wgpu::Limits::default()),
-                ", plain device",
-            ),
+            Ok("plain") => (plain(&gpu), ", plain device"),
             Ok(other) => {
                 panic!("WGFORMER_TEST_DEVICE is {other:?}; the only kind there is is plain")
             }
@@ -30,6 +27,16 @@ pub(crate) fn gpu() -> (Gpu, MutexGuard<'static, ()>) {
         gpu
     });
     (gpu.clone(), turn)
+}
+
+/// A device on the adapter of `gpu` with no optional feature and the lowest limits that wgpu knows for compute.
+#[allow(dead_code, reason = "not every test binary makes one")]
+pub(crate) fn plain(gpu: &Gpu) -> Gpu {
+    device(
+        gpu,
+        wgpu::Features::empty(),
+        wgpu::Limits::downlevel_defaults(),
+    )
 }
 
 /// A device of the caller's own making, on the adapter of `gpu`.

@@ -7,6 +7,7 @@ use naga::{
 };
 use wgformer::kernel::{Access, Binding, Kernel, Variant};
 use wgformer::ops::KERNELS;
+use wgformer::tensor::WeightType;
 
 use crate::validation::{parse, parsed};
 use crate::variants::VARIANTS;
@@ -202,10 +203,17 @@ fn check_variant(variant: &Variant, dispatched_params: usize) -> Result<(), Stri
             Binding::Operand(_) => [Access::Read, Access::Load].contains(access),
             Binding::Small(_) => [Access::Read, Access::Load].contains(access),
             Binding::Scales(_) => *access == Access::Read,
-            Binding::Table { .. } => *access == Access::Read,
+            Binding::Table { .. } | Binding::Indices(_) => *access == Access::Read,
+            Binding::Together(_) => *access == Access::Read,
             Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(access),
         };
         same("kind of binding", &fits, &true)?;
+        if let Binding::Table { indices, .. } = binding {
+            let names_rows =
+                |other: &Binding| matches!(other, Binding::Indices(all) if all.contains(indices));
+            let is_bound = variant.bindings.iter().any(names_rows);
+            same("indices of a table that are bound", &is_bound, &true)?;
+        }
     }
     Ok(())
 }
@@ -231,6 +239,14 @@ fn a_variant_that_does_not_fit_its_kernel_is_found() {
         }));
     };
     assert!(error(&texture, size).starts_with("kind of binding"));
+    let no_indices = |variant: &mut Variant| {
+        variant.bindings[0] = Binding::Table {
+            table: 0,
+            indices: 1,
+            stored_as: WeightType::F32,
+        };
+    };
+    assert!(error(&no_indices, size).starts_with("indices of a table"));
 }
 
 /// A shader that is right for [`KERNEL`].

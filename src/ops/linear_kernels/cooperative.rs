@@ -54,8 +54,7 @@ fn variant(
                 },
             },
             Binding::Small(projection.biases.clone()),
-            // Without one, x is bound twice and read once.
-            Binding::Operand(projection.epilogue.residual.unwrap_or(0)),
+            projection.residual(),
         ],
         dispatch: Arc::new(move |sizes| {
             let m = problem.rows.resolve(sizes);

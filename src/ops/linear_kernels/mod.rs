@@ -34,6 +34,13 @@ pub(super) struct Projection {
     pub(super) epilogue: Epilogue,
 }
 
+impl Projection {
+    /// What is added last; without one, x is bound twice and read once.
+    fn residual(&self) -> Binding {
+        Binding::Operand(self.epilogue.residual.unwrap_or(0))
+    }
+}
+
 /// The result's rows and, for one weight, its columns.
 pub(super) fn infer(
     operation: &'static str,
@@ -91,33 +98,33 @@ struct Problem {
     k: usize,
 }
 
-/// What the kernels on buffers bind: x, weight, scale, bias, residual, y.
-const BINDINGS: &[Access] = &[
-    Access::Read,
-    Access::Read,
-    Access::Read,
-    Access::Read,
-    Access::Read,
-    Access::ReadWrite,
-];
+/// What the kernels on buffers bind: x, the weight and what follows it, residual, y.
+const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::ReadWrite];
 
-/// What fills them, and those of the kernel on textures.
+/// What fills them.
 fn bindings(request: &Request<'_>, projection: &Projection, layout: Layout) -> Vec<Binding> {
+    let weight = Binding::Matrix {
+        operands: projection.weights.clone(),
+        stored_as: request.weight_type,
+        layout,
+    };
     vec![
         Binding::Operand(0),
-        Binding::Matrix {
-            operands: projection.weights.clone(),
-            stored_as: request.weight_type,
-            layout,
-        },
-        match request.weight_type {
-            WeightType::I8 => Binding::Scales(projection.weights.clone()),
-            WeightType::F32 | WeightType::F16 => Binding::Small(vec![]),
-        },
-        Binding::Small(projection.biases.clone()),
-        // Without one, x is bound twice and read once.
-        Binding::Operand(projection.epilogue.residual.unwrap_or(0)),
+        Binding::Together(vec![
+            weight,
+            scales(request, projection),
+            Binding::Small(projection.biases.clone()),
+        ]),
+        projection.residual(),
     ]
+}
+
+/// Nothing, unless weights are integers.
+fn scales(request: &Request<'_>, projection: &Projection) -> Binding {
+    match request.weight_type {
+        WeightType::I8 => Binding::Scales(projection.weights.clone()),
+        WeightType::F32 | WeightType::F16 => Binding::Small(vec![]),
+    }
 }
 
 /// The epilogue as numbers in `Params`: it is chosen while a kernel on buffers runs, so that all linear layers of a model

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
-use super::{Problem, Projection, bindings};
+use super::{Problem, Projection, scales};
 use crate::graph::Request;
-use crate::kernel::{Access, Dispatch, Kernel, Layout, Offer, Variant};
+use crate::kernel::{Access, Binding, Dispatch, Kernel, Layout, Offer, Variant};
 
 const ROWS: usize = 16; // as the shader has it
 const VECTORS: usize = 2; // of a lane, likewise
@@ -37,7 +37,17 @@ pub(super) fn offer(
             ("RESIDUAL", u32::from(epilogue.residual.is_some())),
         ],
         tile: None,
-        bindings: bindings(request, projection, layout),
+        bindings: vec![
+            Binding::Operand(0),
+            Binding::Matrix {
+                operands: projection.weights.clone(),
+                stored_as: request.weight_type,
+                layout,
+            },
+            scales(request, projection),
+            Binding::Small(projection.biases.clone()),
+            projection.residual(),
+        ],
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
             let params = Params {
