@@ -57,7 +57,7 @@ fn a_plan_takes_what_was_measured() {
         longest: 1,
     };
     let x: Vec<f32> = (0..5 * K).map(|i| i as f32 * 0.25).collect();
-    let mut results = Vec::new();
+    let (mut results, mut said) = (Vec::new(), Vec::new());
     let last = &bounds.last().unwrap().variant;
     for selection in [
         Selection::BuiltIn,
@@ -74,10 +74,15 @@ fn a_plan_takes_what_was_measured() {
                 "{last} is not in {plan}"
             );
         }
+        said.push(plan.reasons().map(ToString::to_string).collect::<Vec<_>>());
         results.push(plan.run(&sizes, &[Value::F32(&x)]).unwrap());
     }
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
+    for (reasons, who) in said.iter().zip(["built in", "measured", "named"]) {
+        assert!(reasons[0].starts_with(who), "{reasons:?}");
+    }
+    assert!(said[2][0].contains(", before linear_"), "{said:?}");
 }
 
 #[test]

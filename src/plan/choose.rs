@@ -8,10 +8,15 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::{Graph, Node, Request, TensorId};
 use crate::kernel::{Offer, Storage, Variant};
-use crate::tuning;
+use crate::tuning::{self, Reason};
 
 /// What runs each node, and what each tensor is kept in.
-pub(super) type Choice = (Vec<Offer>, HashMap<TensorId, Storage>);
+pub(super) struct Choice {
+    pub(super) offers: Vec<Offer>,
+    /// One for each offer, unless somebody else chose.
+    pub(super) reasons: Vec<Reason>,
+    pub(super) storage: HashMap<TensorId, Storage>,
+}
 
 /// A kernel for every node: a graph is on textures as a whole or not at all.
 ///
@@ -32,8 +37,9 @@ pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<
 
 fn choose_on(storage: Storage, gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
     let offer = |node| offer_for(node, storage, gpu, graph, options);
-    let offers = graph.nodes().iter().map(offer).collect::<Result<_>>()?;
-    with_storage(gpu, graph, options, offers)
+    let chosen = graph.nodes().iter().map(offer);
+    let (offers, reasons) = chosen.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    with_storage(gpu, graph, options, offers, reasons)
 }
 
 /// These offers, one per node, and what each tensor is kept in for them.
@@ -45,11 +51,16 @@ pub(super) fn with_storage(
     graph: &Graph,
     options: &PlanOptions,
     offers: Vec<Offer>,
+    reasons: Vec<Reason>,
 ) -> Result<Choice> {
     let of_tensors = storage::of_tensors(graph, &offers)
         .filter(|of_tensors| fit_into_textures(gpu, graph, of_tensors, options));
     match of_tensors {
-        Some(of_tensors) => Ok((offers, of_tensors)),
+        Some(storage) => Ok(Choice {
+            offers,
+            reasons,
+            storage,
+        }),
         None => Err(Error::NoVariant {
             operation: "the graph".to_owned(),
             shape: format!("{offers:?} at {:?}", options.capacity),
@@ -80,7 +91,7 @@ fn offer_for(
     gpu: &Gpu,
     graph: &Graph,
     options: &PlanOptions,
-) -> Result<Offer> {
+) -> Result<(Offer, Reason)> {
     let capabilities = gpu.capabilities();
     let request = Request::of(graph, node, capabilities, options.weight_type);
     let offers = node.operation.offers(&request);

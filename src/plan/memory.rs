@@ -8,7 +8,7 @@ use super::choose::Choice;
 use super::parameters::Parameters;
 use super::readback::Readback;
 use super::slots::Slots;
-use super::storage;
+
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, buffer_bytes};
 use crate::graph::Graph;
@@ -79,11 +79,14 @@ pub(super) fn runs_within(budget: Option<u64>, needed: &Memory, capacity: &Sizes
 pub(super) fn needed(
     capabilities: &Capabilities,
     graph: &Graph,
-    (offers, of_tensors): &Choice,
+    choice: &Choice,
     slots: &Slots,
     capacity: &Sizes,
 ) -> Memory {
     let limits = &capabilities.limits;
+    let Choice {
+        offers, storage, ..
+    } = choice;
     let nodes = || graph.nodes().iter().zip(offers);
     let parameters: HashSet<Parameters> = nodes()
         .flat_map(|(node, offer)| Parameters::of_node(graph, node, offer, capabilities))
@@ -91,8 +94,8 @@ pub(super) fn needed(
         .collect();
     let slots = slots.slots.iter().map(|slot| slot.bytes(limits));
     let inputs = graph.inputs().iter().map(|input| {
-        let kept = of_tensors.get(input).copied().unwrap_or(Storage::Buffers);
-        storage::need(graph, *input, kept, capacity).bytes(limits)
+        let kept = storage.get(input).copied().unwrap_or(Storage::Buffers);
+        super::storage::need(graph, *input, kept, capacity).bytes(limits)
     });
     let others =
         nodes().flat_map(|(node, offer)| Brought::of_node(graph, node, offer, capabilities));
@@ -100,7 +103,7 @@ pub(super) fn needed(
     let params = params_stride(offers, capabilities) * offers.len() as u64;
     let brought = inputs.sum::<u64>() + others.sum::<u64>() + params;
     let result = graph.output().map_or(0, |output| {
-        let kept = of_tensors[&output];
+        let kept = storage[&output];
         let mapped = Readback::of(graph, output, kept, capacity).bytes();
         match kept {
             Storage::Buffers => mapped,

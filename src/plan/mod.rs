@@ -56,7 +56,7 @@ use crate::gpu::{Gpu, Pipeline, Resource};
 use crate::graph::{Graph, Source, TensorId, TensorInfo};
 use crate::kernel::{Offer, Storage, Variant};
 use crate::tensor::{Sizes, WeightType};
-use crate::tuning::Selection;
+use crate::tuning::{Reason, Selection};
 
 /// How a graph is compiled.
 ///
@@ -175,6 +175,7 @@ pub struct Plan {
     storage: HashMap<TensorId, Storage>,
     slots: Slots,
     steps: Vec<Step>,
+    reasons: Vec<Reason>,
     weight_type: WeightType,
     /// Where the tables lie that stay on the host, if there are any.
     weights: Option<Arc<dyn Weights>>,
@@ -245,7 +246,7 @@ impl Plan {
         offers: Vec<Offer>,
     ) -> Result<Self> {
         check_sizes(&graph, &options.capacity)?;
-        let choice = choose::with_storage(gpu, &graph, options, offers)?;
+        let choice = choose::with_storage(gpu, &graph, options, offers, vec![])?;
         Self::assemble(gpu, graph, weights, options, choice, &Uploaded::new())
     }
 
@@ -283,7 +284,11 @@ impl Plan {
         let room = options
             .memory_budget
             .map(|budget| budget.saturating_sub(needed.weights));
-        let (offers, storage) = choice;
+        let Choice {
+            offers,
+            reasons,
+            storage,
+        } = choice;
         let pipelines = pipelines::compile(gpu, &offers)?;
         let mut uploader = Uploader::new(gpu, &*weights, there, room);
         let steps = steps(&mut uploader, &graph, offers, pipelines);
@@ -304,6 +309,7 @@ impl Plan {
             storage,
             slots,
             steps,
+            reasons,
             weights,
             needed,
             uploaded,
@@ -368,6 +374,11 @@ impl Plan {
     pub fn variants(&self, sizes: &Sizes) -> impl ExactSizeIterator<Item = &Variant> {
         self.steps.iter().map(|step| step.at(sizes))
     }
+
+    /// Why each node runs on that.
+    pub fn reasons(&self) -> impl ExactSizeIterator<Item = &Reason> {
+        self.reasons.iter()
+    }
 }
 
 impl Step {
@@ -379,9 +390,9 @@ impl Step {
     }
 }
 
-fn slots(graph: &Graph, (_, storage): &Choice, capacity: &Sizes) -> Slots {
+fn slots(graph: &Graph, choice: &Choice, capacity: &Sizes) -> Slots {
     Slots::assign(graph, |tensor| {
-        storage::need(graph, tensor, storage[&tensor], capacity)
+        storage::need(graph, tensor, choice.storage[&tensor], capacity)
     })
 }
 

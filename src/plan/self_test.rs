@@ -294,7 +294,7 @@ mod tests {
         let request = Request::of(&graph, node, failed, WeightType::F16);
         let offers = node.operation.offers(&request);
         let named = Selection::Named(vec!["linear".to_owned()]);
-        let chosen = named.choose("", &offers, Storage::Buffers, failed).unwrap();
+        let (chosen, _) = named.choose("", &offers, Storage::Buffers, failed).unwrap();
         assert_eq!(chosen.largest().kernel.name, "linear_small");
     }
 

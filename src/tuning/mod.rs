@@ -5,11 +5,14 @@
 //! bits, a run takes the one for its size.
 
 mod measurements;
+mod reason;
 
 use std::sync::Arc;
 
 pub(crate) use measurements::class;
 pub use measurements::{Bound, Measurements};
+use reason::obstacle;
+pub use reason::{ChosenBy, Reason};
 
 use crate::gpu::Capabilities;
 use crate::kernel::{Offer, Storage, Variant};
@@ -38,24 +41,32 @@ pub enum Selection {
 }
 
 impl Selection {
-    /// What is to run a node of this [`class`], of the offers on `storage` that this device can run.
+    /// What is to run a node of this [`class`], of the offers on `storage` that this device can run, and why.
     pub(crate) fn choose(
         &self,
         class: &str,
         offers: &[Offer],
         storage: Storage,
         capabilities: &Capabilities,
-    ) -> Option<Offer> {
-        let offers = that_run(offers, storage, capabilities);
+    ) -> Option<(Offer, Reason)> {
+        let runs = that_run(offers, storage, capabilities);
         let chosen = match self {
             Self::BuiltIn => None,
-            Self::Measured(measurements) => measurements.choose(class, &offers),
-            Self::Named(names) => names.iter().find_map(|name| {
-                let is_it = |it: &Variant| it.is_called(name);
-                offers.iter().find_map(|offer| offer.filtered(is_it))
-            }),
+            Self::Measured(measurements) => measurements
+                .choose(class, &runs)
+                .map(|offer| (offer, ChosenBy::Measurements)),
+            Self::Named(names) => {
+                let named = names.iter().find_map(|name| {
+                    let is_it = |it: &Variant| it.is_called(name);
+                    runs.iter().find_map(|offer| offer.filtered(is_it))
+                });
+                named.map(|offer| (offer, ChosenBy::Name))
+            }
         };
-        chosen.or_else(|| offers.first().cloned())
+        let first = || Some((runs.first()?.clone(), ChosenBy::BuiltIn));
+        let (taken, by) = chosen.or_else(first)?;
+        let reason = Reason::of(by, &taken, &runs, offers, storage, capabilities);
+        Some((taken, reason))
     }
 }
 
@@ -65,9 +76,7 @@ pub(crate) fn that_run(
     storage: Storage,
     capabilities: &Capabilities,
 ) -> Vec<Offer> {
-    let runs_here = |variant: &Variant| {
-        variant.kernel.storage() == storage && capabilities.obstacle(variant.kernel).is_none()
-    };
+    let runs_here = |variant: &Variant| obstacle(variant, storage, capabilities).is_none();
     let runs_here = |offer: &Offer| offer.filtered(runs_here);
     offers.iter().filter_map(runs_here).collect()
 }

@@ -26,9 +26,17 @@ fn doctor_shows_what_runs_each_step_of_a_model_and_why() {
     assert!(text.contains("kernels: the built-in choice for "), "{text}");
     assert!(text.contains(" f32 weights, "), "{text}");
     let report = document(&folder, "doctor --plan tiny --dtype int8 --json");
-    let steps = report["plan"]["steps"].as_array().unwrap();
-    assert!(steps[0].as_str().unwrap().contains(" int8 weights, "));
-    assert!(steps[1].as_str().unwrap().contains("embedding_sum"));
+    let plan = &report["plan"];
+    assert!(
+        plan["summary"]
+            .as_str()
+            .unwrap()
+            .contains(" int8 weights, ")
+    );
+    let first = |key| plan["steps"][0][key].as_str().unwrap();
+    assert!(first("step").contains(first("kernel")));
+    assert!(first("kernel").starts_with("embedding_sum"));
+    assert!(first("reason").starts_with("built in"));
     let without = document(&folder, "doctor --json");
     assert!(without.get("plan").is_none());
     run(&mut command(&folder, "doctor --plan nothing"), b"").assert_error(&["nothing"]);
@@ -80,7 +88,7 @@ fn a_variant_is_named_by_operation_and_kernel() {
     );
 
     let report = document(&folder, "doctor --plan tiny --json");
-    let steps = report["plan"]["steps"].to_string();
+    let steps = report["plan"]["steps"].as_array().unwrap();
     let names = [
         "linear_texture",
         "linear_cooperative_8",
@@ -90,7 +98,7 @@ fn a_variant_is_named_by_operation_and_kernel() {
     ];
     let used = names
         .into_iter()
-        .find(|name| steps.contains(&format!(" {name}")))
+        .find(|name| steps.iter().any(|step| step["kernel"] == *name))
         .unwrap();
     let plain = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
     let named = format!("embed --model tiny --variant matmul={used} hello");

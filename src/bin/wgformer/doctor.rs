@@ -1,5 +1,6 @@
 //! `doctor`: what is there, what would be taken, and whether it computes correctly.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use anyhow::{Result, anyhow};
@@ -48,9 +49,18 @@ struct Report {
 
 #[derive(Serialize)]
 struct Plan {
-    /// Why these kernels.
+    /// Who chose the kernels.
     reason: String,
-    steps: Vec<String>,
+    summary: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Serialize)]
+struct Step {
+    /// What is read and written, where, by which kernel and how many workgroups.
+    step: String,
+    kernel: &'static str,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -129,9 +139,21 @@ fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
         .selection(selection);
     let options = EmbedderOptions::default().model(model_options);
     let embedder = Embedder::load_with(gpu, locate(model)?, &options)?;
-    let steps = embedder.model().plan().to_string();
-    let steps = steps.lines().map(str::to_owned).collect();
-    Ok(Plan { reason, steps })
+    let plan = embedder.model().plan();
+    let text = plan.to_string();
+    let mut lines = text.lines().map(str::to_owned);
+    let summary = lines.next().unwrap_or_default();
+    let chosen = plan.variants(plan.capacity()).zip(plan.reasons());
+    let steps = lines.zip(chosen).map(|(step, (variant, reason))| Step {
+        step,
+        kernel: variant.kernel.name,
+        reason: reason.to_string(),
+    });
+    Ok(Plan {
+        reason,
+        summary,
+        steps: steps.collect(),
+    })
 }
 
 fn is_same(a: &Capabilities, b: &Capabilities) -> bool {
@@ -251,8 +273,16 @@ fn print_self_test(stdout: &mut Output, results: &[Row]) -> Result<()> {
 
 fn print_plan(stdout: &mut Output, plan: &Plan) -> Result<()> {
     writeln!(stdout, "\nkernels: {}", plan.reason)?;
-    for line in &plan.steps {
-        writeln!(stdout, "{line}")?;
+    writeln!(stdout, "{}", plan.summary)?;
+    for step in &plan.steps {
+        writeln!(stdout, "{}", step.step)?;
+    }
+    writeln!(stdout, "\nwhy these:")?;
+    let mut said = HashSet::new();
+    for Step { kernel, reason, .. } in &plan.steps {
+        if said.insert((kernel, reason)) {
+            writeln!(stdout, "  {kernel}: {reason}")?;
+        }
     }
     Ok(())
 }
