@@ -12,7 +12,7 @@ use super::{Bench, Best, minilm};
 /// Many short ones: whatever else the machine does comes and goes within seconds.
 const ROUNDS: usize = 7;
 
-/// On a software adapter fewer, where all would take minutes a round.
+/// On a software adapter fewer, where all take minutes a round: `WGFORMER_BULK_LINES=20000` has them once.
 const LINES: [usize; 2] = [20_000, 256];
 
 /// How many are looked at first.
@@ -28,16 +28,18 @@ pub(crate) struct Figures {
 pub(crate) fn measure(bench: &Bench) -> Figures {
     let embedder = Embedder::load(&bench.gpu, minilm::MODEL).expect("run `make model` first");
     let is_software = bench.gpu.capabilities().is_software();
-    let count = if bench.is_timed {
-        LINES[usize::from(is_software)]
-    } else {
-        VERIFIED
+    let asked = std::env::var("WGFORMER_BULK_LINES").ok();
+    let asked = asked.map(|count| count.parse().expect("a number of lines"));
+    let (count, rounds) = match asked {
+        _ if !bench.is_timed => (VERIFIED, 0),
+        Some(count) => (count, 1),
+        None => (LINES[usize::from(is_software)], ROUNDS),
     };
     let lines = lines(count);
     verify(&embedder, &lines[..VERIFIED]);
     let (packed, tokens) = pack(&embedder, &lines);
     let (mut batches, mut stream) = (Best::new(), Best::new());
-    for _ in 0..if bench.is_timed { ROUNDS } else { 0 } {
+    for _ in 0..rounds {
         batches.time(|| run_all(embedder.model(), &packed));
         stream.time(|| assert_eq!(stream_all(&embedder, &lines).len(), lines.len()));
     }
