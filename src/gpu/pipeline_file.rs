@@ -134,3 +134,26 @@ fn header(capabilities: &Capabilities, data: &[u8]) -> String {
         info.name, info.driver, info.driver_info
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_whole_or_of_another_driver_are_not_taken() {
+        let gpu = Gpu::new().unwrap();
+        let here = gpu.capabilities();
+        let data = b"what the driver\ncompiled".as_slice();
+        let whole = [header(here, data).as_bytes(), data].concat();
+        assert_eq!(contents(&whole, here), Some(data));
+        for place in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[place] ^= 1;
+            assert_eq!(contents(&flipped, here), None, "byte {place}");
+            assert_eq!(contents(&whole[..place], here), None, "{place} bytes");
+        }
+        let mut newer = here.clone();
+        newer.info.driver_info += " (newer)";
+        assert_eq!(contents(&whole, &newer), None);
+    }
+}
