@@ -369,7 +369,9 @@ fn an_application_submits_while_a_run_is_waited_for() {
         run.join().unwrap()
     });
     eprintln!("{submits} submits in {time:?}, the worst took {worst:?}");
-    if time > Duration::from_millis(200) {
+    // GL computes within a submit, and the next one waits for as long.
+    let is_gl = gpu.capabilities().info.backend == wgpu::Backend::Gl;
+    if time > Duration::from_millis(200) && !is_gl {
         assert!(worst < time / 4, "{worst:?} of {time:?}");
     }
 }

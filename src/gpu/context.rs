@@ -1,5 +1,7 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use parking_lot::ReentrantMutexGuard;
 
 use super::Capabilities;
 use super::adapters::{self, AdapterChoice};
@@ -7,6 +9,7 @@ use super::pipeline_file::PipelineFile;
 use super::pipelines::PipelineCache;
 use super::polling::Waiter;
 use super::timer::Timer;
+use super::turns::{InTurn, Turns};
 use crate::error::{Error, Result};
 
 /// A device with its queue and its compiled pipelines; clones share it, from any thread.
@@ -28,19 +31,18 @@ struct Inner {
     capabilities: Capabilities,
     /// The same once kernels that drivers get wrong have had their self-test.
     tested: OnceLock<Capabilities>,
-    /// On GL one thread at a time works with the device: wgpu panics in one that waits for its context for long.
-    turn: Option<Turn>,
+    turns: Turns,
     pipelines: PipelineCache,
     pipeline_file: OnceLock<PipelineFile>,
     waiter: Waiter,
     timer: Timer,
 }
 
-/// Shared by all who work with one device.
-pub(super) type Turn = Arc<Mutex<()>>;
-
-pub(super) fn take(turn: &Turn) -> MutexGuard<'_, ()> {
-    turn.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let _turn = self.turns.take();
+        self.pipelines = PipelineCache::default();
+    }
 }
 
 /// What is said where a callback never came.
@@ -160,8 +162,8 @@ impl Gpu {
     }
 
     fn from_parts(device: wgpu::Device, queue: wgpu::Queue, capabilities: Capabilities) -> Self {
-        let turn = (capabilities.info.backend == wgpu::Backend::Gl).then(Turn::default);
-        let waiter = Waiter::new(device.clone(), turn.clone());
+        let turns = Turns::of(capabilities.info.backend);
+        let waiter = Waiter::new(device.clone(), turns.clone());
         let pipelines = Mutex::new(HashMap::new());
         Self {
             inner: Arc::new(Inner {
@@ -169,7 +171,7 @@ impl Gpu {
                 queue,
                 capabilities,
                 tested: OnceLock::new(),
-                turn,
+                turns,
                 pipelines,
                 pipeline_file: OnceLock::new(),
                 waiter,
@@ -230,13 +232,19 @@ impl Gpu {
 
     /// Whose turn it is with the device, where there are turns.
     #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn turns(&self) -> Option<&Turn> {
-        self.inner.turn.as_ref()
+    pub(super) fn turns(&self) -> &Turns {
+        &self.inner.turns
     }
 
-    /// This thread's turn with the device, where there are turns; never taken twice by one thread.
-    pub(super) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
-        self.inner.turn.as_ref().map(take)
+    /// This thread's turn with the device, where there are turns. What is made after it goes back to the device within
+    /// it. Nothing is waited for meanwhile.
+    pub(crate) fn turn(&self) -> Option<ReentrantMutexGuard<'_, ()>> {
+        self.inner.turns.take()
+    }
+
+    /// What goes back to the device within a turn, whenever it is dropped.
+    pub(crate) fn in_turn<T>(&self, value: T) -> InTurn<T> {
+        self.inner.turns.keep(value)
     }
 
     pub(super) fn pipeline_file(&self) -> Option<&PipelineFile> {

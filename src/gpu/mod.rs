@@ -15,6 +15,7 @@ mod resource;
 mod textures;
 #[cfg_attr(target_arch = "wasm32", path = "timer_web.rs")]
 mod timer;
+mod turns;
 mod vendor;
 
 pub use adapters::AdapterChoice;
@@ -25,4 +26,5 @@ pub(crate) use pipelines::Pipeline;
 pub(crate) use read_buffer::ReadBuffer;
 pub(crate) use resource::Resource;
 pub(crate) use textures::{TEXEL_BYTES, extent, texture_bytes};
+pub(crate) use turns::InTurn;
 pub use vendor::Vendor;

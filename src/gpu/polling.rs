@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use wgpu::PollStatus;
 
-use super::context::{Turn, take};
+use super::turns::Turns;
 
 /// Waits for the device on a thread of its own, so that a future completes even if nobody polls it.
 ///
@@ -14,7 +14,7 @@ use super::context::{Turn, take};
 #[derive(Debug)]
 pub(super) struct Waiter {
     device: wgpu::Device,
-    turn: Option<Turn>,
+    turns: Turns,
     running: Mutex<Option<Running>>,
     /// Somebody else polls the device, and nothing is waited for here.
     is_left_to_app: AtomicBool,
@@ -32,10 +32,10 @@ pub(super) type Call = Box<dyn FnOnce(Done) + Send>;
 pub(super) type Done = Option<Instant>;
 
 impl Waiter {
-    pub(super) fn new(device: wgpu::Device, turn: Option<Turn>) -> Self {
+    pub(super) fn new(device: wgpu::Device, turns: Turns) -> Self {
         Self {
             device,
-            turn,
+            turns,
             running: Mutex::default(),
             is_left_to_app: AtomicBool::new(false),
         }
@@ -58,7 +58,7 @@ impl Waiter {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let running = match &mut *running {
             Some(running) => running,
-            none => none.insert(start(self.device.clone(), self.turn.clone())?),
+            none => none.insert(start(self.device.clone(), self.turns.clone())?),
         };
         // The thread, and with it the receiver, lives until this sender is dropped.
         let _ = running.waits.send((Work::of(queue), call));
@@ -66,11 +66,11 @@ impl Waiter {
     }
 }
 
-fn start(device: wgpu::Device, turn: Option<Turn>) -> io::Result<Running> {
+fn start(device: wgpu::Device, turns: Turns) -> io::Result<Running> {
     let (waits, receiver) = mpsc::channel::<(Work, Call)>();
     let work = move || {
         for (work, call) in receiver {
-            work.wait(&device, turn.as_ref());
+            work.wait(&device, &turns);
             call(Some(Instant::now()));
         }
     };
@@ -99,10 +99,10 @@ impl Work {
     /// By looking now and then, at most a millisecond apart: while wgpu itself waits for the device it holds a lock behind
     /// which submits of the whole application queue up, for as long as the work takes. (Its waits with a timeout let go
     /// of that lock, but panic where another thread submits meanwhile: an assertion in its `Device::maintain`.)
-    pub(super) fn wait(&self, device: &wgpu::Device, turn: Option<&Turn>) {
+    pub(super) fn wait(&self, device: &wgpu::Device, turns: &Turns) {
         let start = Instant::now();
         loop {
-            let turn = turn.map(take);
+            let turn = turns.take();
             let polled = device.poll(wgpu::PollType::Poll);
             drop(turn);
             // No callback comes from a device that was destroyed, but nothing is under way there.

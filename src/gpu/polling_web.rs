@@ -1,7 +1,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::context::Turn;
+use super::turns::Turns;
 
 /// There is no clock.
 pub(super) type Done = Option<Instant>;
@@ -13,7 +13,7 @@ pub(super) type Call = Box<dyn FnOnce(Done) + Send>;
 pub(super) struct Waiter;
 
 impl Waiter {
-    pub(super) fn new(_device: wgpu::Device, _turn: Option<Turn>) -> Self {
+    pub(super) fn new(_device: wgpu::Device, _turns: Turns) -> Self {
         Self
     }
 

@@ -38,6 +38,7 @@ impl Activations {
     pub(super) fn allocate(plan: &Plan) -> Result<Self> {
         use wgpu::BufferUsages as Usage;
         let gpu = &plan.gpu;
+        let _turn = gpu.turn();
         let slots = plan.slots.slots.iter().enumerate();
         let slots = slots.map(|(number, slot)| create(gpu, &format!("slot {number}"), slot));
         let slots = slots.collect::<Result<Vec<_>>>()?;

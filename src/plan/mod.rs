@@ -381,6 +381,14 @@ impl Plan {
     }
 }
 
+impl Drop for Plan {
+    fn drop(&mut self) {
+        let _turn = self.gpu.turn();
+        self.steps.clear();
+        self.uploaded.clear();
+    }
+}
+
 impl Step {
     /// What runs it in a run of `sizes`.
     fn at(&self, sizes: &Sizes) -> &Variant {

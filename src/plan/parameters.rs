@@ -322,7 +322,7 @@ impl<'a> Uploader<'a> {
     /// All that the plan binds, once the device has it.
     pub(super) fn finish(mut self) -> Result<Uploaded> {
         self.flush()?;
-        Ok(self.bound)
+        Ok(std::mem::take(&mut self.bound))
     }
 
     fn flush(&mut self) -> Result<()> {
@@ -348,6 +348,14 @@ impl<'a> Uploader<'a> {
         }
         let all = tensors.iter().map(read).collect::<Result<Vec<_>>>()?;
         Ok(Cow::Owned(all.concat()))
+    }
+}
+
+impl Drop for Uploader<'_> {
+    /// What was uploaded for nothing.
+    fn drop(&mut self) {
+        let _turn = self.gpu.turn();
+        self.bound.clear();
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_channel::oneshot;
 
 use super::activations::Activations;
+use crate::gpu::InTurn;
 
 /// Sets that no run uses now, and the runs that wait for one, in the order in which they came.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ struct State {
     made: usize,
     /// How many of them the engine's own runs have.
     runs: usize,
-    idle: Vec<Activations>,
+    idle: Vec<InTurn<Activations>>,
     waiting: VecDeque<oneshot::Sender<Lease>>,
 }
 
@@ -44,7 +45,7 @@ enum Holder {
 pub(super) struct Lease {
     pool: Arc<Pool>,
     holder: Holder,
-    pub(super) activations: Option<Activations>,
+    pub(super) activations: Option<InTurn<Activations>>,
 }
 
 impl Pool {
@@ -83,7 +84,7 @@ impl Pool {
         taken.map(|activations| self.lease(Holder::Application, activations))
     }
 
-    fn lease(self: &Arc<Self>, holder: Holder, activations: Option<Activations>) -> Lease {
+    fn lease(self: &Arc<Self>, holder: Holder, activations: Option<InTurn<Activations>>) -> Lease {
         Lease {
             pool: Arc::clone(self),
             holder,
@@ -92,7 +93,7 @@ impl Pool {
     }
 
     /// Keeps what a run had, or forgets a permission that nobody used, and serves who has waited longest.
-    fn take_back(self: &Arc<Self>, holder: Holder, activations: Option<Activations>) {
+    fn take_back(self: &Arc<Self>, holder: Holder, activations: Option<InTurn<Activations>>) {
         let (next, surplus) = {
             let mut state = self.state();
             state.runs -= usize::from(holder == Holder::Run);
@@ -117,7 +118,7 @@ impl Pool {
 
 impl State {
     /// A set, or the permission to make one where there are fewer than `limit`; nothing where all are in use.
-    fn take(&mut self, limit: usize) -> Option<Option<Activations>> {
+    fn take(&mut self, limit: usize) -> Option<Option<InTurn<Activations>>> {
         let idle = self.idle.pop();
         if idle.is_none() {
             if self.made >= limit {
@@ -128,7 +129,7 @@ impl State {
         Some(idle)
     }
 
-    fn take_for_run(&mut self, limit: usize) -> Option<Option<Activations>> {
+    fn take_for_run(&mut self, limit: usize) -> Option<Option<InTurn<Activations>>> {
         if self.runs >= AT_ONCE {
             return None;
         }
@@ -138,7 +139,10 @@ impl State {
     }
 
     /// The first who waits, and what there is for him.
-    fn serve(&mut self, limit: usize) -> Option<(oneshot::Sender<Lease>, Option<Activations>)> {
+    fn serve(
+        &mut self,
+        limit: usize,
+    ) -> Option<(oneshot::Sender<Lease>, Option<InTurn<Activations>>)> {
         self.waiting.retain(|sender| !sender.is_canceled());
         if self.waiting.is_empty() {
             return None;
@@ -148,7 +152,7 @@ impl State {
     }
 
     /// A set that an application had beyond what the engine's runs need.
-    fn surplus(&mut self) -> Option<Activations> {
+    fn surplus(&mut self) -> Option<InTurn<Activations>> {
         if self.made <= AT_ONCE {
             return None;
         }

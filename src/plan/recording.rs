@@ -10,7 +10,7 @@ use super::pool::Lease;
 use super::uploads::Uploads;
 use super::{Plan, Value, inputs};
 use crate::error::{Error, Result};
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, InTurn};
 use crate::kernel::Dispatch;
 use crate::tensor::Sizes;
 
@@ -45,7 +45,7 @@ pub(super) struct Recording {
     /// Whether the device may still work on what the engine submitted of it.
     is_submitted: bool,
     launches: Vec<Launch>,
-    uploads: Uploads,
+    uploads: InTurn<Uploads>,
     /// The step that is recorded next.
     next: usize,
     /// Where in it.
@@ -56,7 +56,7 @@ pub(super) struct Recording {
 pub(super) struct Piece {
     brings_inputs: bool,
     /// Where its first part starts, if that is not at the start of a step.
-    first_workgroup: Option<wgpu::Buffer>,
+    first_workgroup: Option<InTurn<wgpu::Buffer>>,
     parts: Vec<Part>,
     /// How much work it is.
     pub(super) work: f64,
@@ -101,14 +101,14 @@ impl Recording {
     fn with(mut lease: Lease, plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
         let activations = match lease.activations.take() {
             Some(activations) => activations,
-            None => Activations::allocate(plan)?,
+            None => plan.gpu.in_turn(Activations::allocate(plan)?),
         };
         let launches = plan.launches(sizes);
         let uploads = Uploads::new(plan, &activations, sizes, values, &launches);
         lease.activations = Some(activations);
         Ok(Self {
             sizes: *sizes,
-            uploads: uploads?,
+            uploads: plan.gpu.in_turn(uploads?),
             lease: Some(lease),
             gpu: plan.gpu.clone(),
             is_submitted: false,
@@ -226,14 +226,13 @@ impl Recording {
     }
 
     /// What says where the next step goes on, if it is begun.
-    fn first_workgroup(&self, plan: &Plan) -> Result<Option<wgpu::Buffer>> {
+    fn first_workgroup(&self, plan: &Plan) -> Result<Option<InTurn<wgpu::Buffer>>> {
         if self.next_workgroup == 0 {
             return Ok(None);
         }
         let bytes = (self.next_workgroup as u32).to_ne_bytes();
-        plan.gpu
-            .upload_for_copies("first workgroup", &bytes)
-            .map(Some)
+        let first = plan.gpu.upload_for_copies("first workgroup", &bytes)?;
+        Ok(Some(plan.gpu.in_turn(first)))
     }
 
     /// Records a piece, and before the first the inputs.

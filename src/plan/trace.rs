@@ -42,7 +42,8 @@ impl Plan {
     fn trace_step(&self, recording: &mut Recording, step: usize) -> Result<Trace> {
         let output = self.graph.nodes()[step].output;
         let whole = self.readback(output, &self.capacity);
-        let mut staging = ReadBuffer::new(&self.gpu, "traced result", whole.bytes())?;
+        let staging = ReadBuffer::new(&self.gpu, "traced result", whole.bytes())?;
+        let mut staging = self.gpu.in_turn(staging);
         let parts = recording.first_and_rest(self)?;
         self.gpu.checked("running one step", || {
             self.poison(recording.activations(), self.slots.of_tensor[&output]);
