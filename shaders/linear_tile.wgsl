@@ -27,7 +27,7 @@ const COLUMN_VECTORS: u32 = 2u;  // a lane's columns, in fours
 const LANES_DOWN: u32 = 16u;
 const LANES_ACROSS: u32 = 8u;    // LANES_DOWN is a multiple of COLUMN_VECTORS, LANES_ACROSS of 2 * ROW_VECTORS
 const TILE_K: u32 = 16u;         // 16 or 32
-const UNROLL: u32 = 1u;          // k a pass of the inner loop: 2 is quicker, but spills on Intel
+const UNROLL: u32 = 1u;          // k a pass of the inner loop: 8 is quicker, but spills on Intel
 const TOGETHER: u32 = 0u;        // 1: the weight and x are loaded together; 0: one after the other, for fewer registers
 
 const PANEL: u32 = 16u;          // vectors of columns in a panel of the weight

@@ -123,7 +123,7 @@ impl Capabilities {
             Some(32) if self.is_software() => {
                 Some("lavapipe computes wrongly with subgroups of 32 lanes".to_owned())
             }
-            Some(size) if 32_u32.is_multiple_of(size) => None,
+            Some(size) if 64_u32.is_multiple_of(size) => None,
             Some(size) => Some(format!("it is not made for subgroups of {size} lanes")),
         }
     }

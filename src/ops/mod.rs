@@ -56,6 +56,7 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_COOPERATIVE_16,
     &linear_kernels::LINEAR_COOPERATIVE_8,
     &linear_kernels::LINEAR_SMALL,
+    &linear_kernels::LINEAR_SUBGROUP,
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
     &pool::POOL,

@@ -131,6 +131,7 @@ fn subgroups_are_offered_rows_where_that_is_right() {
         let (first, last) = (Some((true, false)), Some((false, true)));
         let expected = match name {
             "NVIDIA" | "Apple" => [first, first, last, None],
+            "AMD" => [last; 4],
             "software, 4 lanes" => [last, None, None, None],
             "software, 8 lanes" => [last, last, None, None],
             "software, 16 lanes" => [last, last, None, None],
@@ -140,6 +141,33 @@ fn subgroups_are_offered_rows_where_that_is_right() {
         assert_eq!(sizes.map(place), expected, "{name}");
         assert_eq!(place(1024) == first, expected[0] == first, "{name}");
         assert_ne!(place(1028), first, "{name}");
+    }
+}
+
+/// Where subgroups have one size that the kernel is made for, after what costs less, and before one output a lane.
+#[test]
+fn a_subgroup_is_offered_tiles_where_it_has_one_size() {
+    let case = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
+    let node = &case.graph.nodes()[0];
+    let place_from_the_end = |adapter: &Capabilities| {
+        let request = Request::of(&case.graph, node, adapter, WeightType::F32);
+        let offers = node.operation.offers(&request);
+        let variants = offers.iter().flat_map(Offer::variants);
+        let runs = |variant: &&Variant| adapter.obstacle(variant.kernel).is_none();
+        let names = Vec::from_iter(variants.filter(runs).map(|variant| variant.kernel.name));
+        let mut from_the_end = names.iter().rev();
+        from_the_end.position(|name| *name == "linear_subgroup")
+    };
+    let mut wide = adapters().swap_remove(0);
+    wide.info.subgroup_min_size = 32;
+    wide.info.subgroup_max_size = 32;
+    assert_eq!(place_from_the_end(&wide), None, "{wide}: computes wrongly");
+    for adapter in adapters() {
+        let expected = match &adapter.info.name[..] {
+            "Intel" | "Apple, by Metal" | "Qualcomm" | "no features" => None,
+            _ => Some(1),
+        };
+        assert_eq!(place_from_the_end(&adapter), expected, "{adapter}");
     }
 }
 

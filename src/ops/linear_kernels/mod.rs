@@ -4,6 +4,7 @@
 mod cooperative;
 mod padded;
 mod plain;
+mod subgroup;
 mod texture;
 mod tile;
 
@@ -13,7 +14,9 @@ use crate::graph::{Request, TensorInfo};
 use crate::kernel::{Access, Binding, Layout, Offer};
 use crate::tensor::{Dim, WeightType};
 
-pub(super) use padded::{LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, LINEAR_SMALL, LINEAR_TILE};
+pub(super) use padded::{
+    LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, LINEAR_SMALL, LINEAR_SUBGROUP, LINEAR_TILE,
+};
 pub(super) use plain::LINEAR;
 pub(super) use texture::LINEAR_TEXTURE;
 
@@ -85,6 +88,7 @@ pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offe
         let cooperative = cooperative::offers(request, projection, &problem);
         offers.splice(place..place, cooperative);
         offers.extend(texture::offer(request, projection, &problem));
+        offers.extend(subgroup::offer(request, projection, &problem));
     }
     offers.push(plain::offer(request, projection, &problem));
     offers

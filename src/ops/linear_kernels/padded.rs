@@ -1,10 +1,21 @@
 //! The kernels on buffers whose weight is packed with its k padded, as their shaders have them: one `Params` for all.
 
 use super::{BINDINGS, Flags, Problem};
-use crate::kernel::{Access, COOPERATIVE_MATRIX, Kernel};
+use crate::kernel::{Access, COOPERATIVE_MATRIX, Kernel, Layout};
 
 /// What k is padded to: the largest TILE_K of the shaders.
 pub(super) const K_MULTIPLE: usize = 32;
+
+/// Columns of a panel of the weight, likewise.
+pub(super) const PANEL: usize = 64;
+
+/// The weight's layout, for all but the cooperative ones.
+pub(super) fn panels() -> Layout {
+    Layout::Panels {
+        lanes: PANEL / 4,
+        k_multiple: K_MULTIPLE,
+    }
+}
 
 pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
     name: "linear_tile",
@@ -32,6 +43,16 @@ pub(in crate::ops) static LINEAR_SMALL: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["ROWS", "TILE_K", "WEIGHT_BITS"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
+};
+
+pub(in crate::ops) static LINEAR_SUBGROUP: Kernel = Kernel {
+    name: "linear_subgroup",
+    wgsl: include_str!("../../../shaders/linear_subgroup.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &["LANES", "WEIGHT_BITS"],
+    features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
 

@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use super::padded::{K_MULTIPLE, LINEAR_SMALL, LINEAR_TILE, Params};
+use super::padded::{LINEAR_SMALL, LINEAR_TILE, PANEL, Params, panels};
 use super::{Flags, Problem, Projection, bindings};
 use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
-use crate::kernel::{Constants, Dispatch, Kernel, Layout, Offer, Variant};
+use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant};
 use crate::tensor::WeightType;
-
-const PANEL: usize = 64; // columns of the weight's panels, as the shaders have it
 
 /// Workgroups below which an adapter is not full: a GPU has 4 to 100 cores, of which each wants a few.
 const ENOUGH_SMALL: usize = 48;
@@ -79,15 +77,11 @@ fn variant(
     let problem = *problem;
     let flags = Flags::of(projection);
     constants.push(("WEIGHT_BITS", request.weight_type.bits()));
-    let layout = Layout::Panels {
-        lanes: PANEL / 4,
-        k_multiple: K_MULTIPLE,
-    };
     Variant {
         kernel,
         constants,
         tile: Some([tile_rows, tile_columns]),
-        bindings: bindings(request, projection, layout),
+        bindings: bindings(request, projection, panels()),
         dispatch: Arc::new(move |sizes| {
             let m = problem.rows.resolve(sizes);
             let params = Params::new(m, &problem, flags);
@@ -109,11 +103,12 @@ struct Staging {
 }
 
 /// What costs the fewest instructions per output without a spilled register, by the vendors' compilers
-/// (docs/performance.md). Two steps to a pass spill on Intel; loading both tiles together costs Apple occupancy.
+/// (docs/performance.md). Two steps to a pass spill on Intel, and Apple's compiler writes the loop out itself; loading both
+/// tiles together costs Apple occupancy.
 fn staging(capabilities: &Capabilities) -> Staging {
     let (together, unroll) = match Vendor::of(capabilities) {
-        Vendor::Amd | Vendor::Nvidia => (true, 2),
-        Vendor::Qualcomm => (false, 2),
+        Vendor::Amd | Vendor::Nvidia => (true, 8),
+        Vendor::Qualcomm => (false, 8),
         Vendor::Apple | Vendor::Intel | Vendor::Other => (false, 1),
     };
     Staging { together, unroll }

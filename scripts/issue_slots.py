@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Issue slots per multiply-add of a linear kernel's loop over k, from the assembly that a GPU's compiler made of it.
+
+    issue_slots.py FILE.wgsl < ASSEMBLY
+
+FILE.wgsl is a variant of linear_tile, linear_small or linear_subgroup; ASSEMBLY is what one of Mesa's drivers prints
+while it compiles that alone, with RADV_DEBUG=asm, INTEL_DEBUG=cs, NAK_DEBUG=print, IR3_SHADER_DEBUG=cs or
+AGX_MESA_DEBUG=shaders.
+
+Every instruction of the loop counts as often as its own loop runs: one slot, but on Intel its width over eight, on
+Adreno one for each repetition, on AMD four for what runs at a quarter of the rate and none for the scalar unit's, which
+other subgroups' instructions run beside; waits count nothing. 1 is ideal, and 0.5 where two go together (v_dual_*).
+"""
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+
+from compiler_table import constants
+
+
+@dataclass
+class Instruction:
+    slots: float
+    multiply_adds: float
+    target: str | None = None  # the label that it jumps to
+    falls_through: bool = True
+
+
+def amd(line):
+    op = line.split()[0]
+    slots = 0 if op.startswith("s_") else 4 if re.match(r"v_(mul_lo|mul_hi|exp|rcp|rsq|log|sqrt)", op) else 1
+    branch = re.search(r"branch\w* (BB\d+)", line)
+    return Instruction(slots, len(re.findall(r"v_\w*(?:fma|mac_f32|mad\w*_f32)", line)),
+                       branch and branch[1], op != "s_branch")
+
+
+def intel(line):
+    op, width, operands = re.match(r"(\S+)\s+\((\d+)[^)]*\)(.*)", re.sub(r"^\([^)]*\)\s*", "", line)).groups()
+    slots = 0 if op.startswith("sync") else max(int(width) / 8, 1)
+    loop = re.search(r"L\d+", operands) if op == "while" else None
+    return Instruction(slots, slots if op == "mad" and ":f" in operands else 0, loop and loop[0])
+
+
+def nvidia(line):
+    branch = re.search(r"\bbra .*(L\d+)", line)
+    return Instruction(1, int(bool(re.search(r"\bffma\b", line))), branch and branch[1],
+                       not re.match(r"\s+(bra pT|exit)", line))
+
+
+def adreno(line):
+    repeat = re.search(r"\(rpt(\d)\)", line)
+    slots = 1 + int(repeat[1]) if repeat else 1
+    op = re.sub(r"^(\(\w+\))+", "", line).split()[0]
+    branch = re.search(r"#(l\d+)", line)
+    return Instruction(0 if op == "nop" else slots, slots if op == "mad.f32" else 0, branch and branch[1], op != "jump")
+
+
+def apple(line):
+    address, _, op, *operands = line.split()
+    jumps_back = op.startswith("jmp") and operands[0].startswith("-")
+    target = f"{int(address.rstrip(':'), 16) + int(operands[0]):x}" if jumps_back else None
+    return Instruction(int(op != "wait"), int(op == "ffma"), target)
+
+
+# By the text that only this driver prints: what an instruction's line looks like, what a label's (on Apple each
+# instruction's address is one), where the last program begins, where it ends, and how its lines are read.
+DRIVERS = {
+    "; CL: outputs": (r"MESA: info: ((?!;|l\d+:)\S.*)", r"MESA: info: (l\d+):", "MESA: info: }", "; CL: outputs", adreno),
+    "Stage: compute": (r"((?:@\S+)?\s+\S.*)", r"block\S* \d+ (L\d+)", r"block\S* 0 ", "Stage: compute", nvidia),
+    "disasm:": (r"\t(.*?)(?:;.*)?$", r"(BB\d+):", "disasm:", None, amd),
+    "SIMD": (r"(?=.*\()\s*((?:\([^)]*\)\s*)?[a-z]\S*\s+\(\d.*)", r"(L\d+):", "Native code for", None, intel),
+    "": (r"\s*([0-9a-f]+: [0-9a-f]+ +\S.*)", r"\s*([0-9a-f]+): ", None, None, apple),
+}
+
+
+def last_program(text, start, end):
+    """The assembly of the kernel itself: what is printed last, and on Apple what multiplies most."""
+    if start is None:
+        return max(re.split(r"\n(?=\s*0: )", text)[1:], key=lambda program: program.count("ffma"))
+    text = text[:text.index(end) if end else None]
+    return text[[match.start() for match in re.finditer(start, text)][-1]:]
+
+
+def parse(text):
+    """The instructions, and the place of each label among them."""
+    form, label, start, end, read = next(form for name, form in DRIVERS.items() if name in text)
+    instructions, labels = [], {}
+    for line in last_program(text, start, end).split("\n"):
+        if match := re.match(label, line):
+            labels[match[1]] = len(instructions)
+        if match := re.match(form, line):
+            instructions.append(read(match[1]))
+    return instructions, labels
+
+
+def loops(instructions, labels):
+    """Each loop as the set of its instructions' places: all from which a jump back to its head is reached."""
+    before = [set() for _ in instructions]
+    ends = {}
+    for place, instruction in enumerate(instructions):
+        target = labels.get(instruction.target)
+        if target is not None:
+            before[target].add(place)
+            if target <= place:
+                ends.setdefault(target, []).append(place)
+        if instruction.falls_through and place + 1 < len(instructions):
+            before[place + 1].add(place)
+    for head, waiting in ends.items():
+        body = {head}
+        while waiting:
+            place = waiting.pop()
+            if place not in body:
+                body.add(place)
+                waiting.extend(before[place])
+        yield frozenset(body)
+
+
+def shape(wgsl):
+    """A lane's outputs, and the k of a pass of the loop over k."""
+    of = constants(wgsl)
+    if "TILE_ROWS" in of:
+        return 16 * of["ROW_VECTORS"] * of["COLUMN_VECTORS"], of["TILE_K"]
+    if "DEPTH" in of:
+        return 4 * of["ROWS"] * of["VECTORS"], 4 * of["DEPTH"]
+    return 4 * of["ROWS"], of["TILE_K"]
+
+
+def issue_slots(wgsl, assembly):
+    outputs, k_of_pass = shape(wgsl)
+    instructions, labels = parse(assembly)
+    of_all = list(loops(instructions, labels))
+
+    def multiply_adds(loop):
+        return sum(instructions[place].multiply_adds for place in loop)
+
+    def k(loop):  # of one pass; the epilogue's gelu comes to less than one
+        return multiply_adds(loop) / outputs
+
+    def passes(place, outer):
+        inner = [loop for loop in of_all if loop < outer and place in loop and k(loop) >= 1]
+        return k_of_pass / k(min(inner, key=len)) if inner else 1
+
+    over_k = max((loop for loop in of_all if k(loop) >= 1), key=len)
+    slots = sum(instructions[place].slots * passes(place, over_k) for place in over_k)
+    products = sum(instructions[place].multiply_adds * passes(place, over_k) for place in over_k)
+    return slots / products
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    name = os.path.basename(sys.argv[1]).removesuffix(".wgsl")
+    print(f"{name} {issue_slots(open(sys.argv[1]).read(), sys.stdin.read()):.3f}")

@@ -1,0 +1,159 @@
+// y[r, j] = epilogue(scale[j] * sum over i of x[r, i] * weight[j, i]), for n and k that are multiples of 4.
+// One subgroup per ROWS x (4 * VECTORS * LANES) outputs, all in registers: each lane loads its share of a block of x
+// once and passes it round by shuffles at constant lanes, and reads the weight of its own columns straight from storage,
+// so that there is no workgroup memory and no barrier. LANES must be the adapter's only subgroup size.
+// Weight and order of additions are linear_tile's, so that the bits are too.
+
+struct Params {
+    first_workgroup: u32,  // of those that run now
+    m: u32,                // rows of x and y
+    n: u32,                // columns of y, a multiple of 4
+    k: u32,                // columns of x, a multiple of 4
+    bias: u32,             // 1: add `bias`
+    activation: u32,       // 0: none, 1: gelu
+    residual: u32,         // 1: add `residual`, last
+    split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
+    k_padded: u32,         // k as the weight has it, a multiple of 32
+}
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
+@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // panels of 64 columns, four columns a group: [n / 64][k_padded][16] f32, [n / 64][k_padded / 2][16][2 k] f16, [n / 64][k_padded / 4][16][4 k] int8
+@group(0) @binding(2) var<storage, read> scale: array<vec4<f32>>;     // [n], read in int8
+@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;      // [n], read if params.bias
+@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if params.residual
+@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
+@group(1) @binding(0) var<uniform> params: Params;
+
+const WEIGHT_BITS: u32 = 32u;  // 32, 16 or 8
+const LANES: u32 = 32u;        // of every subgroup: 4, 8, 16, 32 or 64
+const ROWS: u32 = 8u;          // of a subgroup, a power of two, at least LANES / 8: a block of x is at most 32 k deep
+const VECTORS: u32 = 2u;       // a lane's columns, four to a vector
+
+const SUBGROUPS: u32 = 4u;     // of a workgroup, one below another: they read the same weight
+const WORKGROUP_SIZE: u32 = SUBGROUPS * LANES;
+const PANEL: u32 = 16u;        // vectors of columns in a panel of the weight
+const LOADS: u32 = WEIGHT_BITS / 8u;                // of the weight, for four k
+const DEPTH: u32 = max(LANES / ROWS, 1u);           // of a block of x, in fours of k
+const X_LOADS: u32 = ROWS * DEPTH / LANES;          // a lane's vectors of a block
+
+// erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
+// p: minimax fit on [0, 4.25], error of the result at most 1e-7 of max(1, |y|); see scripts/fit_gelu.py.
+fn gelu_of(v: vec4<f32>) -> vec4<f32> {
+    let z = abs(v) * 0.70710678;  // sqrt(1 / 2)
+    let t = min(z, vec4(4.25));
+    var p = vec4(3.0432931e-5);
+    p = fma(p, t, vec4(-3.1742704e-4));
+    p = fma(p, t, vec4(1.0517825e-3));
+    p = fma(p, t, vec4(1.5390981e-3));
+    p = fma(p, t, vec4(-2.8981689e-2));
+    p = fma(p, t, vec4(1.4885336e-1));
+    p = fma(p, t, vec4(9.1832429e-1));
+    p = fma(p, t, vec4(1.6279168));
+    let tail = 0.5 * v * exp2(-z * p);
+    return select(tail, v - tail, v > vec4(0.0));
+}
+
+fn output_index(row: u32, column: u32) -> u32 {  // in vec4s
+    if params.split_head_dim > 0u {
+        // [part, head, row, within the head]; parts and heads follow one another among the columns.
+        let size = params.split_head_dim;
+        return ((column / size * params.m + row) * size + column % size) / 4u;
+    }
+    return (row * params.n + column) / 4u;
+}
+
+fn store(row: u32, column: u32, sum: vec4<f32>) {
+    if (row < params.m) & (column < params.n) {
+        var v = sum;
+        if WEIGHT_BITS == 8u { v *= scale[column / 4u]; }
+        if params.bias == 1u { v += bias[column / 4u]; }
+        if params.activation == 1u { v = gelu_of(v); }
+        if params.residual == 1u { v += residual[(row * params.n + column) / 4u]; }
+        y[output_index(row, column)] = v;
+    }
+}
+
+// Four columns of the weight for four k, a column of the matrix for each k.
+fn load_weight(at: u32) -> mat4x4<f32> {
+    let p = weight[at];
+    if WEIGHT_BITS == 8u {
+        return mat4x4(
+            vec4<f32>(unpack4xI8(p.x)),
+            vec4<f32>(unpack4xI8(p.y)),
+            vec4<f32>(unpack4xI8(p.z)),
+            vec4<f32>(unpack4xI8(p.w)),
+        );
+    }
+    let q = weight[at + PANEL];
+    if WEIGHT_BITS == 16u {
+        return mat4x4(
+            vec4(unpack2x16float(p.x), unpack2x16float(p.y)),
+            vec4(unpack2x16float(p.z), unpack2x16float(p.w)),
+            vec4(unpack2x16float(q.x), unpack2x16float(q.y)),
+            vec4(unpack2x16float(q.z), unpack2x16float(q.w)),
+        );
+    }
+    return mat4x4(
+        bitcast<vec4<f32>>(p),
+        bitcast<vec4<f32>>(q),
+        bitcast<vec4<f32>>(weight[at + 2u * PANEL]),
+        bitcast<vec4<f32>>(weight[at + 3u * PANEL]),
+    );
+}
+
+@compute @workgroup_size(WORKGROUP_SIZE)
+fn linear_subgroup(
+    @builtin(workgroup_id) workgroup: vec3<u32>,
+    @builtin(num_workgroups) workgroups: vec3<u32>,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_invocation_id) lane: u32,
+) {
+    let tile = params.first_workgroup + workgroup.x + workgroup.y * workgroups.x;
+    let column_tiles = (params.n / 4u + VECTORS * LANES - 1u) / (VECTORS * LANES);
+    let first_row = (tile / column_tiles * SUBGROUPS + subgroup) * ROWS;
+    let column4 = tile % column_tiles * VECTORS * LANES + lane;  // this lane's columns: every LANES-th vector from here
+    if first_row < params.m {
+        let x_length = params.k / 4u;
+        var sums: array<array<vec4<f32>, VECTORS>, ROWS>;
+        var a: array<vec4<f32>, X_LOADS>;
+        var b: array<mat4x4<f32>, VECTORS>;
+        // A block of x lies across the lanes, row after row; past the last row it repeats that one.
+        var x_at: array<u32, X_LOADS>;
+        for (var i = 0u; i < X_LOADS; i++) {
+            x_at[i] = min(first_row + (i * LANES + lane) % ROWS, params.m - 1u) * x_length;
+        }
+        var weight_at: array<u32, VECTORS>;
+        for (var v = 0u; v < VECTORS; v++) {
+            let c4 = min(column4 + v * LANES, params.n / 4u - 1u);  // a tile may be wider than what is left
+            weight_at[v] = c4 / PANEL * (params.k_padded / 4u) * LOADS * PANEL + c4 % PANEL;
+        }
+        for (var first = 0u; first < x_length; first += DEPTH) {
+            // Past the end of a row come values that the weight's padding multiplies by zero.
+            let k4 = min(first + lane / ROWS % DEPTH, x_length - 1u);
+            for (var i = 0u; i < X_LOADS; i++) { a[i] = x[x_at[i] + k4]; }
+            for (var d = 0u; d < DEPTH; d++) {
+                for (var v = 0u; v < VECTORS; v++) {
+                    b[v] = load_weight(weight_at[v] + (first + d) * LOADS * PANEL);
+                }
+                for (var r = 0u; r < ROWS; r++) {  // where a lane has several vectors of x, d is 0
+                    let of_row = subgroupShuffle(a[r / LANES], d * ROWS + r % LANES);
+                    for (var v = 0u; v < VECTORS; v++) {
+                        sums[r][v] = fma(vec4(of_row.x), b[v][0], sums[r][v]);
+                        sums[r][v] = fma(vec4(of_row.y), b[v][1], sums[r][v]);
+                        sums[r][v] = fma(vec4(of_row.z), b[v][2], sums[r][v]);
+                        sums[r][v] = fma(vec4(of_row.w), b[v][3], sums[r][v]);
+                    }
+                }
+            }
+        }
+        // As in linear_tile: the rows move up through the first, so that the loop need not be written out.
+        for (var r = 0u; r < ROWS; r++) {
+            for (var v = 0u; v < VECTORS; v++) {
+                store(first_row + r, 4u * (column4 + v * LANES), sums[0][v]);
+            }
+            for (var i = 1u; i < ROWS; i++) {
+                sums[i - 1u] = sums[i];
+            }
+        }
+    }
+}
