@@ -9,7 +9,7 @@ struct Params {
     m: u32,                // rows of x and y
     n: u32,                // columns of y, a multiple of 4
     k: u32,                // columns of x, a multiple of 4
-    bias: u32,             // 1: add `bias`
+    bias: u32,             // 1: add the bias
     activation: u32,       // 0: none, 1: gelu
     residual: u32,         // 1: add `residual`, last
     split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
@@ -17,11 +17,9 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
-@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // panels of 64 columns, four columns a group: [n / 64][k_padded][16] f32, [n / 64][k_padded / 2][16][2 k] f16, [n / 64][k_padded / 4][16][4 k] int8
-@group(0) @binding(2) var<storage, read> scale: array<vec4<f32>>;     // [n], read in int8
-@group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;      // [n], read if params.bias
-@group(0) @binding(4) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if params.residual
-@group(0) @binding(5) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
+@group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // panels of 64 columns, four columns a group: [n / 64][k_padded][16] f32, [n / 64][k_padded / 2][16][2 k] f16, [n / 64][k_padded / 4][16][4 k] int8; then scale [n], in int8, and bias [n], in f32
+@group(0) @binding(2) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if params.residual
+@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WEIGHT_BITS: u32 = 32u;  // 32, 16 or 8
@@ -62,11 +60,17 @@ fn output_index(row: u32, column: u32) -> u32 {  // in vec4s
     return (row * params.n + column) / 4u;
 }
 
+// Four of the f32 that follow the weight.
+fn after_weight(place: u32) -> vec4<f32> {
+    let start = (params.n + 63u) / 64u * PANEL * (params.k_padded / (32u / WEIGHT_BITS));
+    return bitcast<vec4<f32>>(weight[start + place / 4u]);
+}
+
 fn store(row: u32, column: u32, sum: vec4<f32>) {
     if (row < params.m) & (column < params.n) {
         var v = sum;
-        if WEIGHT_BITS == 8u { v *= scale[column / 4u]; }
-        if params.bias == 1u { v += bias[column / 4u]; }
+        if WEIGHT_BITS == 8u { v *= after_weight(column); }
+        if params.bias == 1u { v += after_weight(select(0u, params.n, WEIGHT_BITS == 8u) + column); }
         if params.activation == 1u { v = gelu_of(v); }
         if params.residual == 1u { v += residual[(row * params.n + column) / 4u]; }
         y[output_index(row, column)] = v;
