@@ -132,9 +132,10 @@ fn linear_subgroup(
             weight_at[v] = c4 / PANEL * (params.k_padded / 4u) * LOADS * PANEL + c4 % PANEL;
         }
         for (var first = 0u; first < x_length; first += DEPTH) {
-            // Past the end of a row come values that the weight's padding multiplies by zero.
-            let k4 = min(first + lane / ROWS % DEPTH, x_length - 1u);
-            for (var i = 0u; i < X_LOADS; i++) { a[i] = x[x_at[i] + k4]; }
+            let k4 = first + lane / ROWS % DEPTH;
+            for (var i = 0u; i < X_LOADS; i++) {  // past the end of a row come zeros
+                a[i] = select(vec4(0.0), x[x_at[i] + min(k4, x_length - 1u)], k4 < x_length);
+            }
             for (var d = 0u; d < DEPTH; d++) {
                 for (var v = 0u; v < VECTORS; v++) {
                     b[v] = load_weight(weight_at[v] + (first + d) * LOADS * PANEL);

@@ -29,6 +29,7 @@ const LANES_ACROSS: u32 = 8u;    // LANES_DOWN is a multiple of COLUMN_VECTORS, 
 const TILE_K: u32 = 16u;         // 16 or 32
 const UNROLL: u32 = 1u;          // k a pass of the inner loop: 8 is quicker, but spills on Intel
 const TOGETHER: u32 = 0u;        // 1: the weight and x are loaded together; 0: one after the other, for fewer registers
+const TAIL: u32 = 1u;            // 0: k is a multiple of TILE_K
 
 const PANEL: u32 = 16u;          // vectors of columns in a panel of the weight
 const WORKGROUP_SIZE: u32 = LANES_DOWN * LANES_ACROSS;
@@ -88,14 +89,16 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
     }
 }
 
-// This lane's blocks of x. No branch, so that all loads are under way together: past the last row come values that
-// no output uses, past the last column ones that the weight's padding multiplies by zero.
-fn load_x(at: u32, first_k4: u32, into: ptr<function, array<vec4<f32>, X_LOADS * 4u>>) {
+// This lane's blocks of x, of rows that begin at `row`. No branch, so that all loads are under way together: past the
+// last row come values that no output uses, past the last column zeros, for the next row may hold infinities.
+fn load_x(row: u32, k4: u32, into: ptr<function, array<vec4<f32>, X_LOADS * 4u>>) {
     let stride = params.k / 4u;
     let last = params.m * stride - 1u;
     for (var i = 0u; i < X_LOADS; i++) {
         for (var j = 0u; j < 4u; j++) {
-            (*into)[4u * i + j] = x[min(at + first_k4 + i * X_STEP + j * stride, last)];
+            var v = x[min(row + k4 + i * X_STEP + j * stride, last)];
+            if TAIL == 1u { v = select(vec4(0.0), v, k4 + i * X_STEP < stride); }
+            (*into)[4u * i + j] = v;
         }
     }
 }
@@ -165,14 +168,14 @@ fn linear_tile(
         var sums: array<array<vec4<f32>, COLUMN_VECTORS>, ROW_VECTORS * 4u>;
         // Where this lane reads x and the weight, at k = 0.
         let x_k4 = lane % 2u + lane / (2u * TILE_ROWS) * 2u;
-        let x_at = (first_row + 4u * (lane / 2u % TILE_ROWS)) * (params.k / 4u) + x_k4;
+        let x_row = (first_row + 4u * (lane / 2u % TILE_ROWS)) * (params.k / 4u);
         let weight_column4 = first_column4 + lane % TILE_COLUMNS;
         let panel = min(weight_column4 / PANEL, (params.n + 63u) / 64u - 1u);  // a tile may be wider than what is left
         let weight_at = (panel * (params.k_padded / K_PER_LOAD) + lane / TILE_COLUMNS % (TILE_K / K_PER_LOAD)) * PANEL + weight_column4 % PANEL;
         for (var first_k = 0u; first_k < params.k_padded; first_k += TILE_K) {
             load_weight(weight_at, first_k, &ws);
             if TOGETHER == 0u { stage_weight(lane, &ws); }
-            load_x(x_at, first_k / 4u, &xs);
+            load_x(x_row, x_k4 + first_k / 4u, &xs);
             stage_x(lane, &xs);
             if TOGETHER == 1u { stage_weight(lane, &ws); }
             workgroupBarrier();

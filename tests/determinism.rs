@@ -174,6 +174,20 @@ fn a_row_of_a_linear_layer_does_not_depend_on_the_rows_around_it() {
             let expected = &together[rows.start * n..rows.end * n];
             assert!(run(rows.clone()) == expected, "{candidate:?}, {rows:?}");
         }
+        // What overflows in one text stays in its own rows.
+        let mut overflowing = x.clone();
+        let rows = [0, 64, 129];
+        for row in rows {
+            overflowing[row * k..(row + 1) * k].fill(f32::INFINITY);
+        }
+        let found = bits(&plan.run(&case.sizes, &[Value::F32(&overflowing)]).unwrap());
+        for row in (0..m).filter(|row| !rows.contains(row)) {
+            let columns = row * n..(row + 1) * n;
+            assert!(
+                found[columns.clone()] == together[columns],
+                "{candidate:?}, {row}"
+            );
+        }
     }
 }
 

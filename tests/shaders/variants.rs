@@ -218,7 +218,7 @@ fn every_switch_is_turned_every_way() {
         "LANES_ACROSS",
         "TILE_K",
     ];
-    let switches: [(&str, &[u32]); 9] = [
+    let switches: [(&str, &[u32]); 10] = [
         ("WEIGHT_BITS", &[8, 16, 32]),
         ("BIAS", &[0, 1]),
         ("ACTIVATION", &[0, 1]),
@@ -228,6 +228,7 @@ fn every_switch_is_turned_every_way() {
         ("TOGETHER", &[0, 1]),
         ("SHUFFLES", &[0, 1]),
         ("UNROLL", &[1, 8]),
+        ("TAIL", &[0, 1]),
     ];
     for kernel in KERNELS {
         for (constant, ways) in switches {

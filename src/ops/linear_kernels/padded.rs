@@ -30,6 +30,7 @@ pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
         "TILE_K",
         "TOGETHER",
         "UNROLL",
+        "TAIL",
         "WEIGHT_BITS",
     ],
     features: wgpu::Features::empty(),

@@ -16,7 +16,7 @@ const ENOUGH_LARGE: usize = 96;
 
 pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Offer {
     let tile = |tile: Tile| {
-        let constants = tile.constants(staging(request.capabilities));
+        let constants = tile.constants(staging(request.capabilities), problem.k);
         variant(
             &LINEAR_TILE,
             tile.extent(),
@@ -158,7 +158,7 @@ impl Tile {
         (enough - 1) / n.div_ceil(columns) * rows
     }
 
-    fn constants(&self, Staging { together, unroll }: Staging) -> Constants {
+    fn constants(&self, Staging { together, unroll }: Staging, k: usize) -> Constants {
         vec![
             ("ROW_VECTORS", self.row_vectors as u32),
             ("COLUMN_VECTORS", self.column_vectors as u32),
@@ -167,6 +167,7 @@ impl Tile {
             ("TILE_K", self.tile_k as u32),
             ("TOGETHER", u32::from(together)),
             ("UNROLL", unroll),
+            ("TAIL", u32::from(!k.is_multiple_of(self.tile_k))),
         ]
     }
 }
