@@ -55,7 +55,7 @@ fn main() {
     println!(
         "{:.2} GB on the host, {:.2} GB on the device",
         gigabytes(index.host_bytes()),
-        gigabytes(index.device_bytes())
+        gigabytes(index.memory().weights)
     );
 
     let found = index.search(&queries, HITS).unwrap();

@@ -130,9 +130,13 @@ impl Parameters {
         }
     }
 
+    /// Of its tensors.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.iter().map(|(name, _)| name.as_str())
+    }
+
     fn label(&self) -> String {
-        let names = self.tensors.iter().map(|(name, _)| name.as_str());
-        let names = names.collect::<Vec<_>>().join(" + ");
+        let names = self.names().collect::<Vec<_>>().join(" + ");
         match self.content {
             _ if names.is_empty() => "nothing".to_owned(),
             Content::Scales => format!("scales of {names}"),
@@ -159,21 +163,20 @@ const MOST_UNDER_WAY: u64 = 64 << 20;
 const LEAST_UNDER_WAY: u64 = 1 << 16; // a row of any texture
 
 impl<'a> Uploader<'a> {
-    /// `room`: the bytes that may be on their way, if they are counted.
+    /// `room`: the bytes that may be on their way.
     pub(super) fn new(
         gpu: &'a Gpu,
         weights: &'a dyn Weights,
         there: &'a Uploaded,
-        room: Option<u64>,
+        room: u64,
     ) -> Self {
-        let most = room.unwrap_or(MOST_UNDER_WAY);
         Self {
             gpu,
             weights,
             there,
             bound: Uploaded::new(),
             under_way: 0,
-            most_under_way: most.clamp(LEAST_UNDER_WAY, MOST_UNDER_WAY),
+            most_under_way: room.clamp(LEAST_UNDER_WAY, MOST_UNDER_WAY),
         }
     }
 
