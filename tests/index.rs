@@ -118,14 +118,11 @@ fn of_equal_scores_the_earlier_come_first_whatever_the_storage() {
     };
     let rows: Vec<Vec<f32>> = (0..9000).map(|_| small(127.0)).collect();
     let query = [small(0.0)];
-    let mut expected: Vec<Hit> = (0..)
-        .zip(&rows)
-        .map(|(index, row)| Hit {
-            index,
-            score: score(Metric::DotProduct, &query[0], row),
-        })
-        .collect();
-    expected.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
+    let scores = rows
+        .iter()
+        .map(|row| score(Metric::DotProduct, &query[0], row));
+    let mut expected: Vec<(usize, f32)> = scores.enumerate().collect();
+    expected.sort_by(|(_, a), (_, b)| b.total_cmp(a)); // stable
     for gpu in devices(&gpu) {
         for weight_type in WeightType::ALL {
             let options = IndexOptions::default()
@@ -135,7 +132,8 @@ fn of_equal_scores_the_earlier_come_first_whatever_the_storage() {
             index.add(&rows).unwrap();
             for k in [1, 17, 5000, 9000] {
                 let hits = &index.search(&query, k).unwrap()[0];
-                let wrong = hits.iter().zip(&expected).position(|(a, b)| a != b);
+                let found = hits.iter().map(|hit| (hit.index, hit.score));
+                let wrong = found.zip(&expected).position(|(a, b)| a != *b);
                 assert!(
                     hits.len() == k && wrong.is_none(),
                     "{weight_type}, {k}: {} hits, {wrong:?}",
@@ -730,6 +728,8 @@ fn what_blocks_has_an_async_form() {
     let mut search = std::pin::pin!(fresh.search_async(&rows[..3], 4));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     assert!(search.as_mut().poll(&mut context).is_pending());
+    fresh.upload().unwrap(); // waits for it
+    assert_eq!(fresh.memory().runs, 0, "nobody has polled it since");
     assert_eq!(pollster::block_on(search).unwrap(), expected);
 }
 

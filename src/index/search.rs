@@ -8,6 +8,7 @@ use crate::tensor::WeightType;
 ///
 /// See [`Index`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Hit {
     /// Its place among the vectors, counted from 0.
     pub index: usize,
