@@ -83,7 +83,7 @@
 //! driver has none left nevertheless, that is an error, and what was there still works (`tests/out_of_memory.rs`).
 //!
 //! **Invariant:** a run's memory is its own until the device is through with it, whatever becomes of the run: done, failed,
-//! its future dropped, recorded and never submitted (`tests/forward.rs`, `tests/soak.rs`).
+//! its future dropped, recorded and never submitted (`tests/forward.rs`, `tests/soak/`).
 //!
 //! **Invariant:** once a plan is compiled nothing of it is under way on the device any more: its weights are there, and
 //! the staging that brought them is free. (In a browser, which must not be waited for, that comes a little later.)

@@ -55,7 +55,7 @@ impl Plans {
         for own in self.by_hits.values().map(|plan| plan.memory()) {
             all.activations += own.runs as u64 * own.activations;
             all.staging += own.runs as u64 * own.staging;
-            all.runs = 1;
+            all.runs |= usize::from(own.runs > 0);
         }
         all
     }
