@@ -55,7 +55,7 @@ fn main() {
     println!(
         "{:.2} GB on the host, {:.2} GB on the device",
         gigabytes(index.host_bytes()),
-        gigabytes(index.device_bytes())
+        gigabytes(index.memory().weights)
     );
 
     let found = index.search(&queries, HITS).unwrap();
@@ -91,12 +91,19 @@ fn vectors(seed: u64, count: usize) -> Vec<f32> {
     values
 }
 
+/// A vector that brute force found.
+#[derive(Clone, Copy, Debug)]
+struct Nearest {
+    index: usize,
+    score: f32,
+}
+
 /// The best of each query by every score, in f32, on all cores.
-fn brute_force(rows: &[f32], queries: &[&[f32]]) -> Vec<Vec<Hit>> {
+fn brute_force(rows: &[f32], queries: &[&[f32]]) -> Vec<Vec<Nearest>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let of_thread = rows.len().div_ceil(DIMENSIONS).div_ceil(threads);
     let parts = rows.chunks(of_thread * DIMENSIONS);
-    let parts: Vec<Vec<Vec<Hit>>> = std::thread::scope(|scope| {
+    let parts: Vec<Vec<Vec<Nearest>>> = std::thread::scope(|scope| {
         let start =
             |(number, part)| scope.spawn(move || best_of(part, number * of_thread, queries));
         let threads: Vec<_> = parts.enumerate().map(start).collect();
@@ -112,11 +119,11 @@ fn brute_force(rows: &[f32], queries: &[&[f32]]) -> Vec<Vec<Hit>> {
     (0..queries.len()).map(of_query).collect()
 }
 
-fn best_of(rows: &[f32], first: usize, queries: &[&[f32]]) -> Vec<Vec<Hit>> {
+fn best_of(rows: &[f32], first: usize, queries: &[&[f32]]) -> Vec<Vec<Nearest>> {
     let mut scores = vec![Vec::with_capacity(rows.len() / DIMENSIONS); queries.len()];
     for (place, row) in rows.chunks(DIMENSIONS).enumerate() {
         for (query, scores) in queries.iter().zip(&mut scores) {
-            scores.push(Hit {
+            scores.push(Nearest {
                 index: first + place,
                 score: dot(query, row),
             });
@@ -131,7 +138,7 @@ fn best_of(rows: &[f32], first: usize, queries: &[&[f32]]) -> Vec<Vec<Hit>> {
     best
 }
 
-fn sorted(mut hits: Vec<Hit>) -> Vec<Hit> {
+fn sorted(mut hits: Vec<Nearest>) -> Vec<Nearest> {
     hits.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.index.cmp(&b.index)));
     hits.truncate(HITS);
     hits
@@ -148,11 +155,12 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
     sums.iter().sum()
 }
 
-fn verify(found: &[Vec<Hit>], expected: &[Vec<Hit>], weight_type: WeightType) {
+fn verify(found: &[Vec<Hit>], expected: &[Vec<Nearest>], weight_type: WeightType) {
     let within = match weight_type {
         WeightType::F32 => 1e-5,
         WeightType::F16 => 1e-3,
         WeightType::I8 => 1e-2,
+        other => panic!("nothing is known of {other}"),
     };
     for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
         let difference = (found.score - expected.score).abs();

@@ -7,7 +7,6 @@ use std::error::Error;
 use std::path::Path;
 
 use wgformer::index::{Hit, IndexOptions};
-use wgformer::tensor::WeightType;
 use wgformer::{Embedder, Gpu, Index};
 
 const QUESTIONS: [&str; 2] = [
@@ -65,5 +64,5 @@ fn save_and_load(
     path: &Path,
 ) -> wgformer::Result<Vec<Vec<Hit>>> {
     index.save(path)?;
-    Index::load(gpu, path, WeightType::F32)?.search(questions, 3)
+    Index::load(gpu, path, &IndexOptions::default())?.search(questions, 3)
 }

@@ -77,7 +77,7 @@ pub enum Error {
 
     /// The device is gone: the driver was reset, the GPU removed, or its owner destroyed it.
     #[error(
-        "{adapter}: the device was lost while {action}; create a new `Gpu` and `recover` the model on it"
+        "{adapter}: the device was lost while {action}; create a new `Gpu` and `recover` models and indexes on it"
     )]
     DeviceLost {
         /// The adapter's name.

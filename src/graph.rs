@@ -32,6 +32,7 @@ impl TensorId {
 /// assert_eq!(format!("{} {} {}", info.name, info.dtype, info.shape), "pooler.dense.weight f32 [4, 8]");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TensorInfo {
     /// The caller's name of an input, the checkpoint's name of a parameter, or the operation's name and a number.
     pub name: String,
@@ -68,6 +69,7 @@ pub enum Source {
 ///
 /// See [`Source`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Domain {
     /// Any value.
     Any,
@@ -136,6 +138,7 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Request<'a> {
     /// What the device can do.
     pub capabilities: &'a Capabilities,
@@ -195,6 +198,7 @@ impl Request<'_> {
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Node {
     /// What is computed.
     pub operation: Arc<dyn Operation>,

@@ -17,7 +17,7 @@
 //! A [`plan::Control`] gives a call a deadline, and tells how far it is. An application records a run into its own encoders
 //! instead ([`plan::Forward`]). Texts without number go through [`Embedder::stream`], whose stages read, tokenise and
 //! run at the same time. Vectors go into an [`Index`], whose searches are runs of a plan too. After a lost device
-//! [`Embedder::recover`] begins again on another one.
+//! [`Embedder::recover`] and [`Index::recover`] begin again on another one.
 //!
 //! # The house, in the order of its imports
 //!
@@ -79,11 +79,11 @@
 //!
 //! **Invariant:** what a plan takes on the device is known before any of it is allocated, and never more than its memory
 //! budget: where another run does not fit, it waits for those of the engine's own, and is refused where an application
-//! has all there is room for (`tests/memory.rs`). Where the driver has none left nevertheless, that is an error, and what was there still works
-//! (`tests/out_of_memory.rs`).
+//! has all there is room for; the plans of an [`Index`] share one budget (`tests/memory.rs`, `tests/index.rs`). Where the
+//! driver has none left nevertheless, that is an error, and what was there still works (`tests/out_of_memory.rs`).
 //!
 //! **Invariant:** a run's memory is its own until the device is through with it, whatever becomes of the run: done, failed,
-//! its future dropped, recorded and never submitted (`tests/forward.rs`, `tests/soak.rs`).
+//! its future dropped, recorded and never submitted (`tests/forward.rs`, `tests/soak/`).
 //!
 //! **Invariant:** once a plan is compiled nothing of it is under way on the device any more: its weights are there, and
 //! the staging that brought them is free. (In a browser, which must not be waited for, that comes a little later.)

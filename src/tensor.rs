@@ -168,6 +168,7 @@ impl fmt::Display for Shape {
 ///
 /// See [`Data`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum DType {
     /// 32-bit float: every activation, statistic and sum.
     F32,
@@ -192,6 +193,7 @@ impl fmt::Display for DType {
 /// assert_eq!((WeightType::I8.bits(), WeightType::I8.to_string()), (8, "int8".to_owned()));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum WeightType {
     /// 32-bit float.
     #[default]
@@ -253,6 +255,7 @@ impl fmt::Display for WeightType {
 /// assert_eq!((ids.dtype(), ids.len(), ids.bytes().len()), (DType::U32, 2, 8));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Data {
     /// Floats.
     F32(Vec<f32>),

@@ -23,6 +23,7 @@ pub(crate) fn verify(embedder: &Embedder) {
         WeightType::F32 => 0.99999,
         WeightType::F16 => 0.9999,
         WeightType::I8 => 0.995,
+        other => panic!("nothing is known of {other}"),
     };
     let json: serde_json::Value =
         serde_json::from_slice(&std::fs::read("tests/data/all-MiniLM-L6-v2.json").unwrap())

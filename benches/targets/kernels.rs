@@ -103,6 +103,7 @@ impl Figures {
             WeightType::F32 => [0.25, 0.40],
             WeightType::F16 => [0.32, 0.50],
             WeightType::I8 => [0.42, 0.60],
+            other => panic!("there is no target for {other}"),
         };
         let mut rows: Vec<Row> = Vec::new();
         for (weight_type, speed) in &self.products {

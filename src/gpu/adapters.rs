@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AdapterChoice {
     /// A discrete GPU before an integrated one before software; GL only when nothing else is there.
     #[default]

@@ -16,6 +16,7 @@ use crate::kernel::{COOPERATIVE_MATRIX, Kernel};
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// Name, back end, driver, kind and subgroup sizes.
     pub info: wgpu::AdapterInfo,
@@ -30,30 +31,37 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// Of an adapter, perhaps one that is not here, without cooperative matrices.
+    #[must_use]
+    pub fn new(info: wgpu::AdapterInfo, features: wgpu::Features, limits: wgpu::Limits) -> Self {
+        Self {
+            info,
+            features,
+            limits,
+            cooperative_matrices: vec![],
+            failed: vec![],
+        }
+    }
+
     /// What a device may use: its own features and limits, which may be fewer than its adapter's. Only the adapter
     /// knows which cooperative matrices there are.
     #[must_use]
     pub(super) fn of_device(device: &wgpu::Device, adapter: Option<&wgpu::Adapter>) -> Self {
         let features = device.features();
         Self {
-            info: device.adapter_info(),
-            features,
-            limits: device.limits(),
             cooperative_matrices: adapter
                 .map_or_else(Vec::new, |adapter| cooperative_matrices(adapter, features)),
-            failed: vec![],
+            ..Self::new(device.adapter_info(), features, device.limits())
         }
     }
 
     /// What an adapter offers.
     #[must_use]
     pub(super) fn of_adapter(adapter: &wgpu::Adapter) -> Self {
+        let features = adapter.features();
         Self {
-            info: adapter.get_info(),
-            features: adapter.features(),
-            limits: adapter.limits(),
-            cooperative_matrices: cooperative_matrices(adapter, adapter.features()),
-            failed: vec![],
+            cooperative_matrices: cooperative_matrices(adapter, features),
+            ..Self::new(adapter.get_info(), features, adapter.limits())
         }
     }
 

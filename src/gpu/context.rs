@@ -294,10 +294,15 @@ impl Gpu {
     /// The error for what the device said, told apart from a device that is gone.
     pub(super) fn device_error(&self, action: &str, message: &str) -> Error {
         let (adapter, action) = (self.capabilities().info.name.clone(), action.to_owned());
-        // wgpu has no error of its own for it, only these words; a device that is destroyed takes its buffers with it.
-        let is_lost = ["device is lost", "has been destroyed", DEVICE_LOST]
-            .iter()
-            .any(|words| message.contains(words));
+        // wgpu has no error of its own for it, only these words; a device that is destroyed takes its buffers with it, and
+        // makes invalid ones from then on, of which no error scope hears before they are used.
+        let words = [
+            "device is lost",
+            "has been destroyed",
+            "label is invalid",
+            DEVICE_LOST,
+        ];
+        let is_lost = words.iter().any(|words| message.contains(words));
         if is_lost {
             Error::DeviceLost { adapter, action }
         } else {

@@ -11,6 +11,7 @@ use super::Capabilities;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Vendor {
     /// Radeon.
     Amd,

@@ -12,7 +12,6 @@ use super::{Index, IndexOptions, Metric};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::Shard;
-use crate::tensor::WeightType;
 
 const FORMAT: &str = "wgformer index 1";
 const VECTORS: &str = "vectors";
@@ -25,15 +24,16 @@ impl Index {
     ///
     /// ```
     /// # let folder = tempfile::tempdir().unwrap();
-    /// use wgformer::index::Index;
+    /// use wgformer::index::{Index, IndexOptions};
     /// use wgformer::tensor::WeightType;
     ///
     /// let gpu = wgformer::Gpu::new()?;
-    /// let mut index = Index::new(&gpu, 2, &Default::default())?;
+    /// let mut index = Index::new(&gpu, 2, &IndexOptions::default())?;
     /// index.add(&[[1.0, 0.0], [0.0, 1.0]])?;
     /// let path = folder.path().join("vectors.safetensors");
     /// index.save(&path)?;
-    /// assert_eq!(Index::load(&gpu, &path, WeightType::F16)?.len(), 2);
+    /// let halves = IndexOptions::default().weight_type(WeightType::F16);
+    /// assert_eq!(Index::load(&gpu, &path, &halves)?.len(), 2);
     /// # Ok::<(), wgformer::Error>(())
     /// ```
     ///
@@ -52,10 +52,19 @@ impl Index {
         unfinished.rename(&target).map_err(error)
     }
 
+    /// [`Index::save`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Index::save`].
+    pub async fn save_async(&self, path: impl AsRef<Path>) -> Result<()> {
+        let (own, path) = (self.clone(), path.as_ref().to_owned());
+        self.gpu.off_thread(move || own.save(path)).await
+    }
+
     fn write(&self, file: &File) -> io::Result<()> {
         let [len, dimensions] = [self.len(), self.dimensions()];
         let header = json!({
-            "__metadata__": { "format": FORMAT, "metric": self.metric.to_string() },
+            "__metadata__": { "format": FORMAT, "metric": self.metric().to_string() },
             VECTORS: {
                 "dtype": "F32",
                 "shape": [len, dimensions],
@@ -75,14 +84,15 @@ impl Index {
         file.sync_all()
     }
 
-    /// Reads what [`Index::save`] wrote; `weight_type`: what vectors are stored as on the device.
+    /// Reads what [`Index::save`] wrote. The file says which metric it is of.
     ///
     /// See [`Index::save`] for an example.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::Malformed`] if it is damaged or no index, [`Error::Vector`]
-    /// as [`Index::add`] for a vector in it.
-    pub fn load(gpu: &Gpu, path: impl AsRef<Path>, weight_type: WeightType) -> Result<Self> {
+    /// [`Error::Io`] if the file cannot be read, [`Error::Malformed`] if it is damaged or no index,
+    /// [`Error::Unsupported`] if `options` name another metric; [`Error::Vector`] and [`Error::Limit`] as [`Index::add`]
+    /// for the vectors in it.
+    pub fn load(gpu: &Gpu, path: impl AsRef<Path>, options: &IndexOptions) -> Result<Self> {
         let path = path.as_ref();
         let malformed = |message: String| Error::Malformed {
             path: path.to_owned(),
@@ -102,12 +112,17 @@ impl Index {
         if dimensions == 0 {
             return Err(malformed("has vectors of no dimensions".to_owned()));
         }
-        let options = IndexOptions::default()
-            .metric(metric)
-            .weight_type(weight_type);
-        let mut index = Self::new(gpu, dimensions, &options)?;
+        if let Some(wanted) = options.metric.filter(|wanted| *wanted != metric) {
+            return Err(Error::Unsupported {
+                path: path.to_owned(),
+                what: "metric",
+                found: metric.to_string(),
+                supported: format!("{wanted}, by the options"),
+            });
+        }
+        let mut index = Self::new(gpu, dimensions, &options.clone().metric(metric))?;
         let values = file.values(VECTORS, info, 0..info.shape.iter().product())?;
-        Arc::make_mut(&mut index.rows).reserve(values.len() / dimensions)?;
+        index.check_room(values.len() / dimensions)?;
         for (place, vector) in values.chunks_exact(dimensions).enumerate() {
             index.check("vector", place, vector)?;
             if metric == Metric::Cosine && !is_normal(vector) {
@@ -117,6 +132,20 @@ impl Index {
             Arc::make_mut(&mut index.rows).push(vector); // to the bit what was saved
         }
         Ok(index)
+    }
+
+    /// [`Index::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Index::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        path: impl AsRef<Path>,
+        options: &IndexOptions,
+    ) -> Result<Self> {
+        let (own, path, options) = (gpu.clone(), path.as_ref().to_owned(), options.clone());
+        gpu.off_thread(move || Self::load(&own, path, &options))
+            .await
     }
 }
 

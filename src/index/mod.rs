@@ -1,9 +1,10 @@
 //! The vectors nearest to a query, found exactly: every score is computed on the device, and only the best are kept.
 //!
-//! [`Index::add`] -> rows on the host, padded, in slices (`rows.rs`) -> a graph over all of them: for each slice a
-//! linear layer whose weight the slice is, and a [`Graph::top_k`](crate::Graph::top_k) of its scores and of the best
-//! before (`plans.rs`) -> [`Index::search`] runs it for a batch of queries, so that of the scores no more than one
-//! slice's are ever in memory, and sorts what it found (`search.rs`). `file.rs` keeps an index in a file.
+//! [`Index::add`] -> rows on the host, padded (`rows.rs`), in slices (`slicing.rs`) -> a graph over all of them: for each
+//! slice a linear layer whose weight the slice is, and a [`Graph::top_k`](crate::Graph::top_k) of its scores and of the
+//! best before, for as many queries as there is memory for (`prepared.rs`) -> a plan for so many hits (`plans.rs`) ->
+//! [`Index::search`] runs it for a batch of queries, so that of the scores no more than one slice's are ever in memory,
+//! and sorts what it found (`search.rs`). `file.rs` keeps an index in a file.
 //!
 //! A slice is a weight matrix and not more than one binding holds, so an index may be larger than any of a device's
 //! buffers. Vectors that come later change the last slice alone: the others are shared between the plans before and
@@ -12,8 +13,10 @@
 mod file;
 mod options;
 mod plans;
+mod prepared;
 mod rows;
 mod search;
+mod slicing;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -23,15 +26,21 @@ pub use search::Hit;
 
 use crate::error::Result;
 use crate::gpu::Gpu;
+use crate::plan::Memory;
 use crate::tensor::WeightType;
 use plans::Plans;
+use prepared::{FEWEST_HITS, Prepared, hits_of_a_plan};
 use rows::Rows;
+use slicing::Slicing;
 
 /// Vectors of one length, of which it finds the nearest to a query, without approximation; any number of threads may
 /// search at once.
 ///
 /// It holds up to 2^24 vectors, as far as the device's memory goes. The host keeps them too, in f32, for
-/// [`Index::save`] and for vectors to come.
+/// [`Index::save`], for vectors to come and for [`Index::recover`].
+///
+/// Clones share the vectors, on the host and on the device, and the memory budget. Vectors that are added to one of them
+/// are its own, and so is its budget from then on.
 ///
 /// ```
 /// use wgformer::index::{Index, IndexOptions};
@@ -43,13 +52,14 @@ use rows::Rows;
 /// assert_eq!((hits[0].index, hits[1].index), (1, 2));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Index {
     gpu: Gpu,
-    metric: Metric,
-    weight_type: WeightType,
-    /// Shared with a plan while that is compiled.
+    options: IndexOptions,
+    /// Shared with clones, and with a plan while that is compiled.
     rows: Arc<Rows>,
-    plans: Mutex<Plans>,
+    /// Shared with clones of the same vectors.
+    plans: Arc<Mutex<Plans>>,
 }
 
 impl Index {
@@ -59,13 +69,17 @@ impl Index {
     /// [`crate::Error::Limit`] if there are so many dimensions that 64 vectors do not fit a buffer of the device,
     /// [`crate::Error::Shape`] if there are none.
     pub fn new(gpu: &Gpu, dimensions: usize, options: &IndexOptions) -> Result<Self> {
-        Ok(Self {
+        let rows = Rows::new(Slicing::new(gpu, dimensions)?);
+        Ok(Self::of(gpu, rows, options))
+    }
+
+    fn of(gpu: &Gpu, rows: Rows, options: &IndexOptions) -> Self {
+        Self {
             gpu: gpu.clone(),
-            metric: options.metric,
-            weight_type: options.weight_type,
-            rows: Arc::new(Rows::new(gpu, dimensions)?),
-            plans: Mutex::default(),
-        })
+            options: options.clone(),
+            rows: Arc::new(rows),
+            plans: Plans::none(gpu),
+        }
     }
 
     /// Adds vectors; each gets the next place, counted from 0. They are on the device after the next search, or
@@ -73,23 +87,85 @@ impl Index {
     ///
     /// # Errors
     /// [`crate::Error::Vector`], naming the first that has another length or a number that is not finite, or that f16
-    /// does not hold; [`crate::Error::Limit`] beyond 2^24. Then none of them is added.
+    /// does not hold; [`crate::Error::Limit`] beyond 2^24, or where the memory budget has no room for them. Then none of
+    /// them is added.
     pub fn add<V: AsRef<[f32]>>(&mut self, vectors: &[V]) -> Result<()> {
-        Arc::make_mut(&mut self.rows).reserve(vectors.len())?;
+        self.check_room(vectors.len())?;
         for (index, vector) in vectors.iter().enumerate() {
             self.check("vector", index, vector.as_ref())?;
         }
+        if Arc::get_mut(&mut self.plans).is_none() {
+            let apart = self.plans().apart();
+            self.plans = apart;
+        }
+        let metric = self.metric();
         let rows = Arc::make_mut(&mut self.rows);
         for vector in vectors {
-            rows.push(&self.metric.scaled(vector.as_ref()));
+            rows.push(&metric.scaled(vector.as_ref()));
         }
         Ok(())
+    }
+
+    /// Checks that there may be so many more, and that one query for few hits has room beside them.
+    fn check_room(&self, more: usize) -> Result<()> {
+        let grown = self.rows.slicing().with(more)?;
+        if self.options.memory_budget.is_none() || grown.count == 0 {
+            return Ok(());
+        }
+        Prepared::new(&self.gpu, grown, FEWEST_HITS, &self.options).map(drop)
+    }
+
+    /// The same index on another device, after its own was lost: its vectors, which the host has, are brought there, with
+    /// the options that it was made with.
+    ///
+    /// # Errors
+    /// As [`Index::new`], and as [`Index::upload`] for the device.
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        let (there, here) = (Slicing::new(gpu, self.dimensions())?, self.rows.slicing());
+        let mut rows = Rows::new(there);
+        if there.with(here.count)? == here {
+            rows = (*self.rows).clone();
+        } else {
+            self.rows.iter().for_each(|vector| rows.push(vector));
+        }
+        let recovered = Self::of(gpu, rows, &self.options);
+        recovered.upload()?;
+        Ok(recovered)
+    }
+
+    /// [`Index::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Index::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        let (own, lost) = (gpu.clone(), self.clone());
+        gpu.off_thread(move || lost.recover(&own)).await
+    }
+
+    /// What an index of so many vectors would take on the device, and one run of a search for `k` hits, of as many
+    /// queries as one run takes; nothing is allocated.
+    ///
+    /// # Errors
+    /// [`crate::Error::Limit`] for the device, the memory budget, and what an index may hold or find at all.
+    pub fn memory_needed(
+        gpu: &Gpu,
+        dimensions: usize,
+        vectors: usize,
+        k: usize,
+        options: &IndexOptions,
+    ) -> Result<Memory> {
+        let slicing = Slicing::new(gpu, dimensions)?.with(vectors)?;
+        let hits = k.min(vectors);
+        if hits == 0 {
+            return Ok(Memory::default());
+        }
+        Prepared::new(gpu, slicing, hits_of_a_plan(hits)?, options)?.memory(gpu)
     }
 
     /// The number of vectors.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.rows.slicing().count
     }
 
     /// Whether there are none.
@@ -101,19 +177,19 @@ impl Index {
     /// The length of a vector.
     #[must_use]
     pub fn dimensions(&self) -> usize {
-        self.rows.dimensions()
+        self.rows.slicing().dimensions
     }
 
     /// What scores are.
     #[must_use]
     pub fn metric(&self) -> Metric {
-        self.metric
+        self.options.metric.unwrap_or_default()
     }
 
     /// What vectors are stored as on the device.
     #[must_use]
     pub fn weight_type(&self) -> WeightType {
-        self.weight_type
+        self.options.weight_type
     }
 
     /// The bytes that the vectors take on the host.
@@ -122,11 +198,12 @@ impl Index {
         self.rows.bytes()
     }
 
-    /// The bytes that the vectors take on the device, as far as they are there. On a software adapter, where a search
-    /// for more than 4,096 hits runs on buffers and others on textures, they may be there twice.
+    /// What it takes on the device now: its vectors, as far as they are there, and what searches have allocated, which is
+    /// counted as one run. On a software adapter, where a search for more than 4,096 hits runs on buffers and others on
+    /// textures, vectors may be there twice.
     #[must_use]
-    pub fn device_bytes(&self) -> u64 {
-        self.plans().device_bytes()
+    pub fn memory(&self) -> Memory {
+        self.plans().memory(&self.gpu.capabilities().limits)
     }
 }
 
@@ -135,8 +212,7 @@ impl fmt::Debug for Index {
         f.debug_struct("Index")
             .field("len", &self.len())
             .field("dimensions", &self.dimensions())
-            .field("metric", &self.metric)
-            .field("weight_type", &self.weight_type)
+            .field("options", &self.options)
             .finish()
     }
 }

@@ -51,21 +51,27 @@ impl fmt::Display for Metric {
 ///
 /// let options = IndexOptions::default()
 ///     .metric(Metric::DotProduct)
-///     .weight_type(WeightType::F16);
+///     .weight_type(WeightType::F16)
+///     .memory_budget(256 << 20);
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct IndexOptions {
-    pub(super) metric: Metric,
+    /// The cosine, or what a file says, where there is none.
+    pub(super) metric: Option<Metric>,
     pub(super) weight_type: WeightType,
+    pub(super) memory_budget: Option<u64>,
 }
 
 impl IndexOptions {
-    /// What scores are: the cosine, unless this says otherwise.
+    /// What scores are: the cosine, unless this says otherwise, or a file that is loaded.
     #[must_use]
     pub fn metric(self, metric: Metric) -> Self {
-        Self { metric, ..self }
+        Self {
+            metric: Some(metric),
+            ..self
+        }
     }
 
     /// What vectors are stored as on the device: f32, unless this says otherwise. f16 and int8 take a half and a
@@ -74,6 +80,17 @@ impl IndexOptions {
     pub fn weight_type(self, weight_type: WeightType) -> Self {
         Self {
             weight_type,
+            ..self
+        }
+    }
+
+    /// The most bytes that the index may take on the device, its vectors and all searches that are under way, without
+    /// bound by default: fewer queries run at once, and runs wait for one another. Vectors and searches that do not fit
+    /// are refused.
+    #[must_use]
+    pub fn memory_budget(self, memory_budget: u64) -> Self {
+        Self {
+            memory_budget: Some(memory_budget),
             ..self
         }
     }

@@ -1,36 +1,64 @@
-use std::collections::BTreeMap;
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::rows::{filled_up, name};
-use super::{Index, Rows};
+use super::Index;
+use super::prepared::{Prepared, hits_of_a_plan};
+use super::slicing::{Slicing, name};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::ops::MAX_K;
-use crate::plan::{Plan, PlanOptions};
-use crate::tensor::{Dim, Sizes};
-
-/// The fewest hits that a plan is compiled for.
-const FEWEST_HITS: usize = 16;
-
-/// The most queries of one run, and the most bytes that any of its activations may take.
-const MOST_QUERIES: u64 = 256;
-const MOST_BYTES: u64 = 16 << 20;
+use crate::gpu::Gpu;
+use crate::plan::{Memory, Plan, Shared};
 
 /// The index on the device: a plan for each power of two of hits that was asked for, all of which share the vectors.
-#[derive(Default)]
 pub(super) struct Plans {
     /// How many vectors they are of.
     rows: usize,
     by_hits: BTreeMap<usize, Arc<Plan>>,
+    shared: Shared,
 }
 
 impl Plans {
-    pub(super) fn device_bytes(&self) -> u64 {
-        Plan::weight_bytes_of(self.iter())
+    pub(super) fn none(gpu: &Gpu) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            rows: 0,
+            by_hits: BTreeMap::new(),
+            shared: Shared::new(gpu),
+        }))
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Plan> {
-        self.by_hits.values().map(Arc::as_ref)
+    /// What is on the device now is there for an index that goes on by itself, too.
+    pub(super) fn apart(&self) -> Arc<Mutex<Self>> {
+        Arc::new(Mutex::new(Self {
+            rows: 0,
+            by_hits: BTreeMap::new(),
+            shared: self.shared.apart(),
+        }))
+    }
+
+    /// The plan for so many hits of so many vectors, if it is there.
+    fn get(&self, rows: usize, hits: usize) -> Option<Arc<Plan>> {
+        let current = self.by_hits.get(&hits).filter(|_| self.rows == rows);
+        current.map(Arc::clone)
+    }
+
+    /// Lets go of what other vectors need.
+    fn keep_only(&mut self, slicing: Slicing) {
+        let names: HashSet<String> = slicing.slices().map(|slice| name(&slice)).collect();
+        self.by_hits.clear();
+        self.shared.keep(|tensor| names.contains(tensor));
+        self.rows = slicing.count;
+    }
+
+    pub(super) fn memory(&self, limits: &wgpu::Limits) -> Memory {
+        let mut all = Memory {
+            weights: self.shared.bytes(limits),
+            ..Memory::default()
+        };
+        for own in self.by_hits.values().map(|plan| plan.memory()) {
+            all.activations += own.runs as u64 * own.activations;
+            all.staging += own.runs as u64 * own.staging;
+            all.runs |= usize::from(own.runs > 0);
+        }
+        all
     }
 }
 
@@ -46,6 +74,15 @@ impl Index {
         self.plan(1).map(drop)
     }
 
+    /// [`Index::upload`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Index::upload`].
+    pub async fn upload_async(&self) -> Result<()> {
+        let own = self.clone();
+        self.gpu.off_thread(move || own.upload()).await
+    }
+
     pub(super) fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,79 +90,51 @@ impl Index {
     /// The plan that finds at least `hits` for each query, at least 1 and at most as many as there are vectors, and the
     /// number that it finds.
     pub(super) fn plan(&self, hits: usize) -> Result<(Arc<Plan>, usize)> {
-        if hits > MAX_K {
-            return Err(Error::Limit {
-                thing: "a search".to_owned(),
-                needed: hits as u64,
-                allowed: MAX_K as u64,
-                unit: "hits",
-                advice: "ask for fewer",
-            });
-        }
-        let hits = hits.next_power_of_two().max(FEWEST_HITS);
+        let hits = hits_of_a_plan(hits)?;
         let mut plans = self.plans();
-        if plans.rows == self.len() {
-            if let Some(plan) = plans.by_hits.get(&hits) {
-                return Ok((Arc::clone(plan), hits));
-            }
+        if let Some(plan) = plans.get(self.len(), hits) {
+            return Ok((plan, hits));
         }
-        let plan = Arc::new(self.compile(&plans, hits)?);
-        if plans.rows != self.len() {
-            plans.by_hits.clear();
-            plans.rows = self.len();
-        }
+        let plan = Arc::new(self.compile(&mut plans, hits)?);
         plans.by_hits.insert(hits, Arc::clone(&plan));
         Ok((plan, hits))
     }
 
-    /// Beside those there are: what they have on the device, this one need not bring.
-    fn compile(&self, there: &Plans, hits: usize) -> Result<Plan> {
-        let queries = self.most_queries(hits)?;
-        let mut options = PlanOptions::new(sizes(queries));
-        options.weight_type = self.weight_type;
-        let graph = graph(&self.rows, hits)?;
-        let rows = Arc::clone(&self.rows) as _; // which the plan lets go of
-        Plan::compile_beside(there.iter(), &self.gpu, &graph, rows, &options)
-    }
-
-    /// How many queries fit one run: each has a slice's scores, and its best twice, as scores and places.
-    fn most_queries(&self, hits: usize) -> Result<usize> {
-        let widest = [self.rows.most_rows(), self.rows.cols(), 2 * hits];
-        let needed = 4 * widest.into_iter().max().unwrap_or(1) as u64;
-        let allowed = self.gpu.capabilities().largest_binding();
-        if needed > allowed {
-            return Err(Error::Limit {
-                thing: format!("a search for {hits} hits"),
-                needed,
-                allowed,
-                unit: "bytes in one buffer",
-                advice: "ask for fewer, or use an adapter with a larger limit",
-            });
+    /// [`Index::plan`], on a thread of its own where it must be compiled, or somebody compiles another.
+    pub(super) async fn plan_async(&self, hits: usize) -> Result<(Arc<Plan>, usize)> {
+        if let Some(there) = self.plan_at_once(hits)? {
+            return Ok(there);
         }
-        let queries = (allowed.min(MOST_BYTES) / needed).clamp(1, MOST_QUERIES);
-        Ok(queries as usize)
+        let own = self.clone();
+        self.gpu.off_thread(move || own.plan(hits)).await
     }
-}
 
-/// The counts of a run of so many queries.
-pub(super) fn sizes(queries: usize) -> Sizes {
-    Sizes {
-        tokens: queries,
-        sequences: 1,
-        longest: queries,
+    fn plan_at_once(&self, hits: usize) -> Result<Option<(Arc<Plan>, usize)>> {
+        let hits = hits_of_a_plan(hits)?;
+        let plans = self.plans.try_lock().ok();
+        let plan = plans.and_then(|plans| plans.get(self.len(), hits));
+        Ok(plan.map(|plan| (plan, hits)))
     }
-}
 
-/// Slice after slice: scores, then the best of them and of those before.
-fn graph(rows: &Rows, hits: usize) -> Result<Graph> {
-    let mut graph = Graph::new();
-    let cols = rows.cols();
-    let queries = graph.input("queries", [Dim::Tokens, Dim::Fixed(cols)]);
-    let mut best = None;
-    for slice in rows.slices() {
-        let vectors = graph.parameter(&name(&slice), [filled_up(slice.len()), cols]);
-        let scores = graph.linear(queries, vectors, None)?;
-        best = Some(graph.top_k(scores, best, slice, hits)?);
+    /// Beside those there are: what they have on the device, this one need not bring.
+    fn compile(&self, plans: &mut Plans, hits: usize) -> Result<Plan> {
+        let slicing = self.rows.slicing();
+        let Prepared { graph, options } = Prepared::new(&self.gpu, slicing, hits, &self.options)?;
+        if plans.rows != slicing.count {
+            plans.keep_only(slicing);
+        }
+        let compile = |plans: &mut Plans| {
+            let rows = Arc::clone(&self.rows) as _; // which the plan lets go of
+            Plan::compile_sharing(&mut plans.shared, &self.gpu, &graph, rows, &options)
+        };
+        match compile(plans) {
+            // Alone it fits: on a software adapter the vectors are there as textures, and now wanted in buffers.
+            Err(Error::Limit { .. }) if !plans.by_hits.is_empty() => {
+                plans.by_hits.clear();
+                plans.shared.keep(|_| false);
+                compile(plans)
+            }
+            result => result,
+        }
     }
-    Ok(graph)
 }

@@ -1,13 +1,14 @@
-use super::plans::sizes;
+use super::prepared::sizes;
 use super::{Index, Metric, options::length};
 use crate::error::{Error, Result};
-use crate::plan::Value;
+use crate::plan::{Plan, Value};
 use crate::tensor::WeightType;
 
 /// A vector and how near it is.
 ///
 /// See [`Index`].
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Hit {
     /// Its place among the vectors, counted from 0.
     pub index: usize,
@@ -27,10 +28,15 @@ impl Index {
     /// not hold, or that is so long that a score could overflow; [`Error::Limit`] if more than 2^20 would be found; as
     /// [`crate::plan::Plan::compile`] and [`crate::plan::Plan::run`] for the device.
     pub fn search<V: AsRef<[f32]>>(&self, queries: &[V], k: usize) -> Result<Vec<Vec<Hit>>> {
-        pollster::block_on(self.search_async(queries, k))
+        let (queries, k) = (self.checked(queries)?, k.min(self.len()));
+        if k == 0 {
+            return Ok(vec![vec![]; queries.len() / self.cols()]);
+        }
+        let (plan, found) = self.plan(k)?;
+        pollster::block_on(self.run(&plan, &queries, found, k))
     }
 
-    /// [`Index::search`], without blocking the thread while the GPU works.
+    /// [`Index::search`], without blocking the thread while the GPU works, nor while vectors are brought to it.
     ///
     /// # Errors
     /// As [`Index::search`].
@@ -39,30 +45,44 @@ impl Index {
         queries: &[V],
         k: usize,
     ) -> Result<Vec<Vec<Hit>>> {
-        let queries = self.checked(queries)?;
-        let cols = self.rows.cols();
-        let k = k.min(self.len());
+        let (queries, k) = (self.checked(queries)?, k.min(self.len()));
         if k == 0 {
-            return Ok(vec![vec![]; queries.len() / cols]);
+            return Ok(vec![vec![]; queries.len() / self.cols()]);
         }
-        let (plan, found) = self.plan(k)?;
+        let (plan, found) = self.plan_async(k).await?;
+        self.run(&plan, &queries, found, k).await
+    }
+
+    /// `queries`: `[queries, cols]`, of which `plan` finds `found` hits each.
+    async fn run(
+        &self,
+        plan: &Plan,
+        queries: &[f32],
+        found: usize,
+        k: usize,
+    ) -> Result<Vec<Vec<Hit>>> {
+        let cols = self.cols();
         let mut hits = Vec::with_capacity(queries.len() / cols);
         for batch in queries.chunks(plan.capacity().tokens * cols) {
             let sizes = sizes(batch.len() / cols);
             let best = plan.run_async(&sizes, &[Value::F32(batch)]).await?;
-            let of_query = |best| nearest(self.metric, best, k);
+            let of_query = |best| nearest(self.metric(), best, k);
             hits.extend(best.chunks_exact(2 * found).map(of_query));
         }
         Ok(hits)
     }
 
+    fn cols(&self) -> usize {
+        self.rows.slicing().cols()
+    }
+
     /// The queries as a run wants them, filled up: `[queries, cols]`.
     fn checked<V: AsRef<[f32]>>(&self, queries: &[V]) -> Result<Vec<f32>> {
-        let cols = self.rows.cols();
+        let cols = self.cols();
         let mut rows = Vec::with_capacity(queries.len() * cols);
         for (index, query) in queries.iter().enumerate() {
             self.check("query", index, query.as_ref())?;
-            let query = self.metric.scaled(query.as_ref());
+            let query = self.metric().scaled(query.as_ref());
             self.check_products(index, &query)?;
             rows.extend_from_slice(&query);
             rows.resize((index + 1) * cols, 0.0);
@@ -85,9 +105,9 @@ impl Index {
             ));
         }
         // Of a cosine, what is stored is at most 1.
-        let stored_as = match self.metric {
+        let stored_as = match self.metric() {
             Metric::Cosine => WeightType::F32,
-            Metric::DotProduct => self.weight_type,
+            Metric::DotProduct => self.weight_type(),
         };
         match vector.iter().position(|value| !stored_as.holds(*value)) {
             None => Ok(()),

@@ -16,6 +16,7 @@ use crate::tuning::{self, Selection};
 ///
 /// See [`Model`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Head {
     /// Nothing: the hidden states, `[tokens, hidden]`.
     HiddenStates,

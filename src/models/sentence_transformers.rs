@@ -21,6 +21,7 @@ use crate::ops::Pooling;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SentenceTransformer {
     /// Where `config.json`, the weights and the tokenizer are.
     pub transformer: PathBuf,

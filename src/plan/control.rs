@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 ///
 /// See [`Control`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// What is done: steps of a run, or texts.
     pub done: usize,

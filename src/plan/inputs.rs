@@ -8,6 +8,7 @@ use crate::tensor::{DType, Data, Sizes};
 ///
 /// See [`Plan`](super::Plan).
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Value<'a> {
     /// Floats.
     F32(&'a [f32]),

@@ -12,7 +12,7 @@ use super::slots::Slots;
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, buffer_bytes};
 use crate::graph::Graph;
-use crate::kernel::Storage;
+use crate::kernel::{Offer, Storage};
 use crate::tensor::Sizes;
 
 /// The bytes that a plan takes on its device, without what the driver and pipelines take.
@@ -54,25 +54,42 @@ impl Memory {
     }
 }
 
-/// How many runs a budget has room for beside the weights.
+/// The bytes that a budget leaves to runs, beside the weights and `others` on the device.
 ///
 /// # Errors
-/// [`Error::Limit`] if there is none for a single one.
-pub(super) fn runs_within(budget: Option<u64>, needed: &Memory, capacity: &Sizes) -> Result<usize> {
+/// [`Error::Limit`] if that is not enough for a single one.
+pub(super) fn room(
+    budget: Option<u64>,
+    others: u64,
+    needed: &Memory,
+    capacity: &Sizes,
+) -> Result<u64> {
     let Some(budget) = budget else {
-        return Ok(usize::MAX);
+        return Ok(u64::MAX);
     };
-    let runs = budget.saturating_sub(needed.weights) / needed.per_run().max(1);
-    if runs == 0 {
+    if others + needed.total() > budget {
         return Err(Error::Limit {
             thing: format!("a plan for {} tokens", capacity.tokens),
-            needed: needed.total(),
+            needed: others + needed.total(),
             allowed: budget,
             unit: "bytes of memory",
             advice: "raise the memory budget, store weights as f16, or make the plan for fewer tokens",
         });
     }
-    Ok(usize::try_from(runs).unwrap_or(usize::MAX))
+    Ok(budget - others - needed.weights)
+}
+
+/// What a plan has on its device.
+pub(super) fn parameters(
+    capabilities: &Capabilities,
+    graph: &Graph,
+    offers: &[Offer],
+) -> HashSet<Parameters> {
+    let nodes = graph.nodes().iter().zip(offers);
+    nodes
+        .flat_map(|(node, offer)| Parameters::of_node(graph, node, offer, capabilities))
+        .flatten()
+        .collect()
 }
 
 /// Of the weights and one run of `capacity`.
@@ -88,10 +105,7 @@ pub(super) fn needed(
         offers, storage, ..
     } = choice;
     let nodes = || graph.nodes().iter().zip(offers);
-    let parameters: HashSet<Parameters> = nodes()
-        .flat_map(|(node, offer)| Parameters::of_node(graph, node, offer, capabilities))
-        .flatten()
-        .collect();
+    let parameters = parameters(capabilities, graph, offers);
     let slots = slots.slots.iter().map(|slot| slot.bytes(limits));
     let inputs = graph.inputs().iter().map(|input| {
         let kept = storage.get(input).copied().unwrap_or(Storage::Buffers);

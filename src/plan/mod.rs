@@ -17,6 +17,7 @@ mod readback;
 mod recording;
 mod run;
 mod self_test;
+mod shared;
 mod slots;
 mod speed;
 mod storage;
@@ -28,7 +29,7 @@ mod uploads;
 mod warm_up;
 mod weights;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,13 +41,14 @@ pub use inputs::Value;
 pub use interpret::interpret;
 pub use memory::Memory;
 pub(crate) use self_test::tested;
+pub(crate) use shared::Shared;
 pub use slots::{Slot, Slots};
 pub(crate) use trace::{Trace, UNTOUCHED};
 pub use weights::Weights;
 
 use brought::Brought;
 use choose::{Choice, choose};
-use parameters::{Parameters, Uploaded, Uploader};
+use parameters::{Parameters, Uploader};
 use pool::Pool;
 use readback::Readback;
 use speed::Speed;
@@ -181,7 +183,6 @@ pub struct Plan {
     weights: Option<Arc<dyn Weights>>,
     /// What its weights and one run take.
     needed: Memory,
-    uploaded: Uploaded,
     submit_time: Duration,
     speed: Speed,
     pool: Arc<Pool>,
@@ -214,16 +215,16 @@ impl Plan {
         weights: Arc<dyn Weights>,
         options: &PlanOptions,
     ) -> Result<Self> {
-        Self::compile_beside([], gpu, graph, weights, options)
+        Self::compile_sharing(&mut Shared::new(gpu), gpu, graph, weights, options)
     }
 
-    /// As [`Plan::compile`]: what other plans on the device have there of parameters of the same names and shapes, which
-    /// must be the same parameters, is not uploaded again.
+    /// As [`Plan::compile`]: what other plans have on the device of parameters of the same names and shapes, which must
+    /// be the same parameters, is not uploaded again, and the budget is for them all.
     ///
     /// # Errors
     /// As [`Plan::compile`].
-    pub(crate) fn compile_beside<'a>(
-        others: impl IntoIterator<Item = &'a Self>,
+    pub(crate) fn compile_sharing(
+        shared: &mut Shared,
         gpu: &Gpu,
         graph: &Graph,
         weights: Arc<dyn Weights>,
@@ -232,9 +233,7 @@ impl Plan {
         let graph = fuse(graph);
         check_sizes(&graph, &options.capacity)?;
         let choice = choose(gpu, &graph, options)?;
-        let others = others.into_iter();
-        let there = others.flat_map(|plan| plan.uploaded.clone()).collect();
-        Self::assemble(gpu, graph, weights, options, choice, &there)
+        Self::assemble(gpu, graph, weights, options, choice, shared)
     }
 
     /// As [`Plan::compile`], of a fused graph on what somebody else chose, one offer per node.
@@ -247,7 +246,7 @@ impl Plan {
     ) -> Result<Self> {
         check_sizes(&graph, &options.capacity)?;
         let choice = choose::with_storage(gpu, &graph, options, offers, vec![])?;
-        Self::assemble(gpu, graph, weights, options, choice, &Uploaded::new())
+        Self::assemble(gpu, graph, weights, options, choice, &mut Shared::new(gpu))
     }
 
     /// What a plan would take on the device, with one run; nothing is allocated.
@@ -275,27 +274,29 @@ impl Plan {
         weights: Arc<dyn Weights>,
         options: &PlanOptions,
         choice: Choice,
-        there: &Uploaded,
+        shared: &mut Shared,
     ) -> Result<Self> {
         let (capacity, capabilities) = (options.capacity, gpu.capabilities());
         let slots = slots(&graph, &choice, &capacity);
         let needed = memory::needed(capabilities, &graph, &choice, &slots, &capacity);
-        let runs = memory::runs_within(options.memory_budget, &needed, &capacity)?;
-        let room = options
-            .memory_budget
-            .map(|budget| budget.saturating_sub(needed.weights));
+        let parameters = memory::parameters(capabilities, &graph, &choice.offers);
+        let others = shared.bytes_beside(&parameters, &capabilities.limits);
+        let room = memory::room(options.memory_budget, others, &needed, &capacity)?;
         let Choice {
             offers,
             reasons,
             storage,
         } = choice;
         let pipelines = pipelines::compile(gpu, &offers)?;
-        let mut uploader = Uploader::new(gpu, &*weights, there, room);
+        shared.room.set_limit(room);
+        let left = shared.room.left();
+        let mut uploader = Uploader::new(gpu, &*weights, &shared.uploaded, left);
         let steps = steps(&mut uploader, &graph, offers, pipelines);
         let uploaded = uploader.finish();
         gpu.settle(); // a driver that still compiles when the process ends may crash it
         gpu.save_pipelines();
         let (steps, uploaded) = (steps?, uploaded?);
+        shared.uploaded.extend(uploaded);
         let mut brought = steps.iter().flat_map(|step| &step.brought);
         let weights = brought.any(Brought::needs_weights).then_some(weights);
         Ok(Self {
@@ -304,7 +305,7 @@ impl Plan {
             weight_type: options.weight_type,
             submit_time: options.submit_time,
             speed: Speed::guessed(capabilities),
-            pool: Pool::new(runs),
+            pool: Pool::new(&shared.room, needed.per_run()),
             graph,
             storage,
             slots,
@@ -312,7 +313,6 @@ impl Plan {
             reasons,
             weights,
             needed,
-            uploaded,
         })
     }
 
@@ -341,17 +341,6 @@ impl Plan {
             runs: self.pool.made(),
             ..self.needed
         }
-    }
-
-    /// The bytes that the weights of plans take on the device together, where what they share counts once.
-    pub(crate) fn weight_bytes_of<'a>(plans: impl IntoIterator<Item = &'a Self>) -> u64 {
-        let (mut total, mut counted) = (0, HashSet::new());
-        for plan in plans {
-            let limits = &plan.gpu.capabilities().limits;
-            let new = plan.uploaded.keys().filter(|it| counted.insert(*it));
-            total += new.map(|it| it.bytes(limits)).sum::<u64>();
-        }
-        total
     }
 
     /// How its weight matrices are stored.
@@ -385,7 +374,6 @@ impl Drop for Plan {
     fn drop(&mut self) {
         let _turn = self.gpu.turn();
         self.steps.clear();
-        self.uploaded.clear();
     }
 }
 
@@ -527,17 +515,20 @@ mod tests {
             longest: 1,
         };
         let options = PlanOptions::new(sizes);
-        let first = Plan::compile(&gpu, &graph, Arc::new(weights), &options).unwrap();
-        let nowhere = || Arc::new(HashMap::<String, Tensor>::new());
-        let second = Plan::compile_beside([&first], &gpu, &graph, nowhere(), &options).unwrap();
+        let mut shared = Shared::new(&gpu);
+        let mut compile = |weights| {
+            Plan::compile_sharing(&mut shared, &gpu, &graph, Arc::new(weights), &options).unwrap()
+        };
+        let (first, second) = (compile(weights), compile(HashMap::new()));
         assert_eq!(
-            Plan::weight_bytes_of([&first, &second]),
+            shared.bytes(&gpu.capabilities().limits),
             first.memory().weights
         );
         drop(first);
         let y = second.run(&sizes, &[Value::F32(&[1.0; 8])]).unwrap();
         assert_eq!(y, [4.0; 4]);
-        let alone = Plan::compile(&gpu, &graph, nowhere(), &options);
+        let nowhere = Arc::new(HashMap::<String, Tensor>::new());
+        let alone = Plan::compile(&gpu, &graph, nowhere, &options);
         assert!(matches!(alone, Err(Error::TensorMissing { .. })));
     }
 }

@@ -98,6 +98,11 @@ impl Parameters {
         }
     }
 
+    /// Of its tensors.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().flat_map(Part::names)
+    }
+
     fn label(&self) -> String {
         let labels: Vec<_> = self.parts.iter().filter_map(Part::label).collect();
         if labels.is_empty() {
@@ -169,9 +174,13 @@ impl Part {
         [words_per_row / 4, self.words() / words_per_row.max(1)]
     }
 
+    /// Of its tensors.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.iter().map(|(name, _)| name.as_str())
+    }
+
     fn label(&self) -> Option<String> {
-        let names = self.tensors.iter().map(|(name, _)| name.as_str());
-        let names = names.collect::<Vec<_>>().join(" + ");
+        let names = self.names().collect::<Vec<_>>().join(" + ");
         match self.content {
             _ if names.is_empty() => None,
             Content::Scales => Some(format!("scales of {names}")),
@@ -198,21 +207,20 @@ const MOST_UNDER_WAY: u64 = 64 << 20;
 const LEAST_UNDER_WAY: u64 = 1 << 16; // a row of any texture
 
 impl<'a> Uploader<'a> {
-    /// `room`: the bytes that may be on their way, if they are counted.
+    /// `room`: the bytes that may be on their way.
     pub(super) fn new(
         gpu: &'a Gpu,
         weights: &'a dyn Weights,
         there: &'a Uploaded,
-        room: Option<u64>,
+        room: u64,
     ) -> Self {
-        let most = room.unwrap_or(MOST_UNDER_WAY);
         Self {
             gpu,
             weights,
             there,
             bound: Uploaded::new(),
             under_way: 0,
-            most_under_way: most.clamp(LEAST_UNDER_WAY, MOST_UNDER_WAY),
+            most_under_way: room.clamp(LEAST_UNDER_WAY, MOST_UNDER_WAY),
         }
     }
 

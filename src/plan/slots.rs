@@ -23,6 +23,7 @@ use crate::kernel::Storage;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Slots {
     /// The slots themselves.
     pub slots: Vec<Slot>,

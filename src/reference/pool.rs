@@ -5,6 +5,7 @@ use crate::tensor::Tensor;
 ///
 /// See [`pool`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Pooling {
     /// The mean over its tokens, special tokens included.
     Mean,

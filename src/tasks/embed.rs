@@ -96,6 +96,7 @@ impl EmbedderOptions {
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Embedding {
     /// How many tokens the text has, special tokens included, after it was cut to the model's length.
     pub tokens: usize,

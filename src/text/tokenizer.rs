@@ -33,6 +33,7 @@ pub struct Tokenizer {
 ///
 /// See [`Tokenizer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tokens {
     /// Places in the vocabulary.
     pub ids: Vec<u32>,

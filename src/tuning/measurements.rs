@@ -40,6 +40,7 @@ pub struct Measurements {
 ///
 /// See [`Measurements::nodes`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Bound {
     /// None for any number.
     pub most_rows: Option<usize>,

@@ -28,6 +28,7 @@ use crate::kernel::{Offer, Storage, Variant};
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub enum Selection {
     /// The first that an operation offers: its best, by what is known of the adapter without measuring.
     #[default]

@@ -88,6 +88,7 @@ pub(super) fn expected(case: &Case) -> Result<Vec<f32>> {
 ///
 /// See [`candidates`].
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The kernel, specialised.
     pub variant: Variant,

@@ -6,6 +6,7 @@ use std::fmt;
 ///
 /// See [`check`](super::check()).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// The operation, or the name of a model's tensor.
     pub operation: String,

@@ -12,6 +12,7 @@ use crate::plan::{fuse, tested};
 ///
 /// See [`report`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Row {
     /// The operation, or the name of a model's tensor.
     pub operation: String,
@@ -36,6 +37,7 @@ pub struct Row {
 /// See [`report`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Verdict {
     /// Every result is within its tolerance.
     Pass,

@@ -11,6 +11,7 @@ const EPSILON: f64 = f32::EPSILON as f64;
 /// assert!(tolerance.share(1.001, 1.0) > 1.0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Tolerance {
     /// In the result's own unit.
     pub absolute: f64,

@@ -198,6 +198,11 @@ fn another_input_model_or_option_is_refused_by_name() {
             json!("Some GPU"),
             "on Some GPU, and this run is on",
         ),
+        (
+            "kernels",
+            json!(["embedding_sum_of_old"]),
+            "with embedding_sum_of_old for step 0, and this run has embedding_sum",
+        ),
     ] {
         let before = folder.read(CHECKPOINT);
         let mut checkpoint: Value = serde_json::from_slice(&before).unwrap();
@@ -305,6 +310,65 @@ fn two_runs_never_write_the_same_partial_output() {
     assert!(first.try_wait().unwrap().is_none(), "it ended too soon");
     first.kill().unwrap();
     first.wait().unwrap();
+}
+
+/// Not even to read the checkpoint, which the other run may be about to replace.
+#[test]
+fn a_partial_output_is_locked_before_its_checkpoint_is_read() {
+    let folder = ended_early(20);
+    let data = fs::File::open(folder.path("out.partial")).unwrap();
+    fs4::FileExt::try_lock(&data).unwrap();
+    folder.write(CHECKPOINT, "{");
+    let resume = "--input input.txt --output out --resume";
+    folder
+        .embed(resume)
+        .assert_error(&["another run is writing out.partial"]);
+    drop(data);
+    folder.embed(resume).assert_error(&["is damaged"]);
+}
+
+/// The hidden files that are what an output will be.
+fn unfinished(folder: &Folder) -> Vec<String> {
+    let names = folder.names().into_iter();
+    names
+        .filter(|name| name.starts_with(".wgformer-"))
+        .collect()
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_by_the_next_of_the_same_output() {
+    let folder = Folder::new();
+    folder.write("input.txt", mixed_lines(12_000).join("\n"));
+    let begin = || {
+        let before = unfinished(&folder);
+        let mut child = start(&folder, &format!("{EMBED} --output out"));
+        while unfinished(&folder).is_empty() || unfinished(&folder) == before {
+            assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
+            sleep(Duration::from_millis(10));
+        }
+        child
+    };
+    let kill = |mut child: Child| {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    };
+    kill(begin());
+    let left = unfinished(&folder);
+    assert_eq!(left.len(), 1);
+    folder.embed("sea --output other").bytes();
+    assert_eq!(unfinished(&folder), left, "of another output");
+    for resume in ["", "--resume"] {
+        let one = "--input one.txt --output out";
+        folder.write("one.txt", "sea\n");
+        folder.embed(&format!("{one} {resume}")).bytes();
+        assert!(unfinished(&folder).is_empty());
+        // One that somebody still writes stays.
+        let living = begin();
+        let left = unfinished(&folder);
+        folder.embed(&format!("{one} {resume}")).bytes();
+        assert_eq!(unfinished(&folder), left);
+        kill(living);
+    }
 }
 
 /// Ctrl-C and a polite kill.

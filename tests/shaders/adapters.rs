@@ -43,18 +43,17 @@ pub(crate) fn adapters() -> Vec<Capabilities> {
     ADAPTERS
         .iter()
         .map(
-            |(name, kind, vendor, [smallest, largest], features, matrices)| Capabilities {
-                info: AdapterInfo {
+            |(name, kind, vendor, [smallest, largest], features, matrices)| {
+                let info = AdapterInfo {
                     name: (*name).to_owned(),
                     vendor: *vendor,
                     subgroup_min_size: *smallest,
                     subgroup_max_size: *largest,
                     ..AdapterInfo::new(*kind, Backend::Noop)
-                },
-                features: *features,
-                limits: Limits::default(),
-                cooperative_matrices: matrices.to_vec(),
-                failed: vec![],
+                };
+                let mut adapter = Capabilities::new(info, *features, Limits::default());
+                adapter.cooperative_matrices = matrices.to_vec();
+                adapter
             },
         )
         .collect()

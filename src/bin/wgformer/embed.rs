@@ -153,7 +153,6 @@ impl Arguments {
     }
 
     fn origin(&self, input: &Path, embedder: &Embedder) -> Result<Origin> {
-        let adapter = embedder.model().plan().gpu().capabilities().to_string();
         let own = [
             ("--pooling", self.pooling.as_ref().map(value_name)),
             ("--no-normalize", self.no_normalize.then(String::new)),
@@ -165,7 +164,12 @@ impl Arguments {
             ("--field", self.field.clone()),
         ];
         let options = own.into_iter().chain(self.model.decisive());
-        Origin::new(adapter, input, &self.model.directory()?, options)
+        Origin::new(
+            embedder.model().plan(),
+            input,
+            &self.model.directory()?,
+            options,
+        )
     }
 }
 

@@ -12,6 +12,7 @@ mod progress;
 mod quiet;
 mod search;
 mod source;
+mod temporary;
 mod tune;
 mod tuned;
 mod verify;

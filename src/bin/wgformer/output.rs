@@ -9,6 +9,7 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::interrupt::Unfinished;
+use crate::temporary;
 
 pub(crate) struct Output {
     /// As people know it.
@@ -51,7 +52,8 @@ impl Output {
         } else {
             // Through a link: it is the file that is replaced.
             let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            let file = Unfinished::create(|| temporary_beside(&path));
+            temporary::remove_abandoned(&path);
+            let file = Unfinished::create(|| temporary::beside(&path));
             let (file, unfinished) = file.map_err(|error| explain(&name, &error))?;
             Sink::File {
                 writer: BufWriter::new(file),
@@ -95,18 +97,6 @@ pub(crate) fn folder(path: &Path) -> &Path {
     let folder = path.parent();
     let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
-}
-
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".wgformer-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any new file: the default of a temporary one would keep it from others.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder(path))
 }
 
 /// The same kind of error, in words that name the file; a temporary file's own name is left out.

@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
+use wgformer::plan::Plan;
+use wgformer::tensor::Sizes;
 
 /// Files go by what is in them, wherever they are and whenever they were written.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Origin {
     wgformer: String,
     adapter: String,
+    /// What runs each step of the model.
+    kernels: Vec<String>,
     input: String,
     /// Every file of the model that may be read, by its name.
     model: BTreeMap<String, String>,
@@ -23,7 +27,7 @@ pub(super) struct Origin {
 
 impl Origin {
     pub(super) fn new(
-        adapter: String,
+        plan: &Plan,
         input: &Path,
         model: &Path,
         options: impl IntoIterator<Item = (&'static str, Option<String>)>,
@@ -31,7 +35,8 @@ impl Origin {
         let options = options.into_iter();
         Ok(Self {
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
-            adapter,
+            adapter: plan.gpu().capabilities().to_string(),
+            kernels: kernels(plan),
             input: hash(input)?,
             model: model_files(model)?,
             options: options
@@ -68,8 +73,22 @@ impl Origin {
             let (before, now) = (&earlier.adapter, &self.adapter);
             return Some(format!("on {before}, and this run is on {now}"));
         }
+        let steps = earlier.kernels.iter().zip(&self.kernels).enumerate();
+        let mut steps = steps.filter(|(_, (before, now))| before != now);
+        if let Some((step, (before, now))) = steps.next() {
+            return Some(format!(
+                "with {before} for step {step}, and this run has {now}, by what `tune` measured since"
+            ));
+        }
         None
     }
+}
+
+/// By name, for one token: which tile of a kernel a batch takes changes no result.
+fn kernels(plan: &Plan) -> Vec<String> {
+    let one = Sizes::from_segments(&[0, 1]);
+    let variants = plan.variants(&one);
+    variants.map(|it| it.kernel.name.to_owned()).collect()
 }
 
 /// The first key whose values differ, and these.

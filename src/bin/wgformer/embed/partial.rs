@@ -15,6 +15,7 @@ use twox_hash::XxHash3_128;
 use super::format::{Row, Rows};
 use super::origin::{self, Origin};
 use crate::output::{explain, folder};
+use crate::temporary;
 
 /// How much work may be lost at most, in time.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -49,23 +50,9 @@ impl Partial {
     /// Begins, or goes on with what an earlier run of the same origin left.
     pub(super) fn open(output: &Path, origin: Origin) -> Result<Self> {
         let paths = Paths::beside(output)?;
+        let mut data = paths.open_locked()?;
         let earlier = paths.read_checkpoint()?;
-        let failed = |error: io::Error| explain(&paths.data.display().to_string(), &error);
-        let mut data = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(earlier.as_ref().is_none_or(|earlier| earlier.bytes == 0))
-            .truncate(false)
-            .open(&paths.data)
-            .map_err(failed)?;
-        // By its path, since newer versions of the standard library have a method of this name.
-        fs4::FileExt::try_lock(&data).map_err(|error| match error {
-            fs4::TryLockError::WouldBlock => anyhow!(
-                "another run is writing {}: wait for it, or name another --output",
-                paths.data.display()
-            ),
-            fs4::TryLockError::Error(error) => failed(error).into(),
-        })?;
+        let failed = |error: io::Error| paths.explain(&error);
         let mut hasher = XxHash3_128::new();
         if let Some(earlier) = &earlier {
             if let Some(difference) = origin.difference(&earlier.origin) {
@@ -154,13 +141,14 @@ impl Partial {
             })?;
         }
         rows.finish(dimensions)?;
-        drop(records); // no system removes an open file as gladly as a closed one
-        // Should it end between the two: the next run then finds one that has done nothing yet.
+        // Should it end between any of these: the next run then finds one that has done nothing yet.
         (checkpoint.texts, checkpoint.bytes) = (0, 0);
         checkpoint.hash = origin::in_hex(&XxHash3_128::new());
         paths.write_checkpoint(&checkpoint).map_err(failed)?;
-        fs::remove_file(&paths.data).map_err(failed)?;
+        let data = records.into_inner();
+        data.set_len(0).map_err(failed)?;
         fs::remove_file(&paths.checkpoint).map_err(failed)?;
+        fs::remove_file(&paths.data).map_err(failed)?; // last, with its lock
         Ok(())
     }
 }
@@ -194,6 +182,33 @@ impl Paths {
         explain(&self.data.display().to_string(), error)
     }
 
+    /// The data, such that no other run changes it or the checkpoint from now on. It is created where nothing is done yet.
+    fn open_locked(&self) -> Result<File> {
+        loop {
+            if !self.data.is_file() && self.read_checkpoint()?.is_some_and(|it| it.bytes > 0) {
+                return Err(self.refuse("it is not there"));
+            }
+            let data = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&self.data)
+                .map_err(|error| self.explain(&error))?;
+            temporary::try_lock(&data).map_err(|error| match error {
+                fs4::TryLockError::WouldBlock => anyhow!(
+                    "another run is writing {}: wait for it, or name another --output",
+                    self.data.display()
+                ),
+                fs4::TryLockError::Error(error) => self.explain(&error).into(),
+            })?;
+            // Another run may have finished, and removed it, before it was locked.
+            if is_at(&data, &self.data) {
+                return Ok(data);
+            }
+        }
+    }
+
     fn read_checkpoint(&self) -> Result<Option<Checkpoint>> {
         let json = match fs::read(&self.checkpoint) {
             Ok(json) => json,
@@ -209,9 +224,6 @@ impl Paths {
             let checkpoint = self.checkpoint.display();
             self.refuse(&format!("{checkpoint} is damaged ({error})"))
         })?;
-        if !self.data.is_file() {
-            return Err(self.refuse("it is not there"));
-        }
         Ok(Some(checkpoint))
     }
 
@@ -224,6 +236,23 @@ impl Paths {
         #[cfg(unix)]
         File::open(folder(&self.checkpoint))?.sync_all()?; // the name is the folder's
         Ok(())
+    }
+}
+
+/// Whether it is still the file of that name.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+
+        let place = |it: io::Result<fs::Metadata>| it.map(|it| (it.dev(), it.ino())).ok();
+        let there = place(fs::metadata(path));
+        there.is_some() && there == place(file.metadata())
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = file; // what it is, only the system's own interface tells
+        path.is_file()
     }
 }
 

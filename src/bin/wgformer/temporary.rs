@@ -1,0 +1,66 @@
+//! Files that have their name only for the time being, and what becomes of those whose writer was killed.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+use twox_hash::XxHash3_128;
+
+use crate::output::folder;
+
+/// A file beside `path`, locked as long as somebody writes it.
+pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let prefix = prefix(path);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: the default of a temporary one would keep it from others.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    loop {
+        let file = builder.tempfile_in(folder(path))?;
+        // Where files cannot be locked, none is taken for abandoned.
+        let is_taken = matches!(try_lock(file.as_file()), Err(fs4::TryLockError::WouldBlock));
+        // Before that it looked abandoned, and somebody may have removed it.
+        if !is_taken && file.path().exists() {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes what runs that were killed left beside `path`: what nobody has locked. Where it cannot be removed it stays,
+/// which is no reason not to work.
+pub(crate) fn remove_abandoned(path: &Path) {
+    let Ok(entries) = fs::read_dir(folder(path)) else {
+        return;
+    };
+    let prefix = prefix(path);
+    let is_ours = |name: &OsStr| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(prefix.as_encoded_bytes())
+    };
+    for entry in entries.flatten().filter(|it| is_ours(&it.file_name())) {
+        let Ok(file) = File::options().write(true).open(entry.path()) else {
+            continue;
+        };
+        if try_lock(&file).is_ok() {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// By a hash of its name, which may already be as long as a name can be.
+fn prefix(path: &Path) -> OsString {
+    let name = path.file_name().unwrap_or_default();
+    let hash = XxHash3_128::oneshot(name.as_encoded_bytes());
+    format!(".wgformer-{hash:032x}-").into()
+}
+
+/// By its path, since newer versions of the standard library have a method of this name.
+pub(crate) fn try_lock(file: &File) -> Result<(), fs4::TryLockError> {
+    fs4::FileExt::try_lock(file)
+}
