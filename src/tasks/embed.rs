@@ -281,6 +281,17 @@ impl Embedder {
         })
     }
 
+    /// [`Embedder::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            model: self.model.recover_async(gpu).await?,
+            ..self.clone()
+        })
+    }
+
     /// Embeds any number of texts as they come, in memory that does not grow with their number: while some are read and
     /// tokenised on threads of their own, others run, and the caller does with the results what it likes.
     ///

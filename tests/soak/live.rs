@@ -62,7 +62,7 @@ impl Live {
     pub(crate) fn recover(&self, gpu: Gpu) -> Self {
         assert!(self.is_lost());
         Self {
-            embedder: self.embedder.recover(&gpu).unwrap(),
+            embedder: pollster::block_on(self.embedder.recover_async(&gpu)).unwrap(),
             index: self.index.recover(&gpu).unwrap(),
             gpu,
             generation: self.generation + 1,
