@@ -21,7 +21,7 @@ fn kernels(criterion: &mut Criterion) {
         for candidate in verify::candidates(&gpu, &case) {
             let name = format!(
                 "{}, {}",
-                candidate.variant.kernel.name,
+                candidate.variant().kernel.name,
                 candidate.describe()
             );
             let (plan, values) = (candidate.plan(&gpu, &case).unwrap(), case.values());

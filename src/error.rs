@@ -94,7 +94,7 @@ pub enum Error {
     },
 
     /// Something needs more than the device, or the memory budget, allows.
-    #[error("{thing} needs {needed} {unit}, and this device allows {allowed}; {advice}")]
+    #[error("{thing} needs {needed} {unit}, of which {allowed} are allowed here; {advice}")]
     Limit {
         /// What needs it.
         thing: String,

@@ -141,17 +141,26 @@ fn models_use_only_the_public_graph_api() {
         });
         names.collect::<Vec<_>>()
     };
+    let names_of = |module: &&str| {
+        let files = files_of(module);
+        files.iter().flat_map(private).collect::<Vec<_>>()
+    };
     let names: Vec<String> = ["graph", "plan", "gpu", "tensor"]
         .iter()
-        .flat_map(|module| files_of(module))
-        .flat_map(|file| private(&file))
+        .flat_map(names_of)
         .collect();
+    let functions = ["graph", "plan", "gpu", "tuning"]
+        .iter()
+        .flat_map(|module| {
+            let names = names_of(module).into_iter();
+            names.map(move |name| format!("{module}::{name}("))
+        });
+    let methods = names.iter().map(|name| format!(".{name}("));
+    let calls: Vec<String> = methods.chain(functions).collect();
     assert!(names.contains(&"trace".to_owned()), "{names:?}");
     for file in files_of("models") {
         let text = fs::read_to_string(&file).unwrap();
-        let called = names
-            .iter()
-            .find(|name| text.contains(&format!(".{name}(")));
+        let called = calls.iter().find(|call| text.contains(&call[..]));
         assert!(
             called.is_none(),
             "{} calls the crate-private {called:?}",
@@ -167,6 +176,18 @@ fn the_library_reads_the_environment_at_one_place() {
             let text = fs::read_to_string(&file).unwrap();
             let allowed = file.ends_with("gpu/adapters.rs");
             assert!(allowed || !text.contains("env::var"), "{}", file.display());
+        }
+    }
+}
+
+/// Clippy's `incompatible_msrv` does not know them.
+#[test]
+fn nothing_needs_a_newer_rust_for_chains_of_let() {
+    let chain = ["&& let", " "].concat();
+    for folder in ["src", "tests", "examples", "benches"] {
+        for file in rust_files(Path::new(folder)) {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(!text.contains(&chain), "{}", file.display());
         }
     }
 }

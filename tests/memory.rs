@@ -5,20 +5,25 @@ mod common;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod generated_model;
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use generated_model::{GeneratedModel, HIDDEN, Weight};
 use safetensors::Dtype;
 use serde_json::json;
+use wgformer::graph::Source;
 use wgformer::models::{Batch, Head, Model, ModelOptions};
 use wgformer::ops::Pooling;
-use wgformer::tensor::WeightType;
+use wgformer::plan::{Plan, PlanOptions, Value, Weights};
+use wgformer::tensor::{Dim, Sizes, Tensor, WeightType};
 use wgformer::verify::Random;
-use wgformer::{Error, Gpu};
+use wgformer::{Error, Gpu, Graph};
 
 const POOLED: Head = Head::Pooled {
     pooling: Pooling::Mean,
@@ -93,6 +98,38 @@ fn what_a_model_takes_is_known_before_it_is_loaded() {
             );
         }
     }
+}
+
+/// Copies to a texture want longer rows than these.
+#[test]
+fn what_brings_short_rows_to_the_device_is_counted() {
+    let (gpu, _turn) = common::gpu();
+    let gpu = fresh(&gpu);
+    let (tokens, columns) = (2048, 8);
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(columns)]);
+    let weight = graph.parameter("weight", [columns, columns]);
+    graph.linear(x, weight, None).unwrap();
+    let zeros = Tensor::new([columns, columns], vec![0.0; columns * columns]);
+    let weights = HashMap::from([("weight".to_owned(), zeros)]);
+    let sizes = Sizes {
+        tokens,
+        sequences: tokens,
+        longest: 1,
+    };
+    let plan = Plan::compile(&gpu, &graph, Arc::new(weights), &PlanOptions::new(sizes)).unwrap();
+    let said = plan.memory().per_run();
+    let plan = Arc::new(plan);
+    let before = allocated(&gpu);
+    let forward = plan.begin(&sizes, &[Value::F32(&vec![0.0; tokens * columns])]);
+    if let [Some(before), Some(now)] = [before, allocated(&gpu)] {
+        let taken = now - before;
+        assert!(
+            taken <= said + (128 << 10),
+            "{taken} bytes, said to be {said}"
+        );
+    }
+    drop(forward.unwrap());
 }
 
 /// The least budget gives the smallest batches, and one byte less an error that says how much is needed.
@@ -284,6 +321,67 @@ fn a_table_beyond_the_largest_binding_stays_on_the_host() {
             assert_eq!(gathered.run(&batch).unwrap(), expected, "{file:?}, {seed}");
         }
     }
+}
+
+/// Weights that give other rows than they are asked for.
+struct Short(HashMap<String, Tensor>);
+
+impl Weights for Short {
+    fn location(&self) -> String {
+        "short weights".to_owned()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.0.shape(name)
+    }
+
+    fn values(&self, name: &str) -> Result<Cow<'_, [f32]>, Error> {
+        Weights::values(&self.0, name)
+    }
+
+    fn rows(&self, name: &str, rows: &[u32]) -> Result<Vec<f32>, Error> {
+        self.0.rows(name, &rows[1..])
+    }
+}
+
+#[test]
+fn a_row_too_few_of_a_table_on_the_host_is_an_error() {
+    let (gpu, _turn) = common::gpu();
+    let mut limits = gpu.capabilities().limits.clone();
+    limits.max_storage_buffer_binding_size = 64 << 10;
+    let gpu = common::device(&gpu, gpu.capabilities().features, limits);
+    let mut graph = Graph::new();
+    let rows = [("ids", 4096), ("positions", 8), ("types", 2)];
+    let indices = rows.map(|(name, rows)| graph.ids(name, rows));
+    let tables = rows.map(|(name, rows)| graph.parameter(&format!("table of {name}"), [rows, 8]));
+    let weight = graph.parameter("weight", [8]);
+    let bias = graph.parameter("bias", [8]);
+    graph
+        .embedding_sum(indices, tables, weight, bias, 1e-12)
+        .unwrap();
+    let tensors = graph
+        .tensors()
+        .iter()
+        .filter(|it| it.source == Source::Parameter);
+    let zeros = tensors.map(|it| {
+        let shape = it.shape.resolve(&Sizes::default());
+        let length = shape.iter().product();
+        (it.name.clone(), Tensor::new(shape, vec![0.0; length]))
+    });
+    let weights = Arc::new(Short(zeros.collect()));
+    let sizes = Sizes::from_segments(&[0, 3]);
+    let plan = Plan::compile(&gpu, &graph, weights, &PlanOptions::new(sizes)).unwrap();
+    let indices = [
+        Value::U32(&[1, 2, 3]),
+        Value::U32(&[0, 1, 2]),
+        Value::U32(&[0; 3]),
+    ];
+    let error = plan.run(&sizes, &indices).unwrap_err();
+    assert!(matches!(error, Error::TensorShape { .. }), "{error}");
+    assert!(
+        error.to_string().contains("rows of table of ids"),
+        "{error}"
+    );
 }
 
 /// Not a test of speed: what ten thousand calls leave behind.

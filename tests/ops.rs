@@ -50,7 +50,7 @@ fn every_kernel_agrees_with_the_reference() {
 fn kernels_of_a_subgroup_size_agree_with_the_reference() {
     let (gpu, _turn) = common::gpu();
     check_where(&gpu, &cases::all(), |candidate| {
-        let kernel = candidate.variant.kernel;
+        let kernel = candidate.variant().kernel;
         kernel.needs_one_subgroup_size() || kernel.storage() == Storage::Textures
     });
 }

@@ -33,7 +33,8 @@ impl Gpu {
     /// As [`Gpu::create_buffer`].
     pub(crate) fn upload_for_copies(&self, label: &str, bytes: &[u8]) -> Result<wgpu::Buffer> {
         let size = (bytes.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
-        let usage = wgpu::BufferUsages::COPY_SRC;
+        // Mappable, or wgpu would fill it by way of another one.
+        let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::MAP_WRITE;
         self.create_buffer_with(label, size.max(4), usage, Some(bytes))
     }
 

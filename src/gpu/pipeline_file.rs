@@ -50,10 +50,13 @@ impl Gpu {
 
     /// Writes the file, if there is one and something was compiled since.
     pub(crate) fn save_pipelines(&self) {
-        if let Some(file) = self.pipeline_file()
-            && file.is_outdated.swap(false, Ordering::Relaxed)
-            && let Err(error) = file.write(self.capabilities())
-        {
+        let Some(file) = self.pipeline_file() else {
+            return;
+        };
+        if !file.is_outdated.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        if let Err(error) = file.write(self.capabilities()) {
             log::warn!("cannot write {}: {error}", file.path.display());
         }
     }

@@ -161,7 +161,8 @@ fn trusted_module(device: &wgpu::Device, name: &str, wgsl: &str) -> wgpu::Shader
         unsafe_code,
         reason = "wgpu asks for it; the argument is in the SAFETY comment"
     )]
-    // SAFETY: every kernel is one of this crate's own, since a graph takes no other operation. All indices come from
+    // SAFETY: every kernel is one of this crate's own, since a graph takes no other operation, and runs on the graph
+    // that it was offered for. All indices come from
     // `Params`, grids and inputs that the plan has checked on the host: buffers have the sizes that the graph's shapes
     // say, ids are below their table's length, segment offsets ascend to the token count. All loops are bounded by
     // those numbers, and all divisors are positive sizes.

@@ -2,15 +2,11 @@ use std::ops::Range;
 
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::ops::MAX_PLACES;
+use crate::ops::{COL_MULTIPLE, MAX_PLACES, ROW_MULTIPLE};
 
 /// The most rows of a slice: enough work for one dispatch, few enough that the scores of a few hundred queries with them
 /// are megabytes.
 const MOST_ROWS: u64 = 8192;
-
-/// Linear layers fill up the rows and the columns of a weight to multiples of these.
-const ROW_MULTIPLE: usize = 64;
-const COL_MULTIPLE: usize = 32;
 
 /// What is read at once, by kernels and from textures.
 const VECTOR: usize = 4;

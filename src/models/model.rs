@@ -407,12 +407,13 @@ impl Source {
             sequences: tokens.min(MAX_SEQUENCES),
             longest: self.max_tokens,
         };
-        PlanOptions {
-            weight_type: self.options.weight_type,
-            selection: self.options.selection.clone(),
-            submit_time: self.options.submit_time,
-            memory_budget: self.options.memory_budget,
-            ..PlanOptions::new(capacity)
+        let options = PlanOptions::new(capacity)
+            .weight_type(self.options.weight_type)
+            .selection(self.options.selection.clone())
+            .submit_time(self.options.submit_time);
+        match self.options.memory_budget {
+            Some(budget) => options.memory_budget(budget),
+            None => options,
         }
     }
 

@@ -37,6 +37,10 @@ pub(crate) use top_k::{MAX_K, MAX_PLACES};
 
 use crate::kernel::Kernel;
 
+/// Linear layers fill up the rows and the columns of a weight to multiples of these at most.
+pub(crate) const ROW_MULTIPLE: usize = linear_kernels::PANEL;
+pub(crate) const COL_MULTIPLE: usize = linear_kernels::K_MULTIPLE;
+
 /// Every kernel of the crate, for tools that look at all of them.
 pub static KERNELS: &[&Kernel] = &[
     &add::ADD,

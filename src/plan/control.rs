@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::speed::now;
+
 /// How far a call has come.
 ///
 /// See [`Control`].
@@ -58,9 +60,9 @@ impl<'a> Control<'a> {
     /// As [`Control::deadline`], from now on.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
-        match Instant::now().checked_add(timeout) {
+        match now().and_then(|now| now.checked_add(timeout)) {
             Some(deadline) => self.deadline(deadline),
-            None => self, // further away than a clock goes
+            None => self, // further away than a clock goes, or there is none
         }
     }
 

@@ -4,7 +4,7 @@
 use super::Value;
 use super::parameters::check_finite;
 use super::weights::Weights;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, buffer_bytes};
 use crate::graph::{Graph, Node, TensorId};
 use crate::kernel::{Binding, Layout, Matrix};
@@ -66,9 +66,19 @@ impl HostTable {
     /// The rows that a run reads, as the kernel wants them.
     ///
     /// # Errors
-    /// What `weights` says; [`crate::Error::NotFinite`] if one of them holds a NaN.
+    /// What `weights` says; [`Error::TensorShape`] if it gives more or less than was asked for, [`Error::NotFinite`] if
+    /// one of them holds a NaN.
     pub(super) fn rows(&self, weights: &dyn Weights, values: &[Value<'_>]) -> Result<Vec<u32>> {
-        let rows = weights.rows(&self.name, values[self.input].integers())?;
+        let numbers = values[self.input].integers();
+        let rows = weights.rows(&self.name, numbers)?;
+        if rows.len() != numbers.len() * self.cols {
+            return Err(Error::TensorShape {
+                location: weights.location(),
+                tensor: format!("rows of {}", self.name),
+                found: vec![rows.len()],
+                expected: vec![numbers.len(), self.cols],
+            });
+        }
         check_finite(weights, &self.name, &rows, self.stored_as)?;
         Ok(Layout::RowMajor.pack(&Matrix::new(&rows, self.cols, self.stored_as)))
     }

@@ -8,10 +8,11 @@ use super::choose::Choice;
 use super::parameters::Parameters;
 use super::readback::Readback;
 use super::slots::Slots;
+use super::texels::Texels;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, buffer_bytes};
-use crate::graph::Graph;
+use crate::graph::{Graph, TensorId};
 use crate::kernel::{Offer, Storage};
 use crate::tensor::Sizes;
 
@@ -107,15 +108,22 @@ pub(super) fn needed(
     let nodes = || graph.nodes().iter().zip(offers);
     let parameters = parameters(capabilities, graph, offers);
     let slots = slots.slots.iter().map(|slot| slot.bytes(limits));
-    let inputs = graph.inputs().iter().map(|input| {
-        let kept = storage.get(input).copied().unwrap_or(Storage::Buffers);
-        super::storage::need(graph, *input, kept, capacity).bytes(limits)
-    });
+    let kept = |input: &TensorId| storage.get(input).copied().unwrap_or(Storage::Buffers);
+    let need =
+        |input: &TensorId| super::storage::need(graph, *input, kept(input), capacity).bytes(limits);
+    let copied = |input: &TensorId| match kept(input) {
+        Storage::Buffers => need(input),
+        Storage::Textures => {
+            let texels = Texels::of(&graph.tensor(*input).shape, capacity);
+            (texels.rows * texels.copied_row()) as u64
+        }
+    };
+    let inputs: u64 = graph.inputs().iter().map(need).sum();
+    let copied: u64 = graph.inputs().iter().map(copied).sum();
     let others =
         nodes().flat_map(|(node, offer)| Brought::of_node(graph, node, offer, capabilities));
-    let others = others.map(|brought| brought.bytes(capacity.tokens));
-    let params = params_stride(offers, capabilities) * offers.len() as u64;
-    let brought = inputs.sum::<u64>() + others.sum::<u64>() + params;
+    let others: u64 = others.map(|brought| brought.bytes(capacity.tokens)).sum();
+    let others = others + params_stride(offers, capabilities) * offers.len() as u64;
     let result = graph.output().map_or(0, |output| {
         let kept = storage[&output];
         let mapped = Readback::of(graph, output, kept, capacity).bytes();
@@ -132,8 +140,8 @@ pub(super) fn needed(
             .iter()
             .map(|parameters| parameters.bytes(limits))
             .sum(),
-        activations: slots.sum::<u64>() + brought,
-        staging: brought + result,
+        activations: slots.sum::<u64>() + inputs + others,
+        staging: copied + others + result,
         runs: 1,
     }
 }

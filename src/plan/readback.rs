@@ -27,12 +27,8 @@ impl Readback {
     pub(super) fn bytes(&self) -> u64 {
         match self.storage {
             Storage::Buffers => 4 * self.elements() as u64,
-            Storage::Textures => (self.texels.rows * self.padded_row()) as u64,
+            Storage::Textures => (self.texels.rows * self.texels.copied_row()) as u64,
         }
-    }
-
-    fn padded_row(&self) -> usize {
-        (4 * self.texels.width()).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
     }
 
     /// Copies the result to `staging`.
@@ -50,7 +46,7 @@ impl Readback {
             Resource::Texture(texture, _) => {
                 let layout = wgpu::TexelCopyBufferLayout {
                     offset: 0,
-                    bytes_per_row: Some(self.padded_row() as u32),
+                    bytes_per_row: Some(self.texels.copied_row() as u32),
                     rows_per_image: None,
                 };
                 let into = wgpu::TexelCopyBufferInfo {
@@ -73,7 +69,7 @@ impl Readback {
             Storage::Buffers => bytemuck::pod_collect_to_vec(bytes),
             Storage::Textures => {
                 let rows = bytes
-                    .chunks_exact(self.padded_row().max(1))
+                    .chunks_exact(self.texels.copied_row().max(1))
                     .map(|row| &row[..4 * self.texels.width()]);
                 rows.flat_map(bytemuck::pod_collect_to_vec::<u8, f32>)
                     .collect()

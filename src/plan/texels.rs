@@ -12,6 +12,11 @@ pub(super) struct Texels {
 }
 
 impl Texels {
+    /// The bytes of a row as copies between buffers and textures want it.
+    pub(super) fn copied_row(self) -> usize {
+        (4 * self.width()).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
+    }
+
     pub(super) fn of(shape: &Shape, sizes: &Sizes) -> Self {
         let axis = shape
             .dims()

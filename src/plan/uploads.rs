@@ -100,7 +100,7 @@ impl Uploads {
 /// In the texture's order, each row filled up to what copies want.
 fn padded_rows(texels: Texels, values: &[f32]) -> Cow<'static, [u8]> {
     let row_bytes = 4 * texels.width();
-    let padded = row_bytes.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize);
+    let padded = texels.copied_row();
     let mut bytes = vec![0; padded * texels.rows];
     let ordered = texels.to_texture(values);
     let rows = bytemuck::cast_slice::<f32, u8>(&ordered).chunks_exact(row_bytes.max(1));

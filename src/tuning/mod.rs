@@ -86,7 +86,14 @@ pub(crate) fn that_run(
 ///
 /// Debian's lavapipe loads ten times faster from a texture than from a buffer (docs/performance.md), others about as
 /// fast; but the kernels for that pass values between the lanes of a subgroup, whose size must be known.
-pub(crate) fn preferred_storage(capabilities: &Capabilities) -> Storage {
+///
+/// ```
+/// let gpu = wgformer::Gpu::new()?;
+/// println!("{:?}", wgformer::tuning::preferred_storage(gpu.capabilities()));
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+#[must_use]
+pub fn preferred_storage(capabilities: &Capabilities) -> Storage {
     if capabilities.is_software() && capabilities.subgroup_size().is_some() {
         Storage::Textures
     } else {

@@ -90,10 +90,10 @@ pub(super) fn expected(case: &Case) -> Result<Vec<f32>> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Candidate {
-    /// The kernel, specialised.
-    pub variant: Variant,
-    /// How weight matrices are stored.
-    pub weight_type: WeightType,
+    /// What it was offered for: on another graph it would read past the ends of buffers.
+    graph: Arc<Graph>,
+    pub(super) variant: Variant,
+    weight_type: WeightType,
 }
 
 /// The variants that this adapter can run, with each type of weights that makes a difference to them:
@@ -105,13 +105,13 @@ pub struct Candidate {
 ///
 /// let gpu = wgformer::Gpu::new()?;
 /// for candidate in candidates(&gpu, &cases::softmax(3, 8, Values::Unit)?) {
-///     println!("{} {}", candidate.variant.kernel.name, candidate.describe());
+///     println!("{} {}", candidate.variant().kernel.name, candidate.describe());
 /// }
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[must_use]
 pub fn candidates(gpu: &Gpu, case: &Case) -> Vec<Candidate> {
-    let graph = fuse(&case.graph);
+    let graph = Arc::new(fuse(&case.graph));
     let mut candidates: Vec<Candidate> = Vec::new();
     for capabilities in kinds_of_adapter(tested(gpu)) {
         let others = offered(&capabilities, &graph);
@@ -138,7 +138,7 @@ pub(super) fn kinds_of_adapter(own: &Capabilities) -> Vec<Capabilities> {
 }
 
 /// The variants that a device of these capabilities is offered for a graph's last node.
-pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candidate> {
+pub(super) fn offered(capabilities: &Capabilities, graph: &Arc<Graph>) -> Vec<Candidate> {
     let node = graph.nodes().last().expect("a case has nodes");
     let mut candidates = Vec::new();
     for weight_type in WeightType::ALL {
@@ -146,6 +146,7 @@ pub(super) fn offered(capabilities: &Capabilities, graph: &Graph) -> Vec<Candida
         let offers = node.operation.offers(&request);
         for variant in offers.iter().flat_map(Offer::variants) {
             let candidate = Candidate {
+                graph: Arc::clone(graph),
                 variant: variant.clone(),
                 weight_type,
             };
@@ -189,6 +190,18 @@ impl Candidate {
         key(self) == key(other)
     }
 
+    /// The kernel, specialised.
+    #[must_use]
+    pub fn variant(&self) -> &Variant {
+        &self.variant
+    }
+
+    /// How weight matrices are stored.
+    #[must_use]
+    pub fn weight_type(&self) -> WeightType {
+        self.weight_type
+    }
+
     /// The weights' type and the tile, and where they vary, how many lanes work together and how the tile is staged;
     /// with the kernel's name, no two candidates of a case have the same.
     #[must_use]
@@ -196,7 +209,7 @@ impl Candidate {
         describe(&self.variant, self.weight_type)
     }
 
-    /// The case's graph on this variant.
+    /// The graph of its case on this variant, with the weights of `case` and for its sizes.
     ///
     /// # Errors
     /// [`Error::NoVariant`] if the case does not fit the kernel's storage; as [`Plan::compile`].
@@ -205,7 +218,7 @@ impl Candidate {
         options.weight_type = self.weight_type;
         let offers = vec![self.variant.clone().into()];
         let weights = Arc::clone(&case.weights) as _;
-        Plan::with_offers(gpu, fuse(&case.graph), weights, &options, offers)
+        Plan::with_offers(gpu, (*self.graph).clone(), weights, &options, offers)
     }
 
     fn run(&self, gpu: &Gpu, case: &Case) -> Result<Trace> {

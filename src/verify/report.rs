@@ -1,5 +1,7 @@
 //! What came of all cases, a row for each variant of a kernel.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::check::{check, offered};
@@ -151,7 +153,7 @@ fn offered_elsewhere(gpu: &Gpu, case: &Case) -> Vec<(&'static str, Candidate)> {
     capabilities.cooperative_matrices = vec![8, 16];
     capabilities.info.subgroup_min_size = SUBGROUP_SIZE;
     capabilities.info.subgroup_max_size = SUBGROUP_SIZE;
-    let candidates = offered(&capabilities, &fuse(&case.graph)).into_iter();
+    let candidates = offered(&capabilities, &Arc::new(fuse(&case.graph))).into_iter();
     candidates
         .map(|candidate| (case.operation, candidate))
         .collect()
@@ -166,7 +168,7 @@ fn skip(gpu: &Gpu, operation: &str, candidate: &Candidate) -> Row {
     Row {
         operation: operation.to_owned(),
         kernel: kernel.name,
-        variant: candidate.weight_type.to_string(),
+        variant: candidate.weight_type().to_string(),
         cases: 0,
         worst: 0.0,
         tolerance: 0.0,

@@ -14,6 +14,7 @@ use crate::graph::{Request, TensorInfo};
 use crate::kernel::{Access, Binding, Layout, Offer};
 use crate::tensor::{Dim, WeightType};
 
+pub(super) use padded::{K_MULTIPLE, PANEL};
 pub(super) use padded::{
     LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, LINEAR_SMALL, LINEAR_SUBGROUP, LINEAR_TILE,
 };

@@ -4,10 +4,10 @@ use super::{BINDINGS, Flags, Problem};
 use crate::kernel::{Access, COOPERATIVE_MATRIX, Kernel, Layout};
 
 /// What k is padded to: the largest TILE_K of the shaders.
-pub(super) const K_MULTIPLE: usize = 32;
+pub(in crate::ops) const K_MULTIPLE: usize = 32;
 
 /// Columns of a panel of the weight, likewise.
-pub(super) const PANEL: usize = 64;
+pub(in crate::ops) const PANEL: usize = 64;
 
 /// The weight's layout, for all but the cooperative ones.
 pub(super) fn panels() -> Layout {
