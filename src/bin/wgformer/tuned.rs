@@ -26,7 +26,7 @@ pub(crate) fn read(capabilities: &Capabilities) -> Option<Measurements> {
     Measurements::read(&file(capabilities).ok()?, capabilities)
 }
 
-/// What the user names, else what was measured, else the built-in choice.
+/// What the user names, with the built-in choice for all else; without names what was measured, else the built-in choice.
 pub(crate) fn selection(named: &[Named], capabilities: &Capabilities) -> Selection {
     if !named.is_empty() {
         let names = named.iter().map(|named| named.variant.clone());
