@@ -12,8 +12,8 @@ use std::sync::Arc;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use wgformer::models::{Batch, Head, Model, ModelOptions};
 use wgformer::plan::{Plan, PlanOptions, Value};
-use wgformer::tensor::{Dim, Sizes};
-use wgformer::{Error, Graph};
+use wgformer::tensor::{Dim, Sizes, Tensor};
+use wgformer::{Error, Gpu, Graph};
 
 /// What the process may have beyond what it has: enough for a small run, for drivers' threads and for errors.
 const SPARE: u64 = 256 << 20;
@@ -41,32 +41,50 @@ fn out_of_memory_is_an_error_and_what_was_there_still_works() {
     let current = Some(address_space() + SPARE);
     let maximum = None;
     setrlimit(Resource::As, Rlimit { current, maximum }).unwrap();
-    // Small steps, so that it is not one allocation beyond all limits that fails.
-    let mut plans = Vec::new();
-    let error = loop {
-        let plan = large_plan(&gpu);
-        match plan.and_then(|plan| run(&plan).map(|()| plan)) {
-            Ok(plan) => plans.push(plan),
-            Err(error) => break error,
-        }
-        assert!(plans.len() < 64, "the limit has no effect");
-    };
-    assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
-    assert!(error.to_string().contains("set a memory budget"), "{error}");
-    assert_eq!(model.run(&batch).unwrap(), expected, "while there is none");
-    drop(plans);
-    assert_eq!(
-        model.run(&batch).unwrap(),
-        expected,
-        "once there is some again"
-    );
-    run(&large_plan(&gpu).unwrap()).unwrap();
+    // Whichever allocation it is that fails: of weights, of what brings them, of activations.
+    let weights = [512, 1024, 1536, 2048, 3072].map(|columns| {
+        let large = move |gpu: &Gpu| large_weight(gpu, columns);
+        Box::new(large) as Box<dyn Fn(&Gpu) -> Result<Plan, Error>>
+    });
+    for large in weights
+        .into_iter()
+        .chain([Box::new(large_activations) as _])
+    {
+        // Small steps, so that it is not one allocation beyond all limits that fails.
+        let mut plans = Vec::new();
+        let error = loop {
+            match large(&gpu) {
+                Ok(plan) => plans.push(plan),
+                Err(error) => break error,
+            }
+            assert!(plans.len() < 1024, "the limit has no effect");
+        };
+        assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+        assert!(error.to_string().contains("set a memory budget"), "{error}");
+        assert_eq!(model.run(&batch).unwrap(), expected, "while there is none");
+        drop(plans);
+        let found = model.run(&batch).unwrap();
+        assert_eq!(found, expected, "once there is some again");
+        large(&gpu).unwrap();
+    }
+}
+
+/// A plan of some megabytes of weights.
+fn large_weight(gpu: &Gpu, columns: usize) -> Result<Plan, Error> {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(columns)]);
+    let weight = graph.parameter("weight", [columns, columns]);
+    graph.linear(x, weight, None)?;
+    let zeros = Tensor::new([columns, columns], vec![0.0; columns * columns]);
+    let weights = HashMap::from([("weight".to_owned(), zeros)]);
+    let options = PlanOptions::new(Sizes::from_segments(&[0, 1]));
+    Plan::compile(gpu, &graph, Arc::new(weights), &options)
 }
 
 const TOKENS: usize = 4096;
 
-/// Of some tens of megabytes of activations.
-fn large_plan(gpu: &wgformer::Gpu) -> Result<Plan, Error> {
+/// One with some tens of megabytes of activations, which it needed.
+fn large_activations(gpu: &Gpu) -> Result<Plan, Error> {
     let mut graph = Graph::new();
     let x = graph.input("x", [Dim::Tokens, Dim::Fixed(512)]);
     let y = graph.gelu(x)?;
@@ -76,12 +94,9 @@ fn large_plan(gpu: &wgformer::Gpu) -> Result<Plan, Error> {
         sequences: 1,
         longest: TOKENS,
     };
-    Plan::compile(
-        gpu,
-        &graph,
-        Arc::new(HashMap::new()),
-        &PlanOptions::new(sizes),
-    )
+    let weights = Arc::new(HashMap::new());
+    let plan = Plan::compile(gpu, &graph, weights, &PlanOptions::new(sizes))?;
+    run(&plan).map(|()| plan)
 }
 
 /// On one token, so that the host needs little itself.

@@ -4,6 +4,7 @@ mod adapters;
 mod buffers;
 mod capabilities;
 mod context;
+mod fill;
 #[cfg_attr(target_arch = "wasm32", path = "off_thread_web.rs")]
 mod off_thread;
 mod pipeline_file;
@@ -19,7 +20,7 @@ mod turns;
 mod vendor;
 
 pub use adapters::AdapterChoice;
-pub(crate) use buffers::buffer_bytes;
+pub(crate) use buffers::{buffer_bytes, in_copies};
 pub use capabilities::Capabilities;
 pub use context::Gpu;
 pub(crate) use pipelines::Pipeline;

@@ -47,32 +47,6 @@ impl Gpu {
             || self.device().create_texture(&descriptor),
         )
     }
-
-    /// Fills rows of a texture from the one at `first` on; `texels`: `[rows, width]`, 16 bytes each.
-    ///
-    /// Errors are the device's own, so call it within [`Gpu::checked`].
-    pub(crate) fn write_texture(
-        &self,
-        texture: &wgpu::Texture,
-        first: usize,
-        width: usize,
-        texels: &[u8],
-    ) {
-        let bytes_per_row = width * TEXEL_BYTES as usize;
-        let rows = texels.len() / bytes_per_row.max(1);
-        if rows == 0 {
-            return;
-        }
-        let layout = wgpu::TexelCopyBufferLayout {
-            offset: 0,
-            bytes_per_row: Some(bytes_per_row as u32),
-            rows_per_image: None,
-        };
-        let mut into = texture.as_image_copy();
-        into.origin.y = first as u32;
-        self.queue()
-            .write_texture(into, texels, layout, extent(width, rows));
-    }
 }
 
 /// The bytes of a texture of so many texels: [`Gpu::create_texture`].

@@ -28,14 +28,15 @@ pub enum Vendor {
 }
 
 impl Vendor {
-    /// The vendor of an adapter, by its PCI number, or by its name where the back end gives no number (Metal).
+    /// The vendor of an adapter, by its PCI number, or by its name where there is none of these: Metal gives no number,
+    /// and Mesa's driver for Apple's chips its own.
     #[must_use]
     pub fn of(capabilities: &Capabilities) -> Self {
         let info = &capabilities.info;
         let by_number = Self::NUMBERS
             .iter()
             .find(|(number, _)| *number == info.vendor);
-        let by_name = |start: &str| info.vendor == 0 && info.name.starts_with(start);
+        let by_name = |start: &str| info.name.starts_with(start);
         match by_number {
             Some((_, vendor)) => *vendor,
             None if by_name("Apple") => Self::Apple,

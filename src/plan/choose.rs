@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::{Graph, Node, Request, TensorId};
 use crate::kernel::{Offer, Storage, Variant};
-use crate::tuning::{self, Reason};
+use crate::tuning::{self, ChosenBy, Reason};
 
 /// What runs each node, and what each tensor is kept in.
 pub(super) struct Choice {
@@ -18,7 +18,8 @@ pub(super) struct Choice {
     pub(super) storage: HashMap<TensorId, Storage>,
 }
 
-/// A kernel for every node: a graph is on textures as a whole or not at all.
+/// A kernel for every node: a graph is on textures as a whole or not at all. It is on what the adapter prefers, or on
+/// what has the kernels that the options name.
 ///
 /// # Errors
 /// [`Error::NoVariant`] if a node has none, or not on the storage that the options ask for.
@@ -28,10 +29,25 @@ pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<
         None if tuning::preferred_storage(gpu.capabilities()) == Storage::Buffers => {
             choose_on(Storage::Buffers, gpu, graph, options)
         }
-        None => choose_on(Storage::Textures, gpu, graph, options).or_else(|error| {
-            log::info!("{error}: this graph runs on buffers");
-            choose_on(Storage::Buffers, gpu, graph, options)
-        }),
+        None => match choose_on(Storage::Textures, gpu, graph, options) {
+            Ok(choice) if !options.selection.names_variants() || choice.has_named() => Ok(choice),
+            Ok(choice) => {
+                let on_buffers = choose_on(Storage::Buffers, gpu, graph, options);
+                Ok(on_buffers.ok().filter(Choice::has_named).unwrap_or(choice))
+            }
+            Err(error) => {
+                log::info!("{error}: this graph runs on buffers");
+                choose_on(Storage::Buffers, gpu, graph, options)
+            }
+        },
+    }
+}
+
+impl Choice {
+    /// Whether some node runs on what the options name.
+    fn has_named(&self) -> bool {
+        let mut chosen_by = self.reasons.iter().map(|reason| reason.chosen_by);
+        chosen_by.any(|it| it == ChosenBy::Name)
     }
 }
 

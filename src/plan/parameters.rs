@@ -9,7 +9,7 @@ use wgpu::TextureFormat::{Rgba32Float, Rgba32Uint};
 use super::host_tables::HostTable;
 use super::weights::{Weights, read};
 use crate::error::{Error, Result};
-use crate::gpu::{Capabilities, Gpu, Resource, buffer_bytes, texture_bytes};
+use crate::gpu::{Capabilities, Gpu, Resource, buffer_bytes, in_copies, texture_bytes};
 use crate::graph::{Graph, Node};
 use crate::kernel::{Access, Binding, Layout, Matrix, Offer};
 use crate::tensor::{Sizes, WeightType};
@@ -283,11 +283,9 @@ impl<'a> Uploader<'a> {
         let at_once = self.most_under_way as usize / 4;
         for (place, words) in words.chunks(at_once).enumerate() {
             self.make_room(4 * words.len() as u64)?;
-            self.gpu.checked("uploading a weight", || {
-                let offset = 4 * (place * at_once) as u64;
-                let bytes = bytemuck::cast_slice(words);
-                self.gpu.queue().write_buffer(&buffer, offset, bytes);
-            })?;
+            let offset = 4 * (place * at_once) as u64;
+            let bytes = bytemuck::cast_slice(words);
+            self.gpu.fill_buffer(&buffer, offset, bytes)?;
         }
         Ok(Resource::Buffer(buffer))
     }
@@ -306,14 +304,12 @@ impl<'a> Uploader<'a> {
             .gpu
             .create_texture(label, [width, height], format, usage)?;
         let row = 4 * width;
-        let at_once = (self.most_under_way as usize / (4 * row).max(1)).max(1);
+        let at_once = (self.most_under_way as usize / in_copies(4 * row).max(1)).max(1);
         for (place, rows) in words.chunks((at_once * row).max(1)).enumerate() {
-            self.make_room(4 * rows.len() as u64)?;
-            self.gpu.checked("uploading a weight", || {
-                let first = place * at_once;
-                let bytes = bytemuck::cast_slice(rows);
-                self.gpu.write_texture(&texture, first, width, bytes);
-            })?;
+            self.make_room((in_copies(4 * row) * rows.len() / row.max(1)) as u64)?;
+            let bytes = bytemuck::cast_slice(rows);
+            self.gpu
+                .fill_rows(&texture, place * at_once, width, bytes)?;
         }
         Ok(Resource::texture(texture))
     }

@@ -1,6 +1,7 @@
 //! How a tensor lies in a texture: one row for each step of the axis that grows with a run (else of the first), the
 //! axes before and after it side by side in the row, four elements to a texel.
 
+use crate::gpu::in_copies;
 use crate::tensor::{Shape, Sizes};
 
 /// A tensor's axes as a texture sees them.
@@ -14,7 +15,7 @@ pub(super) struct Texels {
 impl Texels {
     /// The bytes of a row as copies between buffers and textures want it.
     pub(super) fn copied_row(self) -> usize {
-        (4 * self.width()).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
+        in_copies(4 * self.width())
     }
 
     pub(super) fn of(shape: &Shape, sizes: &Sizes) -> Self {
@@ -63,6 +64,7 @@ fn swap_axes(values: &[f32], [a, b, c]: [usize; 3]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gpu::in_copies;
     use crate::tensor::Dim;
 
     #[test]

@@ -30,10 +30,8 @@ impl Plan {
     pub(crate) fn trace(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<Trace>> {
         let mut recording = Recording::at_once(self, sizes, values)?;
         let activations = recording.activations();
-        self.gpu.checked("writing inputs", || {
-            self.poison_inputs(activations);
-            (0..activations.slots.len()).for_each(|slot| self.poison(activations, slot));
-        })?;
+        self.poison_inputs(activations)?;
+        (0..activations.slots.len()).try_for_each(|slot| self.poison(activations, slot))?;
         (0..self.steps.len())
             .map(|step| self.trace_step(&mut recording, step))
             .collect()
@@ -45,8 +43,8 @@ impl Plan {
         let staging = ReadBuffer::new(&self.gpu, "traced result", whole.bytes())?;
         let mut staging = self.gpu.in_turn(staging);
         let parts = recording.first_and_rest(self)?;
+        self.poison(recording.activations(), self.slots.of_tensor[&output])?;
         self.gpu.checked("running one step", || {
-            self.poison(recording.activations(), self.slots.of_tensor[&output]);
             let mut encoder = self.encoder();
             for part in &parts {
                 recording.record(self, &mut encoder, part);
@@ -66,7 +64,7 @@ impl Plan {
     }
 
     /// Ids and offsets stay: as one of them a NaN would be an index past the end of something.
-    fn poison_inputs(&self, activations: &Activations) {
+    fn poison_inputs(&self, activations: &Activations) -> Result<()> {
         for (resource, input) in activations.inputs.iter().zip(self.graph.inputs()) {
             if let (DType::F32, Some(kept)) =
                 (self.graph.tensor(*input).dtype, self.storage.get(input))
@@ -75,23 +73,24 @@ impl Plan {
                     f32::NAN,
                     resource,
                     &storage::need(&self.graph, *input, *kept, &self.capacity),
-                );
+                )?;
             }
         }
+        Ok(())
     }
 
-    fn poison(&self, activations: &Activations, slot: usize) {
-        self.fill(UNTOUCHED, &activations.slots[slot], &self.slots.slots[slot]);
+    fn poison(&self, activations: &Activations, slot: usize) -> Result<()> {
+        self.fill(UNTOUCHED, &activations.slots[slot], &self.slots.slots[slot])
     }
 
-    fn fill(&self, value: f32, resource: &Resource, slot: &Slot) {
+    fn fill(&self, value: f32, resource: &Resource, slot: &Slot) -> Result<()> {
         let values = vec![value; slot.elements()];
         let bytes = bytemuck::cast_slice(&values);
         match resource {
-            Resource::Buffer(buffer) => self.gpu.queue().write_buffer(buffer, 0, bytes),
+            Resource::Buffer(buffer) => self.gpu.fill_buffer(buffer, 0, bytes),
             Resource::Texture(texture, _) => {
                 let [width, _] = slot.texels();
-                self.gpu.write_texture(texture, 0, width, bytes)
+                self.gpu.fill_rows(texture, 0, width, bytes)
             }
         }
     }

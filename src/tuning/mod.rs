@@ -42,6 +42,11 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// Whether somebody wants kernels of his own choice.
+    pub(crate) fn names_variants(&self) -> bool {
+        matches!(self, Self::Named(_))
+    }
+
     /// What is to run a node of this [`class`], of the offers on `storage` that this device can run, and why.
     pub(crate) fn choose(
         &self,

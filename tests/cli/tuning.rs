@@ -104,7 +104,18 @@ fn a_variant_is_named_by_operation_and_kernel() {
     let named = format!("embed --model tiny --variant matmul={used} hello");
     assert_eq!(run(&mut command(&folder, &named), b"").text(), plain);
 
-    // No adapter has both: one is for textures, the other for buffers.
+    // On buffers, also where the adapter prefers textures.
+    let named = "embed --model tiny --variant matmul=linear hello";
+    let portable = run(&mut command(&folder, named), b"").text();
+    let vector = |text: &str| {
+        let line: serde_json::Value = serde_json::from_str(text).unwrap();
+        let numbers = line["embedding"].as_array().unwrap().iter();
+        numbers.map(|it| it.as_f64().unwrap()).collect::<Vec<_>>()
+    };
+    let pairs = vector(&portable).into_iter().zip(vector(&plain));
+    assert!(pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) < 1e-5);
+
+    // No software adapter has both.
     let other = if used == "linear_texture" {
         "linear_tile"
     } else {

@@ -14,8 +14,9 @@ use crate::ops::cooperative;
 const QUERY_TILE: usize = 64;
 
 /// A head's queries and its result stay in registers, which are too few for 12 warps of a longer one to a multiprocessor
-/// of NVIDIA; 16 KiB of workgroup memory would be enough for 160.
+/// of NVIDIA; 16 KiB of workgroup memory would be enough for 160. One that is no multiple of 4 takes more.
 const MAX_HEAD_DIM: usize = 128;
+const MAX_ODD_HEAD_DIM: usize = 80;
 
 /// The largest matrices first.
 pub(super) fn offers(
@@ -24,7 +25,12 @@ pub(super) fn offers(
     head_dim: usize,
     scale: f32,
 ) -> Vec<Offer> {
-    if head_dim > MAX_HEAD_DIM {
+    let most = if head_dim.is_multiple_of(4) {
+        MAX_HEAD_DIM
+    } else {
+        MAX_ODD_HEAD_DIM
+    };
+    if head_dim > most {
         return vec![];
     }
     let kernels = [&ATTENTION_COOPERATIVE_16, &ATTENTION_COOPERATIVE_8];

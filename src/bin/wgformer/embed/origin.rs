@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 use wgformer::plan::Plan;
@@ -103,21 +103,33 @@ fn first_difference<'a, T: PartialEq>(
         .find(|(_, before, now)| before != now)
 }
 
-/// Configurations, tokenizers and weights, those in its folders too.
+/// Configurations, tokenizers and weights, those in its folders too, however deep.
 fn model_files(model: &Path) -> Result<BTreeMap<String, String>> {
-    let mut paths = entries(model)?;
-    for folder in paths.clone().iter().filter(|path| path.is_dir()) {
-        paths.extend(entries(folder)?);
-    }
     let is_read = |path: &&PathBuf| {
         let extension = super::extension(path);
         path.is_file() && ["json", "safetensors"].contains(&extension.as_str())
     };
+    let paths = files(model, DEEPEST)?;
     let named = paths.iter().filter(is_read).map(|path| {
         let name = path.strip_prefix(model).unwrap_or(path);
         Ok((name.display().to_string(), hash(path)?))
     });
     named.collect()
+}
+
+/// Links may lead round in circles.
+const DEEPEST: usize = 8;
+
+fn files(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
+    let (folders, mut files): (Vec<_>, Vec<_>) =
+        entries(folder)?.into_iter().partition(|path| path.is_dir());
+    for folder in folders {
+        if depth == 0 {
+            bail!("{} lies too deep for a model's files", folder.display());
+        }
+        files.extend(self::files(&folder, depth - 1)?);
+    }
+    Ok(files)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
