@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (device, queue) = pollster::block_on(open())?;
     let gpu = Gpu::from_device(device.clone(), queue.clone());
     let embedder = Embedder::load(&gpu, "models/all-MiniLM-L6-v2")?;
+    embedder.model().warm_up()?; // and it is known how much fits a frame
     let scene = Scene::new(&device);
 
     let mut forward = embedder.model().begin(&embedder.batch(&TEXTS)?)?;

@@ -105,11 +105,13 @@ impl Forward {
         self.plan.speed.time(self.recording.work_left())
     }
 
-    /// Records as many dispatches as are estimated to take no longer than `budget`. Where already the next one takes
-    /// longer, it is split, but not into parts below a millisecond.
+    /// Records as many dispatches as are estimated to take no longer than `budget`, by what [`Plan::warm_up`] and other
+    /// runs of the engine's own took; before the first of them by a careful guess, which makes many small pieces. Where
+    /// already the next one takes longer, it is split, but not into parts below a millisecond.
     ///
     /// # Errors
-    /// [`Error::Input`] if it is done; [`Error::DeviceLost`] or [`Error::OutOfMemory`] for the device.
+    /// [`Error::Input`] if it is done; [`Error::OutOfMemory`], or [`Error::DeviceLost`] where a part of a dispatch needs a
+    /// buffer: what else is recorded for a device that is lost, its submit refuses.
     pub fn record(&mut self, encoder: &mut wgpu::CommandEncoder, budget: Duration) -> Result<()> {
         let recording = &mut self.recording;
         if recording.is_done() {

@@ -64,7 +64,6 @@ fn swap_axes(values: &[f32], [a, b, c]: [usize; 3]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::in_copies;
     use crate::tensor::Dim;
 
     #[test]

@@ -11,7 +11,8 @@ use crate::tensor::{Data, Sizes};
 
 impl Plan {
     /// Runs each of its pipelines once, on inputs of zeros, so that nothing is left to compile or to allocate when the
-    /// first real run comes: some drivers compile for good only then.
+    /// first real run comes: some drivers compile for good only then. A run of up to 256 tokens then tells how fast the
+    /// device is, by which submits are kept short and [`Forward`](super::Forward) fills its frames.
     ///
     /// # Errors
     /// As [`Plan::run`].
@@ -35,7 +36,10 @@ impl Plan {
     }
 }
 
-/// The smallest runs such that each variant is taken by one of them.
+/// The tokens of a run that tells how fast the device is.
+const MEASURED: usize = 256;
+
+/// The smallest runs such that each variant is taken by one of them, and one of [`MEASURED`] tokens.
 ///
 /// `bounds`: the most rows that each variant is for, of all steps; the next larger one is for one row more.
 fn sizes_of_variants(bounds: impl Iterator<Item = usize>, capacity: &Sizes) -> Vec<Sizes> {
@@ -46,7 +50,11 @@ fn sizes_of_variants(bounds: impl Iterator<Item = usize>, capacity: &Sizes) -> V
     let next = bounds
         .filter(|most| *most < usize::MAX)
         .map(|most| most + 1);
-    let tokens: BTreeSet<usize> = next.chain([1]).filter(|tokens| *tokens <= most).collect();
+    let others = [1, MEASURED.min(most)];
+    let tokens: BTreeSet<usize> = next
+        .chain(others)
+        .filter(|it| (1..=most).contains(it))
+        .collect();
     let sizes = |tokens: usize| Sizes {
         tokens,
         sequences: tokens.div_ceil(longest),
@@ -78,7 +86,10 @@ mod tests {
         ];
         let sizes = sizes_of_variants(bounds.into_iter(), &capacity);
         let sizes = sizes.iter().map(|it| [it.tokens, it.sequences, it.longest]);
-        assert_eq!(Vec::from_iter(sizes), [[1, 1, 1], [9, 1, 9], [41, 3, 16]]);
+        assert_eq!(
+            Vec::from_iter(sizes),
+            [[1, 1, 1], [9, 1, 9], [41, 3, 16], [100, 7, 16]]
+        );
         assert!(sizes_of_variants([5].into_iter(), &Sizes::default()).is_empty());
     }
 }

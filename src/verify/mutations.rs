@@ -357,7 +357,7 @@ impl Mutation {
             let mut of_kernel = candidates(gpu, &case);
             of_kernel.retain(|candidate| candidate.variant.kernel.name == self.kernel);
             // Other tiles run through the same lines.
-            of_kernel.dedup_by_key(|candidate| candidate.weight_type);
+            of_kernel.dedup_by_key(|candidate| candidate.weight_type());
             let expected = if of_kernel.is_empty() {
                 Vec::new()
             } else {

@@ -108,7 +108,7 @@ fn a_variant_is_named_by_operation_and_kernel() {
     let named = "embed --model tiny --variant matmul=linear hello";
     let portable = run(&mut command(&folder, named), b"").text();
     let vector = |text: &str| {
-        let line: serde_json::Value = serde_json::from_str(text).unwrap();
+        let line: Value = serde_json::from_str(text).unwrap();
         let numbers = line["embedding"].as_array().unwrap().iter();
         numbers.map(|it| it.as_f64().unwrap()).collect::<Vec<_>>()
     };
