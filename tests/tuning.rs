@@ -110,15 +110,24 @@ fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
     other.info.driver_info += " (newer)";
     assert_eq!(Measurements::read(&path, &other), None);
 
-    // A variant that there is no more: the built-in choice is taken.
+    // Other tiles than there are, or a variant that there is no more: the built-in choice is taken.
     let (graph, weights) = linear();
     let renamed = json.replace("\"variant\": \"", "\"variant\": \"former ");
-    fs::write(&path, renamed).unwrap();
-    let mut options = PlanOptions::new(Sizes {
-        tokens: 4,
-        sequences: 4,
-        longest: 1,
-    });
-    options = options.selection(Selection::Measured(Arc::new(read().unwrap())));
-    Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
+    let of_others = json.replace("\"of\": \"", "\"of\": \"0");
+    for (json, who) in [
+        (&json, "measured"),
+        (&renamed, "built in"),
+        (&of_others, "built in"),
+    ] {
+        fs::write(&path, json).unwrap();
+        let mut options = PlanOptions::new(Sizes {
+            tokens: 4,
+            sequences: 4,
+            longest: 1,
+        });
+        options = options.selection(Selection::Measured(Arc::new(read().unwrap())));
+        let plan = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
+        let reason = plan.reasons().next().unwrap().to_string();
+        assert!(reason.starts_with(who), "{reason}");
+    }
 }

@@ -33,7 +33,15 @@ use crate::ops::KERNELS;
 pub struct Measurements {
     key: Key,
     /// By class of node.
-    nodes: BTreeMap<String, Vec<Bound>>,
+    nodes: BTreeMap<String, Fastest>,
+}
+
+/// What was fastest for a class of nodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Fastest {
+    /// A hash of the kernels and constants that there were to choose from.
+    of: String,
+    bounds: Vec<Bound>,
 }
 
 /// One variant, and the most rows that it was fastest for.
@@ -72,17 +80,22 @@ impl Key {
             driver: format!("{} {}", info.driver, info.driver_info),
             wgpu: WGPU.to_owned(),
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
-            kernels: format!("{:016x}", hash_of_kernels()),
+            kernels: hash(KERNELS.iter().flat_map(|kernel| kernel.wgsl.bytes())),
         }
     }
 }
 
 /// FNV-1a (Fowler, Noll and Vo), which stays the same from one version of Rust to the next.
-fn hash_of_kernels() -> u64 {
-    let bytes = KERNELS.iter().flat_map(|kernel| kernel.wgsl.bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+fn hash(bytes: impl Iterator<Item = u8>) -> String {
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    })
+    });
+    format!("{hash:016x}")
+}
+
+/// Of their kernels and constants, which choose tiles.
+fn hash_of(offers: &[Offer]) -> String {
+    hash(format!("{offers:?}").bytes())
 }
 
 impl Measurements {
@@ -155,7 +168,7 @@ impl Measurements {
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&str, &[Bound])> {
         self.nodes
             .iter()
-            .map(|(class, bounds)| (&class[..], &bounds[..]))
+            .map(|(class, fastest)| (&class[..], &fastest.bounds[..]))
     }
 
     /// Adds to it, or replaces, what was measured elsewhere.
@@ -164,19 +177,28 @@ impl Measurements {
     }
 
     #[cfg(not(target_arch = "wasm32"))] // as `verify::tune`
-    pub(crate) fn insert(&mut self, class: String, bounds: Vec<Bound>) {
-        self.nodes.insert(class, bounds);
+    pub(crate) fn insert(&mut self, class: String, offers: &[Offer], bounds: Vec<Bound>) {
+        let of = hash_of(offers);
+        self.nodes.insert(class, Fastest { of, bounds });
     }
 
-    /// What was measured for a class, if one of these offers still has all of it.
+    /// What was measured for a class, if it was chosen from these offers; what was chosen from others is ignored, and the
+    /// log says so.
     pub(super) fn choose(&self, class: &str, offers: &[Offer]) -> Option<Offer> {
-        let bounds: Vec<(Option<usize>, &str)> = self
-            .nodes
-            .get(class)?
+        let Fastest { of, bounds } = self.nodes.get(class)?;
+        let bounds = bounds
             .iter()
-            .map(|bound| (bound.most_rows, &bound.variant[..]))
-            .collect();
-        offers.iter().find_map(|offer| offer.rearranged(&bounds))
+            .map(|bound| (bound.most_rows, &bound.variant[..]));
+        let bounds: Vec<(Option<usize>, &str)> = bounds.collect();
+        let known = (*of == hash_of(offers)).then_some(offers);
+        let chosen = known
+            .unwrap_or_default()
+            .iter()
+            .find_map(|offer| offer.rearranged(&bounds));
+        if chosen.is_none() {
+            log::warn!("{class}: it was measured with other tiles than there are; measure again");
+        }
+        chosen
     }
 }
 

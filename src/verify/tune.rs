@@ -107,7 +107,7 @@ pub fn tune(gpu: &Gpu, tunable: &Tunable, measurements: &mut Measurements) -> Re
         }
     }
     if let Some((_, bounds)) = best {
-        measurements.insert(tunable.class.clone(), bounds);
+        measurements.insert(tunable.class.clone(), &tunable.offers, bounds);
     }
     Ok(())
 }
