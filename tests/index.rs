@@ -5,8 +5,10 @@ mod common;
 use std::fs;
 use std::future::Future;
 use std::path::Path;
+use std::time::Duration;
 
 use wgformer::index::{Hit, Index, IndexOptions, Metric};
+use wgformer::plan::Control;
 use wgformer::tasks::cosine;
 use wgformer::tensor::WeightType;
 use wgformer::verify::{Random, Tolerance};
@@ -214,6 +216,14 @@ fn more_queries_than_a_run_takes_and_threads_give_the_same_hits() {
     for (hits, query) in hits.iter().zip(&queries) {
         assert_nearest(hits, query, &rows, 5, Metric::Cosine);
     }
+    let mut done = Vec::new();
+    let control = Control::new().progress(|at| done.push((at.done, at.total)));
+    assert_eq!(index.search_with(&queries, 5, control).unwrap(), hits);
+    assert!(done.len() > 1 && done.is_sorted(), "{done:?}");
+    assert_eq!(done.last(), Some(&(600, 600)));
+    let at_once = Control::new().timeout(Duration::ZERO);
+    let error = index.search_with(&queries, 5, at_once).unwrap_err();
+    assert!(matches!(error, Error::Deadline { .. }), "{error}");
     let fresh = Index::new(&gpu, 12, &IndexOptions::default());
     let mut fresh = fresh.unwrap();
     fresh.add(&rows).unwrap();

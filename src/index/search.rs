@@ -1,7 +1,7 @@
 use super::prepared::sizes;
 use super::{Index, Metric, options::length};
 use crate::error::{Error, Result};
-use crate::plan::{Plan, Value};
+use crate::plan::{Control, Plan, Value};
 use crate::tensor::WeightType;
 
 /// A vector and how near it is.
@@ -33,7 +33,8 @@ impl Index {
             return Ok(vec![vec![]; queries.len() / self.cols()]);
         }
         let (plan, found) = self.plan(k)?;
-        pollster::block_on(self.run(&plan, &queries, found, k))
+        let mut control = Control::new();
+        pollster::block_on(self.run(&plan, &queries, found, k, &mut control))
     }
 
     /// [`Index::search`], without blocking the thread while the GPU works, nor while vectors are brought to it.
@@ -45,12 +46,42 @@ impl Index {
         queries: &[V],
         k: usize,
     ) -> Result<Vec<Vec<Hit>>> {
+        self.search_with_async(queries, k, Control::new()).await
+    }
+
+    /// [`Index::search`] with a deadline, or somebody who is told after each batch how many queries are done.
+    ///
+    /// # Errors
+    /// As [`Index::search`], and [`Error::Deadline`].
+    pub fn search_with<V: AsRef<[f32]>>(
+        &self,
+        queries: &[V],
+        k: usize,
+        control: Control<'_>,
+    ) -> Result<Vec<Vec<Hit>>> {
+        pollster::block_on(self.search_with_async(queries, k, control))
+    }
+
+    /// [`Index::search_with`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Index::search_with`].
+    pub async fn search_with_async<V: AsRef<[f32]>>(
+        &self,
+        queries: &[V],
+        k: usize,
+        mut control: Control<'_>,
+    ) -> Result<Vec<Vec<Hit>>> {
         let (queries, k) = (self.checked(queries)?, k.min(self.len()));
         if k == 0 {
             return Ok(vec![vec![]; queries.len() / self.cols()]);
         }
-        let (plan, found) = self.plan_async(k).await?;
-        self.run(&plan, &queries, found, k).await
+        let deadline = control.due();
+        let search = async {
+            let (plan, found) = self.plan_async(k).await?;
+            self.run(&plan, &queries, found, k, &mut control).await
+        };
+        self.gpu.before(deadline, search).await
     }
 
     /// `queries`: `[queries, cols]`, of which `plan` finds `found` hits each.
@@ -60,14 +91,17 @@ impl Index {
         queries: &[f32],
         found: usize,
         k: usize,
+        control: &mut Control<'_>,
     ) -> Result<Vec<Vec<Hit>>> {
         let cols = self.cols();
-        let mut hits = Vec::with_capacity(queries.len() / cols);
+        let count = queries.len() / cols;
+        let mut hits = Vec::with_capacity(count);
         for batch in queries.chunks(plan.capacity().tokens * cols) {
             let sizes = sizes(batch.len() / cols);
             let best = plan.run_async(&sizes, &[Value::F32(batch)]).await?;
             let of_query = |best| nearest(self.metric(), best, k);
             hits.extend(best.chunks_exact(2 * found).map(of_query));
+            control.report(hits.len(), count);
         }
         Ok(hits)
     }

@@ -236,7 +236,19 @@ impl Embedder {
         Ok(values.collect())
     }
 
-    /// As [`Embedder::embed_with_async`], with the number of tokens of each text.
+    /// As [`Embedder::embed_with`], with the number of tokens of each text.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed_with`].
+    pub fn embeddings_with<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        control: Control<'_>,
+    ) -> Result<Vec<Embedding>> {
+        pollster::block_on(self.embeddings_with_async(texts, control))
+    }
+
+    /// [`Embedder::embeddings_with`], without blocking the thread while the GPU works.
     ///
     /// # Errors
     /// As [`Embedder::embed_with`].
