@@ -38,7 +38,7 @@ pub fn check(gpu: &Gpu, case: &Case) -> Result<Vec<Outcome>> {
 ///
 /// let gpu = wgformer::Gpu::new()?;
 /// let case = cases::softmax(3, 8, Values::Unit)?;
-/// let outcomes = check_where(&gpu, &case, |it| it.variant.kernel.name == "softmax")?;
+/// let outcomes = check_where(&gpu, &case, |it| it.variant().kernel.name == "softmax")?;
 /// assert!(outcomes.iter().all(|outcome| outcome.kernel == "softmax"));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
