@@ -309,6 +309,24 @@ fn a_model_that_was_warmed_up_gives_the_same_bits() {
     }
 }
 
+/// Nearer to what a run takes than the guess before, unless that was good.
+#[test]
+fn a_plan_that_was_warmed_up_knows_how_long_it_takes() {
+    let (gpu, _turn) = common::gpu();
+    let (plan, sizes, x) = large(&gpu, PlanOptions::submit_time);
+    let values = [Value::F32(&x)];
+    let time_left = || plan.begin(&sizes, &values).unwrap().time_left();
+    let guess = time_left();
+    plan.warm_up().unwrap();
+    let estimate = time_left();
+    let start = Instant::now();
+    plan.run(&sizes, &values).unwrap();
+    let taken = start.elapsed();
+    eprintln!("guess {guess:?}, estimate {estimate:?}, taken {taken:?}");
+    let off = |time: Duration| (time.as_secs_f64() / taken.as_secs_f64()).ln().abs();
+    assert!(off(estimate) < off(guess).max(5.0_f64.ln()));
+}
+
 #[test]
 fn a_deadline_ends_a_run_wherever_it_is() {
     let (gpu, _turn) = common::gpu();

@@ -614,15 +614,6 @@ fn a_budget_is_kept_and_what_does_not_fit_is_refused() {
     }
 }
 
-/// What the driver gave to buffers and textures, where wgpu keeps count.
-fn allocated(gpu: &Gpu) -> Option<u64> {
-    gpu.device()
-        .poll(wgpu::PollType::wait_indefinitely())
-        .unwrap();
-    let report = gpu.device().generate_allocator_report()?;
-    Some(report.total_allocated_bytes)
-}
-
 /// Vectors that the last slice grew by do not stay there twice.
 #[test]
 fn an_index_that_grows_within_a_budget_keeps_it() {
@@ -632,7 +623,7 @@ fn an_index_that_grows_within_a_budget_keeps_it() {
         let options = IndexOptions::default();
         let refused = Index::memory_needed(&gpu, 96, 6000, 100, &options.clone().memory_budget(1));
         let least = needed(refused);
-        let before = allocated(&gpu);
+        let before = common::allocated(&gpu);
         let mut index = Index::new(&gpu, 96, &options.memory_budget(least)).unwrap();
         for part in rows.chunks(999) {
             index.add(part).unwrap();
@@ -640,7 +631,7 @@ fn an_index_that_grows_within_a_budget_keeps_it() {
                 index.search(&queries, k).unwrap();
                 let total = index.memory().total();
                 assert!(total <= least, "{total} of {least} bytes");
-                if let [Some(before), Some(now)] = [before, allocated(&gpu)] {
+                if let [Some(before), Some(now)] = [before, common::allocated(&gpu)] {
                     // The driver aligns each buffer, and what pipelines were warmed up with is small.
                     let slack = 512 << 10;
                     let taken = now - before;

@@ -53,15 +53,6 @@ fn batch(seed: u32) -> Batch {
     batch
 }
 
-/// What the driver gave to buffers and textures, where wgpu keeps count.
-fn allocated(gpu: &Gpu) -> Option<u64> {
-    gpu.device()
-        .poll(wgpu::PollType::wait_indefinitely())
-        .unwrap();
-    let report = gpu.device().generate_allocator_report()?;
-    Some(report.total_allocated_bytes)
-}
-
 #[test]
 fn what_a_model_takes_is_known_before_it_is_loaded() {
     let (gpu, _turn) = common::gpu();
@@ -69,17 +60,17 @@ fn what_a_model_takes_is_known_before_it_is_loaded() {
         let gpu = fresh(&gpu);
         let mut options = ModelOptions::default();
         options = options.weight_type(weight_type);
-        let before = allocated(&gpu);
+        let before = common::allocated(&gpu);
         let said =
             Model::memory_needed(&gpu, &directory("plain"), POOLED, usize::MAX, &options).unwrap();
         assert_eq!(said.runs, 1);
         let model = load(&gpu, &options);
-        let loaded = allocated(&gpu);
+        let loaded = common::allocated(&gpu);
         assert_eq!(model.memory().runs, 0);
         assert_eq!(model.memory().weights, said.weights);
         model.run(&batch(1)).unwrap();
         assert_eq!(model.memory(), said);
-        let ran = allocated(&gpu);
+        let ran = common::allocated(&gpu);
         if let [Some(before), Some(loaded), Some(ran)] = [before, loaded, ran] {
             // The driver aligns each of some tens of buffers; what pipelines were warmed up with is small.
             let slack = 256 << 10;
@@ -120,9 +111,9 @@ fn what_brings_short_rows_to_the_device_is_counted() {
     let plan = Plan::compile(&gpu, &graph, Arc::new(weights), &PlanOptions::new(sizes)).unwrap();
     let said = plan.memory().per_run();
     let plan = Arc::new(plan);
-    let before = allocated(&gpu);
+    let before = common::allocated(&gpu);
     let forward = plan.begin(&sizes, &[Value::F32(&vec![0.0; tokens * columns])]);
-    if let [Some(before), Some(now)] = [before, allocated(&gpu)] {
+    if let [Some(before), Some(now)] = [before, common::allocated(&gpu)] {
         let taken = now - before;
         assert!(
             taken <= said + (128 << 10),
@@ -265,7 +256,7 @@ fn cancelled_runs_stay_within_the_budget() {
     let gpu = fresh(&gpu);
     let model = narrow(&gpu);
     let expected = model.run(&batch(1)).unwrap();
-    let before = allocated(&gpu);
+    let before = common::allocated(&gpu);
     let mut context = Context::from_waker(Waker::noop());
     for polls in 1..40 {
         let other = batch(2);
@@ -277,7 +268,7 @@ fn cancelled_runs_stay_within_the_budget() {
     }
     assert_eq!(model.run(&batch(1)).unwrap(), expected);
     assert_eq!(model.memory().runs, 1);
-    assert_eq!(allocated(&gpu), before);
+    assert_eq!(common::allocated(&gpu), before);
 }
 
 /// A table that no binding may hold: its rows come with each run, and the bits are the same.
@@ -394,7 +385,7 @@ fn memory_is_steady_over_ten_thousand_calls() {
         for seed in 0..calls {
             model.run(&batch(seed % 7)).unwrap();
         }
-        (allocated(&gpu), resident())
+        (common::allocated(&gpu), resident())
     };
     let (device, process) = run(1_000);
     let (device_later, process_later) = run(9_000);
@@ -416,13 +407,13 @@ fn a_dropped_model_gives_its_memory_back() {
     let (gpu, _turn) = common::gpu();
     let gpu = fresh(&gpu);
     drop(load(&gpu, &ModelOptions::default())); // pipelines stay
-    let before = allocated(&gpu);
+    let before = common::allocated(&gpu);
     for _ in 0..3 {
         let model = load(&gpu, &ModelOptions::default());
         model.run(&batch(1)).unwrap();
-        assert!(before.is_none() || allocated(&gpu) > before);
+        assert!(before.is_none() || common::allocated(&gpu) > before);
     }
-    assert_eq!(allocated(&gpu), before);
+    assert_eq!(common::allocated(&gpu), before);
 }
 
 #[test]

@@ -13,11 +13,6 @@ pub(crate) fn buffer_bytes(elements: usize) -> u64 {
     (4 * elements as u64).next_multiple_of(16).max(16)
 }
 
-/// A row of so many bytes as copies between buffers and textures want it.
-pub(crate) fn in_copies(row: usize) -> usize {
-    row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
-}
-
 impl Gpu {
     /// A buffer of `size_in_bytes`, checked against the device's limits.
     ///

@@ -1,9 +1,24 @@
 //! Bytes on their way to the device, by copies from buffers that the host can write. wgpu's own `Queue::write_buffer` and
 //! `write_texture` lose the device where there is no memory for that; these say so, and nothing is lost.
 
+use super::Gpu;
 use super::textures::{TEXEL_BYTES, extent};
-use super::{Gpu, buffers::in_copies};
 use crate::error::Result;
+
+/// A row of so many bytes as copies between buffers and textures want it.
+pub(crate) fn in_copies(row: usize) -> usize {
+    row.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as usize)
+}
+
+/// Rows of so many bytes, each filled up to what copies want.
+pub(crate) fn padded(row: usize, bytes: &[u8]) -> Vec<u8> {
+    let rows = bytes.chunks_exact(row.max(1));
+    let mut padded = vec![0; in_copies(row) * rows.len()];
+    for (into, from) in padded.chunks_exact_mut(in_copies(row).max(1)).zip(rows) {
+        into[..row].copy_from_slice(from);
+    }
+    padded
+}
 
 impl Gpu {
     /// Fills a buffer with `bytes` from `offset` on.
@@ -42,16 +57,12 @@ impl Gpu {
         if rows == 0 {
             return Ok(());
         }
-        let padded = in_copies(row);
-        let mut bytes = vec![0; padded * rows];
-        for (into, row_of_texels) in bytes.chunks_exact_mut(padded).zip(texels.chunks_exact(row)) {
-            into[..row].copy_from_slice(row_of_texels);
-        }
-        let staging = self.in_turn(self.upload_for_copies("staging", &bytes)?);
+        let staging = self.upload_for_copies("staging", &padded(row, texels))?;
+        let staging = self.in_turn(staging);
         self.copy(|encoder| {
             let layout = wgpu::TexelCopyBufferLayout {
                 offset: 0,
-                bytes_per_row: Some(padded as u32),
+                bytes_per_row: Some(in_copies(row) as u32),
                 rows_per_image: None,
             };
             let from = wgpu::TexelCopyBufferInfo {

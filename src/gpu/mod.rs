@@ -20,9 +20,10 @@ mod turns;
 mod vendor;
 
 pub use adapters::AdapterChoice;
-pub(crate) use buffers::{buffer_bytes, in_copies};
+pub(crate) use buffers::buffer_bytes;
 pub use capabilities::Capabilities;
 pub use context::Gpu;
+pub(crate) use fill::{in_copies, padded};
 pub(crate) use pipelines::Pipeline;
 pub(crate) use read_buffer::ReadBuffer;
 pub(crate) use resource::Resource;

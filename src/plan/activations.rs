@@ -13,7 +13,7 @@ use crate::kernel::{Binding, Offer, Storage};
 #[derive(Debug)]
 pub(super) struct Activations {
     pub(super) slots: Vec<Resource>,
-    /// One per input of the graph, in order.
+    /// One per input of the graph that kernels bind, in order: [`storage::bound_inputs`].
     pub(super) inputs: Vec<Resource>,
     /// What runs bring beside the inputs, in the order of [`Plan::brought`].
     pub(super) brought: Vec<wgpu::Buffer>,
@@ -42,13 +42,9 @@ impl Activations {
         let slots = plan.slots.slots.iter().enumerate();
         let slots = slots.map(|(number, slot)| create(gpu, &format!("slot {number}"), slot));
         let slots = slots.collect::<Result<Vec<_>>>()?;
-        let inputs = plan.graph.inputs().iter().map(|input| {
-            let kept = plan.storage.get(input).copied().unwrap_or(Storage::Buffers); // an input that nothing reads
-            create(
-                gpu,
-                &plan.graph.tensor(*input).name,
-                &storage::need(&plan.graph, *input, kept, &plan.capacity),
-            )
+        let inputs = storage::bound_inputs(&plan.graph, &plan.storage).map(|(_, input, kept)| {
+            let need = storage::need(&plan.graph, input, kept, &plan.capacity);
+            create(gpu, &plan.graph.tensor(input).name, &need)
         });
         let inputs = inputs.collect::<Result<Vec<_>>>()?;
         let brought = plan.brought().map(|brought| {
@@ -89,13 +85,11 @@ impl Activations {
     }
 
     fn bind(&self, plan: &Plan) -> Vec<BoundStep> {
-        let mut activations: HashMap<TensorId, &Resource> = plan
-            .graph
-            .inputs()
-            .iter()
-            .copied()
-            .zip(&self.inputs)
-            .collect();
+        let mut activations: HashMap<TensorId, &Resource> =
+            storage::bound_inputs(&plan.graph, &plan.storage)
+                .zip(&self.inputs)
+                .map(|((_, input, _), resource)| (input, resource))
+                .collect();
         activations.extend(
             plan.slots
                 .of_tensor

@@ -8,11 +8,11 @@ use super::choose::Choice;
 use super::parameters::Parameters;
 use super::readback::Readback;
 use super::slots::Slots;
+use super::storage::{bound_inputs, need};
 use super::texels::Texels;
-
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, buffer_bytes};
-use crate::graph::{Graph, TensorId};
+use crate::graph::Graph;
 use crate::kernel::{Offer, Storage};
 use crate::tensor::Sizes;
 
@@ -93,11 +93,12 @@ pub(super) fn parameters(
         .collect()
 }
 
-/// Of the weights and one run of `capacity`.
+/// Of the weights, these `parameters`, and one run of `capacity`.
 pub(super) fn needed(
     capabilities: &Capabilities,
     graph: &Graph,
     choice: &Choice,
+    parameters: &HashSet<Parameters>,
     slots: &Slots,
     capacity: &Sizes,
 ) -> Memory {
@@ -106,20 +107,19 @@ pub(super) fn needed(
         offers, storage, ..
     } = choice;
     let nodes = || graph.nodes().iter().zip(offers);
-    let parameters = parameters(capabilities, graph, offers);
     let slots = slots.slots.iter().map(|slot| slot.bytes(limits));
-    let kept = |input: &TensorId| storage.get(input).copied().unwrap_or(Storage::Buffers);
-    let need =
-        |input: &TensorId| super::storage::need(graph, *input, kept(input), capacity).bytes(limits);
-    let copied = |input: &TensorId| match kept(input) {
-        Storage::Buffers => need(input),
-        Storage::Textures => {
-            let texels = Texels::of(&graph.tensor(*input).shape, capacity);
-            (texels.rows * texels.copied_row()) as u64
-        }
-    };
-    let inputs: u64 = graph.inputs().iter().map(need).sum();
-    let copied: u64 = graph.inputs().iter().map(copied).sum();
+    let (mut inputs, mut copied) = (0, 0);
+    for (_, input, kept) in bound_inputs(graph, storage) {
+        let bytes = need(graph, input, kept, capacity).bytes(limits);
+        inputs += bytes;
+        copied += match kept {
+            Storage::Buffers => bytes,
+            Storage::Textures => {
+                let texels = Texels::of(&graph.tensor(input).shape, capacity);
+                (texels.rows * texels.copied_row()) as u64
+            }
+        };
+    }
     let others =
         nodes().flat_map(|(node, offer)| Brought::of_node(graph, node, offer, capabilities));
     let others: u64 = others.map(|brought| brought.bytes(capacity.tokens)).sum();

@@ -263,6 +263,7 @@ impl Plan {
             capabilities,
             &graph,
             &choice,
+            &memory::parameters(capabilities, &graph, &choice.offers),
             &slots,
             &options.capacity,
         ))
@@ -278,8 +279,15 @@ impl Plan {
     ) -> Result<Self> {
         let (capacity, capabilities) = (options.capacity, gpu.capabilities());
         let slots = slots(&graph, &choice, &capacity);
-        let needed = memory::needed(capabilities, &graph, &choice, &slots, &capacity);
         let parameters = memory::parameters(capabilities, &graph, &choice.offers);
+        let needed = memory::needed(
+            capabilities,
+            &graph,
+            &choice,
+            &parameters,
+            &slots,
+            &capacity,
+        );
         let others = shared.bytes_beside(&parameters, &capabilities.limits);
         let room = memory::room(options.memory_budget, others, &needed, &capacity)?;
         let Choice {

@@ -37,6 +37,16 @@ pub(super) fn of_tensors(graph: &Graph, offers: &[Offer]) -> Option<HashMap<Tens
     Some(storage)
 }
 
+/// Those of the graph's inputs that kernels bind as they are, with their places among the inputs; others are read by
+/// nobody, or among what a run brings.
+pub(super) fn bound_inputs<'a>(
+    graph: &'a Graph,
+    of_tensors: &'a HashMap<TensorId, Storage>,
+) -> impl Iterator<Item = (usize, TensorId, Storage)> + 'a {
+    let inputs = graph.inputs().iter().copied().enumerate();
+    inputs.filter_map(|(place, input)| Some((place, input, *of_tensors.get(&input)?)))
+}
+
 /// The memory that a tensor needs at most.
 pub(super) fn need(graph: &Graph, tensor: TensorId, storage: Storage, capacity: &Sizes) -> Slot {
     let shape = &graph.tensor(tensor).shape;

@@ -5,16 +5,18 @@ use std::borrow::Cow;
 
 use super::activations::Activations;
 use super::recording::Launch;
+use super::storage::bound_inputs;
 use super::texels::Texels;
 use super::{Plan, Value};
 use crate::error::Result;
-use crate::gpu::{Resource, TEXEL_BYTES, extent};
+use crate::gpu::{Resource, TEXEL_BYTES, extent, padded};
+use crate::kernel::Storage;
 use crate::tensor::Sizes;
 
 /// One buffer that holds it all, and where each part goes.
 pub(super) struct Uploads {
     staging: wgpu::Buffer,
-    /// One per input of the graph, in order, then what else is brought, then the `Params`.
+    /// One per input of the graph that kernels bind, in order, then what else is brought, then the `Params`.
     parts: Vec<Part>,
 }
 
@@ -48,11 +50,14 @@ impl Uploads {
             });
             bytes.extend_from_slice(part);
         };
-        let inputs = plan.graph.inputs().iter().zip(&activations.inputs);
-        for ((input, resource), value) in inputs.zip(values) {
-            let texels = Texels::of(&plan.graph.tensor(*input).shape, sizes);
-            let rows = match (resource, value) {
-                (Resource::Texture(..), Value::F32(values)) => padded_rows(texels, values),
+        for (place, input, kept) in bound_inputs(&plan.graph, &plan.storage) {
+            let value = &values[place];
+            let texels = Texels::of(&plan.graph.tensor(input).shape, sizes);
+            let rows = match (kept, value) {
+                (Storage::Textures, Value::F32(values)) => Cow::Owned(padded(
+                    4 * texels.width(),
+                    bytemuck::cast_slice(&texels.to_texture(values)),
+                )),
                 _ => Cow::Borrowed(value.bytes()),
             };
             let width = 4 * texels.width() / TEXEL_BYTES as usize;
@@ -95,19 +100,6 @@ impl Uploads {
             }
         }
     }
-}
-
-/// In the texture's order, each row filled up to what copies want.
-fn padded_rows(texels: Texels, values: &[f32]) -> Cow<'static, [u8]> {
-    let row_bytes = 4 * texels.width();
-    let padded = texels.copied_row();
-    let mut bytes = vec![0; padded * texels.rows];
-    let ordered = texels.to_texture(values);
-    let rows = bytemuck::cast_slice::<f32, u8>(&ordered).chunks_exact(row_bytes.max(1));
-    for (into, row) in bytes.chunks_exact_mut(padded.max(1)).zip(rows) {
-        into[..row_bytes].copy_from_slice(row);
-    }
-    Cow::Owned(bytes)
 }
 
 fn params(activations: &Activations, launches: &[Launch]) -> Vec<u8> {

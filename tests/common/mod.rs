@@ -62,6 +62,16 @@ pub(crate) fn device(gpu: &Gpu, features: wgpu::Features, limits: wgpu::Limits) 
     Gpu::from_device(device, queue).with_adapter(&adapter)
 }
 
+/// What the driver gave to buffers and textures, in bytes, where wgpu keeps count.
+#[allow(dead_code, reason = "not every test binary counts")]
+pub(crate) fn allocated(gpu: &Gpu) -> Option<u64> {
+    gpu.device()
+        .poll(wgpu::PollType::wait_indefinitely())
+        .unwrap();
+    let report = gpu.device().generate_allocator_report()?;
+    Some(report.total_allocated_bytes)
+}
+
 #[expect(unsafe_code, reason = "wgpu asks for it")]
 fn experimental() -> wgpu::ExperimentalFeatures {
     // SAFETY: used as `src/gpu/context.rs` uses them.

@@ -5,12 +5,10 @@
 //! An x beyond 65504, the largest f16, is infinite there; layer norms, attention and gelu, whose results a model
 //! multiplies, stay far below.
 
-use std::sync::Arc;
-
-use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, Params};
-use super::{Flags, Problem, Projection};
+use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, dispatch};
+use super::{Problem, Projection};
 use crate::graph::Request;
-use crate::kernel::{Binding, Dispatch, Kernel, Layout, Offer, Variant};
+use crate::kernel::{Binding, Kernel, Layout, Offer, Variant};
 use crate::ops::cooperative;
 use crate::tensor::WeightType;
 
@@ -36,8 +34,6 @@ fn variant(
     projection: &Projection,
     problem: &Problem,
 ) -> Variant {
-    let problem = *problem;
-    let flags = Flags::of(projection);
     Variant {
         kernel,
         constants: vec![("WORKGROUP_SIZE", workgroup_size)],
@@ -56,10 +52,6 @@ fn variant(
             Binding::Small(projection.biases.clone()),
             projection.residual(),
         ],
-        dispatch: Arc::new(move |sizes| {
-            let m = problem.rows.resolve(sizes);
-            let params = Params::new(m, &problem, flags);
-            Dispatch::new(m.div_ceil(TILE) * problem.n.div_ceil(TILE), &params)
-        }),
+        dispatch: dispatch([TILE, TILE], problem, projection),
     }
 }

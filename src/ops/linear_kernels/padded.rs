@@ -1,7 +1,10 @@
 //! The kernels on buffers whose weight is packed with its k padded, as their shaders have them: one `Params` for all.
 
-use super::{BINDINGS, Flags, Problem};
-use crate::kernel::{Access, COOPERATIVE_MATRIX, Kernel, Layout};
+use std::sync::Arc;
+
+use super::{BINDINGS, Flags, Problem, Projection};
+use crate::kernel::{Access, COOPERATIVE_MATRIX, Dispatch, Kernel, Layout};
+use crate::tensor::Sizes;
 
 /// What k is padded to: the largest TILE_K of the shaders.
 pub(in crate::ops) const K_MULTIPLE: usize = 32;
@@ -88,7 +91,7 @@ pub(in crate::ops) static LINEAR_COOPERATIVE_16: Kernel = Kernel {
 
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::NoUninit)]
-pub(super) struct Params {
+struct Params {
     m: u32,
     n: u32,
     k: u32,
@@ -99,9 +102,23 @@ pub(super) struct Params {
     k_padded: u32,
 }
 
+/// A workgroup for each tile of so many rows and columns.
+pub(super) fn dispatch(
+    [rows, columns]: [usize; 2],
+    problem: &Problem,
+    projection: &Projection,
+) -> Arc<dyn Fn(&Sizes) -> Dispatch + Send + Sync> {
+    let (problem, flags) = (*problem, Flags::of(projection));
+    Arc::new(move |sizes| {
+        let m = problem.rows.resolve(sizes);
+        let params = Params::new(m, &problem, flags);
+        Dispatch::new(m.div_ceil(rows) * problem.n.div_ceil(columns), &params)
+    })
+}
+
 impl Params {
     /// For a run of `m` rows.
-    pub(super) fn new(m: usize, problem: &Problem, flags: Flags) -> Self {
+    fn new(m: usize, problem: &Problem, flags: Flags) -> Self {
         Self {
             m: m as u32,
             n: problem.n as u32,

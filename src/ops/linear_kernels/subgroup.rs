@@ -1,9 +1,7 @@
-use std::sync::Arc;
-
-use super::padded::{LINEAR_SUBGROUP, Params, panels};
-use super::{Flags, Problem, Projection, bindings};
+use super::padded::{LINEAR_SUBGROUP, dispatch, panels};
+use super::{Problem, Projection, bindings};
 use crate::graph::Request;
-use crate::kernel::{Dispatch, Offer, Variant};
+use crate::kernel::{Offer, Variant};
 
 // As the shader has them.
 const ROWS: usize = 8; // of a subgroup
@@ -18,10 +16,8 @@ pub(super) fn offer(
     projection: &Projection,
     problem: &Problem,
 ) -> Option<Offer> {
-    let problem = *problem;
-    let flags = Flags::of(projection);
     let lanes = request.capabilities.subgroup_size()?;
-    let tile @ [tile_rows, tile_columns] = [ROWS * SUBGROUPS, 4 * VECTORS * lanes as usize];
+    let tile = [ROWS * SUBGROUPS, 4 * VECTORS * lanes as usize];
     let variant = Variant {
         kernel: &LINEAR_SUBGROUP,
         constants: vec![
@@ -30,14 +26,7 @@ pub(super) fn offer(
         ],
         tile: Some(tile),
         bindings: bindings(request, projection, panels()),
-        dispatch: Arc::new(move |sizes| {
-            let m = problem.rows.resolve(sizes);
-            let params = Params::new(m, &problem, flags);
-            Dispatch::new(
-                m.div_ceil(tile_rows) * problem.n.div_ceil(tile_columns),
-                &params,
-            )
-        }),
+        dispatch: dispatch(tile, problem, projection),
     };
     Some(variant.into())
 }

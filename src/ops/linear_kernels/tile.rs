@@ -1,13 +1,11 @@
 //! The kernels for GPUs, which read one layout of the weight and give the same bits, so that a run takes the one whose
 //! tiles are large enough to compute with and many enough to fill the adapter.
 
-use std::sync::Arc;
-
-use super::padded::{LINEAR_SMALL, LINEAR_TILE, PANEL, Params, panels};
-use super::{Flags, Problem, Projection, bindings};
+use super::padded::{LINEAR_SMALL, LINEAR_TILE, PANEL, dispatch, panels};
+use super::{Problem, Projection, bindings};
 use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
-use crate::kernel::{Constants, Dispatch, Kernel, Offer, Variant};
+use crate::kernel::{Constants, Kernel, Offer, Variant};
 use crate::tensor::WeightType;
 
 /// Workgroups below which an adapter is not full: a GPU has 4 to 100 cores, of which each wants a few.
@@ -68,28 +66,19 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
 
 fn variant(
     kernel: &'static Kernel,
-    [tile_rows, tile_columns]: [usize; 2],
+    tile: [usize; 2],
     mut constants: Constants,
     request: &Request<'_>,
     projection: &Projection,
     problem: &Problem,
 ) -> Variant {
-    let problem = *problem;
-    let flags = Flags::of(projection);
     constants.push(("WEIGHT_BITS", request.weight_type.bits()));
     Variant {
         kernel,
         constants,
-        tile: Some([tile_rows, tile_columns]),
+        tile: Some(tile),
         bindings: bindings(request, projection, panels()),
-        dispatch: Arc::new(move |sizes| {
-            let m = problem.rows.resolve(sizes);
-            let params = Params::new(m, &problem, flags);
-            Dispatch::new(
-                m.div_ceil(tile_rows) * problem.n.div_ceil(tile_columns),
-                &params,
-            )
-        }),
+        dispatch: dispatch(tile, problem, projection),
     }
 }
 
