@@ -79,7 +79,7 @@
 //!
 //! **Invariant:** what a plan takes on the device is known before any of it is allocated, and never more than its memory
 //! budget: where another run does not fit, it waits for those of the engine's own, and is refused where an application
-//! has all there is room for; the plans of an [`Index`] share one budget (`tests/memory.rs`, `tests/index.rs`). Where the
+//! has all there is room for; the plans of an [`Index`] share one budget (`tests/memory.rs`, `tests/index/`). Where the
 //! driver has none left nevertheless, that is an error, and what was there still works (`tests/out_of_memory.rs`).
 //!
 //! **Invariant:** a run's memory is its own until the device is through with it, whatever becomes of the run: done, failed,
