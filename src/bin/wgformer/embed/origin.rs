@@ -121,15 +121,15 @@ fn model_files(model: &Path) -> Result<BTreeMap<String, String>> {
 const DEEPEST: usize = 8;
 
 fn files(folder: &Path, depth: usize) -> Result<Vec<PathBuf>> {
-    let (folders, mut files): (Vec<_>, Vec<_>) =
-        entries(folder)?.into_iter().partition(|path| path.is_dir());
+    let entries = entries(folder)?.into_iter();
+    let (folders, mut found): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
     for folder in folders {
         if depth == 0 {
             bail!("{} lies too deep for a model's files", folder.display());
         }
-        files.extend(self::files(&folder, depth - 1)?);
+        found.extend(files(&folder, depth - 1)?);
     }
-    Ok(files)
+    Ok(found)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -168,4 +168,28 @@ pub(super) fn hash_rest(reader: &mut impl Read, hasher: &mut XxHash3_128) -> std
 
 pub(super) fn in_hex(hasher: &XxHash3_128) -> String {
     format!("{:032x}", hasher.finish_128())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_models_files_are_found_however_deep() {
+        let model = tempfile::tempdir().unwrap();
+        let deep = model.path().join("a").join("b");
+        fs::create_dir_all(&deep).unwrap();
+        let weights = deep.join("model.safetensors");
+        fs::write(&weights, "one").unwrap();
+        fs::write(model.path().join("README.md"), "not read").unwrap();
+        let before = model_files(model.path()).unwrap();
+        assert_eq!(before.len(), 1);
+        fs::write(&weights, "another").unwrap();
+        assert_ne!(model_files(model.path()).unwrap(), before);
+
+        let too_deep = (0..=DEEPEST).fold(model.path().to_owned(), |path, _| path.join("x"));
+        fs::create_dir_all(&too_deep).unwrap();
+        let error = model_files(model.path()).unwrap_err().to_string();
+        assert!(error.contains("too deep"), "{error}");
+    }
 }
