@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::sync::Arc;
 
+use wgformer::ops::Activation;
 use wgformer::plan::{Plan, PlanOptions, Value, interpret};
 use wgformer::tensor::{Dim, Sizes, Tensor};
 use wgformer::verify::Random;
@@ -26,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let weight = graph.parameter("norm.weight", [HIDDEN]);
     let bias = graph.parameter("norm.bias", [HIDDEN]);
     let y = graph.linear(x, up, None)?;
-    let y = graph.gelu(y)?;
+    let y = graph.activation(y, Activation::Gelu)?;
     let y = graph.linear(y, down, None)?;
     let y = graph.add(x, y)?;
     let y = graph.layer_norm(y, weight, bias, 1e-5)?;

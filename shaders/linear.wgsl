@@ -7,14 +7,14 @@ struct Params {
     n: u32,                // columns of y
     k: u32,                // columns of x
     bias: u32,             // 1: add the bias
-    activation: u32,       // 0: none, 1: gelu
-    residual: u32,         // 1: add `residual`, last
+    activation: u32,       // 0: none, else as `activated` has it
+    other: u32,            // 1: add `other`, last; 2: multiply by it
     split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]
 @group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, an f32, two f16 or four int8 a word; then scale [n], in int8, and bias [n], in f32
-@group(0) @binding(2) var<storage, read> residual: array<f32>;  // [m, n], read if params.residual
+@group(0) @binding(2) var<storage, read> other: array<f32>;     // [m, n], read if params.other
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -36,6 +36,24 @@ fn gelu_of(v: f32) -> f32 {
     p = fma(p, t, 1.6279168);
     let tail = 0.5 * v * exp2(-z * p);
     return select(tail, v - tail, v > 0.0);
+}
+
+// By its number in `ops/activation.rs`: 1 is gelu, 2 gelu in its tanh form, 3 silu, 4 relu, 5 tanh.
+fn activated(v: f32, kind: u32) -> f32 {
+    switch kind {
+        case 1u: { return gelu_of(v); }
+        case 2u: { return v * sigmoid(1.5957691 * v * fma(0.044715 * v, v, 1.0)); }  // 2 sqrt(2 / pi)
+        case 3u: { return v * sigmoid(v); }
+        case 4u: { return select(v, 0.0, v < 0.0); }
+        case 5u: { return fma(2.0, sigmoid(2.0 * v), -1.0); }
+        default: { return v; }
+    }
+}
+
+// 1 / (1 + exp(-v)), by a power of e that is at most 1.
+fn sigmoid(v: f32) -> f32 {
+    let e = exp2(-1.442695 * abs(v));  // log2(e)
+    return select(1.0, e, v < 0.0) / (1.0 + e);
 }
 
 fn weight_at(element: u32) -> f32 {
@@ -79,8 +97,9 @@ fn linear(
         }
         if WEIGHT_BITS == 8u { sum *= after_weight(column); }
         if params.bias == 1u { sum += after_weight(select(0u, params.n, WEIGHT_BITS == 8u) + column); }
-        if params.activation == 1u { sum = gelu_of(sum); }
-        if params.residual == 1u { sum += residual[row * params.n + column]; }
+        sum = activated(sum, params.activation);
+        if params.other == 1u { sum += other[row * params.n + column]; }
+        if params.other == 2u { sum *= other[row * params.n + column]; }
         y[output_index(row, column)] = sum;
     }
 }

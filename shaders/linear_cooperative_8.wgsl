@@ -12,8 +12,8 @@ struct Params {
     n: u32,                // columns of y, a multiple of 4
     k: u32,                // columns of x, a multiple of 4
     bias: u32,             // 1: add `bias`
-    activation: u32,       // 0: none, 1: gelu
-    residual: u32,         // 1: add `residual`, last
+    activation: u32,       // 0: none, else as `activated` has it
+    other: u32,            // 1: add `other`, last; 2: multiply by it
     split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
     k_padded: u32,         // k as the weight has it, a multiple of 32
 }
@@ -21,7 +21,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
 @group(0) @binding(1) var<storage, read> weight: array<f16>;          // [n_padded / MATRIX][k_padded / MATRIX][MATRIX columns][MATRIX k], n_padded a multiple of 64
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;      // [n], read if params.bias
-@group(0) @binding(3) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if params.residual
+@group(0) @binding(3) var<storage, read> other: array<vec4<f32>>;     // [m, n], read if params.other
 @group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -64,6 +64,24 @@ fn gelu_of(v: vec4<f32>) -> vec4<f32> {
     return select(tail, v - tail, v > vec4(0.0));
 }
 
+// By its number in `ops/activation.rs`: 1 is gelu, 2 gelu in its tanh form, 3 silu, 4 relu, 5 tanh.
+fn activated(v: vec4<f32>, kind: u32) -> vec4<f32> {
+    switch kind {
+        case 1u: { return gelu_of(v); }
+        case 2u: { return v * sigmoid(1.5957691 * v * fma(0.044715 * v, v, vec4(1.0))); }  // 2 sqrt(2 / pi)
+        case 3u: { return v * sigmoid(v); }
+        case 4u: { return select(v, vec4(0.0), v < vec4(0.0)); }
+        case 5u: { return fma(vec4(2.0), sigmoid(2.0 * v), vec4(-1.0)); }
+        default: { return v; }
+    }
+}
+
+// 1 / (1 + exp(-v)), by a power of e that is at most 1.
+fn sigmoid(v: vec4<f32>) -> vec4<f32> {
+    let e = exp2(-1.442695 * abs(v));  // log2(e)
+    return select(vec4(1.0), e, v < vec4(0.0)) / (1.0 + e);
+}
+
 fn output_index(row: u32, column: u32) -> u32 {  // in vec4s
     if params.split_head_dim > 0u {
         // [part, head, row, within the head]; parts and heads follow one another among the columns.
@@ -77,8 +95,9 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
     if (row < params.m) & (column < params.n) {
         var v = sum;
         if params.bias == 1u { v += bias[column / 4u]; }
-        if params.activation == 1u { v = gelu_of(v); }
-        if params.residual == 1u { v += residual[(row * params.n + column) / 4u]; }
+        v = activated(v, params.activation);
+        if params.other == 1u { v += other[(row * params.n + column) / 4u]; }
+        if params.other == 2u { v *= other[(row * params.n + column) / 4u]; }
         y[output_index(row, column)] = v;
     }
 }

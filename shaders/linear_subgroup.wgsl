@@ -10,15 +10,15 @@ struct Params {
     n: u32,                // columns of y, a multiple of 4
     k: u32,                // columns of x, a multiple of 4
     bias: u32,             // 1: add the bias
-    activation: u32,       // 0: none, 1: gelu
-    residual: u32,         // 1: add `residual`, last
+    activation: u32,       // 0: none, else as `activated` has it
+    other: u32,            // 1: add `other`, last; 2: multiply by it
     split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
     k_padded: u32,         // k as the weight has it, a multiple of 32
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
 @group(0) @binding(1) var<storage, read> weight: array<vec4<u32>>;    // panels of 64 columns, four columns a group: [n / 64][k_padded][16] f32, [n / 64][k_padded / 2][16][2 k] f16, [n / 64][k_padded / 4][16][4 k] int8; then scale [n], in int8, and bias [n], in f32
-@group(0) @binding(2) var<storage, read> residual: array<vec4<f32>>;  // [m, n], read if params.residual
+@group(0) @binding(2) var<storage, read> other: array<vec4<f32>>;     // [m, n], read if params.other
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -51,6 +51,24 @@ fn gelu_of(v: vec4<f32>) -> vec4<f32> {
     return select(tail, v - tail, v > vec4(0.0));
 }
 
+// By its number in `ops/activation.rs`: 1 is gelu, 2 gelu in its tanh form, 3 silu, 4 relu, 5 tanh.
+fn activated(v: vec4<f32>, kind: u32) -> vec4<f32> {
+    switch kind {
+        case 1u: { return gelu_of(v); }
+        case 2u: { return v * sigmoid(1.5957691 * v * fma(0.044715 * v, v, vec4(1.0))); }  // 2 sqrt(2 / pi)
+        case 3u: { return v * sigmoid(v); }
+        case 4u: { return select(v, vec4(0.0), v < vec4(0.0)); }
+        case 5u: { return fma(vec4(2.0), sigmoid(2.0 * v), vec4(-1.0)); }
+        default: { return v; }
+    }
+}
+
+// 1 / (1 + exp(-v)), by a power of e that is at most 1.
+fn sigmoid(v: vec4<f32>) -> vec4<f32> {
+    let e = exp2(-1.442695 * abs(v));  // log2(e)
+    return select(vec4(1.0), e, v < vec4(0.0)) / (1.0 + e);
+}
+
 fn output_index(row: u32, column: u32) -> u32 {  // in vec4s
     if params.split_head_dim > 0u {
         // [part, head, row, within the head]; parts and heads follow one another among the columns.
@@ -71,8 +89,9 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
         var v = sum;
         if WEIGHT_BITS == 8u { v *= after_weight(column); }
         if params.bias == 1u { v += after_weight(select(0u, params.n, WEIGHT_BITS == 8u) + column); }
-        if params.activation == 1u { v = gelu_of(v); }
-        if params.residual == 1u { v += residual[(row * params.n + column) / 4u]; }
+        v = activated(v, params.activation);
+        if params.other == 1u { v += other[(row * params.n + column) / 4u]; }
+        if params.other == 2u { v *= other[(row * params.n + column) / 4u]; }
         y[output_index(row, column)] = v;
     }
 }

@@ -12,12 +12,12 @@ struct Params {
     k: u32,                // columns of x, a multiple of 4
 }
 
-// Of x, residual and y, a texel is four columns; of the weight, four of the n: at one of the k in f32, two in f16, four in int8.
+// Of x, other and y, a texel is four columns; of the weight, four of the n: at one of the k in f32, two in f16, four in int8.
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;         // m high, k / 4 wide
 @group(0) @binding(1) var weight: texture_storage_2d<rgba32uint, read>;     // k * WEIGHT_BITS / 32 high, n / 4 wide
 @group(0) @binding(2) var<storage, read> scale: array<vec4<f32>>;           // [n], read in int8
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;            // [n], read if BIAS
-@group(0) @binding(4) var residual: texture_storage_2d<rgba32float, read>;  // m high, n / 4 wide, read if RESIDUAL
+@group(0) @binding(4) var other: texture_storage_2d<rgba32float, read>;     // m high, n / 4 wide, read if OTHER
 @group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;        // m high, n / 4 wide
 @group(1) @binding(0) var<uniform> params: Params;
 
@@ -26,8 +26,8 @@ const ROWS: u32 = 16u;    // written out below; a multiple of LANES
 const VECTORS: u32 = 2u;  // a lane's columns, four to a vector: a mat2x4 a row
 const WEIGHT_BITS: u32 = 32u;
 const BIAS: u32 = 1u;        // 1: add `bias`
-const ACTIVATION: u32 = 0u;  // 0: none, 1: gelu
-const RESIDUAL: u32 = 0u;    // 1: add `residual`, last
+const ACTIVATION: u32 = 0u;  // 0: none, else as `activated` has it
+const OTHER: u32 = 0u;       // 1: add `other`, last; 2: multiply by it
 
 const ROW_GROUPS: u32 = ROWS / LANES;
 
@@ -46,6 +46,24 @@ fn gelu_of(v: vec4<f32>) -> vec4<f32> {
     p = fma(p, t, vec4(1.6279168));
     let tail = 0.5 * v * exp2(-z * p);
     return select(tail, v - tail, v > vec4(0.0));
+}
+
+// By its number in `ops/activation.rs`: 1 is gelu, 2 gelu in its tanh form, 3 silu, 4 relu, 5 tanh.
+fn activated(v: vec4<f32>, kind: u32) -> vec4<f32> {
+    switch kind {
+        case 1u: { return gelu_of(v); }
+        case 2u: { return v * sigmoid(1.5957691 * v * fma(0.044715 * v, v, vec4(1.0))); }  // 2 sqrt(2 / pi)
+        case 3u: { return v * sigmoid(v); }
+        case 4u: { return select(v, vec4(0.0), v < vec4(0.0)); }
+        case 5u: { return fma(vec4(2.0), sigmoid(2.0 * v), vec4(-1.0)); }
+        default: { return v; }
+    }
+}
+
+// 1 / (1 + exp(-v)), by a power of e that is at most 1.
+fn sigmoid(v: vec4<f32>) -> vec4<f32> {
+    let e = exp2(-1.442695 * abs(v));  // log2(e)
+    return select(vec4(1.0), e, v < vec4(0.0)) / (1.0 + e);
 }
 
 // Four columns of the weight, at k = 4 * k4 + 0..3.
@@ -96,8 +114,9 @@ fn store(row: u32, column4: u32, factor: vec4<f32>, offset: vec4<f32>, sum: vec4
     var value = sum;
     if WEIGHT_BITS == 8u { value *= factor; }
     if BIAS == 1u { value += offset; }
-    if ACTIVATION == 1u { value = gelu_of(value); }
-    if RESIDUAL == 1u { value += textureLoad(residual, vec2(column4, row)); }
+    value = activated(value, ACTIVATION);
+    if OTHER == 1u { value += textureLoad(other, vec2(column4, row)); }
+    if OTHER == 2u { value *= textureLoad(other, vec2(column4, row)); }
     textureStore(y, vec2(column4, row), value);
 }
 

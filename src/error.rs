@@ -6,12 +6,12 @@ use std::path::PathBuf;
 ///
 /// ```
 /// use wgformer::Error;
-/// use wgformer::models::{Head, Model};
+/// use wgformer::models::{Head, Network};
 ///
-/// match Model::graph("nowhere".as_ref(), Head::HiddenStates) {
+/// match Network::open("nowhere".as_ref(), Head::HiddenStates) {
 ///     Err(Error::Io { path, source }) => println!("no {}: {source}", path.display()),
 ///     Err(error) => println!("{error}"), // a sentence that says what to do
-///     Ok(graph) => println!("{graph}"),
+///     Ok(network) => println!("{}", network.graph),
 /// }
 /// ```
 #[derive(Debug, thiserror::Error)]

@@ -188,13 +188,13 @@ impl Request<'_> {
 /// An operation applied to tensors.
 ///
 /// ```
-/// use wgformer::{Graph, tensor::Dim};
+/// use wgformer::{Graph, ops::Activation, tensor::Dim};
 ///
 /// let mut graph = Graph::new();
 /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
-/// let y = graph.gelu(x)?;
+/// let y = graph.activation(x, Activation::Gelu)?;
 /// let node = &graph.nodes()[0];
-/// assert_eq!((node.operation.name(), &node.inputs[..], node.output), ("gelu", &[x][..], y));
+/// assert_eq!((node.operation.name(), &node.inputs[..], node.output), ("activation", &[x][..], y));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -222,13 +222,13 @@ impl PartialEq for Node {
 /// A method for each operation adds a node: [`Graph::linear`], [`Graph::attention`] and the others below.
 ///
 /// ```
-/// use wgformer::{Graph, tensor::Dim};
+/// use wgformer::{Graph, ops::Activation, tensor::Dim};
 ///
 /// let mut graph = Graph::new();
 /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
 /// let weight = graph.parameter("weight", [4, 8]);
 /// let y = graph.linear(x, weight, None)?;
-/// let y = graph.gelu(y)?;
+/// let y = graph.activation(y, Activation::Gelu)?;
 /// graph.set_output(y);
 /// println!("{graph}");
 /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 4]");

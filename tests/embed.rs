@@ -13,12 +13,11 @@ mod interpreter;
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use expected::max_difference;
 
 use wgformer::kernel::{Kernel, Storage};
-use wgformer::models::{Batch, Checkpoint, Head, Model, ModelOptions};
+use wgformer::models::{Batch, Head, Model, ModelOptions, Network};
 use wgformer::ops::{KERNELS, Pooling};
 use wgformer::plan::{Plan, PlanOptions};
 use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
@@ -95,8 +94,8 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
         pooling: Pooling::Mean,
         normalize: true,
     };
-    let graph = Model::graph(directory, head).unwrap();
-    let checkpoint = Arc::new(Checkpoint::open(directory).unwrap());
+    let network = Network::open(directory, head).unwrap();
+    let (graph, checkpoint) = (network.graph, network.weights);
     let (ids, offsets) = (
         &reference.tensors["ids"],
         &reference.tensors["hidden_offsets"],
@@ -277,10 +276,10 @@ fn the_plan_of_the_default_model() {
         pooling: Pooling::Mean,
         normalize: true,
     };
-    let graph = Model::graph(default_model::directory(), head).unwrap();
+    let network = Network::open(default_model::directory(), head).unwrap();
+    let (graph, checkpoint) = (network.graph, network.weights);
     insta::assert_snapshot!("graph", wgformer::plan::fuse(&graph).to_string());
 
-    let checkpoint = Arc::new(Checkpoint::open(default_model::directory()).unwrap());
     let mut options = PlanOptions::new(Sizes {
         tokens: 1024,
         sequences: 64,

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wgformer::kernel::Storage;
-use wgformer::ops::Qkv;
+use wgformer::ops::{Activation, Qkv};
 use wgformer::plan::{Plan, PlanOptions, Value};
 use wgformer::tensor::{Dim, Sizes, Tensor};
 use wgformer::{Error, Graph};
@@ -122,7 +122,7 @@ fn a_pre_norm_layer_takes_seven_dispatches() {
     let normal = graph.layer_norm(x, scale, shift, 1e-5).unwrap();
     let (weight, bias) = linear(&mut graph, intermediate, hidden);
     let inner = graph.linear(normal, weight, Some(bias)).unwrap();
-    let inner = graph.gelu(inner).unwrap();
+    let inner = graph.activation(inner, Activation::Gelu).unwrap();
     let (weight, bias) = linear(&mut graph, hidden, intermediate);
     let fed_forward = graph.linear(inner, weight, Some(bias)).unwrap();
     graph.add(fed_forward, x).unwrap();
@@ -160,7 +160,7 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     for found in [
         graph.add(square, w),
         graph.add(w, square),
-        graph.gelu(w),
+        graph.activation(w, Activation::Gelu),
         graph.softmax(w),
     ] {
         assert!(message(found).contains("w is f32 [4, 4]"));
@@ -184,7 +184,7 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     assert!(message(graph.attention(x, x, 1.0)).contains("segment offsets"));
     let other = Graph::new().input("elsewhere", [1, 1]);
     assert!(
-        Graph::new().gelu(other).is_err(),
+        Graph::new().activation(other, Activation::Gelu).is_err(),
         "a tensor of another graph"
     );
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use wgformer::models::{Batch, Head, Model, ModelOptions};
+use wgformer::ops::Activation;
 use wgformer::plan::{Plan, PlanOptions, Value};
 use wgformer::tensor::{Dim, Sizes, Tensor};
 use wgformer::{Error, Gpu, Graph};
@@ -87,7 +88,7 @@ const TOKENS: usize = 4096;
 fn large_activations(gpu: &Gpu) -> Result<Plan, Error> {
     let mut graph = Graph::new();
     let x = graph.input("x", [Dim::Tokens, Dim::Fixed(512)]);
-    let y = graph.gelu(x)?;
+    let y = graph.activation(x, Activation::Gelu)?;
     graph.add(x, y)?;
     let sizes = Sizes {
         tokens: TOKENS,

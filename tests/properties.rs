@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 use wgformer::Result;
-use wgformer::ops::Pooling;
+use wgformer::ops::{Activation, Pooling};
 use wgformer::verify::cases::{self, Epilogue};
 use wgformer::verify::{self, Case, Values};
 
@@ -59,7 +59,7 @@ proptest! {
         m in 1_usize..200,
         n in columns(300),
         k in columns(300),
-        epilogue in select(Epilogue::every().to_vec()),
+        epilogue in select(Epilogue::every()),
         values in values(),
     ) {
         check(cases::linear([m, n, k], epilogue, values))?;
@@ -82,8 +82,14 @@ proptest! {
     }
 
     #[test]
-    fn gelu_and_add(rows in 1_usize..300, cols in 1_usize..300, values in values()) {
-        check(cases::gelu(rows, cols, values))?;
+    fn element_by_element(
+        rows in 1_usize..300,
+        cols in 1_usize..300,
+        kind in select(Activation::ALL.to_vec()),
+        values in values(),
+    ) {
+        check(cases::activation(rows, cols, kind, values))?;
+        check(cases::multiply(rows, cols))?;
         check(cases::add(rows, cols))?;
     }
 }

@@ -52,6 +52,27 @@ impl Batch {
             .push(u32::try_from(self.ids.len()).expect("a batch has less than 2^32 tokens"));
     }
 
+    /// Positions as fairseq counts them: from one after the padding token's id, padding tokens themselves having that id.
+    pub(super) fn count_positions_after(&mut self, padding: u32) {
+        for segment in self.segment_offsets.windows(2) {
+            let tokens = segment[0] as usize..segment[1] as usize;
+            let mut count = 0;
+            for (position, id) in self.positions[tokens.clone()]
+                .iter_mut()
+                .zip(&self.ids[tokens])
+            {
+                let is_padding = *id == padding;
+                count += u32::from(!is_padding);
+                *position = if is_padding { padding } else { padding + count };
+            }
+        }
+    }
+
+    /// All token types are 0.
+    pub(super) fn forget_types(&mut self) {
+        self.types.fill(0);
+    }
+
     /// Its counts.
     #[must_use]
     pub fn sizes(&self) -> Sizes {

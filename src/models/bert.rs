@@ -1,14 +1,19 @@
-//! BERT (Devlin and others, 2018), and what has its shape, such as MiniLM; names and switches as in transformers' `modeling_bert.py`.
+//! BERT (Devlin and others, 2018), and what has its shape, such as MiniLM; names and switches as in transformers'
+//! `modeling_bert.py`.
 
 use serde_json::json;
 
-use super::blocks::{LayerNames, LayerSizes, post_norm_layer};
+use super::blocks::{
+    Attending, EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
+    post_norm_layers,
+};
+use super::builder::LinearNames;
 use super::{Builder, Config, Encoder};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::ops::Qkv;
 
-/// Keys of a BERT configuration that change nothing about inference: dropout, and the pooler that no task here uses.
-const HARMLESS: &[&str] = &[
+/// Keys of a BERT configuration that change nothing about inference: dropout, and sizes of a pooler that is not there.
+pub(super) const HARMLESS: &[&str] = &[
     "attention_probs_dropout_prob",
     "classifier_dropout",
     "hidden_dropout_prob",
@@ -21,79 +26,68 @@ const HARMLESS: &[&str] = &[
 
 /// The encoder of a BERT checkpoint, with or without the `bert.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
-    config.expect("hidden_act", &[json!("gelu")])?;
     config.expect("position_embedding_type", &[json!("absolute")])?;
-    config.expect("is_decoder", &[json!(false)])?;
-    config.expect("add_cross_attention", &[json!(false)])?;
-    let sizes = LayerSizes {
-        hidden: config.size("hidden_size", 768)?,
-        heads: config.size("num_attention_heads", 12)?,
-        intermediate: config.size("intermediate_size", 3072)?,
-        eps: config.positive("layer_norm_eps", 1e-12)?,
-    };
+    expect_encoder(config)?;
+    let sizes = layer_sizes(config, 1e-12)?;
     let layers = config.size("num_hidden_layers", 12)?;
     let vocabulary = config.size("vocab_size", 30522)?;
     let max_positions = config.size("max_position_embeddings", 512)?;
     let max_types = config.size("type_vocab_size", 2)?;
     config.refuse_unknown(HARMLESS)?;
-    if !sizes.hidden.is_multiple_of(sizes.heads) {
-        let message = format!(
-            "hidden_size {} is no multiple of num_attention_heads {}",
-            sizes.hidden, sizes.heads
-        );
-        return Err(Error::Malformed {
-            path: config.path().to_owned(),
-            message,
-        });
-    }
+    sizes.head_dim(config)?;
 
-    builder.set_prefix("bert.");
-    let ids = builder.graph.ids("ids", vocabulary);
-    let positions = builder.graph.ids("positions", max_positions);
-    let types = builder.graph.ids("types", max_types);
+    builder.set_prefixes(&["bert."]);
+    let names = embedding_names(max_positions, max_types);
+    let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
     let segment_offsets = builder.graph.segment_offsets();
-    let tables = [
-        builder.parameter(
-            "embeddings.word_embeddings.weight",
-            [vocabulary, sizes.hidden],
-        )?,
-        builder.parameter(
-            "embeddings.position_embeddings.weight",
-            [max_positions, sizes.hidden],
-        )?,
-        builder.parameter(
-            "embeddings.token_type_embeddings.weight",
-            [max_types, sizes.hidden],
-        )?,
-    ];
-    let (weight, bias) = builder.norm("embeddings.LayerNorm", sizes.hidden)?;
-    let mut x =
-        builder
-            .graph
-            .embedding_sum([ids, positions, types], tables, weight, bias, sizes.eps)?;
-    for layer in 0..layers {
-        x = post_norm_layer(builder, x, segment_offsets, &names(layer), &sizes)?;
-    }
-    Ok(Encoder {
-        hidden_states: x,
-        segment_offsets,
-        hidden: sizes.hidden,
-        max_tokens: max_positions,
+    let attending = Attending::everywhere(segment_offsets);
+    let x = post_norm_layers(builder, x, attending, (0..layers).map(layer_names), &sizes)?;
+    Ok(Encoder::new(x, segment_offsets, &sizes, max_positions))
+}
+
+/// Refuses a decoder.
+pub(super) fn expect_encoder(config: &Config) -> Result<()> {
+    config.expect("is_decoder", &[json!(false)])?;
+    config.expect("add_cross_attention", &[json!(false)])
+}
+
+/// The sizes of layers, by the keys that most configurations have, with BERT's defaults.
+pub(super) fn layer_sizes(config: &Config, eps: f32) -> Result<LayerSizes> {
+    Ok(LayerSizes {
+        hidden: config.size("hidden_size", 768)?,
+        heads: config.size("num_attention_heads", 12)?,
+        intermediate: config.size("intermediate_size", 3072)?,
+        eps: config.positive("layer_norm_eps", eps)?,
+        activation: config.activation("hidden_act", "gelu")?,
     })
 }
 
-fn names(layer: usize) -> LayerNames {
+/// Word, position and type, each with a table.
+pub(super) fn embedding_names(max_positions: usize, max_types: usize) -> EmbeddingNames {
+    EmbeddingNames {
+        word: "embeddings.word_embeddings.weight",
+        position: Some(("embeddings.position_embeddings.weight", max_positions)),
+        token_type: Some(("embeddings.token_type_embeddings.weight", max_types)),
+        norm: NormNames::new("embeddings.LayerNorm"),
+    }
+}
+
+/// The names of a layer's tensors.
+pub(super) fn layer_names(layer: usize) -> LayerNames {
     let name = |part: &str| format!("encoder.layer.{layer}.{part}");
+    let linear = |part: &str| LinearNames::new(name(part));
     LayerNames {
         qkv: Qkv {
-            query: name("attention.self.query"),
-            key: name("attention.self.key"),
-            value: name("attention.self.value"),
+            query: linear("attention.self.query"),
+            key: linear("attention.self.key"),
+            value: linear("attention.self.value"),
         },
-        attention_output: name("attention.output.dense"),
-        attention_norm: name("attention.output.LayerNorm"),
-        intermediate: name("intermediate.dense"),
-        output: name("output.dense"),
-        output_norm: name("output.LayerNorm"),
+        attention_output: linear("attention.output.dense"),
+        attention_norm: Some(NormNames::new(name("attention.output.LayerNorm"))),
+        feed_forward: FeedForwardNames::Plain {
+            input: linear("intermediate.dense"),
+            output: linear("output.dense"),
+        },
+        output_norm: NormNames::new(name("output.LayerNorm")),
     }
 }

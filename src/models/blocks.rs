@@ -1,14 +1,18 @@
 //! The blocks that encoders are made of.
 
-use super::Builder;
+use super::builder::{Linear, LinearNames};
+use super::{Batch, Builder, Config};
 use crate::error::Result;
 use crate::graph::TensorId;
-use crate::ops::Qkv;
+use crate::ops::{Activation, Qkv};
+
+use std::borrow::Cow;
 
 /// What a family builds: the hidden states, and what a batch must keep to.
 ///
 /// See [`Family`](super::Family).
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Encoder {
     /// The last layer's hidden states: `[tokens, hidden]`.
     pub hidden_states: TensorId,
@@ -18,83 +22,344 @@ pub struct Encoder {
     pub hidden: usize,
     /// The longest sequence, in tokens, special tokens included.
     pub max_tokens: usize,
+    /// The sizes of its layers, for what heads have of them.
+    pub(super) sizes: LayerSizes,
+    /// How positions are counted.
+    pub(super) positions: Positions,
+    /// Whether it looks at token types.
+    pub(super) reads_types: bool,
 }
 
-/// The sizes of a layer, and where its tensors are.
+/// How the positions of a sequence are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Positions {
+    /// 0, 1, 2, …
+    FromZero,
+    /// From one after the padding token's id, padding tokens themselves having that id, as fairseq does it.
+    After(u32),
+}
+
+impl Encoder {
+    /// Positions are counted from zero, and types are read.
+    pub(super) fn new(
+        hidden_states: TensorId,
+        segment_offsets: TensorId,
+        sizes: &LayerSizes,
+        max_tokens: usize,
+    ) -> Self {
+        Self {
+            hidden_states,
+            segment_offsets,
+            hidden: sizes.hidden,
+            max_tokens,
+            sizes: *sizes,
+            positions: Positions::FromZero,
+            reads_types: true,
+        }
+    }
+
+    /// A batch with the positions and the types that this encoder reads.
+    #[must_use]
+    pub fn adapt<'a>(&self, batch: &'a Batch) -> Cow<'a, Batch> {
+        if self.positions == Positions::FromZero && self.reads_types {
+            return Cow::Borrowed(batch);
+        }
+        let mut batch = batch.clone();
+        if let Positions::After(padding) = self.positions {
+            batch.count_positions_after(padding);
+        }
+        if !self.reads_types {
+            batch.forget_types();
+        }
+        Cow::Owned(batch)
+    }
+}
+
+/// A norm's tensors in the checkpoint, without `.weight` and `.bias`.
+#[derive(Clone, Debug)]
+pub(super) struct NormNames {
+    name: String,
+    bias: bool,
+}
+
+impl NormNames {
+    pub(super) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            bias: true,
+        }
+    }
+
+    pub(super) fn bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+}
+
+/// The front end: what is added up for each token, and normalised.
+#[derive(Clone, Debug)]
+pub(super) struct EmbeddingNames {
+    pub(super) word: &'static str,
+    /// A table of positions, if they are embedded so, and its rows.
+    pub(super) position: Option<(&'static str, usize)>,
+    /// A table of token types, if there are any, and its rows.
+    pub(super) token_type: Option<(&'static str, usize)>,
+    pub(super) norm: NormNames,
+}
+
+/// The sum of a token's embeddings, normalised: `[tokens, columns]`.
+///
+/// Where an architecture has no table of one kind, one of zeros takes its place.
+pub(super) fn embeddings(
+    builder: &mut Builder<'_>,
+    names: &EmbeddingNames,
+    vocabulary: usize,
+    columns: usize,
+    eps: f32,
+) -> Result<TensorId> {
+    let ids = builder.graph.ids("ids", vocabulary);
+    let word = builder.parameter(names.word, [vocabulary, columns])?;
+    let position = match names.position {
+        Some((name, rows)) => Some((
+            builder.graph.ids("positions", rows),
+            builder.parameter(name, [rows, columns])?,
+        )),
+        None => None,
+    };
+    let type_rows = names.token_type.map_or(1, |(_, rows)| rows);
+    let types = builder.graph.ids("types", type_rows);
+    let token_type = match names.token_type {
+        Some((name, rows)) => builder.parameter(name, [rows, columns])?,
+        None => builder.zeros([type_rows, columns]),
+    };
+    let (positions, position) = match position {
+        Some(it) => it,
+        None => (types, builder.zeros([type_rows, columns])),
+    };
+    let (weight, bias) = norm_parameters(builder, &names.norm, columns)?;
+    builder.graph.embedding_sum(
+        [ids, positions, types],
+        [word, position, token_type],
+        weight,
+        bias,
+        eps,
+    )
+}
+
+/// The sizes of a layer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LayerSizes {
     pub(super) hidden: usize,
     pub(super) heads: usize,
     pub(super) intermediate: usize,
     pub(super) eps: f32,
+    pub(super) activation: Activation,
 }
 
-/// The names of a layer's tensors in the checkpoint, without `.weight` and `.bias`.
+impl LayerSizes {
+    /// The columns of a head.
+    ///
+    /// # Errors
+    /// [`crate::Error::Malformed`] if heads do not divide the hidden states.
+    pub(super) fn head_dim(&self, config: &Config) -> Result<usize> {
+        let Self { hidden, heads, .. } = *self;
+        if hidden.is_multiple_of(heads) {
+            return Ok(hidden / heads);
+        }
+        Err(config.malformed(format!(
+            "hidden size {hidden} is no multiple of the number of attention heads, {heads}"
+        )))
+    }
+}
+
+/// How a layer's tokens attend to one another.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attending {
+    pub(super) segment_offsets: TensorId,
+    /// Positions, and the table of cosines and sines by which queries and keys are rotated.
+    pub(super) rotary: Option<(TensorId, TensorId)>,
+    /// The farthest that a key may be, to each side.
+    pub(super) window: Option<usize>,
+    /// What is added to scores by distance.
+    pub(super) bias: Option<TensorId>,
+}
+
+impl Attending {
+    /// To every token of the same sequence alike.
+    pub(super) fn everywhere(segment_offsets: TensorId) -> Self {
+        Self {
+            segment_offsets,
+            rotary: None,
+            window: None,
+            bias: None,
+        }
+    }
+}
+
+/// The feed-forward block.
+#[derive(Clone, Debug)]
+pub(super) enum FeedForwardNames {
+    /// `output(activation(input(x)))`
+    Plain {
+        input: LinearNames,
+        output: LinearNames,
+    },
+    /// `output(activation(gate(x)) * up(x))` (Shazeer, 2020)
+    Gated {
+        gate: LinearNames,
+        up: LinearNames,
+        output: LinearNames,
+    },
+}
+
+/// The names of a layer's tensors in the checkpoint.
 #[derive(Clone, Debug)]
 pub(super) struct LayerNames {
-    pub(super) qkv: Qkv<String>,
-    pub(super) attention_output: String,
-    pub(super) attention_norm: String,
-    pub(super) intermediate: String,
-    pub(super) output: String,
-    pub(super) output_norm: String,
+    pub(super) qkv: Qkv<LinearNames>,
+    pub(super) attention_output: LinearNames,
+    /// `None` where the embeddings were normalised just before.
+    pub(super) attention_norm: Option<NormNames>,
+    pub(super) feed_forward: FeedForwardNames,
+    pub(super) output_norm: NormNames,
 }
 
-/// A post-norm layer, as in BERT: `x = norm(x + attention(x)); x = norm(x + feed_forward(x))`.
+/// Post-norm layers, as in BERT: `x = norm(x + attention(x)); x = norm(x + feed_forward(x))`.
 ///
 /// `x` and the result: `[tokens, hidden]`.
-pub(super) fn post_norm_layer(
+pub(super) fn post_norm_layers(
+    builder: &mut Builder<'_>,
+    mut x: TensorId,
+    attending: Attending,
+    names: impl Iterator<Item = LayerNames>,
+    sizes: &LayerSizes,
+) -> Result<TensorId> {
+    for names in names {
+        x = post_norm_layer(builder, x, attending, &names, sizes)?;
+    }
+    Ok(x)
+}
+
+fn post_norm_layer(
     builder: &mut Builder<'_>,
     x: TensorId,
-    segment_offsets: TensorId,
+    attending: Attending,
     names: &LayerNames,
     sizes: &LayerSizes,
 ) -> Result<TensorId> {
-    let context = self_attention(builder, x, segment_offsets, &names.qkv, sizes)?;
-    let (weight, bias) = builder.linear(&names.attention_output, sizes.hidden, sizes.hidden)?;
-    let attended = builder.graph.linear(context, weight, Some(bias))?;
-    let x = add_and_norm(builder, attended, x, &names.attention_norm, sizes)?;
-
-    let (weight, bias) = builder.linear(&names.intermediate, sizes.intermediate, sizes.hidden)?;
-    let inner = builder.graph.linear(x, weight, Some(bias))?;
-    let inner = builder.graph.gelu(inner)?;
-    let (weight, bias) = builder.linear(&names.output, sizes.hidden, sizes.intermediate)?;
-    let fed_forward = builder.graph.linear(inner, weight, Some(bias))?;
-    add_and_norm(builder, fed_forward, x, &names.output_norm, sizes)
+    let attended = attention(builder, x, attending, names, sizes)?;
+    let mut x = builder.graph.add(attended, x)?;
+    if let Some(attention_norm) = &names.attention_norm {
+        x = norm(builder, x, attention_norm, sizes)?;
+    }
+    let fed_forward = feed_forward(builder, x, &names.feed_forward, sizes)?;
+    let x = builder.graph.add(fed_forward, x)?;
+    norm(builder, x, &names.output_norm, sizes)
 }
 
-fn self_attention(
+/// A pre-norm layer, as in ModernBERT: `x = x + attention(norm(x)); x = x + feed_forward(norm(x))`.
+///
+/// `x` and the result: `[tokens, hidden]`.
+pub(super) fn pre_norm_layer(
     builder: &mut Builder<'_>,
     x: TensorId,
-    segment_offsets: TensorId,
-    names: &Qkv<String>,
+    attending: Attending,
+    names: &LayerNames,
+    sizes: &LayerSizes,
+) -> Result<TensorId> {
+    let normal = match &names.attention_norm {
+        Some(attention_norm) => norm(builder, x, attention_norm, sizes)?,
+        None => x,
+    };
+    let attended = attention(builder, normal, attending, names, sizes)?;
+    let x = builder.graph.add(attended, x)?;
+    let normal = norm(builder, x, &names.output_norm, sizes)?;
+    let fed_forward = feed_forward(builder, normal, &names.feed_forward, sizes)?;
+    builder.graph.add(fed_forward, x)
+}
+
+fn attention(
+    builder: &mut Builder<'_>,
+    x: TensorId,
+    attending: Attending,
+    names: &LayerNames,
     sizes: &LayerSizes,
 ) -> Result<TensorId> {
     let hidden = sizes.hidden;
-    let (query, query_bias) = builder.linear(&names.query, hidden, hidden)?;
-    let (key, key_bias) = builder.linear(&names.key, hidden, hidden)?;
-    let (value, value_bias) = builder.linear(&names.value, hidden, hidden)?;
-    let weights = Qkv { query, key, value };
-    let biases = Qkv {
-        query: query_bias,
-        key: key_bias,
-        value: value_bias,
+    let mut of = |names| builder.linear(names, hidden, hidden);
+    let parts = [
+        of(&names.qkv.query)?,
+        of(&names.qkv.key)?,
+        of(&names.qkv.value)?,
+    ];
+    let output = builder.linear(&names.attention_output, hidden, hidden)?;
+    let [query, key, value] = parts.map(|part| part.weight);
+    let biases = match parts.map(|part| part.bias) {
+        [Some(query), Some(key), Some(value)] => Some(Qkv { query, key, value }),
+        _ => None,
     };
-    let qkv = builder
-        .graph
-        .qkv_linear(x, weights, Some(biases), sizes.heads)?;
+
+    let graph = &mut builder.graph;
+    let mut qkv = graph.qkv_linear(x, Qkv { query, key, value }, biases, sizes.heads)?;
     let scale = 1.0 / ((hidden / sizes.heads) as f32).sqrt();
-    builder.graph.attention(qkv, segment_offsets, scale)
+    let context = graph.attention(qkv, attending.segment_offsets, scale)?;
+    graph.linear(context, output.weight, output.bias)
 }
 
-fn add_and_norm(
+fn feed_forward(
     builder: &mut Builder<'_>,
     x: TensorId,
-    residual: TensorId,
-    name: &str,
+    names: &FeedForwardNames,
     sizes: &LayerSizes,
 ) -> Result<TensorId> {
-    let sum = builder.graph.add(x, residual)?;
-    let (weight, bias) = builder.norm(name, sizes.hidden)?;
-    builder.graph.layer_norm(sum, weight, bias, sizes.eps)
+    let (hidden, inner) = (sizes.hidden, sizes.intermediate);
+    let (activated, output) = match names {
+        FeedForwardNames::Plain { input, output } => {
+            let input = builder.linear(input, inner, hidden)?;
+            let activated = activated_linear(builder, x, input, sizes.activation)?;
+            (activated, output)
+        }
+        FeedForwardNames::Gated { gate, up, output } => {
+            let gate = builder.linear(gate, inner, hidden)?;
+            let up = builder.linear(up, inner, hidden)?;
+            let gate = activated_linear(builder, x, gate, sizes.activation)?;
+            let up = builder.graph.linear(x, up.weight, up.bias)?;
+            (builder.graph.multiply(up, gate)?, output)
+        }
+    };
+    let output = builder.linear(output, hidden, inner)?;
+    builder.graph.linear(activated, output.weight, output.bias)
+}
+
+/// `activation(x · weight^T + bias)`
+pub(super) fn activated_linear(
+    builder: &mut Builder<'_>,
+    x: TensorId,
+    Linear { weight, bias }: Linear,
+    activation: Activation,
+) -> Result<TensorId> {
+    let y = builder.graph.linear(x, weight, bias)?;
+    builder.graph.activation(y, activation)
+}
+
+/// `x` and the result: `[rows, hidden]`.
+pub(super) fn norm(
+    builder: &mut Builder<'_>,
+    x: TensorId,
+    names: &NormNames,
+    sizes: &LayerSizes,
+) -> Result<TensorId> {
+    let (weight, bias) = norm_parameters(builder, names, sizes.hidden)?;
+    builder.graph.layer_norm(x, weight, bias, sizes.eps)
+}
+
+fn norm_parameters(
+    builder: &mut Builder<'_>,
+    NormNames { name, bias }: &NormNames,
+    columns: usize,
+) -> Result<(TensorId, TensorId)> {
+    let weight = builder.parameter(&format!("{name}.weight"), [columns])?;
+    let bias = match bias {
+        true => builder.parameter(&format!("{name}.bias"), [columns])?,
+        false => builder.zeros([columns]),
+    };
+    Ok((weight, bias))
 }

@@ -1,4 +1,9 @@
-use crate::error::Result;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::derived::{Derived, DerivedParameters};
+use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorId};
 use crate::plan::Weights;
 
@@ -10,10 +15,10 @@ use crate::plan::Weights;
 /// # let folder = "tests/data/tiny/plain";
 /// let checkpoint = Checkpoint::open(folder.as_ref())?;
 /// let mut builder = Builder::new(&checkpoint);
-/// builder.set_prefix("bert.");
-/// let (weight, bias) = builder.norm("embeddings.LayerNorm", 32)?;
-/// assert!(builder.norm("embeddings.LayerNorm", 33).is_err());
-/// # let _ = (weight, bias);
+/// builder.set_prefixes(&["bert."]);
+/// let weight = builder.parameter("embeddings.LayerNorm.weight", [32])?;
+/// assert!(builder.parameter("embeddings.LayerNorm.weight", [33]).is_err());
+/// # let _ = weight;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub struct Builder<'a> {
@@ -21,7 +26,51 @@ pub struct Builder<'a> {
     pub graph: Graph,
     weights: &'a dyn Weights,
     /// What checkpoints of this architecture may put before every name, such as `bert.`
-    prefix: &'static str,
+    prefixes: &'static [&'static str],
+    /// What is there already, by its name: layers that share a parameter share it in the graph.
+    known: HashMap<String, TensorId>,
+    pub(super) derived: DerivedParameters,
+}
+
+/// A linear layer's parameters: `[n, k]` and, if it has one, `[n]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Linear {
+    pub(super) weight: TensorId,
+    pub(super) bias: Option<TensorId>,
+}
+
+/// Where a linear layer's tensors are.
+#[derive(Clone, Debug)]
+pub(super) struct LinearNames {
+    /// The name in the checkpoint, without `.weight` and `.bias`.
+    name: String,
+    bias: bool,
+    /// The first of its rows, where several layers are packed in one matrix.
+    first_row: Option<usize>,
+}
+
+impl LinearNames {
+    /// With a bias.
+    pub(super) fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            bias: true,
+            first_row: None,
+        }
+    }
+
+    /// With or without one.
+    pub(super) fn bias(self, bias: bool) -> Self {
+        Self { bias, ..self }
+    }
+
+    /// Packed with others: its rows begin here.
+    pub(super) fn from_row(self, row: usize) -> Self {
+        Self {
+            first_row: Some(row),
+            ..self
+        }
+    }
 }
 
 impl<'a> Builder<'a> {
@@ -31,57 +80,179 @@ impl<'a> Builder<'a> {
         Self {
             graph: Graph::new(),
             weights,
-            prefix: "",
+            prefixes: &[],
+            known: HashMap::new(),
+            derived: DerivedParameters::new(),
         }
     }
 
     /// Says what checkpoints of this architecture may put before every name.
-    pub fn set_prefix(&mut self, prefix: &'static str) {
-        self.prefix = prefix;
+    pub fn set_prefixes(&mut self, prefixes: &'static [&'static str]) {
+        self.prefixes = prefixes;
     }
 
-    /// A weight of the checkpoint, found with or without the prefix, and under the name that old checkpoints use.
+    /// A weight of the checkpoint, found with or without a prefix, and under the name that old checkpoints use.
     ///
     /// # Errors
     /// [`crate::Error::TensorMissing`], or [`crate::Error::TensorShape`] with both shapes.
     pub fn parameter<const N: usize>(&mut self, name: &str, shape: [usize; N]) -> Result<TensorId> {
+        let found = self.checked(name, &shape)?;
+        Ok(self.shared(found, shape))
+    }
+
+    /// A tensor's name in the checkpoint, its shape checked.
+    fn checked(&self, name: &str, shape: &[usize]) -> Result<String> {
+        let found = self.find(name).unwrap_or_else(|| name.to_owned());
+        self.weights.expect_shape(&found, shape)?;
+        Ok(found)
+    }
+
+    /// Whether the checkpoint has a tensor that [`Builder::parameter`] would find.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The name that it has in the checkpoint.
+    fn find(&self, name: &str) -> Option<String> {
         let old = name
             .replace("LayerNorm.weight", "LayerNorm.gamma")
             .replace("LayerNorm.bias", "LayerNorm.beta");
-        let candidates = [
-            name.to_owned(),
-            format!("{}{name}", self.prefix),
-            format!("{}{old}", self.prefix),
-            old,
-        ];
-        let found = candidates
-            .iter()
-            .find(|candidate| self.weights.shape(candidate).is_some());
-        let found = found.unwrap_or(&candidates[0]);
-        self.weights.expect_shape(found, &shape)?;
-        Ok(self.graph.parameter(found, shape))
+        let spellings = if old == name {
+            vec![name.to_owned()]
+        } else {
+            vec![name.to_owned(), old]
+        };
+        let prefixes = [""].iter().chain(self.prefixes);
+        let mut candidates = prefixes.flat_map(|prefix| {
+            let of_prefix = |spelling: &String| format!("{prefix}{spelling}");
+            spellings.iter().map(of_prefix).collect::<Vec<_>>()
+        });
+        candidates.find(|candidate| self.weights.shape(candidate).is_some())
     }
 
-    /// The weight and the bias of a linear layer: `[n, k]` and `[n]`.
+    /// One tensor of the graph for each name and shape.
+    fn shared<const N: usize>(&mut self, name: String, shape: [usize; N]) -> TensorId {
+        if let Some(known) = self.known.get(&name) {
+            return *known;
+        }
+        let tensor = self.graph.parameter(&name, shape);
+        self.known.insert(name, tensor);
+        tensor
+    }
+
+    fn derive<const N: usize>(
+        &mut self,
+        name: String,
+        shape: [usize; N],
+        derived: Derived,
+    ) -> TensorId {
+        self.derived.insert(name.clone(), (shape.to_vec(), derived));
+        self.shared(name, shape)
+    }
+
+    /// Zeros, where an architecture leaves out what an operation adds.
+    pub(super) fn zeros<const N: usize>(&mut self, shape: [usize; N]) -> TensorId {
+        self.derive(format!("zeros {shape:?}"), shape, Derived::Zeros)
+    }
+
+    /// What follows from the configuration, row-major.
+    pub(super) fn computed<const N: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; N],
+        values: impl Into<Arc<[f32]>>,
+    ) -> TensorId {
+        self.derive(name.to_owned(), shape, Derived::Values(values.into()))
+    }
+
+    /// The values of a small tensor of the checkpoint, to compute others from.
     ///
     /// # Errors
     /// As [`Builder::parameter`].
-    pub fn linear(&mut self, name: &str, n: usize, k: usize) -> Result<(TensorId, TensorId)> {
-        Ok((
-            self.parameter(&format!("{name}.weight"), [n, k])?,
-            self.parameter(&format!("{name}.bias"), [n])?,
-        ))
+    pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let found = self.checked(name, shape)?;
+        Ok(self.weights.values(&found)?.into_owned())
     }
 
-    /// The weight and the bias of a norm: `[hidden]` each.
+    /// Some rows of a tensor.
+    fn rows<const N: usize>(
+        &mut self,
+        name: &str,
+        rows: Range<usize>,
+        mut shape: [usize; N],
+    ) -> Result<TensorId> {
+        let found = self.find(name).unwrap_or_else(|| name.to_owned());
+        let (location, tensor) = (self.weights.location(), found.clone());
+        let Some(whole) = self.weights.shape(&found) else {
+            return Err(Error::TensorMissing { location, tensor });
+        };
+        shape[0] = rows.len();
+        if whole.len() != N || whole[1..] != shape[1..] || whole[0] < rows.end {
+            let mut expected = shape.to_vec();
+            expected[0] = rows.end;
+            return Err(Error::TensorShape {
+                location,
+                tensor,
+                found: whole,
+                expected,
+            });
+        }
+        let name = format!("{found} [{}..{}]", rows.start, rows.end);
+        let derived = Derived::Rows {
+            of: found,
+            first: rows.start,
+        };
+        Ok(self.derive(name, shape, derived))
+    }
+
+    /// The weight and the bias of a linear layer of `n` outputs and `k` inputs.
     ///
     /// # Errors
     /// As [`Builder::parameter`].
-    pub fn norm(&mut self, name: &str, hidden: usize) -> Result<(TensorId, TensorId)> {
-        Ok((
-            self.parameter(&format!("{name}.weight"), [hidden])?,
-            self.parameter(&format!("{name}.bias"), [hidden])?,
-        ))
+    pub(super) fn linear(&mut self, names: &LinearNames, n: usize, k: usize) -> Result<Linear> {
+        let LinearNames {
+            name,
+            bias: has_bias,
+            first_row,
+        } = names;
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        let Some(first) = *first_row else {
+            return Ok(Linear {
+                weight: self.parameter(&weight, [n, k])?,
+                bias: match has_bias {
+                    true => Some(self.parameter(&bias, [n])?),
+                    false => None,
+                },
+            });
+        };
+        Ok(Linear {
+            weight: self.rows(&weight, first..first + n, [n, k])?,
+            bias: match has_bias {
+                true => Some(self.rows(&bias, first..first + n, [n])?),
+                false => None,
+            },
+        })
+    }
+
+    /// A linear layer of few outputs, such as a classifier's, followed by rows of zeros up to a multiple of four: the
+    /// kernels that adapters like best take no others. The result has as many columns more.
+    ///
+    /// # Errors
+    /// As [`Builder::parameter`].
+    pub(super) fn padded_linear(&mut self, name: &str, n: usize, k: usize) -> Result<Linear> {
+        let rows = n.next_multiple_of(4);
+        let weight = self.checked(&format!("{name}.weight"), &[n, k])?;
+        let bias = self.checked(&format!("{name}.bias"), &[n])?;
+        Ok(Linear {
+            weight: self.filled_up(weight, [rows, k]),
+            bias: Some(self.filled_up(bias, [rows])),
+        })
+    }
+
+    fn filled_up<const N: usize>(&mut self, of: String, shape: [usize; N]) -> TensorId {
+        let name = format!("{of} up to {}", shape[0]);
+        self.derive(name, shape, Derived::Rows { of, first: 0 })
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::json;
 use crate::error::{Error, Result};
+use crate::ops::Activation;
 
 /// `config.json`: remembers which keys were asked for, so that one nobody understood is an error and not silence.
 ///
@@ -56,6 +57,18 @@ const HARMLESS: &[&str] = &[
     "use_cache",
 ];
 
+/// The functions that there are, by the names of transformers' `ACT2FN`.
+const ACTIVATIONS: &[(&str, Activation)] = &[
+    ("gelu", Activation::Gelu),
+    ("gelu_fast", Activation::GeluTanh),
+    ("gelu_new", Activation::GeluTanh),
+    ("gelu_pytorch_tanh", Activation::GeluTanh),
+    ("relu", Activation::Relu),
+    ("silu", Activation::Silu),
+    ("swish", Activation::Silu),
+    ("tanh", Activation::Tanh),
+];
+
 /// No size in a configuration is larger: products of two of them still fit 64 bits.
 const MAX_SIZE: u64 = 1 << 28;
 
@@ -83,7 +96,7 @@ impl Config {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
-    fn malformed(&self, message: String) -> Error {
+    pub(super) fn malformed(&self, message: String) -> Error {
         Error::Malformed {
             path: self.path.clone(),
             message,
@@ -104,6 +117,68 @@ impl Config {
             _ => Err(self.malformed(format!(
                 "{key} must be a number from 1 to {MAX_SIZE}, is {value}"
             ))),
+        }
+    }
+
+    /// As [`Config::size`], where 0 is one too: of something that may be left out.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is something else.
+    pub fn size_or_none(&self, key: &'static str, default: usize) -> Result<usize> {
+        match self.get(key) {
+            Some(value) if value.as_u64() == Some(0) => Ok(0),
+            _ => self.size(key, default),
+        }
+    }
+
+    /// Yes or no; `default` where the key is missing.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is something else.
+    pub fn boolean(&self, key: &'static str, default: bool) -> Result<bool> {
+        match self.get(key) {
+            None => Ok(default),
+            Some(Value::Bool(value)) => Ok(*value),
+            Some(other) => Err(self.malformed(format!("{key} must be true or false, is {other}"))),
+        }
+    }
+
+    /// The value of a key as it is; `None` where it is missing or null.
+    #[must_use]
+    pub fn value(&self, key: &'static str) -> Option<&Value> {
+        self.get(key)
+    }
+
+    /// The function between the two linear layers of a feed-forward block, as transformers' `ACT2FN` names it;
+    /// `default` where the key is missing.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], listing those there are.
+    pub fn activation(&self, key: &'static str, default: &str) -> Result<Activation> {
+        let found = match self.get(key) {
+            None => default,
+            Some(Value::String(name)) => name,
+            Some(other) => return Err(self.malformed(format!("{key} must be a name, is {other}"))),
+        };
+        let known = ACTIVATIONS.iter().find(|(name, _)| *name == found);
+        known.map(|(_, activation)| *activation).ok_or_else(|| {
+            let names: Vec<&str> = ACTIVATIONS.iter().map(|(name, _)| *name).collect();
+            self.unsupported(key, found, names.join(", "))
+        })
+    }
+
+    /// What is not done: the value of a key, and what would be.
+    pub(super) fn unsupported(
+        &self,
+        what: &'static str,
+        found: impl Into<String>,
+        supported: impl Into<String>,
+    ) -> Error {
+        Error::Unsupported {
+            path: self.path.clone(),
+            what,
+            found: found.into(),
+            supported: supported.into(),
         }
     }
 
@@ -141,18 +216,13 @@ impl Config {
     /// [`Error::Unsupported`], listing what is supported.
     pub fn expect(&self, key: &'static str, supported: &[Value]) -> Result<()> {
         match self.get(key) {
-            Some(found) if !supported.contains(found) => Err(Error::Unsupported {
-                path: self.path.clone(),
-                what: key,
-                found: found
+            Some(found) if !supported.contains(found) => {
+                let found = found
                     .as_str()
-                    .map_or_else(|| found.to_string(), str::to_owned),
-                supported: supported
-                    .iter()
-                    .map(Value::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            }),
+                    .map_or_else(|| found.to_string(), str::to_owned);
+                let supported: Vec<String> = supported.iter().map(Value::to_string).collect();
+                Err(self.unsupported(key, found, supported.join(", ")))
+            }
             _ => Ok(()),
         }
     }
@@ -168,12 +238,10 @@ impl Config {
         };
         match self.values.keys().find(|key| !known(key)) {
             None => Ok(()),
-            Some(key) => Err(Error::Unsupported {
-                path: self.path.clone(),
-                what: "key",
-                found: key.clone(),
-                supported: understood.iter().copied().collect::<Vec<_>>().join(", "),
-            }),
+            Some(key) => {
+                let understood: Vec<&str> = understood.iter().copied().collect();
+                Err(self.unsupported("key", key, understood.join(", ")))
+            }
         }
     }
 }

@@ -2,14 +2,27 @@
 //!
 //! Built on the crate's public graph API alone: this module is its first user.
 
+mod albert;
 mod batch;
 mod bert;
 mod blocks;
 mod builder;
 mod checkpoint;
 mod config;
+mod derived;
+mod distilbert;
+mod electra;
+mod gte;
+mod jina_bert;
+mod jina_v3;
 mod json;
 mod model;
+mod modernbert;
+mod mpnet;
+mod network;
+mod nomic_bert;
+mod positions;
+mod roberta;
 mod sentence_transformers;
 
 pub use batch::Batch;
@@ -18,7 +31,8 @@ pub use builder::Builder;
 pub use checkpoint::Checkpoint;
 pub(crate) use checkpoint::Shard;
 pub use config::Config;
-pub use model::{Head, Model, ModelOptions};
+pub use model::{Model, ModelOptions};
+pub use network::{Head, Network};
 pub use sentence_transformers::SentenceTransformer;
 
 use crate::error::{Error, Result};
@@ -46,18 +60,42 @@ pub struct Family {
 }
 
 /// Every architecture; adding one is a file beside this and a line here.
-pub static FAMILIES: &[Family] = &[Family {
-    model_type: "bert",
-    build: bert::build,
-}];
+pub static FAMILIES: &[Family] = &[
+    Family::new("albert", albert::build),
+    Family::new("bert", bert::build),
+    Family::new("camembert", roberta::build),
+    Family::new("distilbert", distilbert::build),
+    Family::new("electra", electra::build),
+    Family::new("gte", gte::build),
+    Family::new("jina_bert", jina_bert::build),
+    Family::new("jina_embeddings_v3", jina_v3::build),
+    Family::new("modernbert", modernbert::build),
+    Family::new("mpnet", mpnet::build),
+    Family::new("new", gte::build),
+    Family::new("nomic_bert", nomic_bert::build),
+    Family::new("roberta", roberta::build),
+    Family::new("xlm-roberta", roberta::build),
+];
 
 impl Family {
+    const fn new(
+        model_type: &'static str,
+        build: fn(&Config, &mut Builder<'_>) -> Result<Encoder>,
+    ) -> Self {
+        Self { model_type, build }
+    }
+
     /// The family that a configuration names.
     ///
     /// # Errors
     /// [`Error::Unsupported`] if there is none, listing those there are.
     pub fn of(config: &Config) -> Result<&'static Self> {
-        let found = config.string("model_type")?;
+        let mut found = config.string("model_type")?;
+        // JinaBERT v2 goes by the name of BERT.
+        let position = config.value("position_embedding_type");
+        if found == "bert" && position.is_some_and(|it| it == "alibi") {
+            "jina_bert".clone_into(&mut found);
+        }
         FAMILIES
             .iter()
             .find(|family| family.model_type == found)

@@ -1,33 +1,15 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Batch, Builder, Checkpoint, Config, Encoder, Family};
+use super::{Batch, Head, Network};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::kernel::Storage;
-use crate::ops::Pooling;
-use crate::plan::{Control, Forward, Memory, Plan, PlanOptions, SUBMIT_TIME, Weights};
+use crate::plan::{Control, Forward, Memory, Plan, PlanOptions, SUBMIT_TIME};
 use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
-
-/// What follows the encoder.
-///
-/// See [`Model`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Head {
-    /// Nothing: the hidden states, `[tokens, hidden]`.
-    HiddenStates,
-    /// One vector per sequence, `[sequences, hidden]`.
-    Pooled {
-        /// How tokens become one vector.
-        pooling: Pooling,
-        /// Whether the vector has length 1.
-        normalize: bool,
-    },
-}
 
 /// How a model is loaded.
 ///
@@ -136,10 +118,7 @@ pub struct Model {
 /// What a model is compiled from, on any device.
 #[derive(Debug)]
 struct Source {
-    directory: PathBuf,
-    checkpoint: Arc<Checkpoint>,
-    graph: Graph,
-    encoder: Encoder,
+    network: Network,
     /// The longest sequence.
     max_tokens: usize,
     options: ModelOptions,
@@ -198,7 +177,11 @@ impl Model {
     ) -> Result<Memory> {
         let source = Source::open(directory, head, max_tokens, options)?;
         let batch_tokens = source.batch_tokens(gpu)?;
-        Plan::memory_needed(gpu, &source.graph, &source.plan_options(batch_tokens))
+        Plan::memory_needed(
+            gpu,
+            &source.network.graph,
+            &source.plan_options(batch_tokens),
+        )
     }
 
     /// The same model on another device, after its own was lost: from the files, which are still mapped, with the
@@ -221,9 +204,9 @@ impl Model {
 
     fn compile(gpu: &Gpu, source: Arc<Source>) -> Result<Self> {
         let batch_tokens = source.batch_tokens(gpu)?;
-        let weights = Arc::clone(&source.checkpoint) as Arc<dyn Weights>;
         let options = source.plan_options(batch_tokens);
-        let plan = Plan::compile(gpu, &source.graph, weights, &options)?;
+        let Network { graph, weights, .. } = &source.network;
+        let plan = Plan::compile(gpu, graph, Arc::clone(weights), &options)?;
         Ok(Self {
             plan: Arc::new(plan),
             source,
@@ -231,18 +214,10 @@ impl Model {
         })
     }
 
-    /// The encoder's graph with its head, without a device.
-    ///
-    /// # Errors
-    /// As [`Model::load`], without what concerns a device.
-    pub fn graph(directory: &Path, head: Head) -> Result<Graph> {
-        Ok(build(directory, &Checkpoint::open(directory)?, head)?.0)
-    }
-
     /// The columns of the result.
     #[must_use]
     pub fn hidden(&self) -> usize {
-        self.source.encoder.hidden
+        self.source.network.encoder.hidden
     }
 
     /// The longest sequence, in tokens.
@@ -304,6 +279,7 @@ impl Model {
     /// # Errors
     /// As [`Model::run`].
     pub async fn run_async(&self, batch: &Batch) -> Result<Vec<f32>> {
+        let batch = self.source.network.encoder.adapt(batch);
         let values = batch.values(self.plan.graph())?;
         self.plan.run_async(&batch.sizes(), &values).await
     }
@@ -321,6 +297,7 @@ impl Model {
     /// # Errors
     /// As [`Model::run_with`].
     pub async fn run_with_async(&self, batch: &Batch, control: Control<'_>) -> Result<Vec<f32>> {
+        let batch = self.source.network.encoder.adapt(batch);
         let values = batch.values(self.plan.graph())?;
         let plan = &self.plan;
         plan.run_with_async(&batch.sizes(), &values, control).await
@@ -331,6 +308,7 @@ impl Model {
     /// # Errors
     /// As [`Plan::begin`].
     pub fn begin(&self, batch: &Batch) -> Result<Forward> {
+        let batch = self.source.network.encoder.adapt(batch);
         let values = batch.values(self.plan.graph())?;
         self.plan.begin(&batch.sizes(), &values)
     }
@@ -343,14 +321,10 @@ impl Source {
         max_tokens: usize,
         options: &ModelOptions,
     ) -> Result<Self> {
-        let checkpoint = Checkpoint::open(directory)?;
-        let (graph, encoder) = build(directory, &checkpoint, head)?;
+        let network = Network::open(directory, head)?;
         Ok(Self {
-            directory: directory.to_owned(),
-            checkpoint: Arc::new(checkpoint),
-            graph,
-            max_tokens: max_tokens.min(encoder.max_tokens),
-            encoder,
+            max_tokens: max_tokens.min(network.encoder.max_tokens),
+            network,
             options: options.clone(),
         })
     }
@@ -360,7 +334,7 @@ impl Source {
         self.check_longest(gpu)?;
         let wanted = self.options.batch_tokens;
         let wanted = wanted.unwrap_or_else(|| default_batch_tokens(gpu));
-        let most = wanted.clamp(1, most_tokens(gpu, &self.graph).max(1));
+        let most = wanted.clamp(1, most_tokens(gpu, &self.network.graph).max(1));
         match self.options.memory_budget {
             None => Ok(most),
             Some(budget) => self.tokens_within(budget, most, gpu),
@@ -371,14 +345,14 @@ impl Source {
     fn tokens_within(&self, budget: u64, most: usize, gpu: &Gpu) -> Result<usize> {
         let needed = |tokens| -> Result<u64> {
             let options = self.plan_options(tokens);
-            Ok(Plan::memory_needed(gpu, &self.graph, &options)?.total())
+            Ok(Plan::memory_needed(gpu, &self.network.graph, &options)?.total())
         };
         let least = needed(1)?;
         if least > budget {
             return Err(Error::Limit {
                 thing: format!(
                     "{} with texts of {} tokens",
-                    self.directory.display(),
+                    self.network.weights.location(),
                     self.max_tokens
                 ),
                 needed: least,
@@ -420,7 +394,7 @@ impl Source {
     /// A sequence that no batch may hold is refused here: a texture may be far larger than a binding, and a small
     /// checkpoint of many positions and a wide layer would ask for gigabytes.
     fn check_longest(&self, gpu: &Gpu) -> Result<()> {
-        let needed = bytes_per_token(&self.graph).saturating_mul(self.max_tokens as u64);
+        let needed = bytes_per_token(&self.network.graph).saturating_mul(self.max_tokens as u64);
         let allowed = gpu.capabilities().largest_binding();
         if needed <= allowed {
             return Ok(());
@@ -429,7 +403,7 @@ impl Source {
             thing: format!(
                 "a text of {} tokens in {}",
                 self.max_tokens,
-                self.directory.display()
+                self.network.weights.location()
             ),
             needed,
             allowed,
@@ -437,24 +411,6 @@ impl Source {
             advice: "lower max_seq_length in its sentence_bert_config.json, or use an adapter with a larger limit",
         })
     }
-}
-
-fn build(directory: &Path, checkpoint: &Checkpoint, head: Head) -> Result<(Graph, Encoder)> {
-    let config = Config::read(&directory.join("config.json"))?;
-    let mut builder = Builder::new(checkpoint);
-    let encoder = (Family::of(&config)?.build)(&config, &mut builder)?;
-    let mut graph = builder.graph;
-    let output = match head {
-        Head::HiddenStates => encoder.hidden_states,
-        Head::Pooled { pooling, normalize } => graph.pool(
-            encoder.hidden_states,
-            encoder.segment_offsets,
-            pooling,
-            normalize,
-        )?,
-    };
-    graph.set_output(output);
-    Ok((graph, encoder))
 }
 
 /// Enough tokens to fill the adapter: a software adapter gains nothing from more, and a batch is the step of a

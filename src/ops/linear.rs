@@ -1,14 +1,15 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use super::activation::Activate;
 use super::add::Add;
 use super::checks;
-use super::gelu::Gelu;
-use super::linear_kernels::{self, Epilogue, Projection};
+use super::linear_kernels::{self, Combine, Epilogue, Projection};
+use super::multiply::Multiply;
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::Offer;
-use crate::reference;
+use crate::reference::{self, Activation};
 use crate::tensor::{Dim, Shape, Sizes, Tensor};
 
 impl Graph {
@@ -37,8 +38,8 @@ impl Graph {
     ) -> Result<TensorId> {
         let operation = Linear {
             bias: bias.is_some(),
-            gelu: false,
-            residual: false,
+            activation: None,
+            combine: None,
         };
         self.apply(
             Arc::new(operation),
@@ -50,12 +51,13 @@ impl Graph {
     }
 }
 
-/// `residual + gelu(x · weight^T + bias)`, each part if it is set; operands: x, weight, bias, residual.
+/// `activation(x · weight^T + bias)`, to which another tensor is added or by which it is multiplied, each part if it is
+/// set; operands: x, weight, bias, the other tensor.
 #[derive(Debug)]
 struct Linear {
     bias: bool,
-    gelu: bool,
-    residual: bool,
+    activation: Option<Activation>,
+    combine: Option<Combine>,
 }
 
 impl Linear {
@@ -63,8 +65,8 @@ impl Linear {
         self.bias.then_some(2)
     }
 
-    fn residual(&self) -> Option<usize> {
-        self.residual.then_some(2 + usize::from(self.bias))
+    fn other(&self) -> Option<(Combine, usize)> {
+        Some((self.combine?, 2 + usize::from(self.bias)))
     }
 }
 
@@ -74,7 +76,7 @@ impl Operation for Linear {
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let expected = 2 + usize::from(self.bias) + usize::from(self.residual);
+        let expected = 2 + usize::from(self.bias) + usize::from(self.combine.is_some());
         if operands.len() != expected {
             return Err(checks::error(
                 "linear",
@@ -86,17 +88,13 @@ impl Operation for Linear {
             checks::vector("linear", "bias", operands[bias], n)?;
         }
         let shape: Shape = [rows, Dim::Fixed(n)].into();
-        if let Some(residual) = self.residual() {
+        if let Some((_, other)) = self.other() {
             let result = TensorInfo {
                 shape: shape.clone(),
                 ..operands[0].clone()
             };
-            checks::rows_and_cols("linear", "residual", operands[residual])?;
-            checks::same_shape(
-                "linear",
-                ("result", &result),
-                ("residual", operands[residual]),
-            )?;
+            checks::rows_and_cols("linear", "other", operands[other])?;
+            checks::same_shape("linear", ("result", &result), ("other", operands[other]))?;
         }
         Ok(shape)
     }
@@ -107,13 +105,14 @@ impl Operation for Linear {
             operands[1],
             self.bias().map(|bias| operands[bias]),
         );
-        if self.gelu {
-            y = reference::gelu(&y);
+        if let Some(activation) = self.activation {
+            y = reference::activation(&y, activation);
         }
-        if let Some(residual) = self.residual() {
-            y = reference::add(&y, operands[residual]);
+        match self.other() {
+            None => y,
+            Some((Combine::Add, other)) => reference::add(&y, operands[other]),
+            Some((Combine::Multiply, other)) => reference::multiply(&y, operands[other]),
         }
-        y
     }
 
     fn work(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> f64 {
@@ -125,8 +124,8 @@ impl Operation for Linear {
             weights: vec![1],
             biases: self.bias().into_iter().collect(),
             epilogue: Epilogue {
-                gelu: self.gelu,
-                residual: self.residual(),
+                activation: self.activation,
+                combine: self.other(),
                 split_head_dim: None,
             },
         };
@@ -135,26 +134,26 @@ impl Operation for Linear {
 
     /// What follows element by element is done before the sum leaves the registers.
     fn absorb(&self, consumer: &dyn Operation, _operand: usize) -> Option<Arc<dyn Operation>> {
-        let consumer = consumer as &dyn Any;
-        let Self {
-            bias,
-            gelu,
-            residual,
-        } = *self;
-        if consumer.is::<Gelu>() && !gelu && !residual {
-            Some(Arc::new(Self {
-                bias,
-                gelu: true,
-                residual,
-            }))
-        } else if consumer.is::<Add>() && !residual {
-            Some(Arc::new(Self {
-                bias,
-                gelu,
-                residual: true,
-            }))
-        } else {
-            None
+        if self.combine.is_some() {
+            return None;
         }
+        let consumer = consumer as &dyn Any;
+        let (mut activation, mut combine) = (self.activation, None);
+        if let Some(activate) = consumer.downcast_ref::<Activate>() {
+            if activation.replace(activate.activation).is_some() {
+                return None;
+            }
+        } else if consumer.is::<Add>() {
+            combine = Some(Combine::Add);
+        } else if consumer.is::<Multiply>() {
+            combine = Some(Combine::Multiply);
+        } else {
+            return None;
+        }
+        Some(Arc::new(Self {
+            bias: self.bias,
+            activation,
+            combine,
+        }))
     }
 }

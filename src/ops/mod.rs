@@ -16,22 +16,23 @@
 //! What operations share is in `checks` (of shapes), `row_lanes` (how many lanes share a row), `cooperative` (who has
 //! matrix units) and `linear_kernels` (every linear layer, a file per way to run it).
 
+mod activation;
 mod add;
 mod attention;
 mod checks;
 mod cooperative;
 mod embedding_sum;
-mod gelu;
 mod layer_norm;
 mod linear;
 mod linear_kernels;
+mod multiply;
 mod pool;
 mod qkv_linear;
 mod row_lanes;
 mod softmax;
 mod top_k;
 
-pub use crate::reference::Pooling;
+pub use crate::reference::{Activation, Pooling};
 pub use qkv_linear::Qkv;
 pub(crate) use top_k::{MAX_K, MAX_PLACES};
 
@@ -43,6 +44,7 @@ pub(crate) const COL_MULTIPLE: usize = linear_kernels::K_MULTIPLE;
 
 /// Every kernel of the crate, for tools that look at all of them.
 pub static KERNELS: &[&Kernel] = &[
+    &activation::ACTIVATION,
     &add::ADD,
     &attention::ATTENTION,
     &attention::ATTENTION_COOPERATIVE_16,
@@ -51,7 +53,6 @@ pub static KERNELS: &[&Kernel] = &[
     &embedding_sum::EMBEDDING_SUM,
     &embedding_sum::EMBEDDING_SUM_TEXTURE,
     &embedding_sum::EMBEDDING_SUM_VEC4,
-    &gelu::GELU,
     &layer_norm::LAYER_NORM,
     &layer_norm::LAYER_NORM_SUBGROUP,
     &layer_norm::LAYER_NORM_TEXTURE,
@@ -63,6 +64,7 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_SUBGROUP,
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
+    &multiply::MULTIPLY,
     &pool::POOL,
     &pool::POOL_TEXTURE,
     &pool::POOL_VEC4,

@@ -129,8 +129,8 @@ impl Operation for QkvLinear {
             weights: vec![1, 2, 3],
             biases: if self.bias { vec![4, 5, 6] } else { vec![] },
             epilogue: Epilogue {
-                gelu: false,
-                residual: None,
+                activation: None,
+                combine: None,
                 split_head_dim: Some(request.fixed(1, 0) / self.heads),
             },
         };

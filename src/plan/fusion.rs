@@ -7,13 +7,13 @@ use crate::graph::{Graph, Node, TensorId};
 /// Only a result that is read once and is not the graph's own disappears.
 ///
 /// ```
-/// use wgformer::{Graph, plan::fuse, tensor::Dim};
+/// use wgformer::{Graph, ops::Activation, plan::fuse, tensor::Dim};
 ///
 /// let mut graph = Graph::new();
 /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
 /// let weight = graph.parameter("weight", [4, 8]);
 /// let y = graph.linear(x, weight, None)?;
-/// graph.gelu(y)?;
+/// graph.activation(y, Activation::Gelu)?;
 /// assert_eq!((graph.nodes().len(), fuse(&graph).nodes().len()), (2, 1));
 /// # Ok::<(), wgformer::Error>(())
 /// ```

@@ -2,23 +2,25 @@
 //!
 //! Every function takes and gives host tensors, row-major; operands stand in the same order as in [`crate::Graph`].
 
+mod activation;
 mod add;
 mod attention;
 mod embedding_sum;
-mod gelu;
 mod layer_norm;
 mod linear;
+mod multiply;
 mod pool;
 mod qkv_linear;
 mod softmax;
 mod top_k;
 
+pub use activation::{Activation, activation};
 pub use add::add;
 pub use attention::attention;
 pub use embedding_sum::embedding_sum;
-pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+pub use multiply::multiply;
 pub use pool::{Pooling, pool};
 pub use qkv_linear::qkv_linear;
 pub use softmax::softmax;

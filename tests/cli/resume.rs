@@ -178,7 +178,10 @@ fn another_input_model_or_option_is_refused_by_name() {
             format!("{model} {resume} --input-format csv --field ''"),
             "--field",
         ),
-        (format!("{model} {resume} --variant gelu=gelu"), "gelu"),
+        (
+            format!("{model} {resume} --variant activation=activation"),
+            "activation",
+        ),
         (
             format!("{model} --input more.txt --output out --resume"),
             "with another input",

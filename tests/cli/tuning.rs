@@ -79,7 +79,7 @@ fn a_variant_is_named_by_operation_and_kernel() {
         "OPERATION=VARIANT",
     );
     usage(
-        "embed --model tiny --variant matmul=gelu hello",
+        "embed --model tiny --variant matmul=activation hello",
         "linear_tile",
     );
     usage(

@@ -1,7 +1,7 @@
 //! `config.json`
 
 use tempfile::TempDir;
-use wgformer::models::{Head, Model};
+use wgformer::models::{Head, Network};
 
 use crate::harness::{expect_error, model, parsed, replaced, rows, without};
 
@@ -9,22 +9,22 @@ use crate::harness::{expect_error, model, parsed, replaced, rows, without};
 fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
     // No device is needed to find any of these.
     let attempt = |row: &str, directory: TempDir, variant: &str, needles: &str| {
-        let graph = || Model::graph(directory.path(), Head::HiddenStates);
+        let graph = || Network::open(directory.path(), Head::HiddenStates);
         expect_error(row, graph, variant, needles);
     };
     let table = r#"
-        model_type               |  "bart"                |  Unsupported    |  config.json; model_type; "bart"; supported: bert
+        model_type               |  "bart"                |  Unsupported    |  config.json; model_type; "bart"; supported: albert, bert
         model_type               |  null                  |  Malformed      |  config.json; model_type; missing
         model_type               |  7                     |  Malformed      |  config.json; model_type; is 7
-        hidden_act               |  "relu"                |  Unsupported    |  config.json; hidden_act; "relu"; supported: "gelu"
-        hidden_act               |  ["gelu"]              |  Unsupported    |  hidden_act; supported: "gelu"
+        hidden_act               |  "mish"                |  Unsupported    |  config.json; hidden_act; "mish"; supported: gelu, 
+        hidden_act               |  ["gelu"]              |  Malformed      |  hidden_act; must be a name
         position_embedding_type  |  "relative_key"        |  Unsupported    |  position_embedding_type; "relative_key"; "absolute"
         is_decoder               |  true                  |  Unsupported    |  is_decoder; "true"; supported: false
         add_cross_attention      |  true                  |  Unsupported    |  add_cross_attention; "true"; supported: false
         rotary_emb_base          |  1000                  |  Unsupported    |  config.json; key "rotary_emb_base"; hidden_size
         num_attention_heads      |  0                     |  Malformed      |  num_attention_heads; is 0
-        num_attention_heads      |  5                     |  Malformed      |  hidden_size 32; num_attention_heads 5
-        num_attention_heads      |  64                    |  Malformed      |  hidden_size 32; num_attention_heads 64
+        num_attention_heads      |  5                     |  Malformed      |  hidden size 32; attention heads, 5
+        num_attention_heads      |  64                    |  Malformed      |  hidden size 32; attention heads, 64
         hidden_size              |  0                     |  Malformed      |  config.json; hidden_size; is 0
         hidden_size              |  -32                   |  Malformed      |  hidden_size; is -32
         hidden_size              |  32.5                  |  Malformed      |  hidden_size; is 32.5

@@ -231,11 +231,13 @@ fn every_switch_is_turned_every_way() {
         "LANES_ACROSS",
         "TILE_K",
     ];
-    let switches: [(&str, &[u32]); 10] = [
+    let switches: [(&str, &[u32]); 12] = [
         ("WEIGHT_BITS", &[8, 16, 32]),
         ("BIAS", &[0, 1]),
-        ("ACTIVATION", &[0, 1]),
+        ("ACTIVATION", &[0, 1, 2, 3, 4, 5]),
         ("RESIDUAL", &[0, 1]),
+        ("OTHER", &[0, 1, 2]),
+        ("KIND", &[1, 2, 3, 4, 5]),
         ("NORMALIZE", &[0, 1]),
         ("MODE", &[0, 1, 2, 3]),
         ("TOGETHER", &[0, 1]),

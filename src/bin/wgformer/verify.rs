@@ -8,8 +8,8 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use wgformer::models::{Checkpoint, Head, Model, SentenceTransformer};
-use wgformer::plan::{Plan, PlanOptions, Weights};
+use wgformer::models::{Head, Network, SentenceTransformer};
+use wgformer::plan::{Plan, PlanOptions};
 use wgformer::tensor::Sizes;
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
@@ -77,8 +77,8 @@ fn judge(verdicts: impl Iterator<Item = Verdict> + Clone, adapter: &str) -> Resu
 fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
     let own = SentenceTransformer::read(directory)?;
     let (pooling, normalize) = (own.pooling, own.normalize);
-    let graph = Model::graph(&own.transformer, Head::Pooled { pooling, normalize })?;
-    let weights: Arc<dyn Weights> = Arc::new(Checkpoint::open(&own.transformer)?);
+    let head = Head::Pooled { pooling, normalize };
+    let Network { graph, weights, .. } = Network::open(&own.transformer, head)?;
     let capacity = Sizes {
         tokens: 64,
         sequences: 6,

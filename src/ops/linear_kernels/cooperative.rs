@@ -50,7 +50,7 @@ fn variant(
                 },
             },
             Binding::Small(projection.biases.clone()),
-            projection.residual(),
+            projection.other(),
         ],
         dispatch: dispatch([TILE, TILE], problem, projection),
     }

@@ -8,7 +8,7 @@ mod subgroup;
 mod texture;
 mod tile;
 
-use super::checks;
+use super::{Activation, activation, checks};
 use crate::error::Result;
 use crate::graph::{Request, TensorInfo};
 use crate::kernel::{Access, Binding, Layout, Offer};
@@ -21,13 +21,38 @@ pub(super) use padded::{
 pub(super) use plain::LINEAR;
 pub(super) use texture::LINEAR_TEXTURE;
 
+/// What is done with another tensor of the result's shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Combine {
+    /// It is added.
+    Add,
+    /// The result is multiplied by it, element by element.
+    Multiply,
+}
+
 /// What is done to a sum before it is stored.
 pub(super) struct Epilogue {
-    pub(super) gelu: bool,
-    /// The operand to add last.
-    pub(super) residual: Option<usize>,
+    pub(super) activation: Option<Activation>,
+    /// What is done last, and with which operand.
+    pub(super) combine: Option<(Combine, usize)>,
     /// Write query, key and value apart, each contiguous per head of this size.
     pub(super) split_head_dim: Option<usize>,
+}
+
+impl Epilogue {
+    /// The activation as shaders know it.
+    fn activation(&self) -> u32 {
+        self.activation.map_or(0, activation::number)
+    }
+
+    /// The last step as shaders know it.
+    fn other(&self) -> u32 {
+        match self.combine {
+            None => 0,
+            Some((Combine::Add, _)) => 1,
+            Some((Combine::Multiply, _)) => 2,
+        }
+    }
 }
 
 /// One product: which operands are its weights, stacked along their rows, and its biases, and what follows.
@@ -39,9 +64,9 @@ pub(super) struct Projection {
 }
 
 impl Projection {
-    /// What is added last; without one, x is bound twice and read once.
-    fn residual(&self) -> Binding {
-        Binding::Operand(self.epilogue.residual.unwrap_or(0))
+    /// What is added last, or multiplied by; without one, x is bound twice and read once.
+    fn other(&self) -> Binding {
+        Binding::Operand(self.epilogue.combine.map_or(0, |(_, operand)| operand))
     }
 }
 
@@ -103,7 +128,7 @@ struct Problem {
     k: usize,
 }
 
-/// What the kernels on buffers bind: x, the weight and what follows it, residual, y.
+/// What the kernels on buffers bind: x, the weight and what follows it, the other operand, y.
 const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::ReadWrite];
 
 /// What fills them.
@@ -120,7 +145,7 @@ fn bindings(request: &Request<'_>, projection: &Projection, layout: Layout) -> V
             scales(request, projection),
             Binding::Small(projection.biases.clone()),
         ]),
-        projection.residual(),
+        projection.other(),
     ]
 }
 
@@ -138,7 +163,7 @@ fn scales(request: &Request<'_>, projection: &Projection) -> Binding {
 struct Flags {
     bias: u32,
     activation: u32,
-    residual: u32,
+    other: u32,
     split_head_dim: u32,
 }
 
@@ -147,8 +172,8 @@ impl Flags {
         let epilogue = &projection.epilogue;
         Self {
             bias: u32::from(!projection.biases.is_empty()),
-            activation: u32::from(epilogue.gelu),
-            residual: u32::from(epilogue.residual.is_some()),
+            activation: epilogue.activation(),
+            other: epilogue.other(),
             split_head_dim: epilogue.split_head_dim.unwrap_or(0) as u32,
         }
     }

@@ -60,7 +60,7 @@ pub(in crate::ops) static LINEAR_SUBGROUP: Kernel = Kernel {
     cooperative_matrix: None,
 };
 
-/// What the cooperative ones bind: x, weight, bias, residual, y.
+/// What the cooperative ones bind: x, weight, bias, the other operand, y.
 const WITHOUT_SCALE: &[Access] = &[
     Access::Read,
     Access::Read,
@@ -97,7 +97,7 @@ struct Params {
     k: u32,
     bias: u32,
     activation: u32,
-    residual: u32,
+    other: u32,
     split_head_dim: u32,
     k_padded: u32,
 }
@@ -125,7 +125,7 @@ impl Params {
             k: problem.k as u32,
             bias: flags.bias,
             activation: flags.activation,
-            residual: flags.residual,
+            other: flags.other,
             split_head_dim: flags.split_head_dim,
             k_padded: problem.k.next_multiple_of(K_MULTIPLE) as u32,
         }

@@ -23,7 +23,7 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
                 k: k as u32,
                 bias: flags.bias,
                 activation: flags.activation,
-                residual: flags.residual,
+                other: flags.other,
                 split_head_dim: flags.split_head_dim,
             };
             Dispatch::new((m * n).div_ceil(WORKGROUP_SIZE), &params)
@@ -50,6 +50,6 @@ struct Params {
     k: u32,
     bias: u32,
     activation: u32,
-    residual: u32,
+    other: u32,
     split_head_dim: u32,
 }

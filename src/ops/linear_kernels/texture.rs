@@ -33,8 +33,8 @@ pub(super) fn offer(
             ("LANES", lanes as u32),
             ("WEIGHT_BITS", request.weight_type.bits()),
             ("BIAS", u32::from(!projection.biases.is_empty())),
-            ("ACTIVATION", u32::from(epilogue.gelu)),
-            ("RESIDUAL", u32::from(epilogue.residual.is_some())),
+            ("ACTIVATION", epilogue.activation()),
+            ("OTHER", epilogue.other()),
         ],
         tile: None,
         bindings: vec![
@@ -46,7 +46,7 @@ pub(super) fn offer(
             },
             scales(request, projection),
             Binding::Small(projection.biases.clone()),
-            projection.residual(),
+            projection.other(),
         ],
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
@@ -73,7 +73,7 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
         Access::Store,
     ],
     params_size: size_of::<Params>(),
-    constants: &["LANES", "WEIGHT_BITS", "BIAS", "ACTIVATION", "RESIDUAL"],
+    constants: &["LANES", "WEIGHT_BITS", "BIAS", "ACTIVATION", "OTHER"],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };

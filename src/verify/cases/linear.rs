@@ -3,48 +3,66 @@ use super::super::builder::Builder;
 use super::super::case::{Case, Recipe};
 use super::super::values::Values;
 use crate::error::Result;
+use crate::ops::Activation;
 
 /// What follows the product.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Epilogue {
     /// Whether there is a bias.
     pub bias: bool,
-    /// Whether a gelu follows.
-    pub gelu: bool,
-    /// Whether a residual is added last.
-    pub residual: bool,
+    /// What follows, element by element.
+    pub activation: Option<Activation>,
+    /// What is done last with another tensor.
+    pub combine: Option<Combine>,
+}
+
+/// What is done with another tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Combine {
+    /// It is added, as a residual is.
+    Add,
+    /// The result is multiplied by it, as by a gate.
+    Multiply,
 }
 
 impl Epilogue {
     pub(super) const BIAS: Self = Self {
         bias: true,
-        gelu: false,
-        residual: false,
+        activation: None,
+        combine: None,
     };
     pub(super) const BIAS_GELU: Self = Self {
         bias: true,
-        gelu: true,
-        residual: false,
+        activation: Some(Activation::Gelu),
+        combine: None,
     };
     pub(super) const BIAS_RESIDUAL: Self = Self {
         bias: true,
-        gelu: false,
-        residual: true,
+        activation: None,
+        combine: Some(Combine::Add),
     };
     pub(super) const ALL: Self = Self {
         bias: true,
-        gelu: true,
-        residual: true,
+        activation: Some(Activation::Gelu),
+        combine: Some(Combine::Add),
     };
 
-    /// Every combination.
+    /// Every combination of a bias, no activation or gelu, and what is done last.
     #[must_use]
-    pub fn every() -> [Self; 8] {
-        std::array::from_fn(|bits| Self {
-            bias: bits & 1 != 0,
-            gelu: bits & 2 != 0,
-            residual: bits & 4 != 0,
-        })
+    pub fn every() -> Vec<Self> {
+        let mut every = Vec::new();
+        for combine in [None, Some(Combine::Add), Some(Combine::Multiply)] {
+            for activation in [None, Some(Activation::Gelu)] {
+                for bias in [false, true] {
+                    every.push(Self {
+                        bias,
+                        activation,
+                        combine,
+                    });
+                }
+            }
+        }
+        every
     }
 }
 
@@ -84,6 +102,15 @@ pub(super) fn table() -> Vec<Recipe> {
     for (sizes, epilogue) in sizes.zip(Epilogue::every().into_iter().cycle()) {
         table.push(Box::new(move || linear(sizes, epilogue, Values::Unit)));
     }
+    for activation in Activation::ALL {
+        let epilogue = Epilogue {
+            activation: Some(activation),
+            ..Epilogue::ALL
+        };
+        table.push(Box::new(move || {
+            linear([33, 36, 40], epilogue, Values::Unit)
+        }));
+    }
     for values in Values::ALL {
         table.push(Box::new(move || {
             linear([33, 36, 40], Epilogue::BIAS, values)
@@ -101,21 +128,28 @@ pub fn linear([m, n, k]: [usize; 3], epilogue: Epilogue, values: Values) -> Resu
     let x = case.input("x", k, values);
     let weight = case.parameter("weight", [n, k]);
     let bias = epilogue.bias.then(|| case.parameter("bias", [n]));
-    let residual = epilogue
-        .residual
-        .then(|| case.input("residual", n, Values::Unit));
+    let other = epilogue
+        .combine
+        .map(|_| case.input("other", n, Values::Unit));
     let mut y = case.graph.linear(x, weight, bias)?;
     let mut name = format!("{m} x {n} x {k}");
     if epilogue.bias {
         name += " + bias";
     }
-    if epilogue.gelu {
-        y = case.graph.gelu(y)?;
-        name += " + gelu";
+    if let Some(activation) = epilogue.activation {
+        y = case.graph.activation(y, activation)?;
+        name += &format!(" + {activation:?}");
     }
-    if let Some(residual) = residual {
-        case.graph.add(residual, y)?;
-        name += " + residual";
+    match (epilogue.combine, other) {
+        (Some(Combine::Add), Some(other)) => {
+            case.graph.add(other, y)?;
+            name += " + residual";
+        }
+        (Some(Combine::Multiply), Some(other)) => {
+            case.graph.multiply(other, y)?;
+            name += " * gate";
+        }
+        _ => {}
     }
     let tolerance = Tolerance::dot(k).scaled(values.magnitude());
     Ok(case.finish(format!("{name} {values:?}"), tolerance))

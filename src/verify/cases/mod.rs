@@ -14,23 +14,25 @@
 //! # Ok::<(), wgformer::Error>(())
 //! ```
 
+mod activation;
 mod add;
 mod attention;
 mod embedding_sum;
-mod gelu;
 mod layer_norm;
 mod linear;
+mod multiply;
 mod pool;
 mod qkv_linear;
 mod softmax;
 mod top_k;
 
+pub use activation::activation;
 pub use add::add;
 pub use attention::attention;
 pub use embedding_sum::embedding_sum;
-pub use gelu::gelu;
 pub use layer_norm::layer_norm;
-pub use linear::{Epilogue, linear};
+pub use linear::{Combine, Epilogue, linear};
+pub use multiply::multiply;
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
 pub use softmax::softmax;
@@ -38,7 +40,7 @@ pub use top_k::top_k;
 
 use super::case::Recipe;
 use super::values::Values;
-use crate::ops::Pooling;
+use crate::ops::{Activation, Pooling};
 
 /// The whole table.
 #[must_use]
@@ -52,8 +54,9 @@ pub fn all() -> Vec<Recipe> {
         pool::table,
         softmax::table,
         top_k::table,
-        gelu::table,
+        activation::table,
         add::table,
+        multiply::table,
     ];
     tables.into_iter().flat_map(|table| table()).collect()
 }
@@ -70,8 +73,9 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(9, 130, Values::Unit)),
         Box::new(|| top_k(9, 132, 10, true, Values::Unit)),
-        Box::new(|| gelu(9, 130, Values::Extreme)),
+        Box::new(|| activation(9, 130, Activation::Gelu, Values::Extreme)),
         Box::new(|| add(9, 130)),
+        Box::new(|| multiply(9, 130)),
     ]
 }
 
@@ -106,8 +110,9 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| pool(&[1; ROWS], 8, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(LANES, 8, Values::Unit)),
         Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),
-        Box::new(|| gelu(ROWS, 64, Values::Unit)),
+        Box::new(|| activation(ROWS, 64, Activation::Gelu, Values::Unit)),
         Box::new(|| add(ROWS, 64)),
+        Box::new(|| multiply(ROWS, 64)),
     ]
 }
 

@@ -8,52 +8,55 @@ use crate::reference;
 use crate::tensor::{Shape, Tensor};
 
 impl Graph {
-    /// The Gaussian error linear unit in its erf form: `y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2)))`.
+    /// The product of two tensors, element by element: `y[i] = a[i] * b[i]`.
     ///
-    /// `x` and the result: `[rows, cols]`.
+    /// `a`, `b` and the result have one shape, `[rows, cols]`.
     ///
     /// ```
     /// # use wgformer::{Graph, tensor::Dim};
     /// # let mut graph = Graph::new();
-    /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
-    /// let y = graph.gelu(x)?;
+    /// let a = graph.input("a", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let b = graph.input("b", [Dim::Tokens, Dim::Fixed(8)]);
+    /// let y = graph.multiply(a, b)?;
     /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 8]");
     /// # Ok::<(), wgformer::Error>(())
     /// ```
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if `x` is not two-dimensional.
-    pub fn gelu(&mut self, x: TensorId) -> Result<TensorId> {
-        self.apply(Arc::new(Gelu), &[x])
+    /// [`crate::Error::Shape`] if the shapes differ.
+    pub fn multiply(&mut self, a: TensorId, b: TensorId) -> Result<TensorId> {
+        self.apply(Arc::new(Multiply), &[a, b])
     }
 }
 
-/// `y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2)))`
+/// `y[i] = a[i] * b[i]`
 #[derive(Debug)]
-pub(super) struct Gelu;
+pub(super) struct Multiply;
 
-impl Operation for Gelu {
+impl Operation for Multiply {
     fn name(&self) -> &'static str {
-        "gelu"
+        "multiply"
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let [x] = checks::operands("gelu", operands)?;
-        checks::rows_and_cols("gelu", "x", x)?;
-        Ok(x.shape.clone())
+        let [a, b] = checks::operands(self.name(), operands)?;
+        checks::rows_and_cols(self.name(), "a", a)?;
+        checks::rows_and_cols(self.name(), "b", b)?;
+        checks::same_shape(self.name(), ("a", a), ("b", b))?;
+        Ok(a.shape.clone())
     }
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
-        reference::gelu(operands[0])
+        reference::multiply(operands[0], operands[1])
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let shape = request.operands[0].shape.clone();
         let variant = Variant {
-            kernel: &GELU,
+            kernel: &MULTIPLY,
             constants: vec![],
             tile: None,
-            bindings: vec![Binding::Operand(0)],
+            bindings: vec![Binding::Operand(0), Binding::Operand(1)],
             dispatch: Arc::new(move |sizes| {
                 let count = shape.elements(sizes);
                 Dispatch::new(
@@ -68,10 +71,10 @@ impl Operation for Gelu {
     }
 }
 
-pub(super) static GELU: Kernel = Kernel {
-    name: "gelu",
-    wgsl: include_str!("../../shaders/gelu.wgsl"),
-    bindings: &[Access::Read, Access::ReadWrite],
+pub(super) static MULTIPLY: Kernel = Kernel {
+    name: "multiply",
+    wgsl: include_str!("../../shaders/multiply.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &[],
     features: wgpu::Features::empty(),

@@ -1,4 +1,4 @@
-// Gaussian error linear unit, erf form: y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2))).
+// y[i] = activation(x[i]).
 // One lane per element.
 
 struct Params {
@@ -11,6 +11,7 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;
+const KIND: u32 = 1u;  // as `activated` has it
 
 // erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
 // p: minimax fit on [0, 4.25], error of the result at most 1e-7 of max(1, |y|); see scripts/fit_gelu.py.
@@ -29,14 +30,32 @@ fn gelu_of(v: f32) -> f32 {
     return select(tail, v - tail, v > 0.0);
 }
 
+// By its number in `ops/activation.rs`: 1 is gelu, 2 gelu in its tanh form, 3 silu, 4 relu, 5 tanh.
+fn activated(v: f32, kind: u32) -> f32 {
+    switch kind {
+        case 1u: { return gelu_of(v); }
+        case 2u: { return v * sigmoid(1.5957691 * v * fma(0.044715 * v, v, 1.0)); }  // 2 sqrt(2 / pi)
+        case 3u: { return v * sigmoid(v); }
+        case 4u: { return select(v, 0.0, v < 0.0); }
+        case 5u: { return fma(2.0, sigmoid(2.0 * v), -1.0); }
+        default: { return v; }
+    }
+}
+
+// 1 / (1 + exp(-v)), by a power of e that is at most 1.
+fn sigmoid(v: f32) -> f32 {
+    let e = exp2(-1.442695 * abs(v));  // log2(e)
+    return select(1.0, e, v < 0.0) / (1.0 + e);
+}
+
 @compute @workgroup_size(WORKGROUP_SIZE)
-fn gelu(
+fn activation(
     @builtin(workgroup_id) workgroup: vec3<u32>,
     @builtin(num_workgroups) workgroups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
     let i = (params.first_workgroup + workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
     if i < params.count {
-        y[i] = gelu_of(x[i]);
+        y[i] = activated(x[i], KIND);
     }
 }

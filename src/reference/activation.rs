@@ -1,21 +1,62 @@
 use super::rounded;
 use crate::tensor::Tensor;
 
-/// `y[i] = x[i] / 2 * (1 + erf(x[i] / sqrt(2)))`: the Gaussian error linear unit in its erf form (Hendrycks and Gimpel, 2016).
+/// A function of one number that stands between linear layers.
+///
+/// See [`activation`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Activation {
+    /// The Gaussian error linear unit in its erf form, `x / 2 * (1 + erf(x / sqrt(2)))` (Hendrycks and Gimpel, 2016).
+    Gelu,
+    /// The same approximated, `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))`.
+    GeluTanh,
+    /// The sigmoid linear unit, `x / (1 + exp(-x))`; also called swish.
+    Silu,
+    /// The rectified linear unit, `max(x, 0)`.
+    Relu,
+    /// The hyperbolic tangent.
+    Tanh,
+}
+
+impl Activation {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Gelu,
+        Self::GeluTanh,
+        Self::Silu,
+        Self::Relu,
+        Self::Tanh,
+    ];
+}
+
+/// `y[i] = activation(x[i])`.
 ///
 /// ```
-/// use wgformer::{reference, tensor::Tensor};
+/// use wgformer::{ops::Activation, reference, tensor::Tensor};
 ///
-/// let y = reference::gelu(&Tensor::new([1, 2], vec![0.0, 10.0]));
+/// let y = reference::activation(&Tensor::new([1, 2], vec![0.0, 10.0]), Activation::Gelu);
 /// assert_eq!(y.f32(), [0.0, 10.0]);
 /// ```
 #[must_use]
-pub fn gelu(x: &Tensor) -> Tensor {
-    rounded(x.shape(), x.f32().iter().map(|x| gelu_of(f64::from(*x))))
+pub fn activation(x: &Tensor, activation: Activation) -> Tensor {
+    let of: fn(f64) -> f64 = match activation {
+        Activation::Gelu => gelu,
+        Activation::GeluTanh => gelu_tanh,
+        Activation::Silu => |x| x / (1.0 + (-x).exp()),
+        Activation::Relu => |x| x.max(0.0),
+        Activation::Tanh => f64::tanh,
+    };
+    rounded(x.shape(), x.f32().iter().map(|x| of(f64::from(*x))))
 }
 
-fn gelu_of(x: f64) -> f64 {
+fn gelu(x: f64) -> f64 {
     0.5 * x * erfc(-x * std::f64::consts::FRAC_1_SQRT_2)
+}
+
+fn gelu_tanh(x: f64) -> f64 {
+    let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
+    0.5 * x * (1.0 + inner.tanh())
 }
 
 /// The complementary error function, to about 1e-15 of its value or better.

@@ -1,0 +1,87 @@
+//! Parameters that a checkpoint does not hold as the graph needs them: rows of a packed matrix, zeros where an
+//! architecture leaves something out, tables that follow from the configuration.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Checkpoint;
+use crate::error::Result;
+use crate::plan::Weights;
+
+/// How one such parameter comes about.
+#[derive(Clone, Debug)]
+pub(super) enum Derived {
+    /// Zeros.
+    Zeros,
+    /// Rows of a tensor of the checkpoint, from this one on; past its last one zeros.
+    Rows { of: String, first: usize },
+    /// Computed from the configuration, row-major.
+    Values(Arc<[f32]>),
+}
+
+/// Those of a graph, by their names: each with its shape.
+pub(super) type DerivedParameters = BTreeMap<String, (Vec<usize>, Derived)>;
+
+/// A checkpoint, and what is derived from it.
+#[derive(Clone, Debug)]
+pub(super) struct NetworkWeights {
+    pub(super) checkpoint: Arc<Checkpoint>,
+    pub(super) derived: DerivedParameters,
+}
+
+impl NetworkWeights {
+    /// The elements of rows of one of the derived parameters.
+    fn derive(
+        &self,
+        (shape, derived): &(Vec<usize>, Derived),
+        rows: impl ExactSizeIterator<Item = usize>,
+    ) -> Result<Vec<f32>> {
+        let cols = shape.iter().skip(1).product::<usize>();
+        let mut values = Vec::with_capacity(rows.len() * cols);
+        match derived {
+            Derived::Zeros => values.resize(rows.len() * cols, 0.0),
+            Derived::Values(all) => {
+                rows.for_each(|row| values.extend_from_slice(&all[row * cols..(row + 1) * cols]));
+            }
+            Derived::Rows { of, first } => {
+                let all = self.checkpoint.values(of)?;
+                for row in rows {
+                    let start = (first + row) * cols;
+                    match all.get(start..start + cols) {
+                        Some(row) => values.extend_from_slice(row),
+                        None => values.resize(values.len() + cols, 0.0),
+                    }
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl Weights for NetworkWeights {
+    fn location(&self) -> String {
+        self.checkpoint.location()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        match self.derived.get(name) {
+            Some((shape, _)) => Some(shape.clone()),
+            None => self.checkpoint.shape(name),
+        }
+    }
+
+    fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
+        match self.derived.get(name) {
+            Some(it) => Ok(Cow::Owned(self.derive(it, 0..it.0[0])?)),
+            None => self.checkpoint.values(name),
+        }
+    }
+
+    fn rows(&self, name: &str, rows: &[u32]) -> Result<Vec<f32>> {
+        match self.derived.get(name) {
+            Some(it) => self.derive(it, rows.iter().map(|row| *row as usize)),
+            None => self.checkpoint.rows(name, rows),
+        }
+    }
+}

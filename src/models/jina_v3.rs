@@ -1,0 +1,91 @@
+//! Jina embeddings v3 (Sturua and others, 2024): XLM-RoBERTa with rotated positions, as transformers'
+//! `modeling_jina_embeddings_v3.py` has it, without the adapters of the original, which are refused.
+
+use super::bert::{HARMLESS, layer_sizes};
+use super::blocks::{
+    Attending, EmbeddingNames, FeedForwardNames, LayerNames, NormNames, embeddings,
+    post_norm_layers,
+};
+use super::builder::LinearNames;
+use super::positions::{rotary_of, rotary_table};
+use super::{Builder, Config, Encoder};
+use crate::error::Result;
+use crate::ops::Qkv;
+
+/// The encoder of a checkpoint, with or without the `roberta.` prefix.
+pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
+    let sizes = layer_sizes(config, 1e-5)?;
+    let layers = config.size("num_hidden_layers", 24)?;
+    let vocabulary = config.size("vocab_size", 250_002)?;
+    let max_positions = config.size("max_position_embeddings", 8194)?;
+    let max_types = config.size("type_vocab_size", 1)?;
+    let head_dim = sizes.head_dim(config)?;
+    let rotary = rotary_of(config, 20_000.0, head_dim)?;
+    config.refuse_unknown(HARMLESS)?;
+
+    builder.set_prefixes(&["roberta."]);
+    let old = builder.has("emb_ln.weight");
+    let names = EmbeddingNames {
+        word: "embeddings.word_embeddings.weight",
+        position: None,
+        token_type: Some(("embeddings.token_type_embeddings.weight", max_types)),
+        norm: NormNames::new(if old {
+            "emb_ln"
+        } else {
+            "embeddings.LayerNorm"
+        }),
+    };
+    let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
+    let positions = builder.graph.ids("positions", max_positions);
+    let segment_offsets = builder.graph.segment_offsets();
+    let table = rotary_table(builder, max_positions, head_dim, &rotary);
+    let attending = Attending {
+        rotary: Some((positions, table)),
+        ..Attending::everywhere(segment_offsets)
+    };
+    let names = (0..layers).map(|layer| match old {
+        true => published_layer(layer, sizes.hidden),
+        false => transformers_layer(layer),
+    });
+    let x = post_norm_layers(builder, x, attending, names, &sizes)?;
+    Ok(Encoder::new(x, segment_offsets, &sizes, max_positions))
+}
+
+fn published_layer(layer: usize, hidden: usize) -> LayerNames {
+    let name = |part: &str| format!("encoder.layers.{layer}.{part}");
+    let linear = |part: &str| LinearNames::new(name(part));
+    let packed = |part: usize| linear("mixer.Wqkv").from_row(part * hidden);
+    LayerNames {
+        qkv: Qkv {
+            query: packed(0),
+            key: packed(1),
+            value: packed(2),
+        },
+        attention_output: linear("mixer.out_proj"),
+        attention_norm: Some(NormNames::new(name("norm1"))),
+        feed_forward: FeedForwardNames::Plain {
+            input: linear("mlp.fc1"),
+            output: linear("mlp.fc2"),
+        },
+        output_norm: NormNames::new(name("norm2")),
+    }
+}
+
+fn transformers_layer(layer: usize) -> LayerNames {
+    let name = |part: &str| format!("layers.{layer}.{part}");
+    let linear = |part: &str| LinearNames::new(name(part));
+    LayerNames {
+        qkv: Qkv {
+            query: linear("self_attn.q_proj"),
+            key: linear("self_attn.k_proj"),
+            value: linear("self_attn.v_proj"),
+        },
+        attention_output: linear("self_attn.o_proj"),
+        attention_norm: Some(NormNames::new(name("post_attention_layernorm"))),
+        feed_forward: FeedForwardNames::Plain {
+            input: linear("mlp.fc1"),
+            output: linear("mlp.fc2"),
+        },
+        output_norm: NormNames::new(name("post_mlp_layernorm")),
+    }
+}

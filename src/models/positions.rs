@@ -1,0 +1,201 @@
+//! Tables of what attention knows of positions.
+
+use super::{Builder, Config};
+use crate::error::Result;
+use crate::graph::TensorId;
+
+/// The cosines and sines that rotate a head of `head_dim` columns at each position (Su and others, 2021):
+/// `[max_positions, head_dim]`, the first half cosines. In f32 as transformers computes them.
+pub(super) fn rotary_table(
+    builder: &mut Builder<'_>,
+    max_positions: usize,
+    head_dim: usize,
+    rotary: &Rotary,
+) -> TensorId {
+    let half = head_dim / 2;
+    let frequencies: Vec<f32> = (0..half)
+        .map(|pair| {
+            let exponent = (2 * pair) as f32 / head_dim as f32;
+            1.0 / rotary.theta.powf(exponent) / rotary.divisor
+        })
+        .collect();
+    let mut values = Vec::with_capacity(max_positions * head_dim);
+    for position in 0..max_positions {
+        let angle = |frequency: &f32| position as f32 * frequency;
+        values.extend(frequencies.iter().map(|it| angle(it).cos()));
+        values.extend(frequencies.iter().map(|it| angle(it).sin()));
+    }
+    let name = format!("rotary {} {}", rotary.theta, rotary.divisor);
+    builder.computed(&name, [max_positions, head_dim], values)
+}
+
+/// What a table of rotations follows from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rotary {
+    /// The base of the wave lengths.
+    pub(super) theta: f32,
+    /// By how much positions are stretched.
+    pub(super) divisor: f32,
+}
+
+impl Rotary {
+    /// Positions as they are.
+    pub(super) fn plain(theta: f32) -> Self {
+        Self {
+            theta,
+            divisor: 1.0,
+        }
+    }
+}
+
+/// `slope(head) * -|distance|` for each head and distance up to `reach` (Press and others, 2022):
+/// `[heads, 2 * reach + 1]`.
+pub(super) fn alibi_table(builder: &mut Builder<'_>, heads: usize, reach: usize) -> TensorId {
+    let mut values = Vec::with_capacity(heads * (2 * reach + 1));
+    for slope in alibi_slopes(heads) {
+        let distances = (0..=reach).rev().chain(1..=reach);
+        values.extend(distances.map(|distance| -slope * distance as f32));
+    }
+    builder.computed("alibi", [heads, 2 * reach + 1], values)
+}
+
+/// A geometric series for a power of two; else that of the next lower one, and every second of the next higher one's.
+fn alibi_slopes(heads: usize) -> Vec<f32> {
+    let series = |count: usize| {
+        let start = (-8.0 / count as f64).exp2();
+        (1..=count).map(move |power| start.powf(power as f64) as f32)
+    };
+    let lower = if heads.is_power_of_two() {
+        heads
+    } else {
+        heads.next_power_of_two() / 2
+    };
+    let between = series(2 * lower).step_by(2);
+    series(lower).chain(between).take(heads).collect()
+}
+
+/// The relative position bias of T5 and MPNet, from its table of buckets `[buckets, heads]` in the checkpoint:
+/// `[heads, 2 * max_distance + 1]`; farther keys have the last bucket's.
+///
+/// # Errors
+/// As [`Builder::parameter`].
+pub(super) fn bucket_table(
+    builder: &mut Builder<'_>,
+    name: &str,
+    [buckets, heads]: [usize; 2],
+    max_distance: usize,
+) -> Result<TensorId> {
+    let of_buckets = builder.values(name, &[buckets, heads])?;
+    let distances = 2 * max_distance + 1;
+    let mut values = Vec::with_capacity(heads * distances);
+    for head in 0..heads {
+        for place in 0..distances {
+            let later = place as i64 - max_distance as i64; // of the key
+            let bucket = bucket_of(later, buckets, max_distance);
+            values.push(of_buckets[bucket * heads + head]);
+        }
+    }
+    Ok(builder.computed("relative positions", [heads, distances], values))
+}
+
+/// As transformers' `relative_position_bucket`: half of the buckets for keys before the query and half for those
+/// after, half of each for single distances and the rest for longer and longer ones.
+fn bucket_of(later: i64, buckets: usize, max_distance: usize) -> usize {
+    let half = buckets / 2;
+    let exact = half / 2;
+    let distance = later.unsigned_abs() as usize;
+    let within = if distance < exact {
+        distance
+    } else {
+        let ratio = (distance as f32 / exact as f32).ln();
+        let of_all = ratio / (max_distance as f32 / exact as f32).ln();
+        (exact + (of_all * (half - exact) as f32) as usize).min(half - 1)
+    };
+    if later > 0 { half + within } else { within }
+}
+
+/// The rotation that a configuration of transformers 4 or 5 describes: `rope_theta` and `rope_scaling`, or
+/// `rope_parameters`.
+///
+/// # Errors
+/// [`crate::Error::Unsupported`] for a kind of scaling that is not done, [`crate::Error::Malformed`] for what is none.
+pub(super) fn rotary_of(config: &Config, theta: f32, head_dim: usize) -> Result<Rotary> {
+    let theta = config.positive("rope_theta", theta)?;
+    let parameters = config.value("rope_parameters");
+    let parameters = parameters.or_else(|| config.value("rope_scaling"));
+    match parameters {
+        None => Ok(Rotary::plain(theta)),
+        Some(parameters) => rotary_from(config, parameters, theta, head_dim),
+    }
+}
+
+/// Of one object of `rope_parameters`.
+pub(super) fn rotary_from(
+    config: &Config,
+    parameters: &serde_json::Value,
+    theta: f32,
+    head_dim: usize,
+) -> Result<Rotary> {
+    let number = |key: &str| parameters.get(key).and_then(serde_json::Value::as_f64);
+    let theta = number("rope_theta").map_or(theta, |theta| theta as f32);
+    let kind = ["rope_type", "type"]
+        .iter()
+        .find_map(|key| parameters.get(*key)?.as_str());
+    let factor = number("factor").map_or(1.0, |factor| factor as f32);
+    if !(theta.is_finite() && theta > 0.0 && factor.is_finite() && factor >= 1.0) {
+        return Err(config.malformed(format!(
+            "rope_parameters must have a positive rope_theta and a factor of at least 1, are {parameters}"
+        )));
+    }
+    match kind {
+        None | Some("default") => Ok(Rotary::plain(theta)),
+        Some("linear") => Ok(Rotary {
+            theta,
+            divisor: factor,
+        }),
+        // As the published code of GTE has it.
+        Some("ntk") => Ok(Rotary {
+            theta: theta * factor,
+            divisor: factor.powf(2.0 / head_dim as f32),
+        }),
+        Some(other) => Err(config.unsupported("rope_type", other, "default, linear, ntk")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_are_those_of_the_paper() {
+        let eight: Vec<f32> = (1..=8).map(|power| 0.5_f32.powi(power)).collect();
+        assert_eq!(alibi_slopes(8), eight);
+        let twelve = alibi_slopes(12);
+        assert_eq!(twelve[..8], eight);
+        assert!((twelve[8] - 0.5_f32.sqrt()).abs() < 1e-6, "{}", twelve[8]);
+        assert_eq!(twelve.len(), 12);
+    }
+
+    /// `transformers.models.mpnet.modeling_mpnet.MPNetEncoder.relative_position_bucket` of 5.23.
+    #[test]
+    fn buckets_are_those_of_transformers() {
+        for (later, expected) in [
+            (0, 0),
+            (-1, 1),
+            (1, 17),
+            (-7, 7),
+            (-8, 8),
+            (8, 24),
+            (-12, 9),
+            (-16, 10),
+            (-32, 12),
+            (64, 30),
+            (-91, 15),
+            (-90, 14),
+            (127, 31),
+            (1000, 31),
+        ] {
+            assert_eq!(bucket_of(later, 32, 128), expected, "{later}");
+        }
+    }
+}
