@@ -3,7 +3,7 @@
 use super::Builder;
 use crate::error::Result;
 use crate::graph::TensorId;
-use crate::ops::Qkv;
+use crate::ops::{AttentionOptions, Qkv};
 
 /// What a family builds: the hidden states, and what a batch must keep to.
 ///
@@ -84,7 +84,9 @@ fn self_attention(
         .graph
         .qkv_linear(x, weights, Some(biases), sizes.heads)?;
     let scale = 1.0 / ((hidden / sizes.heads) as f32).sqrt();
-    builder.graph.attention(qkv, segment_offsets, scale)
+    builder
+        .graph
+        .attention(qkv, segment_offsets, AttentionOptions::new(scale))
 }
 
 fn add_and_norm(

@@ -231,9 +231,10 @@ fn every_switch_is_turned_every_way() {
         "LANES_ACROSS",
         "TILE_K",
     ];
-    let switches: [(&str, &[u32]); 10] = [
+    let switches: [(&str, &[u32]); 11] = [
         ("WEIGHT_BITS", &[8, 16, 32]),
         ("BIAS", &[0, 1]),
+        ("WINDOW", &[0, 1]),
         ("ACTIVATION", &[0, 1]),
         ("RESIDUAL", &[0, 1]),
         ("NORMALIZE", &[0, 1]),

@@ -26,7 +26,7 @@ mod softmax;
 mod top_k;
 
 pub use add::add;
-pub use attention::attention;
+pub use attention::{Distances, attention, attention_with};
 pub use embedding_sum::embedding_sum;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
