@@ -1,5 +1,6 @@
 // Softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment. Any head_dim up to 256.
+// If WINDOW, over keys at most so many places away alone; if BIAS, scores have one added, by how far the key is away.
 // One workgroup per segment, tile of queries and head. Tiles of keys, counted from the segment's start, are gone
 // through with an online softmax: scores are a small matrix product (4 queries x 4 keys a lane, DEPTH vectors of a row
 // at a time), KEY_GROUPS lanes agree on their queries' maximum, and the weights times the values are a second matrix
@@ -14,17 +15,21 @@ struct Params {
     heads: u32,
     query_tiles: u32,      // tiles of QUERY_TILE queries in the longest segment
     scale: f32,
+    window: u32,           // how many places away the furthest key is that counts
+    reach: u32,            // of the bias: further keys have that of the furthest within it
 }
 
-@group(0) @binding(0) var<storage, read> qkv: array<f32>;              // query, key, value: [3, heads, tokens, head_dim]
-@group(0) @binding(1) var<storage, read> qkv4: array<vec4<f32>>;       // the same, read if head_dim is a multiple of 4
-@group(0) @binding(2) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
+@group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;        // query, key, value: [3, heads, tokens, head_dim]
+@group(0) @binding(1) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
+@group(0) @binding(2) var<storage, read> bias: array<f32>;             // [heads, 2 * reach + 1], read if BIAS
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;          // [tokens, heads * head_dim]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const HEAD_DIM: u32 = 32u;
 const QUERY_TILE: u32 = 32u;
 const KEY_TILE: u32 = 32u;
+const WINDOW: u32 = 0u;                   // 1: there is one
+const BIAS: u32 = 0u;                     // 1: there is one
 const ROW_GROUPS: u32 = QUERY_TILE / 4u;  // lanes that share a key
 const KEY_GROUPS: u32 = KEY_TILE / 4u;    // lanes that share a query, neighbours
 const WORKGROUP_SIZE: u32 = ROW_GROUPS * KEY_GROUPS;
@@ -51,14 +56,23 @@ fn load(part: u32, head: u32, token: u32, d4: u32) -> vec4<f32> {
     let row = (part * params.heads + head) * params.tokens + token;
     var v = vec4(0.0);
     if HEAD_DIM % 4u == 0u {
-        if VECTORS % DEPTH == 0u || d4 < VECTORS { v = qkv4[row * VECTORS + d4]; }
+        if VECTORS % DEPTH == 0u || d4 < VECTORS { v = qkv[row * VECTORS + d4]; }
     } else {
         for (var i = 0u; i < 4u; i++) {
             let d = 4u * d4 + i;
-            if d < HEAD_DIM { v[i] = qkv[row * HEAD_DIM + d]; }
+            let element = row * HEAD_DIM + d;
+            if d < HEAD_DIM { v[i] = qkv[element / 4u][element % 4u]; }
         }
     }
     return v;
+}
+
+// What is added to the scores of four queries with a key so far behind each, for exp2.
+fn bias_of(head: u32, distance: vec4<i32>) -> vec4<f32> {
+    let reach = i32(params.reach);
+    let entry = vec4<u32>(clamp(distance, vec4(-reach), vec4(reach)) + vec4(reach));
+    let at = head * (2u * params.reach + 1u) + entry;
+    return vec4(bias[at.x], bias[at.y], bias[at.z], bias[at.w]) * 1.442695;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -84,7 +98,15 @@ fn attention(
             var row_max = vec4(LOWEST);
             var row_sum = vec4(0.0);  // of this lane's keys
             var scores: array<vec4<f32>, 4>;
-            for (var first_key = start; first_key < end; first_key += KEY_TILE) {
+            // The keys that some query of the tile attends to, from the start of a tile on.
+            var first_key = start;
+            var last_key = end;
+            if WINDOW == 1u {
+                let before = first_query - start;
+                first_key += (before - min(before, params.window)) / KEY_TILE * KEY_TILE;
+                last_key = min(end, first_query + QUERY_TILE + params.window);
+            }
+            for (; first_key < last_key; first_key += KEY_TILE) {
                 for (var k = 0u; k < 4u; k++) { scores[k] = vec4(0.0); }
                 for (var first = 0u; first < VECTORS; first += DEPTH) {
                     workgroupBarrier();
@@ -120,7 +142,14 @@ fn attention(
 
                 var lane_max = vec4(LOWEST);
                 for (var k = 0u; k < 4u; k++) {
-                    scores[k] = select(vec4(LOWEST), scores[k], first_key + k * KEY_GROUPS + key_group < end);
+                    let key = first_key + k * KEY_GROUPS + key_group;
+                    var counts = vec4(key < end);
+                    if WINDOW == 1u || BIAS == 1u {
+                        let distance = vec4(i32(key) - i32(first_query + 4u * row_group)) - vec4(0, 1, 2, 3);
+                        if BIAS == 1u { scores[k] += bias_of(head, distance); }
+                        if WINDOW == 1u { counts &= abs(distance) <= vec4(i32(params.window)); }
+                    }
+                    scores[k] = select(vec4(LOWEST), scores[k], counts);
                     lane_max = max(lane_max, scores[k]);
                 }
                 columns[key_group * ROW_GROUPS + row_group] = lane_max;
@@ -136,12 +165,13 @@ fn attention(
                     for (var i = 0u; i < 4u; i++) { context[c][i] *= rescale; }
                 }
                 for (var k = 0u; k < 4u; k++) {
-                    let weights = exp2(scores[k] - new_max);  // 0 past the end
+                    // 0 past the end and outside the window; there 1 until a query meets its first key, which rescales that to 0.
+                    let weights = exp2(scores[k] - new_max);
                     row_sum += weights;
                     rows[(k * KEY_GROUPS + key_group) * WEIGHT_STRIDE + row_group] = weights;
                 }
 
-                let keys = min(KEY_TILE, end - first_key);
+                let keys = min(KEY_TILE, last_key - first_key);
                 for (var first = 0u; first < keys; first += VALUES) {
                     workgroupBarrier();
                     for (var n = 0u; n < (VALUES * VECTORS + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE; n++) {

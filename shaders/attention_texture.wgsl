@@ -1,5 +1,6 @@
 // Softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment.
+// If WINDOW, over keys at most so many places away alone; if BIAS, scores have one added, by how far the key is away.
 // One subgroup per segment, tile of ROWS queries and head, all in registers. Each lane owns queries; keys and
 // values are loaded LANES at a time, one to a lane, and passed round by shuffles at constant lanes, so that
 // the online softmax needs nothing from other lanes. It is rescaled once per LANES keys, counted from the
@@ -14,19 +15,25 @@ struct Params {
     heads: u32,
     query_tiles: u32,      // tiles of ROWS queries in the longest segment
     scale: f32,
+    window: u32,           // how many places away the furthest key is that counts
+    reach: u32,            // of the bias: further keys have that of the furthest within it
 }
 
 // A texel is four columns.
 @group(0) @binding(0) var qkv: texture_storage_2d<rgba32float, read>;  // query, key, value: tokens high, 3 * heads * head_dim / 4 wide
 @group(0) @binding(1) var<storage, read> segment_offsets: array<u32>;  // [sequences + 1]
-@group(0) @binding(2) var y: texture_storage_2d<rgba32float, write>;   // tokens high, heads * head_dim / 4 wide
+@group(0) @binding(2) var bias: texture_storage_2d<rgba32float, read>; // read if BIAS: heads high, 2 * reach + 1 columns
+@group(0) @binding(3) var y: texture_storage_2d<rgba32float, write>;   // tokens high, heads * head_dim / 4 wide
 @group(1) @binding(0) var<uniform> params: Params;
 
 const LANES: u32 = 8u;
 const ROWS: u32 = 16u;  // queries of a tile, a multiple of LANES
 const HEAD_DIM: u32 = 32u;
+const WINDOW: u32 = 0u;  // 1: there is one
+const BIAS: u32 = 0u;    // 1: there is one
 const VECTORS: u32 = HEAD_DIM / 4u;    // of a head's row
 const ROW_GROUPS: u32 = ROWS / LANES;  // queries of a lane
+const TEXELS: u32 = LANES / 4u + 1u;   // that hold the bias of LANES keys, wherever the first is in its texel
 const LOWEST: f32 = -3.4028235e38;
 
 @compute @workgroup_size(LANES)
@@ -59,10 +66,25 @@ fn attention_texture(
 
             var context: array<array<vec4<f32>, VECTORS>, ROW_GROUPS>;
             var weights: array<array<f32, LANES>, ROW_GROUPS>;  // scores first
+            var texels: array<vec4<f32>, TEXELS>;  // of the bias
             var row_max: array<f32, ROW_GROUPS>;
             var row_sum: array<f32, ROW_GROUPS>;
             for (var g = 0u; g < ROW_GROUPS; g++) { row_max[g] = LOWEST; }
-            for (var first_key = start; first_key < end; first_key += LANES) {
+            // The keys that some query of the tile attends to, from the start of LANES of them on.
+            var first_key = start;
+            var last_key = end;
+            if WINDOW == 1u {
+                let before = first_query - start;
+                first_key += (before - min(before, params.window)) / LANES * LANES;
+                last_key = min(end, first_query + ROWS + params.window);
+            }
+            let last_entry = 2 * i32(params.reach);  // of a head's bias
+            var outermost: vec2<f32>;                // its first and its last
+            if BIAS == 1u {
+                let last_texel = textureLoad(bias, vec2(last_entry / 4, i32(head)));
+                outermost = vec2(textureLoad(bias, vec2(0u, head)).x, last_texel[last_entry % 4]);
+            }
+            for (; first_key < last_key; first_key += LANES) {
                 let row = min(first_key + lane, end - 1u);
                 for (var g = 0u; g < ROW_GROUPS; g++) {
                     for (var l = 0u; l < LANES; l++) { weights[g][l] = 0.0; }
@@ -83,9 +105,31 @@ fn attention_texture(
                 }
 
                 for (var g = 0u; g < ROW_GROUPS; g++) {
+                    let distance = i32(first_key) - i32(first_query + g * LANES + lane);  // of the first key
+                    if BIAS == 1u {
+                        let entry = distance + i32(params.reach);
+                        for (var t = 0u; t < TEXELS; t++) {
+                            let texel = clamp((entry >> 2u) + i32(t), 0, last_entry / 4);
+                            texels[t] = textureLoad(bias, vec2(texel, i32(head)));
+                        }
+                        for (var l = 0u; l < LANES; l++) {
+                            let nearest = vec4(
+                                texels[l / 4u][l % 4u],
+                                texels[(l + 1u) / 4u][(l + 1u) % 4u],
+                                texels[(l + 2u) / 4u][(l + 2u) % 4u],
+                                texels[(l + 3u) / 4u][(l + 3u) % 4u],
+                            );
+                            var added = nearest[entry & 3];
+                            added = select(added, outermost.x, entry + i32(l) < 0);
+                            added = select(added, outermost.y, entry + i32(l) > last_entry);
+                            weights[g][l] = fma(added, 1.442695, weights[g][l]);
+                        }
+                    }
                     var new_max = row_max[g];
                     for (var l = 0u; l < LANES; l++) {
-                        weights[g][l] = select(LOWEST, weights[g][l], first_key + l < end);
+                        var counts = first_key + l < end;
+                        if WINDOW == 1u { counts &= abs(distance + i32(l)) <= i32(params.window); }
+                        weights[g][l] = select(LOWEST, weights[g][l], counts);
                         new_max = max(new_max, weights[g][l]);
                     }
                     let rescale = exp2(row_max[g] - new_max);
@@ -93,7 +137,8 @@ fn attention_texture(
                     row_sum[g] *= rescale;
                     for (var v = 0u; v < VECTORS; v++) { context[g][v] *= rescale; }
                     for (var l = 0u; l < LANES; l++) {
-                        weights[g][l] = exp2(weights[g][l] - new_max);  // 0 past the end
+                        // 0 past the end and outside the window; there 1 until a query meets its first key, which rescales that to 0.
+                        weights[g][l] = exp2(weights[g][l] - new_max);
                         row_sum[g] += weights[g][l];
                     }
                 }

@@ -181,7 +181,7 @@ pub enum Binding {
     /// An activation or an input of the graph.
     Operand(usize),
     /// Small parameters one after another, in f32; none at all gives a few zeros.
-    /// As a texture, a quarter as many texels wide as their last axis is long.
+    /// As a texture, a quarter as many texels wide as their last axis is long, rounded up.
     Small(Vec<usize>),
     /// Weight matrices of equal row length stacked along their rows, packed once at load;
     /// as a texture, a quarter as many texels wide as the stack has rows.

@@ -14,7 +14,7 @@ use wgformer::ops::Pooling;
 use wgformer::plan::Value;
 use wgformer::tasks::{Embedder, EmbedderOptions};
 use wgformer::tensor::{Data, Sizes, WeightType};
-use wgformer::verify::cases::{self, Epilogue};
+use wgformer::verify::cases::{self, Distances, Epilogue};
 use wgformer::verify::{self, Random, Values};
 
 const WEIGHT_TYPES: [WeightType; 3] = WeightType::ALL;
@@ -196,27 +196,71 @@ fn a_row_of_a_linear_layer_does_not_depend_on_the_rows_around_it() {
 fn attention_does_not_depend_on_the_sequences_around_it() {
     let (gpu, _turn) = common::gpu();
     let (lengths, heads, head_dim) = ([70, 1, 33], 2, 20);
-    let case = cases::attention(&lengths, heads, head_dim, 1.0, Values::Unit).unwrap();
-    let [Data::U32(offsets), Data::F32(qkv)] = &case.inputs[..] else {
-        panic!("offsets, and qkv of floats")
-    };
-    let width = heads * head_dim;
-    for candidate in verify::candidates(&gpu, &case) {
-        let plan = candidate.plan(&gpu, &case).unwrap();
-        let together = bits(&plan.run(&case.sizes, &case.values()).unwrap());
-        for ends in offsets.windows(2) {
-            let rows = ends[0] as usize..ends[1] as usize;
-            let per_head = qkv.chunks(case.sizes.tokens * head_dim);
-            let alone: Vec<f32> = per_head
-                .flat_map(|head| &head[rows.start * head_dim..rows.end * head_dim])
-                .copied()
-                .collect();
-            let offsets = [0, rows.len() as u32];
-            let sizes = Sizes::from_segments(&offsets);
-            let values = [Value::U32(&offsets), Value::F32(&alone)];
-            let expected = &together[rows.start * width..rows.end * width];
-            let found = bits(&plan.run(&sizes, &values).unwrap());
-            assert!(found == expected, "{candidate:?}, {rows:?}");
+    for distances in [Distances::default(), NEAR] {
+        let (peak, values) = (1.0, Values::Unit);
+        let case = cases::attention_with(&lengths, heads, head_dim, peak, values, distances);
+        let case = case.unwrap();
+        let [Data::U32(offsets), Data::F32(qkv)] = &case.inputs[..] else {
+            panic!("offsets, and qkv of floats")
+        };
+        let width = heads * head_dim;
+        for candidate in verify::candidates(&gpu, &case) {
+            let plan = candidate.plan(&gpu, &case).unwrap();
+            let together = bits(&plan.run(&case.sizes, &case.values()).unwrap());
+            for ends in offsets.windows(2) {
+                let rows = ends[0] as usize..ends[1] as usize;
+                let per_head = qkv.chunks(case.sizes.tokens * head_dim);
+                let alone: Vec<f32> = per_head
+                    .flat_map(|head| &head[rows.start * head_dim..rows.end * head_dim])
+                    .copied()
+                    .collect();
+                let offsets = [0, rows.len() as u32];
+                let sizes = Sizes::from_segments(&offsets);
+                let values = [Value::U32(&offsets), Value::F32(&alone)];
+                let expected = &together[rows.start * width..rows.end * width];
+                let found = bits(&plan.run(&sizes, &values).unwrap());
+                assert!(found == expected, "{candidate:?}, {rows:?}");
+            }
+        }
+    }
+}
+
+/// A window and a bias narrower than the tiles of every kernel.
+const NEAR: Distances = Distances {
+    window: Some(20),
+    reach: Some(4),
+};
+
+/// Tiles of keys that no query of a tile sees are not read: zero times infinity would be NaN.
+#[test]
+fn what_overflows_outside_a_window_is_not_seen() {
+    const TOKENS: usize = 400;
+    const FAR: usize = 20 + 128 + 32; // a window, and the largest tiles of keys and of queries
+    let (gpu, _turn) = common::gpu();
+    for head_dim in [32, 256] {
+        let case = cases::attention_with(&[TOKENS], 1, head_dim, 1.0, Values::Unit, NEAR).unwrap();
+        let [offsets, Data::F32(qkv)] = &case.inputs[..] else {
+            panic!("offsets, and qkv of floats")
+        };
+        for candidate in verify::candidates(&gpu, &case) {
+            let plan = candidate.plan(&gpu, &case).unwrap();
+            let run = |qkv: &[f32]| {
+                let values = [Value::from(offsets), Value::F32(qkv)];
+                bits(&plan.run(&case.sizes, &values).unwrap())
+            };
+            let expected = run(qkv);
+            for (overflows, seeing) in [(0, 0..FAR), (TOKENS - 1, TOKENS - FAR..TOKENS)] {
+                let mut values = qkv.clone();
+                values[(2 * TOKENS + overflows) * head_dim..][..head_dim].fill(f32::INFINITY);
+                let found = run(&values);
+                for query in (0..TOKENS).filter(|query| !seeing.contains(query)) {
+                    let columns = query * head_dim..(query + 1) * head_dim;
+                    assert!(
+                        found[columns.clone()] == expected[columns],
+                        "{candidate:?}, {query}"
+                    );
+                }
+            }
         }
     }
 }

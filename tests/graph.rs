@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wgformer::kernel::Storage;
-use wgformer::ops::{Activation, Qkv};
+use wgformer::ops::{Activation, AttentionOptions, Qkv};
 use wgformer::plan::{Plan, PlanOptions, Value};
 use wgformer::tensor::{Dim, Sizes, Tensor};
 use wgformer::{Error, Graph};
@@ -115,7 +115,9 @@ fn a_pre_norm_layer_takes_seven_dispatches() {
     let qkv = graph
         .qkv_linear(normal, weights, Some(biases), heads)
         .unwrap();
-    let context = graph.attention(qkv, segments, 0.5).unwrap();
+    let context = graph
+        .attention(qkv, segments, AttentionOptions::new(0.5))
+        .unwrap();
     let (weight, bias) = linear(&mut graph, hidden, hidden);
     let attended = graph.linear(context, weight, Some(bias)).unwrap();
     let x = graph.add(attended, x).unwrap();
@@ -180,8 +182,24 @@ fn operands_that_do_not_fit_are_refused_by_name() {
         value: w,
     };
     assert!(message(graph.qkv_linear(x, three, None, 3)).contains("3 heads"));
-    assert!(message(graph.attention(parameter, segments, 1.0)).contains("qkv must be"));
-    assert!(message(graph.attention(x, x, 1.0)).contains("segment offsets"));
+    let plain = AttentionOptions::new(1.0);
+    assert!(message(graph.attention(parameter, segments, plain)).contains("qkv must be"));
+    assert!(message(graph.attention(x, x, plain)).contains("segment offsets"));
+    let dims = [Dim::Fixed(3), Dim::Fixed(4), Dim::Tokens, Dim::Fixed(8)];
+    let qkv = graph.input("qkv", dims);
+    assert!(graph.attention(qkv, segments, plain.bias(odd)).is_ok());
+    let found = message(graph.attention(qkv, segments, plain.bias(w)));
+    assert_eq!(
+        found,
+        "attention: bias must be [heads, 2 * reach + 1], is [4, 4] for 4 heads"
+    );
+    let three_heads = graph.parameter("three heads", [3, 7]);
+    assert!(
+        message(graph.attention(qkv, segments, plain.bias(three_heads))).contains("for 4 heads")
+    );
+    assert!(
+        message(graph.attention(qkv, segments, plain.bias(x))).contains("bias must be a parameter")
+    );
     let other = Graph::new().input("elsewhere", [1, 1]);
     assert!(
         Graph::new().activation(other, Activation::Gelu).is_err(),
@@ -207,7 +225,7 @@ fn sizes_that_overflow_are_refused() {
         ],
     );
     assert!(matches!(
-        graph.attention(qkv, segments, 1.0),
+        graph.attention(qkv, segments, AttentionOptions::new(1.0)),
         Err(Error::Shape { .. })
     ));
 

@@ -6,12 +6,13 @@
 mod common;
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::FileFailurePersistence;
 use wgformer::Result;
 use wgformer::ops::{Activation, Pooling};
-use wgformer::verify::cases::{self, Epilogue};
+use wgformer::verify::cases::{self, Distances, Epilogue};
 use wgformer::verify::{self, Case, Values};
 
 fn config(cases: u32) -> ProptestConfig {
@@ -111,6 +112,19 @@ proptest! {
         values in values(),
     ) {
         check(cases::attention(&lengths, heads, head_dim, peak, values))?;
+    }
+
+    #[test]
+    fn attention_by_distance(
+        lengths in vec(0_usize..150, 1..6),
+        heads in 1_usize..5,
+        head_dim in columns(256),
+        window in option::of(0_usize..200),
+        reach in option::of(0_usize..200),
+        values in values(),
+    ) {
+        let distances = Distances { window, reach };
+        check(cases::attention_with(&lengths, heads, head_dim, 1.0, values, distances))?;
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
+use wgformer::ops::AttentionOptions;
 use wgformer::plan::{Plan, PlanOptions, Value, interpret};
 use wgformer::tensor::{Dim, Sizes};
 use wgformer::verify::{Random, Tolerance};
@@ -46,7 +47,8 @@ fn graph(dispatches: usize) -> Graph {
     let (three, one, columns) = (Dim::Fixed(3), Dim::Fixed(1), Dim::Fixed(HEAD_DIM));
     let qkv = graph.input("qkv", [three, one, Dim::Tokens, columns]);
     for _ in 0..dispatches {
-        graph.attention(qkv, offsets, SCALE).unwrap();
+        let options = AttentionOptions::new(SCALE);
+        graph.attention(qkv, offsets, options).unwrap();
     }
     graph
 }

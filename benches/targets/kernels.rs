@@ -1,5 +1,6 @@
 //! Matrix products and attention, without upload and read-back.
 
+use wgformer::ops::AttentionOptions;
 use wgformer::tensor::{Data, WeightType};
 use wgformer::verify::{Values, cases};
 
@@ -51,7 +52,7 @@ pub(crate) fn measure(bench: &mut Bench) -> Figures {
     let attention = cases::attention(&lengths, HEADS, HEAD_DIM, 1.0, Values::Unit).unwrap();
     let again: Again = |graph, operands| {
         let scale = 3.0 / (HEAD_DIM as f32).sqrt(); // the case's own
-        graph.attention(operands[0], operands[1], scale)
+        graph.attention(operands[0], operands[1], AttentionOptions::new(scale))
     };
     let reference = expected(&attention);
     let mut attention = Chain::new(gpu, &attention, &reference, WeightType::F32, again);

@@ -4,7 +4,7 @@ use super::builder::{Linear, LinearNames};
 use super::{Batch, Builder, Config};
 use crate::error::Result;
 use crate::graph::TensorId;
-use crate::ops::{Activation, Qkv};
+use crate::ops::{Activation, AttentionOptions, Qkv};
 
 use std::borrow::Cow;
 
@@ -300,7 +300,14 @@ fn attention(
     let graph = &mut builder.graph;
     let mut qkv = graph.qkv_linear(x, Qkv { query, key, value }, biases, sizes.heads)?;
     let scale = 1.0 / ((hidden / sizes.heads) as f32).sqrt();
-    let context = graph.attention(qkv, attending.segment_offsets, scale)?;
+    let mut options = AttentionOptions::new(scale);
+    if let Some(window) = attending.window {
+        options = options.window(window);
+    }
+    if let Some(bias) = attending.bias {
+        options = options.bias(bias);
+    }
+    let context = graph.attention(qkv, attending.segment_offsets, options)?;
     graph.linear(context, output.weight, output.bias)
 }
 

@@ -1,6 +1,9 @@
 mod cooperative;
+mod options;
 
 use std::sync::Arc;
+
+pub use options::AttentionOptions;
 
 use super::checks;
 use crate::error::Result;
@@ -10,18 +13,20 @@ use crate::reference;
 use crate::tensor::{DType, Dim, Shape, Sizes, Tensor};
 
 impl Graph {
-    /// Scaled dot-product attention within each sequence; every token attends to all tokens of its own:
-    /// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key]) * value[h, key, d]`.
+    /// Scaled dot-product attention within each sequence; every token attends to the tokens of its own, all of them or
+    /// those within a window:
+    /// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key] + bias) * value[h, key, d]`,
+    /// where the bias, if there is one, is of the head and of how far the key is from the query ([`AttentionOptions`]).
     ///
     /// `qkv`: query, key and value, `[3, heads, tokens, head_dim]`, as [`Graph::qkv_linear`] gives them;
     /// `segment_offsets`: `[sequences + 1]`; the result: `[tokens, heads * head_dim]`. head_dim is at most 256.
     ///
     /// ```
-    /// # use wgformer::{Graph, tensor::Dim};
+    /// # use wgformer::{Graph, ops::AttentionOptions, tensor::Dim};
     /// # let mut graph = Graph::new();
     /// let qkv = graph.input("qkv", [Dim::Fixed(3), Dim::Fixed(2), Dim::Tokens, Dim::Fixed(4)]);
     /// let segment_offsets = graph.segment_offsets();
-    /// let y = graph.attention(qkv, segment_offsets, 0.5)?; // 1 / sqrt(head_dim)
+    /// let y = graph.attention(qkv, segment_offsets, AttentionOptions::new(0.5))?; // 1 / sqrt(head_dim)
     /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 8]");
     /// # Ok::<(), wgformer::Error>(())
     /// ```
@@ -32,16 +37,29 @@ impl Graph {
         &mut self,
         qkv: TensorId,
         segment_offsets: TensorId,
-        scale: f32,
+        options: AttentionOptions,
     ) -> Result<TensorId> {
-        self.apply(Arc::new(Attention { scale }), &[qkv, segment_offsets])
+        let AttentionOptions {
+            scale,
+            window,
+            bias,
+        } = options;
+        let operation = Attention {
+            scale,
+            window,
+            bias: bias.is_some(),
+        };
+        let operands: Vec<TensorId> = [qkv, segment_offsets].into_iter().chain(bias).collect();
+        self.apply(Arc::new(operation), &operands)
     }
 }
 
-/// Attention within each sequence.
+/// Attention within each sequence; operands: qkv, segment offsets, bias if there is one.
 #[derive(Debug)]
 struct Attention {
     scale: f32,
+    window: Option<usize>,
+    bias: bool,
 }
 
 /// The largest head that the kernels hold in registers.
@@ -53,49 +71,83 @@ impl Operation for Attention {
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let [qkv, segment_offsets] = checks::operands(self.name(), operands)?;
+        let (qkv, segment_offsets, bias) = if self.bias {
+            let [qkv, segment_offsets, bias] = checks::operands(self.name(), operands)?;
+            (qkv, segment_offsets, Some(bias))
+        } else {
+            let [qkv, segment_offsets] = checks::operands(self.name(), operands)?;
+            (qkv, segment_offsets, None)
+        };
         checks::segments(self.name(), segment_offsets)?;
-        match *qkv.shape.dims() {
-            [
-                Dim::Fixed(3),
-                Dim::Fixed(heads),
-                Dim::Tokens,
-                Dim::Fixed(head_dim),
-            ] if heads > 0
-                && (1..=MAX_HEAD_DIM).contains(&head_dim)
-                && qkv.dtype == DType::F32
-                && qkv.source != Source::Parameter =>
-            {
-                Ok([Dim::Tokens, Dim::Fixed(heads * head_dim)].into())
-            }
-            _ => Err(checks::error(
-                self.name(),
-                format!(
-                    "qkv must be [3, heads, tokens, head_dim] with head_dim 1 to {MAX_HEAD_DIM}, is {}",
-                    qkv.shape
-                ),
-            )),
+        let (heads, head_dim) = heads(self.name(), qkv)?;
+        if let Some(bias) = bias {
+            check_bias(self.name(), bias, heads)?;
         }
+        Ok([Dim::Tokens, Dim::Fixed(heads * head_dim)].into())
     }
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
-        reference::attention(operands[0], operands[1], self.scale)
+        let bias = operands.get(2).copied();
+        reference::attention(operands[0], operands[1], self.scale, self.window, bias)
     }
 
     /// As if all sequences were as long as the longest.
     fn work(&self, _operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> f64 {
-        4.0 * sizes.longest as f64 * result.iter().product::<usize>() as f64
+        let seen = self
+            .window
+            .map(|window| window.saturating_mul(2).saturating_add(1));
+        let keys = seen.unwrap_or(usize::MAX).min(sizes.longest);
+        4.0 * keys as f64 * result.iter().product::<usize>() as f64
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
-        let mut offers = vec![portable(heads, head_dim, self.scale).into()];
-        let place = usize::from(!cooperative::are_better(request));
-        let cooperative = cooperative::offers(request, heads, head_dim, self.scale);
-        offers.splice(place..place, cooperative);
-        offers.extend(texture(request, heads, head_dim, self.scale).map(Offer::from));
+        let mut offers = vec![self.portable(request, heads, head_dim).into()];
+        if self.window.is_none() && !self.bias {
+            let place = usize::from(!cooperative::are_better(request));
+            let cooperative = cooperative::offers(request, heads, head_dim, self.scale);
+            offers.splice(place..place, cooperative);
+        }
+        offers.extend(self.texture(request, heads, head_dim).map(Offer::from));
         offers
     }
+}
+
+/// The heads of query, key and value, and their length.
+fn heads(operation: &'static str, qkv: &TensorInfo) -> Result<(usize, usize)> {
+    match *qkv.shape.dims() {
+        [
+            Dim::Fixed(3),
+            Dim::Fixed(heads),
+            Dim::Tokens,
+            Dim::Fixed(head_dim),
+        ] if heads > 0
+            && (1..=MAX_HEAD_DIM).contains(&head_dim)
+            && qkv.dtype == DType::F32
+            && qkv.source != Source::Parameter =>
+        {
+            Ok((heads, head_dim))
+        }
+        _ => Err(checks::error(
+            operation,
+            format!(
+                "qkv must be [3, heads, tokens, head_dim] with head_dim 1 to {MAX_HEAD_DIM}, is {}",
+                qkv.shape
+            ),
+        )),
+    }
+}
+
+fn check_bias(operation: &'static str, bias: &TensorInfo, heads: usize) -> Result<()> {
+    let (rows, cols) = checks::matrix(operation, "bias", bias)?;
+    if rows == heads && cols % 2 == 1 {
+        return Ok(());
+    }
+    let message = format!(
+        "bias must be [heads, 2 * reach + 1], is {} for {heads} heads",
+        bias.shape
+    );
+    Err(checks::error(operation, message))
 }
 
 /// Queries and keys of a workgroup's tiles, the same for every vendor.
@@ -112,94 +164,114 @@ fn tiles(head_dim: usize) -> (usize, usize) {
     }
 }
 
-fn portable(heads: usize, head_dim: usize, scale: f32) -> Variant {
-    let (query_tile, key_tile) = tiles(head_dim);
-    Variant {
-        kernel: &ATTENTION,
-        constants: vec![
+impl Attention {
+    fn portable(&self, request: &Request<'_>, heads: usize, head_dim: usize) -> Variant {
+        let (query_tile, key_tile) = tiles(head_dim);
+        let (scale, window, reach) = (self.scale, self.window, self.reach(request));
+        let mut constants = vec![
             ("HEAD_DIM", head_dim as u32),
             ("QUERY_TILE", query_tile as u32),
             ("KEY_TILE", key_tile as u32),
-        ],
-        bindings: bindings(),
-        tile: None,
-        dispatch: dispatch(query_tile, heads, scale),
+        ];
+        constants.extend(self.switches());
+        Variant {
+            kernel: &ATTENTION,
+            constants,
+            bindings: self.bindings(),
+            tile: None,
+            dispatch: Arc::new(move |sizes: &Sizes| {
+                let query_tiles = sizes.longest.div_ceil(query_tile);
+                let params = Params {
+                    tokens: sizes.tokens as u32,
+                    sequences: sizes.sequences as u32,
+                    heads: heads as u32,
+                    query_tiles: query_tiles as u32,
+                    scale,
+                    window: within(window, sizes),
+                    reach,
+                };
+                Dispatch::new(sizes.sequences * query_tiles * heads, &params)
+            }),
+        }
     }
-}
 
-/// Of the kernels on buffers.
-fn bindings() -> Vec<Binding> {
-    vec![
-        Binding::Operand(0),
-        Binding::Operand(0), // as vectors
-        Binding::Operand(1),
-    ]
-}
-
-/// One workgroup per sequence, tile of queries and head.
-fn dispatch(
-    query_tile: usize,
-    heads: usize,
-    scale: f32,
-) -> Arc<dyn Fn(&Sizes) -> Dispatch + Send + Sync> {
-    Arc::new(move |sizes: &Sizes| {
-        let query_tiles = sizes.longest.div_ceil(query_tile);
-        let params = Params {
-            tokens: sizes.tokens as u32,
-            sequences: sizes.sequences as u32,
-            heads: heads as u32,
-            query_tiles: query_tiles as u32,
-            scale,
-        };
-        Dispatch::new(sizes.sequences * query_tiles * heads, &params)
-    })
-}
-
-fn texture(request: &Request<'_>, heads: usize, head_dim: usize, scale: f32) -> Option<Variant> {
-    let lanes = request.capabilities.subgroup_size()? as usize;
-    let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
-    if !head_dim.is_multiple_of(4)
-        || head_dim > 128
-        || 3 * heads * head_dim / 4 > largest
-        || !32_usize.is_multiple_of(lanes)
-    {
-        return None;
-    }
-    // More queries share each load of a key or a value; fewer compile faster: 32 of 32 columns take twice as long as 16,
-    // and gain 2%.
-    let rows = if head_dim <= 96 { 16 } else { 8 };
-    let rows = usize::next_multiple_of(rows, lanes);
-    Some(Variant {
-        kernel: &ATTENTION_TEXTURE,
-        constants: vec![
+    fn texture(&self, request: &Request<'_>, heads: usize, head_dim: usize) -> Option<Variant> {
+        let lanes = request.capabilities.subgroup_size()? as usize;
+        let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
+        let (scale, window, reach) = (self.scale, self.window, self.reach(request));
+        if !head_dim.is_multiple_of(4)
+            || head_dim > 128
+            || 3 * heads * head_dim / 4 > largest
+            || (2 * reach as usize + 1).div_ceil(4) > largest
+            || !32_usize.is_multiple_of(lanes)
+        {
+            return None;
+        }
+        // More queries share each load of a key or a value; fewer compile faster: 32 of 32 columns take twice as long as 16,
+        // and gain 2%.
+        let rows = if head_dim <= 96 { 16 } else { 8 };
+        let rows = usize::next_multiple_of(rows, lanes);
+        let mut constants = vec![
             ("HEAD_DIM", head_dim as u32),
             ("LANES", lanes as u32),
             ("ROWS", rows as u32),
-        ],
-        tile: None,
-        bindings: vec![Binding::Operand(0), Binding::Operand(1)],
-        dispatch: Arc::new(move |sizes: &Sizes| {
-            let query_tiles = sizes.longest.div_ceil(rows);
-            let params = TextureParams {
-                sequences: sizes.sequences as u32,
-                heads: heads as u32,
-                query_tiles: query_tiles as u32,
-                scale,
-            };
-            Dispatch::new(sizes.sequences * query_tiles * heads, &params)
-        }),
-    })
+        ];
+        constants.extend(self.switches());
+        Some(Variant {
+            kernel: &ATTENTION_TEXTURE,
+            constants,
+            tile: None,
+            bindings: self.bindings(),
+            dispatch: Arc::new(move |sizes: &Sizes| {
+                let query_tiles = sizes.longest.div_ceil(rows);
+                let params = TextureParams {
+                    sequences: sizes.sequences as u32,
+                    heads: heads as u32,
+                    query_tiles: query_tiles as u32,
+                    scale,
+                    window: within(window, sizes),
+                    reach,
+                };
+                Dispatch::new(sizes.sequences * query_tiles * heads, &params)
+            }),
+        })
+    }
+
+    fn switches(&self) -> [(&'static str, u32); 2] {
+        let window = u32::from(self.window.is_some());
+        [("WINDOW", window), ("BIAS", u32::from(self.bias))]
+    }
+
+    fn bindings(&self) -> Vec<Binding> {
+        let bias = if self.bias {
+            Binding::Small(vec![2])
+        } else {
+            Binding::Operand(0) // which is read elsewhere
+        };
+        vec![Binding::Operand(0), Binding::Operand(1), bias]
+    }
+
+    /// How far a key is away at most before it has the bias of those that are nearer; 0 without one.
+    fn reach(&self, request: &Request<'_>) -> u32 {
+        if self.bias {
+            (request.fixed(2, 1) / 2) as u32
+        } else {
+            0
+        }
+    }
 }
 
-/// qkv, the same as vectors, segment offsets, y.
-const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::ReadWrite];
+/// The window as a kernel has it, which may add it to places of tokens: no wider than a sequence is long.
+fn within(window: Option<usize>, sizes: &Sizes) -> u32 {
+    window.unwrap_or(0).min(sizes.longest) as u32
+}
 
 pub(super) static ATTENTION: Kernel = Kernel {
     name: "attention",
     wgsl: include_str!("../../shaders/attention.wgsl"),
-    bindings: BINDINGS,
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE"],
+    constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE", "WINDOW", "BIAS"],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
 };
@@ -207,8 +279,8 @@ pub(super) static ATTENTION: Kernel = Kernel {
 pub(super) static ATTENTION_COOPERATIVE_8: Kernel = Kernel {
     name: "attention_cooperative_8",
     wgsl: include_str!("../../shaders/attention_cooperative_8.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<CooperativeParams>(),
     constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(8),
@@ -217,8 +289,8 @@ pub(super) static ATTENTION_COOPERATIVE_8: Kernel = Kernel {
 pub(super) static ATTENTION_COOPERATIVE_16: Kernel = Kernel {
     name: "attention_cooperative_16",
     wgsl: include_str!("../../shaders/attention_cooperative_16.wgsl"),
-    bindings: BINDINGS,
-    params_size: size_of::<Params>(),
+    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<CooperativeParams>(),
     constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(16),
@@ -227,9 +299,9 @@ pub(super) static ATTENTION_COOPERATIVE_16: Kernel = Kernel {
 pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {
     name: "attention_texture",
     wgsl: include_str!("../../shaders/attention_texture.wgsl"),
-    bindings: &[Access::Load, Access::Read, Access::Store],
+    bindings: &[Access::Load, Access::Read, Access::Load, Access::Store],
     params_size: size_of::<TextureParams>(),
-    constants: &["HEAD_DIM", "LANES", "ROWS"],
+    constants: &["HEAD_DIM", "LANES", "ROWS", "WINDOW", "BIAS"],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
@@ -237,6 +309,18 @@ pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::NoUninit)]
 struct Params {
+    tokens: u32,
+    sequences: u32,
+    heads: u32,
+    query_tiles: u32,
+    scale: f32,
+    window: u32,
+    reach: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct CooperativeParams {
     tokens: u32,
     sequences: u32,
     heads: u32,
@@ -251,4 +335,6 @@ struct TextureParams {
     heads: u32,
     query_tiles: u32,
     scale: f32,
+    window: u32,
+    reach: u32,
 }

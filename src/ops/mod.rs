@@ -33,6 +33,7 @@ mod softmax;
 mod top_k;
 
 pub use crate::reference::{Activation, Pooling};
+pub use attention::AttentionOptions;
 pub use qkv_linear::Qkv;
 pub(crate) use top_k::{MAX_K, MAX_PLACES};
 

@@ -171,7 +171,8 @@ impl Part {
             Content::Matrix { .. } => rows, // of the matrix: they are columns of the result
             Content::Small | Content::Scales => cols,
         };
-        [words_per_row / 4, self.words() / words_per_row.max(1)]
+        let rows = self.words() / words_per_row.max(1);
+        [words_per_row.div_ceil(4), rows]
     }
 
     /// Of its tensors.
@@ -237,7 +238,10 @@ impl<'a> Uploader<'a> {
     fn upload(&mut self, parameters: &Parameters) -> Result<Resource> {
         let (words, label) = (self.words(parameters)?, parameters.label());
         match parameters.access {
-            Access::Load => self.texture(&label, &words, parameters, Rgba32Float),
+            Access::Load => {
+                let [_, cols] = parameters.parts[0].rows_and_cols();
+                self.texture(&label, &in_texels(words, cols), parameters, Rgba32Float)
+            }
             Access::LoadBits => self.texture(&label, &words, parameters, Rgba32Uint),
             _ => self.buffer(&label, &words),
         }
@@ -361,6 +365,18 @@ impl Drop for Uploader<'_> {
         let _turn = self.gpu.turn();
         self.bound.clear();
     }
+}
+
+/// Rows of so many words, each filled up with zeros to whole texels.
+fn in_texels(words: Cow<'_, [u32]>, cols: usize) -> Cow<'_, [u32]> {
+    if cols.is_multiple_of(4) {
+        return words;
+    }
+    let filled_up = |row: &[u32]| {
+        let zeros = cols.next_multiple_of(4) - cols;
+        [row, &[0; 3][..zeros]].concat()
+    };
+    words.chunks(cols).flat_map(filled_up).collect()
 }
 
 /// A NaN in a weight would spread to every result; better to name it.

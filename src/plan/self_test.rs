@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
 use crate::kernel::{Kernel, Offer, Variant};
-use crate::ops::KERNELS;
+use crate::ops::{AttentionOptions, KERNELS};
 use crate::tensor::{Data, Dim, Sizes, Tensor, WeightType};
 
 /// What the device can do, less the kernels that fail their self-test, which runs once per device.
@@ -101,7 +101,7 @@ fn of_attention() -> Result<Probe> {
     let qkv = graph.input("qkv", dims);
     let offsets = graph.segment_offsets();
     // The next best key weighs exp(-32), which is nothing beside 1.
-    graph.attention(qkv, offsets, 32.0)?;
+    graph.attention(qkv, offsets, AttentionOptions::new(32.0))?;
 
     let tokens: Vec<Place> = [(70, 1), (37, 2)]
         .into_iter()

@@ -3,10 +3,12 @@ use super::rounded;
 use crate::tensor::Tensor;
 
 /// Scaled dot-product attention within each segment (Vaswani and others, 2017):
-/// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key]) * value[h, key, d]`.
+/// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key] + bias) * value[h, key, d]`,
+/// over the keys at most `window` positions away, or all, with
+/// `bias[h, clamp(key - q, -reach, reach) + reach]`, or without.
 ///
 /// `qkv`: query, key and value, `[3, heads, tokens, head_dim]`; `segment_offsets`: `[sequences + 1]`;
-/// the result: `[tokens, heads * head_dim]`.
+/// `bias`: `[heads, 2 * reach + 1]`; the result: `[tokens, heads * head_dim]`.
 ///
 /// ```
 /// use wgformer::{reference, tensor::Tensor};
@@ -14,10 +16,16 @@ use crate::tensor::Tensor;
 /// // One head of one element; each token is a sequence of its own, and so attends to itself alone.
 /// let qkv = Tensor::new([3, 1, 2, 1], vec![1.0, 1.0, 1.0, 1.0, 5.0, 6.0]);
 /// let segment_offsets = Tensor::new([3], vec![0_u32, 1, 2]);
-/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0).f32(), [5.0, 6.0]);
+/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None).f32(), [5.0, 6.0]);
 /// ```
 #[must_use]
-pub fn attention(qkv: &Tensor, segment_offsets: &Tensor, scale: f32) -> Tensor {
+pub fn attention(
+    qkv: &Tensor,
+    segment_offsets: &Tensor,
+    scale: f32,
+    window: Option<usize>,
+    bias: Option<&Tensor>,
+) -> Tensor {
     let [_, heads, tokens, head_dim] = *qkv.shape() else {
         panic!("qkv is [3, heads, tokens, head_dim]")
     };
@@ -32,12 +40,15 @@ pub fn attention(qkv: &Tensor, segment_offsets: &Tensor, scale: f32) -> Tensor {
             .clone()
             .flat_map(|query| (0..heads).map(move |head| (query, head)))
         {
-            let scores = segment
-                .clone()
-                .map(|key| f64::from(scale) * dot(row(0, head, query), row(1, head, key)));
+            let is_seen = |key: &usize| window.is_none_or(|window| key.abs_diff(query) <= window);
+            let keys = segment.clone().filter(is_seen);
+            let scores = keys.clone().map(|key| {
+                let bias = bias.map_or(0.0, |bias| bias_of(bias, head, query, key));
+                f64::from(scale) * dot(row(0, head, query), row(1, head, key)) + bias
+            });
             let weights = softmax_of(&scores.collect::<Vec<_>>());
             let context = &mut values[(query * heads + head) * head_dim..][..head_dim];
-            for (key, weight) in segment.clone().zip(weights) {
+            for (key, weight) in keys.zip(weights) {
                 for (context, value) in context.iter_mut().zip(row(2, head, key)) {
                     *context += weight * f64::from(*value);
                 }
@@ -45,6 +56,13 @@ pub fn attention(qkv: &Tensor, segment_offsets: &Tensor, scale: f32) -> Tensor {
         }
     }
     rounded(&[tokens, heads * head_dim], values)
+}
+
+/// `bias[head, clamp(key - query, -reach, reach) + reach]`
+fn bias_of(bias: &Tensor, head: usize, query: usize, key: usize) -> f64 {
+    let reach = bias.shape()[1] / 2;
+    let place = (key + reach).saturating_sub(query).min(2 * reach);
+    bias.f32()[head * (2 * reach + 1) + place].into()
 }
 
 /// `exp(x[i] - max) / sum`, in f64.

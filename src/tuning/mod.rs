@@ -58,6 +58,7 @@ impl Selection {
         let runs = that_run(offers, storage, capabilities);
         let chosen = match self {
             Self::BuiltIn => None,
+            Self::Measured(_) if ways(&runs) == 1 => None,
             Self::Measured(measurements) => measurements
                 .choose(class, &runs)
                 .map(|offer| (offer, ChosenBy::Measurements)),
@@ -74,6 +75,12 @@ impl Selection {
         let reason = Reason::of(by, &taken, &runs, offers, storage, capabilities);
         Some((taken, reason))
     }
+}
+
+/// How many ways there are to run a node. Where it is one, nothing is measured: attention with a window has the class of
+/// that without, but not all of its kernels.
+pub(crate) fn ways(offers: &[Offer]) -> usize {
+    offers.iter().map(|offer| offer.variants().len()).sum()
 }
 
 /// Of some offers, what is on `storage` and this device can run.

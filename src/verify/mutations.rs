@@ -297,7 +297,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("attention", "forgets the scale", "(params.scale * 1.442695)", "1.442695"),
     mutation("attention", "takes the last score for the maximum", "lane_max = max(lane_max, scores[k]);", "lane_max = scores[k];"),
     mutation("attention", "takes the first lane's maximum", "max(new_max, columns[g * ROW_GROUPS + row_group])", "max(new_max, columns[row_group])"),
-    mutation("attention", "counts a key past the end", "k * KEY_GROUPS + key_group < end", "k * KEY_GROUPS + key_group <= end"),
+    mutation("attention", "counts a key past the end", "vec4(key < end)", "vec4(key <= end)"),
     mutation("attention", "leaves the last keys of a row out", "first < VECTORS; first += DEPTH", "first + DEPTH < VECTORS; first += DEPTH"),
     mutation("attention", "leaves the last values out", "min(VALUES, keys - first)", "min(VALUES, keys - first) - 1u"),
     mutation("attention", "reads every tile's first weights", "rows[(first + j) * WEIGHT_STRIDE", "rows[j * WEIGHT_STRIDE"),
@@ -311,6 +311,16 @@ const MUTATIONS: &[Mutation] = &[
     mutation("attention", "reads keys for values", "load(2u, head", "load(1u, head"),
     mutation("attention", "writes one query past the end", "if token < end {", "if token <= end {"),
     mutation("attention", "does not divide by the sum", " * factor[r];", ";"),
+    mutation("attention", "sees a key too far away", "<= vec4(i32(params.window))", "<= vec4(i32(params.window) + 1)"),
+    mutation("attention", "does not see the furthest key", "<= vec4(i32(params.window))", "< vec4(i32(params.window))"),
+    mutation("attention", "sees keys on one side at any distance", "abs(distance) <=", "distance <="),
+    mutation("attention", "skips the tile where a window begins", "(before - min(before, params.window))", "before"),
+    mutation("attention", "skips the tiles behind the queries", "QUERY_TILE + params.window)", "QUERY_TILE)"),
+    mutation("attention", "takes keys behind a query for those before", "bias_of(head, distance)", "bias_of(head, -distance)"),
+    mutation("attention", "every head has the first one's bias", "head * (2u * params.reach + 1u) + entry", "entry"),
+    mutation("attention", "takes the furthest bias for the one before", "clamp(distance, vec4(-reach)", "clamp(distance, vec4(min(1 - reach, 0))"),
+    mutation("attention", "all queries have the first one's bias", "bias[at.z], bias[at.w]) *", "bias[at.x], bias[at.x]) *"),
+    mutation("attention", "forgets the base of exp2 in the bias", "bias[at.w]) * 1.442695", "bias[at.w])"),
 
     mutation("attention_cooperative_8", "forgets the base of exp2", "params.scale * 1.442695", "params.scale"),
     mutation("attention_cooperative_8", "forgets the scale", "params.scale * 1.442695", "1.442695"),
@@ -337,6 +347,17 @@ const MUTATIONS: &[Mutation] = &[
     mutation("attention_texture", "forgets the scale", "(params.scale * 1.442695)", "1.442695"),
     mutation("attention_texture", "takes the last score for the maximum", "new_max = max(new_max, weights[g][l]);", "new_max = weights[g][l];"),
     mutation("attention_texture", "counts a key past the end", "first_key + l < end", "first_key + l <= end"),
+    mutation("attention_texture", "sees a key too far away", "<= i32(params.window)", "<= i32(params.window) + 1"),
+    mutation("attention_texture", "does not see the furthest key", "<= i32(params.window)", "< i32(params.window)"),
+    mutation("attention_texture", "sees keys on one side at any distance", "abs(distance + i32(l))", "(distance + i32(l))"),
+    mutation("attention_texture", "skips the keys where a window begins", "(before - min(before, params.window))", "before"),
+    mutation("attention_texture", "skips the keys behind the queries", "ROWS + params.window)", "ROWS)"),
+    mutation("attention_texture", "takes keys behind a query for those before", "let entry = distance +", "let entry = -distance +"),
+    mutation("attention_texture", "every head has the first one's bias", "vec2(texel, i32(head))", "vec2(texel, 0)"),
+    mutation("attention_texture", "takes a texel's first bias for each", "nearest[entry & 3]", "nearest[0]"),
+    mutation("attention_texture", "reads past the furthest bias before a query", "select(added, outermost.x, entry + i32(l) < 0)", "added"),
+    mutation("attention_texture", "reads past the furthest bias behind a query", "select(added, outermost.y, entry + i32(l) > last_entry)", "added"),
+    mutation("attention_texture", "forgets the base of exp2 in the bias", "fma(added, 1.442695,", "fma(added, 1.0,"),
     mutation("attention_texture", "does not rescale the sum", "row_sum[g] *= rescale;", ""),
     mutation("attention_texture", "does not rescale the context", "context[g][v] *= rescale;", ""),
     mutation("attention_texture", "attends to earlier sequences", "first_key = start;", "first_key = 0u;"),
@@ -426,6 +447,9 @@ fn are_noticed(of: impl Fn(&Kernel) -> bool) {
         .collect();
     let (mut rows, mut survivors) = (String::new(), Vec::new());
     for kernel in KERNELS.iter().filter(|kernel| of(kernel)) {
+        if std::env::var("ONLY").is_ok_and(|only| !only.split(',').any(|it| it == kernel.name)) {
+            continue;
+        } // TEMPORARY
         if !runs.contains(kernel.name) {
             eprintln!("left to other adapters: the mutations of {}", kernel.name);
             continue;

@@ -15,7 +15,7 @@ use crate::graph::{Graph, Request, Source};
 use crate::kernel::{Offer, Variant};
 use crate::plan::{Plan, PlanOptions, Value, fuse, interpret, tested};
 use crate::tensor::{Data, Sizes, Tensor, WeightType};
-use crate::tuning::{Bound, Measurements, class, preferred_storage, that_run};
+use crate::tuning::{Bound, Measurements, class, preferred_storage, that_run, ways};
 
 /// The numbers of rows that are timed, up to a large batch.
 const ROWS: [usize; 9] = [1, 8, 16, 32, 64, 128, 256, 512, 1024];
@@ -49,8 +49,7 @@ pub fn tunables(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Tunabl
     for node in graph.nodes() {
         let request = Request::of(&graph, node, capabilities, weight_type);
         let offers = that_run(&node.operation.offers(&request), storage, capabilities);
-        let ways: usize = offers.iter().map(|offer| offer.variants().len()).sum();
-        if ways > 1 {
+        if ways(&offers) > 1 {
             let class = class(node, &request);
             tunables.entry(class.clone()).or_insert_with(|| Tunable {
                 class,

@@ -231,9 +231,10 @@ fn every_switch_is_turned_every_way() {
         "LANES_ACROSS",
         "TILE_K",
     ];
-    let switches: [(&str, &[u32]); 12] = [
+    let switches: &[(&str, &[u32])] = &[
         ("WEIGHT_BITS", &[8, 16, 32]),
         ("BIAS", &[0, 1]),
+        ("WINDOW", &[0, 1]),
         ("ACTIVATION", &[0, 1, 2, 3, 4, 5]),
         ("RESIDUAL", &[0, 1]),
         ("OTHER", &[0, 1, 2]),
@@ -246,7 +247,7 @@ fn every_switch_is_turned_every_way() {
         ("TAIL", &[0, 1]),
     ];
     for kernel in KERNELS {
-        for (constant, ways) in switches {
+        for &(constant, ways) in switches {
             if kernel.constants.contains(&constant) {
                 let values = Vec::from_iter(values(kernel, constant));
                 let is_table = constant == "WEIGHT_BITS" && kernel.name.starts_with("embedding");

@@ -4,11 +4,14 @@
 //! whatever order the unit has: other bits than those of all other kernels. What ends at 65504 are queries, keys and
 //! values; a row's weights lie below 2^15.
 
-use super::{ATTENTION_COOPERATIVE_8, ATTENTION_COOPERATIVE_16, bindings, dispatch};
+use std::sync::Arc;
+
+use super::{ATTENTION_COOPERATIVE_8, ATTENTION_COOPERATIVE_16, CooperativeParams};
 use crate::gpu::Vendor;
 use crate::graph::Request;
-use crate::kernel::{Offer, Variant};
+use crate::kernel::{Binding, Dispatch, Offer, Variant};
 use crate::ops::cooperative;
+use crate::tensor::Sizes;
 
 /// Of a workgroup, as the shaders have it.
 const QUERY_TILE: usize = 64;
@@ -40,9 +43,23 @@ pub(super) fn offers(
             ("HEAD_DIM", head_dim as u32),
             ("WORKGROUP_SIZE", workgroup_size),
         ],
-        bindings: bindings(),
+        bindings: vec![
+            Binding::Operand(0),
+            Binding::Operand(0), // as vectors
+            Binding::Operand(1),
+        ],
         tile: None,
-        dispatch: dispatch(QUERY_TILE, heads, scale),
+        dispatch: Arc::new(move |sizes: &Sizes| {
+            let query_tiles = sizes.longest.div_ceil(QUERY_TILE);
+            let params = CooperativeParams {
+                tokens: sizes.tokens as u32,
+                sequences: sizes.sequences as u32,
+                heads: heads as u32,
+                query_tiles: query_tiles as u32,
+                scale,
+            };
+            Dispatch::new(sizes.sequences * query_tiles * heads, &params)
+        }),
     })
 }
 

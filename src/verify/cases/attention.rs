@@ -5,7 +5,32 @@ use super::super::builder::{Builder, describe};
 use super::super::case::{Case, Recipe};
 use super::super::values::Values;
 use crate::error::Result;
+use crate::ops::AttentionOptions;
 use crate::tensor::Dim;
+
+/// What attention makes of how far a key is from a query.
+///
+/// See [`cases`](super).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Distances {
+    /// How many positions away the furthest key is that counts.
+    pub window: Option<usize>,
+    /// How many positions away the furthest key is that has a bias of its own.
+    pub reach: Option<usize>,
+}
+
+impl Distances {
+    /// As a case's name has them.
+    fn describe(self) -> String {
+        let window = self.window.map(|window| format!(", {window} places away"));
+        let reach = self.reach.map(|reach| format!(", bias of reach {reach}"));
+        format!(
+            "{}{}",
+            window.unwrap_or_default(),
+            reach.unwrap_or_default()
+        )
+    }
+}
 
 pub(super) fn table() -> Vec<Recipe> {
     let mut table: Vec<Recipe> = Vec::new();
@@ -45,7 +70,33 @@ pub(super) fn table() -> Vec<Recipe> {
     push(&[2048], 1, 32, 1.0, Values::Unit);
     push(&[2048], 1, 30, 1.0, Values::Unit);
     push(&[1; super::MANY], 1, 4, 1.0, Values::Unit);
+    table.extend(by_distance());
     table
+}
+
+/// Windows and biases: narrower and wider than every tile, in heads of each way to read them.
+fn by_distance() -> impl Iterator<Item = Recipe> {
+    let all = [
+        (Some(0), None),
+        (Some(1), None),
+        (Some(3), None),
+        (Some(64), None),
+        (None, Some(0)),
+        (None, Some(2)),
+        (None, Some(128)),
+        (Some(3), Some(2)),
+        (Some(64), Some(128)),
+    ];
+    let of_head = move |head_dim| {
+        all.into_iter().map(move |(window, reach)| {
+            let distances = Distances { window, reach };
+            Box::new(move || {
+                let lengths = [1, 19, 0, 70, 129, 300];
+                attention_with(&lengths, 2, head_dim, 1.0, Values::Unit, distances)
+            }) as Recipe
+        })
+    };
+    [32, 64, 5, 33, 256].into_iter().flat_map(of_head)
 }
 
 /// Attention within sequences of `lengths` tokens; `peak`: about how large scores become; `values`: what the values
@@ -59,6 +110,21 @@ pub fn attention(
     head_dim: usize,
     peak: f32,
     values: Values,
+) -> Result<Case> {
+    attention_with(lengths, heads, head_dim, peak, values, Distances::default())
+}
+
+/// The same with a window, a bias or both.
+///
+/// # Errors
+/// As [`attention`].
+pub fn attention_with(
+    lengths: &[usize],
+    heads: usize,
+    head_dim: usize,
+    peak: f32,
+    values: Values,
+    distances: Distances,
 ) -> Result<Case> {
     let (mut case, segment_offsets) = Builder::segments(lengths);
     let each = heads * case.sizes.tokens * head_dim;
@@ -83,13 +149,20 @@ pub fn attention(
     );
     // A score is a sum of head_dim products of deviation 1/3.
     let scale = peak * 3.0 / (head_dim as f32).sqrt();
-    case.graph.attention(qkv, segment_offsets, scale)?;
+    let mut options = AttentionOptions::new(scale);
+    options.window = distances.window;
+    options.bias = distances
+        .reach
+        .map(|reach| case.parameter("bias", [heads, 2 * reach + 1]));
+    case.graph.attention(qkv, segment_offsets, options)?;
     let lengths = describe(lengths);
     let name = format!(
-        "{lengths} tokens, {heads} heads of {head_dim}, scores to about {peak}, {values:?}"
+        "{lengths} tokens, {heads} heads of {head_dim}, scores to about {peak}, {values:?}{}",
+        distances.describe()
     );
     let (longest, magnitude) = (case.sizes.longest, values.magnitude());
-    let tolerance = Tolerance::exponentials(longest + head_dim, 5.0 * peak).scaled(magnitude);
+    let range = 5.0 * peak + if distances.reach.is_some() { 1.0 } else { 0.0 };
+    let tolerance = Tolerance::exponentials(longest + head_dim, range).scaled(magnitude);
     let mut case = case.finish(name, tolerance);
     case.tolerance_in_f16 = tolerance.with_weights_in_f16(longest, range_in_f16);
     Ok(case)

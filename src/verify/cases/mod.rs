@@ -28,7 +28,7 @@ mod top_k;
 
 pub use activation::activation;
 pub use add::add;
-pub use attention::attention;
+pub use attention::{Distances, attention, attention_with};
 pub use embedding_sum::embedding_sum;
 pub use layer_norm::layer_norm;
 pub use linear::{Combine, Epilogue, linear};
