@@ -64,6 +64,7 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
     &pool::POOL,
+    &pool::POOL_SUBGROUP,
     &pool::POOL_TEXTURE,
     &pool::POOL_VEC4,
     &softmax::SOFTMAX,
