@@ -16,7 +16,7 @@ use crate::plan::{Plan, PlanOptions, Value, fuse, tested};
 use crate::tensor::{Data, Sizes, WeightType};
 use crate::tuning::that_run;
 
-/// So many columns that a few hundred rows fill an adapter with the largest tile.
+/// So many columns that a thousand rows fill an adapter with the largest tile.
 const N: usize = 1536;
 const K: usize = 36;
 
@@ -30,9 +30,9 @@ fn sizes(rows: usize) -> Sizes {
 
 #[test]
 fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
-    let rows = [5, 20, 50, 200, 400];
+    let rows = [5, 20, 50, 200, 1000];
     let gpu = Gpu::new().unwrap();
-    let mut case = Builder::rows(400);
+    let mut case = Builder::rows(1000);
     let x = case.input("x", K, Values::Unit);
     let weight = case.parameter("weight", [N, K]);
     let bias = case.parameter("bias", [N]);
@@ -52,7 +52,7 @@ fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
                 assert_eq!(places.len(), offer.variants().len(), "{offer:?}");
             }
             let class = offer.largest().kernel.cooperative_matrix;
-            let mut options = PlanOptions::new(sizes(400));
+            let mut options = PlanOptions::new(sizes(1000));
             options.weight_type = weight_type;
             let plan = Plan::with_offers(
                 &gpu,

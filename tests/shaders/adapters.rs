@@ -192,6 +192,44 @@ fn a_subgroup_is_offered_tiles_where_it_has_one_size() {
     }
 }
 
+/// By how much it costs there; another one where the device has not enough workgroup memory; and 128 x 64 to every GPU,
+/// first or later.
+#[test]
+fn the_largest_tile_is_the_vendors() {
+    let case = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
+    let node = &case.graph.nodes()[0];
+    for mut adapter in adapters() {
+        if adapter.is_software() {
+            continue;
+        }
+        adapter.cooperative_matrices.clear();
+        let mut tiles = |limits: Limits| {
+            adapter.limits = limits;
+            WeightType::ALL.map(|weight_type| {
+                let request = Request::of(&case.graph, node, &adapter, weight_type);
+                let offers = node.operation.offers(&request);
+                let mut variants = offers.iter().flat_map(Offer::variants);
+                assert!(variants.any(|it| it.to_string() == "linear_tile 128x64"));
+                offers[0].largest().to_string()
+            })
+        };
+        let (huge, large, middle) = ("128x128", "128x64", "64x64");
+        let (most, least) = (
+            tiles(Limits::default()),
+            tiles(Limits::downlevel_defaults()),
+        );
+        let [expected, at_the_lowest_limits] = match &adapter.info.name[..] {
+            "Intel" => [[huge, huge, middle], [middle, large, middle]],
+            "Qualcomm" => [[middle, large, middle]; 2],
+            "NVIDIA" | "Apple" | "Apple, by Metal" => [[large, large, middle]; 2],
+            _ => [[large; 3]; 2],
+        };
+        let named = |tiles: [&str; 3]| tiles.map(|tile| format!("linear_tile {tile}"));
+        assert_eq!(most, named(expected), "{adapter}");
+        assert_eq!(least, named(at_the_lowest_limits), "{adapter}");
+    }
+}
+
 /// Kernels that keep a row in vectors compare the place of a lane's last one alone with the row's end.
 #[test]
 fn only_a_lanes_last_vector_may_lie_past_its_row() {
