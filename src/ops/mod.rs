@@ -67,6 +67,7 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_TILE,
     &multiply::MULTIPLY,
     &pool::POOL,
+    &pool::POOL_SUBGROUP,
     &pool::POOL_TEXTURE,
     &pool::POOL_VEC4,
     &softmax::SOFTMAX,

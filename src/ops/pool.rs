@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::checks;
-use super::row_lanes::{row_lanes, row_vec4, texture_lanes};
+use super::row_lanes::{ROWS_OF_SUBGROUPS, row_lanes, row_subgroup, row_vec4, texture_lanes};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Constants, Dispatch, Kernel, Offer, Variant};
@@ -73,7 +73,7 @@ impl Operation for Pool {
             Pooling::Cls => 2,
             Pooling::Last => 3,
         };
-        let variant = |kernel, mut constants: Constants| {
+        let variant = |kernel, mut constants: Constants, sequences_per_workgroup: usize| {
             constants.extend([("MODE", mode), ("NORMALIZE", u32::from(self.normalize))]);
             Variant {
                 kernel,
@@ -85,19 +85,24 @@ impl Operation for Pool {
                         sequences: sizes.sequences as u32,
                         hidden: hidden as u32,
                     };
-                    Dispatch::new(sizes.sequences, &params)
+                    Dispatch::new(sizes.sequences.div_ceil(sequences_per_workgroup), &params)
                 }),
             }
         };
         let capabilities = request.capabilities;
-        let in_vectors = row_vec4(capabilities, hidden).map(|it| variant(&POOL_VEC4, it));
-        let one_by_one = variant(&POOL, row_lanes(capabilities, hidden));
+        let in_vectors = row_vec4(capabilities, hidden).map(|it| variant(&POOL_VEC4, it, 1));
+        let one_by_one = variant(&POOL, row_lanes(capabilities, hidden), 1);
         let on_textures = texture_lanes(capabilities, hidden)
-            .map(|lanes| variant(&POOL_TEXTURE, vec![("WORKGROUP_SIZE", lanes as u32)]));
+            .map(|lanes| variant(&POOL_TEXTURE, vec![("WORKGROUP_SIZE", lanes as u32)], 1));
+        // Last on every adapter, so that it is there for `tune` and `--variant`: what it saves is little, by the vendors'
+        // compilers, and what it may lose they do not say (docs/rejected-optimizations.md).
+        let by_subgroups = row_subgroup(capabilities, hidden)
+            .map(|it| variant(&POOL_SUBGROUP, it, ROWS_OF_SUBGROUPS));
         in_vectors
             .into_iter()
             .chain([one_by_one])
             .chain(on_textures)
+            .chain(by_subgroups)
             .map(Offer::from)
             .collect()
     }
@@ -120,6 +125,16 @@ pub(super) static POOL_VEC4: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),
+    cooperative_matrix: None,
+};
+
+pub(super) static POOL_SUBGROUP: Kernel = Kernel {
+    name: "pool_subgroup",
+    wgsl: include_str!("../../shaders/pool_subgroup.wgsl"),
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
+    params_size: size_of::<Params>(),
+    constants: &["LANES", "VECTORS_PER_LANE", "MODE", "NORMALIZE", "SHUFFLES"],
+    features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
 

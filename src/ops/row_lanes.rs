@@ -45,33 +45,39 @@ pub(super) fn row_vec4(capabilities: &Capabilities, cols: usize) -> Option<Const
 /// Rows of a workgroup in which each subgroup has one, as the shaders have it.
 pub(super) const ROWS_OF_SUBGROUPS: usize = 4;
 
-/// Adds the variant in which one subgroup keeps one row of `cols` elements in registers: first where it costs less than
-/// a workgroup to a row, by the vendors' compilers, and leaves room for enough subgroups to hide the time that memory
-/// takes (docs/performance.md), else last. None where subgroups vary in size, rows are no multiple of four, or so long
-/// that registers would spill (on Apple's M1 at 16 vectors a lane).
+/// The constants of a kernel in which one subgroup keeps one row of `cols` elements in registers; `None` where subgroups
+/// vary in size, rows are no multiple of four, or so long that registers would spill (on Apple's M1 at 16 vectors a
+/// lane).
+pub(super) fn row_subgroup(capabilities: &Capabilities, cols: usize) -> Option<Constants> {
+    let lanes = capabilities.subgroup_size()?;
+    let vectors = (cols / 4).div_ceil(lanes as usize);
+    // Apple's chips add up a subgroup in one instruction; NVIDIA's have none, and shuffles cost it less.
+    let shuffles = Vendor::of(capabilities) != Vendor::Apple;
+    (cols.is_multiple_of(4) && vectors <= 12).then(|| {
+        vec![
+            ("LANES", lanes),
+            ("VECTORS_PER_LANE", vectors as u32),
+            ("SHUFFLES", u32::from(shuffles)),
+        ]
+    })
+}
+
+/// Adds the variant of [`row_subgroup`], if there is one: first where it costs less than a workgroup to a row, by the
+/// vendors' compilers, and leaves room for enough subgroups to hide the time that memory takes (docs/performance.md),
+/// else last.
 pub(super) fn add_row_subgroup(
     variants: &mut Vec<Variant>,
     capabilities: &Capabilities,
     cols: usize,
     variant: impl FnOnce(Constants) -> Variant,
 ) {
-    let Some(lanes) = capabilities.subgroup_size() else {
+    let Some(constants) = row_subgroup(capabilities, cols) else {
         return;
     };
-    let vectors = (cols / 4).div_ceil(lanes as usize);
-    if !cols.is_multiple_of(4) || vectors > 12 {
-        return;
-    }
-    let vendor = Vendor::of(capabilities);
-    // Apple's chips add up a subgroup in one instruction; NVIDIA's have none, and shuffles cost it less.
-    let shuffles = vendor != Vendor::Apple;
-    let is_best = matches!(vendor, Vendor::Nvidia | Vendor::Apple) && vectors <= 8;
+    // Of 32 lanes, which both vendors' subgroups have, eight vectors each.
+    let is_best =
+        matches!(Vendor::of(capabilities), Vendor::Nvidia | Vendor::Apple) && cols <= 1024;
     let place = if is_best { 0 } else { variants.len() };
-    let constants = vec![
-        ("LANES", lanes),
-        ("VECTORS_PER_LANE", vectors as u32),
-        ("SHUFFLES", u32::from(shuffles)),
-    ];
     variants.insert(place, variant(constants));
 }
 

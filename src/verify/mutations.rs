@@ -199,6 +199,18 @@ const MUTATIONS: &[Mutation] = &[
     mutation("pool_vec4", "a token's row begins too early", "token * width + c4", "token * (width - 1u) + c4"),
     mutation("pool_vec4", "normalises by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
 
+    mutation("pool_subgroup", "takes the first row for the maximum", "values[i] = max(values[i], next);", ""),
+    mutation("pool_subgroup", "does not divide by the count", "values[i] /= f32(max(end - start, 1u));", ""),
+    mutation("pool_subgroup", "divides by no count", "f32(max(end - start, 1u))", "f32(end - start)"),
+    mutation("pool_subgroup", "takes zero for the first row of a maximum", "token > first", "token >= first"),
+    mutation("pool_subgroup", "leaves the last token out", "token < last", "token + 1u < last"),
+    mutation("pool_subgroup", "takes the first token for the last", "max(end, start + 1u) - 1u", "start"),
+    mutation("pool_subgroup", "a token's row begins too early", "token * width + c4", "token * (width - 1u) + c4"),
+    mutation("pool_subgroup", "every subgroup has the workgroup's first sequence", "* ROWS + subgroup", "* ROWS"),
+    mutation("pool_subgroup", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
+    mutation("pool_subgroup", "sums some of the lanes only", "step < LANES", "2u * step < LANES"),
+    mutation("pool_subgroup", "normalises by the square", "max(sqrt(reduce_sum(squares)), 1e-12)", "max(reduce_sum(squares), 1e-12)"),
+
     mutation("pool_texture", "takes the first row for the maximum", "v = max(v, next);", ""),
     mutation("pool_texture", "does not divide by the count", "v /= f32(end - start);", ""),
     mutation("pool_texture", "leaves the last token out", "token < last", "token + 1u < last"),

@@ -11,11 +11,12 @@ use super::values::Values;
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
 use crate::kernel::{Offer, Storage};
+use crate::ops::Pooling;
 use crate::plan::{Plan, PlanOptions, Value, fuse, tested};
 use crate::tensor::{Data, Sizes, WeightType};
 use crate::tuning::that_run;
 
-/// So many columns that a few hundred rows fill an adapter with the largest tile.
+/// So many columns that a thousand rows fill an adapter with the largest tile.
 const N: usize = 1536;
 const K: usize = 36;
 
@@ -29,9 +30,9 @@ fn sizes(rows: usize) -> Sizes {
 
 #[test]
 fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
-    let rows = [5, 20, 50, 200, 400];
+    let rows = [5, 20, 50, 200, 1000];
     let gpu = Gpu::new().unwrap();
-    let mut case = Builder::rows(400);
+    let mut case = Builder::rows(1000);
     let x = case.input("x", K, Values::Unit);
     let weight = case.parameter("weight", [N, K]);
     let bias = case.parameter("bias", [N]);
@@ -51,7 +52,7 @@ fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
                 assert_eq!(places.len(), offer.variants().len(), "{offer:?}");
             }
             let class = offer.largest().kernel.cooperative_matrix;
-            let mut options = PlanOptions::new(sizes(400));
+            let mut options = PlanOptions::new(sizes(1000));
             options.weight_type = weight_type;
             let plan = Plan::with_offers(
                 &gpu,
@@ -82,7 +83,8 @@ fn a_row_has_the_same_bits_wherever_it_stands() {
     let gpu = Gpu::new().unwrap();
     let layer_norm = cases::layer_norm(ROWS, COLS, Values::Unit, true).unwrap();
     let softmax = cases::softmax(ROWS, COLS, Values::Unit).unwrap();
-    for case in [layer_norm, softmax] {
+    let pool = cases::pool(&[1; ROWS], COLS, Pooling::Mean, true, Values::Unit).unwrap();
+    for case in [layer_norm, softmax, pool] {
         let graph = fuse(&case.graph);
         for (_, offer) in offers(&gpu, &graph, WeightType::F32) {
             let kernel = offer.largest().kernel.name;
@@ -101,8 +103,8 @@ fn a_row_has_the_same_bits_wherever_it_stands() {
                         .inputs
                         .iter()
                         .map(|input| last_becomes_first(input, COLS, place));
-                    let inputs: Vec<Vec<f32>> = inputs.collect();
-                    let values: Vec<Value<'_>> = inputs.iter().map(|x| Value::F32(x)).collect();
+                    let inputs: Vec<Data> = inputs.collect();
+                    let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
                     let y = plan.run(&sizes(place + 1), &values).unwrap();
                     y[place * COLS..].iter().map(|v| v.to_bits()).collect()
                 })
@@ -112,12 +114,12 @@ fn a_row_has_the_same_bits_wherever_it_stands() {
     }
 }
 
-/// The rows up to the one at `place`, which is replaced by the first.
-fn last_becomes_first(x: &Data, cols: usize, place: usize) -> Vec<f32> {
-    let Data::F32(x) = x else {
-        panic!("x is of floats")
-    };
-    [&x[..place * cols], &x[..cols]].concat()
+/// The rows up to the one at `place`, which is replaced by the first; of offsets, as many as that takes.
+fn last_becomes_first(input: &Data, cols: usize, place: usize) -> Data {
+    match input {
+        Data::F32(x) => [&x[..place * cols], &x[..cols]].concat().into(),
+        Data::U32(offsets) => offsets[..place + 2].to_vec().into(),
+    }
 }
 
 /// What every kind of adapter is offered on buffers.

@@ -3,9 +3,10 @@
 use wgformer::gpu::{Capabilities, Vendor};
 use wgformer::graph::Request;
 use wgformer::kernel::{Offer, Variant};
+use wgformer::ops::Pooling;
 use wgformer::tensor::WeightType;
-use wgformer::verify::Values;
 use wgformer::verify::cases::{self, Epilogue};
+use wgformer::verify::{Case, Values};
 use wgpu::{AdapterInfo, Backend, DeviceType, Features, Limits};
 
 /// Every optional feature that a kernel of this crate may come to declare.
@@ -107,6 +108,11 @@ fn cooperative_matrices_are_offered_where_they_are_right() {
 /// What an adapter can run of what layer norm offers it for rows of so many columns, in order.
 fn of_layer_norm(adapter: &Capabilities, cols: usize) -> Vec<Variant> {
     let case = cases::layer_norm(1, cols, Values::Unit, false).unwrap();
+    that_run(adapter, &case)
+}
+
+/// What an adapter can run of what a case's operation offers it, in order.
+fn that_run(adapter: &Capabilities, case: &Case) -> Vec<Variant> {
     let node = &case.graph.nodes()[0];
     let request = Request::of(&case.graph, node, adapter, WeightType::F32);
     let offers = node.operation.offers(&request);
@@ -143,19 +149,35 @@ fn subgroups_are_offered_rows_where_that_is_right() {
     }
 }
 
+/// Last, wherever subgroups have one size that the kernels are made for.
+#[test]
+fn a_subgroup_is_offered_sequences_to_pool_after_all_else() {
+    for adapter in adapters() {
+        let name = &adapter.info.name[..];
+        let place_from_the_end = |cols| {
+            let case = cases::pool(&[3], cols, Pooling::Mean, true, Values::Unit).unwrap();
+            let variants = that_run(&adapter, &case);
+            let mut from_the_end = variants.iter().rev();
+            from_the_end.position(|variant| variant.kernel.name == "pool_subgroup")
+        };
+        let expected = match name {
+            "NVIDIA" | "Apple" | "AMD" => [Some(0), Some(0), None],
+            "software, 4 lanes" => [Some(0), None, None],
+            "software, 8 lanes" | "software, 16 lanes" => [Some(0), Some(0), None],
+            _ => [None; 3],
+        };
+        assert_eq!([192, 384, 386].map(place_from_the_end), expected, "{name}");
+    }
+}
+
 /// Where subgroups have one size that the kernel is made for, after what costs less, and before one output a lane.
 #[test]
 fn a_subgroup_is_offered_tiles_where_it_has_one_size() {
     let case = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
-    let node = &case.graph.nodes()[0];
     let place_from_the_end = |adapter: &Capabilities| {
-        let request = Request::of(&case.graph, node, adapter, WeightType::F32);
-        let offers = node.operation.offers(&request);
-        let variants = offers.iter().flat_map(Offer::variants);
-        let runs = |variant: &&Variant| adapter.obstacle(variant.kernel).is_none();
-        let names = Vec::from_iter(variants.filter(runs).map(|variant| variant.kernel.name));
-        let mut from_the_end = names.iter().rev();
-        from_the_end.position(|name| *name == "linear_subgroup")
+        let variants = that_run(adapter, &case);
+        let mut from_the_end = variants.iter().rev();
+        from_the_end.position(|variant| variant.kernel.name == "linear_subgroup")
     };
     let mut wide = adapters().swap_remove(0);
     wide.info.subgroup_min_size = 32;
@@ -167,6 +189,44 @@ fn a_subgroup_is_offered_tiles_where_it_has_one_size() {
             _ => Some(1),
         };
         assert_eq!(place_from_the_end(&adapter), expected, "{adapter}");
+    }
+}
+
+/// By how much it costs there; another one where the device has not enough workgroup memory; and 128 x 64 to every GPU,
+/// first or later.
+#[test]
+fn the_largest_tile_is_the_vendors() {
+    let case = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
+    let node = &case.graph.nodes()[0];
+    for mut adapter in adapters() {
+        if adapter.is_software() {
+            continue;
+        }
+        adapter.cooperative_matrices.clear();
+        let mut tiles = |limits: Limits| {
+            adapter.limits = limits;
+            WeightType::ALL.map(|weight_type| {
+                let request = Request::of(&case.graph, node, &adapter, weight_type);
+                let offers = node.operation.offers(&request);
+                let mut variants = offers.iter().flat_map(Offer::variants);
+                assert!(variants.any(|it| it.to_string() == "linear_tile 128x64"));
+                offers[0].largest().to_string()
+            })
+        };
+        let (huge, large, middle) = ("128x128", "128x64", "64x64");
+        let (most, least) = (
+            tiles(Limits::default()),
+            tiles(Limits::downlevel_defaults()),
+        );
+        let [expected, at_the_lowest_limits] = match &adapter.info.name[..] {
+            "Intel" => [[huge, huge, middle], [middle, large, middle]],
+            "Qualcomm" => [[middle, large, middle]; 2],
+            "NVIDIA" | "Apple" | "Apple, by Metal" => [[large, large, middle]; 2],
+            _ => [[large; 3]; 2],
+        };
+        let named = |tiles: [&str; 3]| tiles.map(|tile| format!("linear_tile {tile}"));
+        assert_eq!(most, named(expected), "{adapter}");
+        assert_eq!(least, named(at_the_lowest_limits), "{adapter}");
     }
 }
 

@@ -1,20 +1,14 @@
-//! Every shader fits the limits of the least device that wgpu makes for compute, and those that want features or textures
-//! the limits that every WebGPU adapter has.
+//! Every shader fits the limits of the least device that it is offered to: of those that wgpu makes for compute, or else
+//! of what every WebGPU adapter has.
+
+use std::collections::BTreeSet;
 
 use naga::{AddressSpace, Module};
-use wgformer::kernel::{Access, Kernel, Storage};
+use wgformer::kernel::{Access, Kernel};
 use wgpu::Limits;
 
 use crate::validation::{parse, parsed};
-
-fn limits(kernel: &Kernel) -> Limits {
-    // Those on textures see to it themselves how much there is.
-    if kernel.features.is_empty() && kernel.storage() == Storage::Buffers {
-        Limits::downlevel_defaults()
-    } else {
-        Limits::default()
-    }
-}
+use crate::variants::VARIANTS;
 
 fn check_module(module: &Module, limits: &Limits) -> Result<(), String> {
     let [x, y, z] = module.entry_points[0].workgroup_size;
@@ -75,11 +69,25 @@ fn within(what: &str, used: u32, most: u32) -> Result<(), String> {
 #[test]
 fn every_variant_fits_the_limits() {
     for (composed, module, _) in parsed() {
-        let limits = limits(composed.kernel());
-        check_module(&module, &limits)
-            .and_then(|()| check_bindings(composed.kernel(), &limits))
+        check_module(&module, &composed.limits)
+            .and_then(|()| check_bindings(composed.kernel(), &composed.limits))
             .unwrap_or_else(|error| panic!("{}: {error}", composed.name));
     }
+}
+
+/// Each of these is offered beside others that the least device can run.
+#[test]
+fn few_kernels_need_more_than_the_lowest_limits() {
+    let lowest = Limits::downlevel_defaults();
+    let others = VARIANTS.iter().filter(|it| it.limits != lowest);
+    let kernels: BTreeSet<&str> = others.map(|composed| composed.kernel().name).collect();
+    let expected = [
+        "linear_cooperative_16", // a fifth buffer
+        "linear_cooperative_8",
+        "linear_tile",   // 128 x 128: workgroup memory
+        "top_k_texture", // long rows
+    ];
+    assert_eq!(Vec::from_iter(kernels), expected);
 }
 
 fn error_of(wgsl: &str) -> String {

@@ -12,6 +12,7 @@ use wgformer::ops::KERNELS;
 use wgformer::plan::fuse;
 use wgformer::tensor::{Sizes, WeightType};
 use wgformer::verify::cases;
+use wgpu::Limits;
 
 use crate::adapters::adapters;
 
@@ -21,6 +22,8 @@ pub(crate) struct Composed {
     pub(crate) name: String,
     pub(crate) variant: Variant,
     pub(crate) wgsl: String,
+    /// Of the least device that it is offered to.
+    pub(crate) limits: Limits,
     /// The size of the `Params` that a dispatch carries.
     pub(crate) dispatched_params: usize,
 }
@@ -45,19 +48,31 @@ pub(crate) static VARIANTS: LazyLock<Vec<Composed>> = LazyLock::new(|| {
 
 fn collect() -> Vec<Composed> {
     let mut variants = BTreeMap::new();
-    let adapters = adapters();
+    // Those with the least first, so that a variant's limits are the least.
+    let adapters = Vec::from_iter(
+        [Limits::downlevel_defaults(), Limits::default()]
+            .into_iter()
+            .flat_map(adapters_with),
+    );
     for (graph, sizes) in graphs() {
         for adapter in &adapters {
             for weight_type in WeightType::ALL {
                 for variant in offered(&graph, adapter, weight_type) {
                     variants
                         .entry(name(&variant))
-                        .or_insert_with_key(|name| compose(name, variant, &sizes));
+                        .or_insert_with_key(|name| compose(name, variant, &adapter.limits, &sizes));
                 }
             }
         }
     }
     variants.into_values().collect()
+}
+
+fn adapters_with(limits: Limits) -> impl Iterator<Item = Capabilities> {
+    adapters().into_iter().map(move |mut adapter| {
+        adapter.limits = limits.clone();
+        adapter
+    })
 }
 
 fn graphs() -> impl Iterator<Item = (Graph, Sizes)> {
@@ -67,11 +82,12 @@ fn graphs() -> impl Iterator<Item = (Graph, Sizes)> {
     })
 }
 
-fn compose(name: &str, variant: Variant, sizes: &Sizes) -> Composed {
+fn compose(name: &str, variant: Variant, limits: &Limits, sizes: &Sizes) -> Composed {
     let wgsl = variant.kernel.compose(&variant.constants).unwrap();
     Composed {
         name: name.to_owned(),
         wgsl: wgsl.into_owned(),
+        limits: limits.clone(),
         dispatched_params: (variant.dispatch)(sizes).params.len(),
         variant,
     }

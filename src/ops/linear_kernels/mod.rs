@@ -108,7 +108,7 @@ pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offe
 
     let mut offers = vec![];
     if by_vectors {
-        offers.push(tile::offer(request, projection, &problem));
+        offers.extend(tile::offers(request, projection, &problem));
         // A CPU has no unit for them: there they come after what is quicker, for tests.
         let place = usize::from(request.capabilities.is_software());
         let cooperative = cooperative::offers(request, projection, &problem);

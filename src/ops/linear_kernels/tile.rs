@@ -12,8 +12,29 @@ use crate::tensor::WeightType;
 const ENOUGH_SMALL: usize = 48;
 const ENOUGH_LARGE: usize = 96;
 
-pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Problem) -> Offer {
-    let tile = |tile: Tile| {
+/// The best first; on a GPU where that has no tile of [`LARGE`], another with it, for `tune` and `--variant`: by the
+/// vendors' compilers the two are within 2 % of each other, and they say nothing of how much is read from memory.
+pub(super) fn offers(
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+) -> Vec<Offer> {
+    let with = |largest: &Tile| offer(largest, request, projection, problem);
+    let largest = largest(request);
+    if request.capabilities.is_software() || *largest == LARGE {
+        return vec![with(largest)];
+    }
+    vec![with(largest), with(&LARGE)]
+}
+
+/// Tiles up to the largest.
+fn offer(
+    largest: &Tile,
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+) -> Offer {
+    let tile = |tile: &Tile| {
         let constants = tile.constants(staging(request.capabilities), problem.k);
         variant(
             &LINEAR_TILE,
@@ -52,16 +73,29 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
         // Workgroup memory and barriers cost more on a CPU than they save.
         return small(two_rows).into();
     }
-    Offer::by_rows(
-        problem.rows,
-        vec![
-            (8, small(one_row)),
-            (32, small(two_rows)),
-            (MIDDLE.most_rows_below(ENOUGH_SMALL, n), tile(LITTLE)),
-            (LARGE.most_rows_below(ENOUGH_LARGE, n), tile(MIDDLE)),
-            (usize::MAX, tile(LARGE)),
-        ],
-    )
+    let mut by_rows = vec![
+        (8, small(one_row)),
+        (32, small(two_rows)),
+        (MIDDLE.most_rows_below(ENOUGH_SMALL, n), tile(&LITTLE)),
+    ];
+    if *largest != MIDDLE {
+        by_rows.push((largest.most_rows_below(ENOUGH_LARGE, n), tile(&MIDDLE)));
+    }
+    by_rows.push((usize::MAX, tile(largest)));
+    Offer::by_rows(problem.rows, by_rows)
+}
+
+/// The tile for any number of rows: where several meet the bar, the one of the fewest issue slots per output on the
+/// vendor's chips, by its compiler (docs/performance.md), of those that the device has the workgroup memory for.
+fn largest(request: &Request<'_>) -> &'static Tile {
+    use Vendor::{Apple, Intel, Nvidia, Qualcomm};
+    use WeightType::{F16, F32, I8};
+    let limits = &request.capabilities.limits;
+    match (Vendor::of(request.capabilities), request.weight_type) {
+        (Intel, F32 | F16) if HUGE.fits(limits) => &HUGE,
+        (Apple | Intel | Nvidia | Qualcomm, I8) | (Intel | Qualcomm, F32) => &MIDDLE,
+        _ => &LARGE,
+    }
 }
 
 fn variant(
@@ -104,6 +138,7 @@ fn staging(capabilities: &Capabilities) -> Staging {
 }
 
 /// A tile of `linear_tile.wgsl`; vectors are of four.
+#[derive(PartialEq, Eq)]
 struct Tile {
     row_vectors: usize,
     column_vectors: usize,
@@ -112,13 +147,17 @@ struct Tile {
     tile_k: usize,
 }
 
-/// 8 x 8 outputs a lane: the cheapest per output of the tiles on every vendor's chips, within 1% (docs/performance.md).
-const LARGE: Tile = Tile {
+/// Of 8 x 8 outputs a lane, which cost the least per output on every vendor's chips.
+const HUGE: Tile = Tile {
     row_vectors: 2,
     column_vectors: 2,
     lanes_down: 16,
-    lanes_across: 8,
+    lanes_across: 16,
     tile_k: 16,
+};
+const LARGE: Tile = Tile {
+    lanes_across: 8,
+    ..HUGE
 };
 const MIDDLE: Tile = Tile {
     lanes_down: 8,
@@ -139,6 +178,12 @@ impl Tile {
             4 * self.row_vectors * self.lanes_down,
             4 * self.column_vectors * self.lanes_across,
         ]
+    }
+
+    /// Whether a workgroup has room for its parts of x and of the weight, in f32; the lowest limits have not for all.
+    fn fits(&self, limits: &wgpu::Limits) -> bool {
+        let elements = self.extent().iter().sum::<usize>() * self.tile_k;
+        size_of::<f32>() * elements <= limits.max_compute_workgroup_storage_size as usize
     }
 
     /// The most rows of `n` columns that make fewer than `enough` workgroups.

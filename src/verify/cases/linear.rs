@@ -73,7 +73,7 @@ pub(super) fn table() -> Vec<Recipe> {
             table.push(Box::new(move || linear(sizes, epilogue, Values::Unit)));
         }
     }
-    // Below, at and above the tiles: 32 x 32, 64 x 64 and 128 x 64 in workgroup memory, 4 x 64 and 8 x 64 without it,
+    // Below, at and above the tiles: 32 x 32 to 128 x 128 in workgroup memory, 4 x 64 and 8 x 64 without it,
     // 16 rows on textures; k in steps of 16 and 32.
     let tails = [
         [1, 4, 4],

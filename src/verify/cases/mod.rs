@@ -107,7 +107,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
-        Box::new(|| pool(&[1; ROWS], 8, Pooling::Mean, true, Values::Unit)),
+        Box::new(|| pool(&[1; LANES], 8, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(LANES, 8, Values::Unit)),
         Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),
         Box::new(|| activation(ROWS, 64, Activation::Gelu, Values::Unit)),
