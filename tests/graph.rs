@@ -3,7 +3,9 @@
 mod common;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use wgformer::kernel::Storage;
 use wgformer::ops::Qkv;
@@ -54,6 +56,44 @@ fn a_custom_graph_runs() {
     assert_eq!(result.len(), 3);
 }
 
+/// A linear layer whose every output is the sum of four inputs.
+fn sums_of_four() -> (Graph, HashMap<String, Tensor>) {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
+    let weight = graph.parameter("weight", [4, 4]);
+    graph.linear(x, weight, None).unwrap();
+    let weight = Tensor::new([4, 4], vec![1.0; 16]);
+    (graph, HashMap::from([("weight".to_owned(), weight)]))
+}
+
+#[test]
+fn a_plan_is_compiled_without_blocking() {
+    fn is_send<T: Send>(it: T) -> T {
+        it
+    }
+    let (gpu, _turn) = common::gpu();
+    let (graph, weights) = sums_of_four();
+    let options = PlanOptions::new(capacity(4));
+    let compile = |weights| {
+        is_send(Plan::compile_async(
+            &gpu,
+            &graph,
+            Arc::new(weights),
+            &options,
+        ))
+    };
+
+    let mut plan = pin!(compile(weights));
+    let first = plan.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(first.is_pending(), "the thread that asked compiled it");
+    let plan = pollster::block_on(plan).unwrap();
+    let result = plan.run(&capacity(1), &[Value::F32(&[1.0, 2.0, 3.0, 4.0])]);
+    assert_eq!(result.unwrap(), [10.0; 4]);
+
+    let error = pollster::block_on(compile(HashMap::new())).unwrap_err();
+    assert!(matches!(error, Error::TensorMissing { .. }), "{error}");
+}
+
 /// A driver that still compiles when the process ends has crashed it.
 #[test]
 fn nothing_is_under_way_once_a_plan_is_compiled_or_refused() {
@@ -62,20 +102,12 @@ fn nothing_is_under_way_once_a_plan_is_compiled_or_refused() {
     for is_refused in [false, true] {
         // A device that has compiled nothing yet.
         let gpu = common::device(&gpu, gpu.capabilities().features, limits.clone());
-        let mut graph = Graph::new();
-        let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
-        let weight = graph.parameter("weight", [4, 4]);
-        graph.linear(x, weight, None).unwrap();
-        let mut weights = HashMap::new();
-        if !is_refused {
-            weights.insert("weight".to_owned(), Tensor::new([4, 4], vec![1.0; 16]));
+        let (graph, mut weights) = sums_of_four();
+        if is_refused {
+            weights.clear();
         }
-        let plan = Plan::compile(
-            &gpu,
-            &graph,
-            Arc::new(weights.clone()),
-            &PlanOptions::new(capacity(4)),
-        );
+        let options = PlanOptions::new(capacity(4));
+        let plan = Plan::compile(&gpu, &graph, Arc::new(weights), &options);
         assert_eq!(plan.is_err(), is_refused);
         let status = gpu.device().poll(wgpu::PollType::Poll).unwrap();
         assert!(status.is_queue_empty(), "refused: {is_refused}");

@@ -218,6 +218,44 @@ impl Plan {
         Self::compile_sharing(&mut Shared::new(gpu), gpu, graph, weights, options)
     }
 
+    /// [`Plan::compile`], on a thread of its own, without blocking this one.
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # use wgformer::{Gpu, Graph, tensor::{Dim, Sizes, Tensor}};
+    /// use wgformer::plan::{Control, Plan, PlanOptions, Value};
+    ///
+    /// # let mut graph = Graph::new();
+    /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+    /// # let weight = graph.parameter("weight", [1, 2]);
+    /// # graph.linear(x, weight, None)?;
+    /// # let weights = Arc::new(HashMap::from([("weight".to_owned(), Tensor::new([1, 2], vec![3.0, 4.0]))]));
+    /// # let sizes = Sizes::from_segments(&[0, 2]);
+    /// # let (gpu, options) = (Gpu::new()?, PlanOptions::new(sizes));
+    /// # pollster::block_on(async {
+    /// let plan = Plan::compile_async(&gpu, &graph, weights, &options).await?;
+    /// plan.warm_up_async().await?;
+    /// let values = [Value::F32(&[1.0, 0.0, 1.0, 1.0])];
+    /// assert_eq!(plan.run_async(&sizes, &values).await?, [3.0, 7.0]);
+    /// let control = Control::new().progress(|progress| println!("{} steps are submitted", progress.done));
+    /// assert_eq!(plan.run_with_async(&sizes, &values, control).await?, [3.0, 7.0]);
+    /// # Ok::<(), wgformer::Error>(()) })?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub async fn compile_async(
+        gpu: &Gpu,
+        graph: &Graph,
+        weights: Arc<dyn Weights>,
+        options: &PlanOptions,
+    ) -> Result<Self> {
+        let (own, graph, options) = (gpu.clone(), graph.clone(), options.clone());
+        gpu.off_thread(move || Self::compile(&own, &graph, weights, &options))
+            .await
+    }
+
     /// As [`Plan::compile`]: what other plans have on the device of parameters of the same names and shapes, which must
     /// be the same parameters, is not uploaded again, and the budget is for them all.
     ///
