@@ -8,6 +8,8 @@ use crate::kernel::{COOPERATIVE_MATRIX, Kernel};
 /// let gpu = wgformer::Gpu::new()?;
 /// let capabilities = gpu.capabilities();
 /// println!("subgroups of {:?} lanes", capabilities.subgroup_size());
+/// println!("buffers of {} bytes", capabilities.largest_binding());
+/// println!("a GPU: {}", !capabilities.is_software());
 /// for kernel in wgformer::ops::KERNELS {
 ///     if let Some(obstacle) = capabilities.obstacle(kernel) {
 ///         println!("{} cannot run here: {obstacle}", kernel.name);

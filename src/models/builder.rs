@@ -6,6 +6,7 @@ use crate::plan::Weights;
 ///
 /// ```
 /// use wgformer::models::{Builder, Checkpoint};
+/// use wgformer::tensor::Dim;
 ///
 /// # let folder = "tests/data/tiny/plain";
 /// let checkpoint = Checkpoint::open(folder.as_ref())?;
@@ -13,7 +14,14 @@ use crate::plan::Weights;
 /// builder.set_prefix("bert.");
 /// let (weight, bias) = builder.norm("embeddings.LayerNorm", 32)?;
 /// assert!(builder.norm("embeddings.LayerNorm", 33).is_err());
-/// # let _ = (weight, bias);
+///
+/// let positions = builder.parameter("embeddings.position_embeddings.weight", [24, 32])?;
+/// assert_eq!(builder.graph.tensor(positions).shape.to_string(), "[24, 32]");
+///
+/// let x = builder.graph.input("x", [Dim::Tokens, Dim::Fixed(32)]);
+/// let x = builder.graph.layer_norm(x, weight, bias, 1e-12)?;
+/// let (weight, bias) = builder.linear("encoder.layer.0.attention.self.query", 32, 32)?;
+/// builder.graph.linear(x, weight, Some(bias))?;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub struct Builder<'a> {

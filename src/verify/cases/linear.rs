@@ -38,6 +38,15 @@ impl Epilogue {
     };
 
     /// Every combination.
+    ///
+    /// ```
+    /// use wgformer::verify::{Values, cases::{Epilogue, linear}};
+    ///
+    /// for epilogue in Epilogue::every() {
+    ///     println!("{}", linear([5, 8, 4], epilogue, Values::Unit)?.name);
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn every() -> [Self; 8] {
         std::array::from_fn(|bits| Self {
