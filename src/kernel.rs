@@ -132,6 +132,11 @@ impl Kernel {
         self.bindings.iter().filter(is_buffer).count() as u32
     }
 
+    /// How many storage textures it binds.
+    pub(crate) fn storage_textures(&self) -> u32 {
+        self.bindings.len() as u32 - self.storage_buffers()
+    }
+
     /// Whether it is specialised for a subgroup size (`LANES`), which every pipeline of the device must then have.
     #[must_use]
     pub fn needs_one_subgroup_size(&self) -> bool {

@@ -94,6 +94,68 @@ fn a_plan_is_compiled_without_blocking() {
     assert!(matches!(error, Error::TensorMissing { .. }), "{error}");
 }
 
+#[test]
+fn a_device_of_too_low_limits_is_refused_in_words_of_our_own() {
+    let (gpu, _turn) = common::gpu();
+    let low: [(&str, fn(&mut wgpu::Limits)); 5] = [
+        (
+            "256 max_compute_invocations_per_workgroup, of which 32",
+            |it| {
+                it.max_compute_invocations_per_workgroup = 32;
+            },
+        ),
+        ("256 max_compute_workgroup_size_x, of which 64", |it| {
+            it.max_compute_workgroup_size_x = 64;
+        }),
+        (
+            "16352 max_compute_workgroup_storage_size, of which 1024",
+            |it| {
+                it.max_compute_workgroup_storage_size = 1024;
+            },
+        ),
+        (
+            "65535 max_compute_workgroups_per_dimension, of which 1",
+            |it| {
+                it.max_compute_workgroups_per_dimension = 1;
+            },
+        ),
+        ("256 max_uniform_buffer_binding_size, of which 128", |it| {
+            it.max_uniform_buffer_binding_size = 128;
+        }),
+    ];
+    let (graph, weights) = sums_of_four();
+    let options = PlanOptions::new(capacity(4));
+    for (words, lower) in low {
+        let mut limits = gpu.capabilities().limits.clone();
+        lower(&mut limits);
+        let gpu = common::device(&gpu, gpu.capabilities().features, limits);
+        let compiled = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options);
+        let needed = Plan::memory_needed(&gpu, &graph, &options);
+        for error in [compiled.unwrap_err(), needed.unwrap_err()] {
+            assert!(matches!(error, Error::Limit { .. }), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}
+
+/// Kernels on textures are left out where they would bind too many.
+#[test]
+fn a_device_of_few_storage_textures_runs_a_graph_on_buffers() {
+    let (gpu, _turn) = common::gpu();
+    let mut limits = gpu.capabilities().limits.clone();
+    limits.max_storage_textures_per_shader_stage = 1;
+    let gpu = common::device(&gpu, gpu.capabilities().features, limits);
+    let (graph, weights) = sums_of_four();
+    let plan = Plan::compile(
+        &gpu,
+        &graph,
+        Arc::new(weights),
+        &PlanOptions::new(capacity(1)),
+    );
+    let values = [Value::F32(&[1.0, 2.0, 3.0, 4.0])];
+    assert_eq!(plan.unwrap().run(&capacity(1), &values).unwrap(), [10.0; 4]);
+}
+
 /// A driver that still compiles when the process ends has crashed it.
 #[test]
 fn nothing_is_under_way_once_a_plan_is_compiled_or_refused() {

@@ -124,7 +124,8 @@ impl Gpu {
         pollster::block_on(Self::open_adapter(&adapter, limits))
     }
 
-    /// The caller's own device, whatever features and limits it has; nothing is installed on it.
+    /// The caller's own device, whatever features it has; nothing is installed on it. With limits below
+    /// [`wgpu::Limits::downlevel_defaults`] it may run no plan, which is then [`Error::Limit`].
     ///
     /// No kernel uses cooperative matrices there: [`Gpu::with_adapter`] has them.
     ///

@@ -210,8 +210,8 @@ impl Plan {
     /// the rows that it reads.
     ///
     /// # Errors
-    /// [`Error::Limit`] if a tensor is too large for the device, or all of it for the budget; [`Error::NoVariant`] if no
-    /// kernel for an operation runs here; [`Error::Kernel`] if a shader does not compile; what `weights` says of a missing
+    /// [`Error::Limit`] if the device's limits are below `wgpu::Limits::downlevel_defaults`, a tensor is too large for it, or
+    /// all of it for the budget; [`Error::NoVariant`] if no kernel for an operation runs here; [`Error::Kernel`] if a shader does not compile; what `weights` says of a missing
     /// or misshapen tensor; [`Error::NotFinite`] if one holds a NaN or an infinity; [`Error::OutOfMemory`],
     /// [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
     pub fn compile(
