@@ -1,6 +1,7 @@
 //! The vectors nearest to a query, found exactly: every score is computed on the device, and only the best are kept.
 //!
-//! [`Index::add`] -> rows on the host, padded (`rows.rs`), in slices (`slicing.rs`) -> a graph over all of them: for each
+//! [`Index::add`] -> rows on the host, padded (`rows.rs`), in slices (`slicing.rs`), as many as the budget has room for
+//! (`room.rs`) -> a graph over all of them: for each
 //! slice a linear layer whose weight the slice is, and a [`Graph::top_k`](crate::Graph::top_k) of its scores and of the
 //! best before, for as many queries as there is memory for (`prepared.rs`) -> a plan for so many hits (`plans.rs`) ->
 //! [`Index::search`] runs it for a batch of queries, so that of the scores no more than one slice's are ever in memory,
@@ -14,6 +15,7 @@ mod file;
 mod options;
 mod plans;
 mod prepared;
+mod room;
 mod rows;
 mod search;
 mod slicing;
@@ -30,6 +32,7 @@ use crate::plan::Memory;
 use crate::tensor::WeightType;
 use plans::Plans;
 use prepared::{FEWEST_HITS, Prepared, hits_of_a_plan};
+use room::Room;
 use rows::Rows;
 use slicing::Slicing;
 
@@ -59,6 +62,7 @@ pub struct Index {
     options: IndexOptions,
     /// Shared with clones, and with a plan while that is compiled.
     rows: Arc<Rows>,
+    room: Room,
     /// Shared with clones of the same vectors.
     plans: Arc<Mutex<Plans>>,
 }
@@ -79,6 +83,7 @@ impl Index {
             gpu: gpu.clone(),
             options: options.clone(),
             rows: Arc::new(rows),
+            room: Room::default(),
             plans: Plans::none(gpu),
         }
     }
@@ -108,12 +113,14 @@ impl Index {
     }
 
     /// Checks that there may be so many more, and that one query for few hits has room beside them.
-    fn check_room(&self, more: usize) -> Result<()> {
+    fn check_room(&mut self, more: usize) -> Result<()> {
         let grown = self.rows.slicing().with(more)?;
-        if self.options.memory_budget.is_none() || grown.count == 0 {
+        if self.options.memory_budget.is_none() {
             return Ok(());
         }
-        Prepared::new(&self.gpu, grown, FEWEST_HITS, &self.options).map(drop)
+        let Self { gpu, options, .. } = self;
+        let has_room = |count| Prepared::new(gpu, grown.of(count), FEWEST_HITS, options).map(drop);
+        self.room.check(grown.count, grown.end(), has_room)
     }
 
     /// The same index on another device, after its own was lost: its vectors, which the host has, are brought there, with
