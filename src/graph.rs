@@ -11,7 +11,13 @@ use crate::tensor::{DType, Dim, Shape, Sizes, Tensor, WeightType};
 
 /// A tensor of one [`Graph`].
 ///
-/// See [`Graph`].
+/// ```
+/// use wgformer::graph::{Graph, TensorId};
+///
+/// let mut graph = Graph::new();
+/// let weight: TensorId = graph.parameter("weight", [4, 8]);
+/// assert_eq!(graph.tensors()[weight.index()], *graph.tensor(weight));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorId(usize);
 
@@ -84,7 +90,29 @@ pub enum Domain {
 /// A graph takes this crate's own operations only: their kernels run without the driver's checks, which is sound
 /// because of the checks that stand beside them.
 ///
-/// See [`Node`].
+/// ```
+/// use wgformer::graph::{Graph, Operation};
+/// use wgformer::tensor::{Dim, Sizes, Tensor};
+///
+/// let mut graph = Graph::new();
+/// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+/// let weight = graph.parameter("weight", [1, 2]);
+/// let y = graph.linear(x, weight, None)?;
+/// graph.gelu(y)?;
+///
+/// let [linear, gelu]: [&dyn Operation; 2] = [0, 1].map(|node| &*graph.nodes()[node].operation);
+/// let fused = linear.absorb(gelu, 0).expect("a linear layer with a gelu is one node");
+/// let operands = [graph.tensor(x), graph.tensor(weight)];
+/// assert_eq!(fused.infer(&operands)?, graph.tensor(y).shape);
+///
+/// let values = [Tensor::new([1, 2], vec![8.0, 2.0]), Tensor::new([1, 2], vec![1.0, 1.0])];
+/// assert_eq!(fused.reference(&values.each_ref()).f32(), [10.0]);
+///
+/// let sizes = Sizes::from_segments(&[0, 1]);
+/// let work = fused.work(&[vec![1, 2], vec![1, 2]], &[1, 1], &sizes);
+/// println!("{}: {work} multiplications and additions", fused.name());
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// Its name in the field's standard terms.
     fn name(&self) -> &'static str;
@@ -99,6 +127,8 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
     fn reference(&self, operands: &[&Tensor]) -> Tensor;
 
     /// The ways to run it that are right on the adapter for these shapes, the best first for each storage; never empty for buffers.
+    ///
+    /// See [`Request`] for an example.
     fn offers(&self, request: &Request<'_>) -> Vec<Offer>;
 
     /// About how many multiplications and additions a run does, to tell how long a part of it takes; where memory is
@@ -132,6 +162,7 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
 /// let gpu = wgformer::Gpu::new()?;
 /// let node = &graph.nodes()[0];
 /// let request = Request::of(&graph, node, gpu.capabilities(), WeightType::F32);
+/// assert_eq!((request.dims(0)[0], request.fixed(0, 1)), (Dim::Tokens, 384));
 /// for offer in node.operation.offers(&request) {
 ///     println!("{}", offer.largest()); // such as softmax_vec4
 /// }
@@ -232,6 +263,8 @@ impl PartialEq for Node {
 /// graph.set_output(y);
 /// println!("{graph}");
 /// assert_eq!(graph.tensor(y).shape.to_string(), "[tokens, 4]");
+/// assert_eq!((graph.inputs(), graph.output()), (&[x][..], Some(y)));
+/// assert_eq!(graph.nodes().len(), 2);
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -358,6 +391,8 @@ impl Graph {
     }
 
     /// Every tensor; a [`TensorId`] is a place in this list.
+    ///
+    /// See [`TensorId`] for an example.
     #[must_use]
     pub fn tensors(&self) -> &[TensorInfo] {
         &self.tensors

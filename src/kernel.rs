@@ -57,7 +57,9 @@ pub enum Storage {
 /// let is_softmax = |kernel: &&&wgformer::kernel::Kernel| kernel.name == "softmax";
 /// let softmax = wgformer::ops::KERNELS.iter().find(is_softmax).expect("a kernel");
 /// assert_eq!(softmax.bindings, [Access::Read, Access::ReadWrite]);
-/// assert_eq!(softmax.storage(), Storage::Buffers);
+/// assert_eq!((softmax.storage(), softmax.output()), (Storage::Buffers, Storage::Buffers));
+/// assert_eq!((softmax.storage_buffers(), softmax.uniform_size()), (2, 4 + softmax.params_size));
+/// assert!(!softmax.needs_one_subgroup_size());
 /// println!("{}", softmax.compose(&[("WORKGROUP_SIZE", 128)])?); // WGSL
 /// # Ok::<(), wgformer::Error>(())
 /// ```
@@ -128,6 +130,11 @@ impl Kernel {
     pub fn storage_buffers(&self) -> u32 {
         let is_buffer = |access: &&Access| matches!(access, Access::Read | Access::ReadWrite);
         self.bindings.iter().filter(is_buffer).count() as u32
+    }
+
+    /// How many storage textures it binds.
+    pub(crate) fn storage_textures(&self) -> u32 {
+        self.bindings.len() as u32 - self.storage_buffers()
     }
 
     /// Whether it is specialised for a subgroup size (`LANES`), which every pipeline of the device must then have.
@@ -245,6 +252,8 @@ impl Dispatch {
 /// ```
 /// # use std::{collections::HashMap, sync::Arc};
 /// # use wgformer::{Gpu, Graph, plan::{Plan, PlanOptions}, tensor::{Dim, Sizes, Tensor}};
+/// use wgformer::kernel::Binding;
+///
 /// # let mut graph = Graph::new();
 /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
 /// # graph.softmax(x)?;
@@ -254,6 +263,8 @@ impl Dispatch {
 /// for variant in plan.variants(&sizes) {
 ///     let workgroups = (variant.dispatch)(&sizes).workgroups;
 ///     println!("{variant}, {} bindings, {workgroups} workgroups", variant.bindings.len());
+///     assert!(variant.is_called(variant.kernel.name));
+///     assert!(matches!(variant.bindings[..], [Binding::Operand(0)]));
 /// }
 /// # Ok::<(), wgformer::Error>(())
 /// ```

@@ -4,7 +4,13 @@ use std::fmt;
 
 /// One axis of a shape: a number, or a count that only a run knows.
 ///
-/// See [`Shape`].
+/// ```
+/// use wgformer::tensor::{Dim, Sizes};
+///
+/// let sizes = Sizes::from_segments(&[0, 4, 9]); // a sequence of 4 tokens and one of 5
+/// assert_eq!((Dim::Tokens.resolve(&sizes), Dim::Boundaries.resolve(&sizes)), (9, 3));
+/// assert_eq!((Dim::Fixed(384).fixed(), Dim::Tokens.fixed()), (Some(384), None));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dim {
     /// A number of elements fixed when the graph is built.
@@ -99,7 +105,11 @@ impl Sizes {
 ///
 /// let shape: Shape = [Dim::Tokens, Dim::Fixed(384)].into();
 /// assert_eq!(shape.to_string(), "[tokens, 384]");
-/// assert_eq!(shape.resolve(&Sizes::from_segments(&[0, 9])), [9, 384]);
+/// assert_eq!((shape.dims()[0], shape.fixed()), (Dim::Tokens, None));
+///
+/// let sizes = Sizes::from_segments(&[0, 9]);
+/// assert_eq!((shape.resolve(&sizes), shape.elements(&sizes)), (vec![9, 384], 9 * 384));
+/// assert_eq!(Shape::from([1 << 16, 1 << 16]).checked_elements(&sizes), None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape(Vec<Dim>);
@@ -253,6 +263,7 @@ impl fmt::Display for WeightType {
 ///
 /// let ids = Data::from(vec![101_u32, 102]);
 /// assert_eq!((ids.dtype(), ids.len(), ids.bytes().len()), (DType::U32, 2, 8));
+/// assert!(Data::from(Vec::<f32>::new()).is_empty());
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -316,7 +327,11 @@ impl From<Vec<u32>> for Data {
 /// use wgformer::tensor::Tensor;
 ///
 /// let matrix = Tensor::new([2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-/// assert_eq!(matrix.rows().last(), Some(&[4.0, 5.0, 6.0][..]));
+/// assert_eq!((matrix.shape(), matrix.cols()), (&[2, 3][..], 3));
+/// assert_eq!(matrix.rows().last(), Some(&matrix.f32()[3..]));
+///
+/// let ids = Tensor::new([2], vec![101_u32, 102]);
+/// assert_eq!((ids.u32(), ids.data().bytes().len()), (&[101, 102][..], 8));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tensor {

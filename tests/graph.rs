@@ -3,7 +3,9 @@
 mod common;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use wgformer::kernel::Storage;
 use wgformer::ops::{Activation, AttentionOptions, Qkv};
@@ -54,6 +56,106 @@ fn a_custom_graph_runs() {
     assert_eq!(result.len(), 3);
 }
 
+/// A linear layer whose every output is the sum of four inputs.
+fn sums_of_four() -> (Graph, HashMap<String, Tensor>) {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
+    let weight = graph.parameter("weight", [4, 4]);
+    graph.linear(x, weight, None).unwrap();
+    let weight = Tensor::new([4, 4], vec![1.0; 16]);
+    (graph, HashMap::from([("weight".to_owned(), weight)]))
+}
+
+#[test]
+fn a_plan_is_compiled_without_blocking() {
+    fn is_send<T: Send>(it: T) -> T {
+        it
+    }
+    let (gpu, _turn) = common::gpu();
+    let (graph, weights) = sums_of_four();
+    let options = PlanOptions::new(capacity(4));
+    let compile = |weights| {
+        is_send(Plan::compile_async(
+            &gpu,
+            &graph,
+            Arc::new(weights),
+            &options,
+        ))
+    };
+
+    let mut plan = pin!(compile(weights));
+    let first = plan.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(first.is_pending(), "the thread that asked compiled it");
+    let plan = pollster::block_on(plan).unwrap();
+    let result = plan.run(&capacity(1), &[Value::F32(&[1.0, 2.0, 3.0, 4.0])]);
+    assert_eq!(result.unwrap(), [10.0; 4]);
+
+    let error = pollster::block_on(compile(HashMap::new())).unwrap_err();
+    assert!(matches!(error, Error::TensorMissing { .. }), "{error}");
+}
+
+#[test]
+fn a_device_of_too_low_limits_is_refused_in_words_of_our_own() {
+    let (gpu, _turn) = common::gpu();
+    let low: [(&str, fn(&mut wgpu::Limits)); 5] = [
+        (
+            "256 max_compute_invocations_per_workgroup, of which 32",
+            |it| {
+                it.max_compute_invocations_per_workgroup = 32;
+            },
+        ),
+        ("256 max_compute_workgroup_size_x, of which 64", |it| {
+            it.max_compute_workgroup_size_x = 64;
+        }),
+        (
+            "16352 max_compute_workgroup_storage_size, of which 1024",
+            |it| {
+                it.max_compute_workgroup_storage_size = 1024;
+            },
+        ),
+        (
+            "65535 max_compute_workgroups_per_dimension, of which 1",
+            |it| {
+                it.max_compute_workgroups_per_dimension = 1;
+            },
+        ),
+        ("256 max_uniform_buffer_binding_size, of which 128", |it| {
+            it.max_uniform_buffer_binding_size = 128;
+        }),
+    ];
+    let (graph, weights) = sums_of_four();
+    let options = PlanOptions::new(capacity(4));
+    for (words, lower) in low {
+        let mut limits = gpu.capabilities().limits.clone();
+        lower(&mut limits);
+        let gpu = common::device(&gpu, gpu.capabilities().features, limits);
+        let compiled = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options);
+        let needed = Plan::memory_needed(&gpu, &graph, &options);
+        for error in [compiled.unwrap_err(), needed.unwrap_err()] {
+            assert!(matches!(error, Error::Limit { .. }), "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}
+
+/// Kernels on textures are left out where they would bind too many.
+#[test]
+fn a_device_of_few_storage_textures_runs_a_graph_on_buffers() {
+    let (gpu, _turn) = common::gpu();
+    let mut limits = gpu.capabilities().limits.clone();
+    limits.max_storage_textures_per_shader_stage = 1;
+    let gpu = common::device(&gpu, gpu.capabilities().features, limits);
+    let (graph, weights) = sums_of_four();
+    let plan = Plan::compile(
+        &gpu,
+        &graph,
+        Arc::new(weights),
+        &PlanOptions::new(capacity(1)),
+    );
+    let values = [Value::F32(&[1.0, 2.0, 3.0, 4.0])];
+    assert_eq!(plan.unwrap().run(&capacity(1), &values).unwrap(), [10.0; 4]);
+}
+
 /// A driver that still compiles when the process ends has crashed it.
 #[test]
 fn nothing_is_under_way_once_a_plan_is_compiled_or_refused() {
@@ -62,20 +164,12 @@ fn nothing_is_under_way_once_a_plan_is_compiled_or_refused() {
     for is_refused in [false, true] {
         // A device that has compiled nothing yet.
         let gpu = common::device(&gpu, gpu.capabilities().features, limits.clone());
-        let mut graph = Graph::new();
-        let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
-        let weight = graph.parameter("weight", [4, 4]);
-        graph.linear(x, weight, None).unwrap();
-        let mut weights = HashMap::new();
-        if !is_refused {
-            weights.insert("weight".to_owned(), Tensor::new([4, 4], vec![1.0; 16]));
+        let (graph, mut weights) = sums_of_four();
+        if is_refused {
+            weights.clear();
         }
-        let plan = Plan::compile(
-            &gpu,
-            &graph,
-            Arc::new(weights.clone()),
-            &PlanOptions::new(capacity(4)),
-        );
+        let options = PlanOptions::new(capacity(4));
+        let plan = Plan::compile(&gpu, &graph, Arc::new(weights), &options);
         assert_eq!(plan.is_err(), is_refused);
         let status = gpu.device().poll(wgpu::PollType::Poll).unwrap();
         assert!(status.is_queue_empty(), "refused: {is_refused}");

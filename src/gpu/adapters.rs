@@ -28,6 +28,8 @@ impl AdapterChoice {
     ///
     /// This, and beside it what wgpu's own helpers read (`WGPU_BACKEND` and the options of its back ends), is all that
     /// the library itself reads of the environment.
+    ///
+    /// See [`Gpu::open_async`](super::Gpu::open_async) for an example.
     #[must_use]
     pub fn from_env() -> Self {
         match std::env::var("WGPU_ADAPTER_NAME") {

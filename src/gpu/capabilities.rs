@@ -1,5 +1,7 @@
 use std::fmt;
 
+use super::pipelines::MOST_PARAMS;
+use crate::error::{Error, Result};
 use crate::kernel::{COOPERATIVE_MATRIX, Kernel};
 
 /// What an adapter, or a device that somebody made from it, can do; plain data.
@@ -8,6 +10,8 @@ use crate::kernel::{COOPERATIVE_MATRIX, Kernel};
 /// let gpu = wgformer::Gpu::new()?;
 /// let capabilities = gpu.capabilities();
 /// println!("subgroups of {:?} lanes", capabilities.subgroup_size());
+/// println!("buffers of {} bytes", capabilities.largest_binding());
+/// println!("a GPU: {}", !capabilities.is_software());
 /// for kernel in wgformer::ops::KERNELS {
 ///     if let Some(obstacle) = capabilities.obstacle(kernel) {
 ///         println!("{} cannot run here: {obstacle}", kernel.name);
@@ -109,6 +113,15 @@ impl Capabilities {
                 "it binds {needed} storage buffers, and the device allows {allowed}"
             ));
         }
+        let (needed, allowed) = (
+            kernel.storage_textures(),
+            self.limits.max_storage_textures_per_shader_stage,
+        );
+        if needed > allowed {
+            return Some(format!(
+                "it binds {needed} storage textures, and the device allows {allowed}"
+            ));
+        }
         if let Some(size) = kernel.cooperative_matrix {
             if !self.cooperative_matrices.contains(&size) {
                 return Some(format!(
@@ -134,6 +147,39 @@ impl Capabilities {
             Some(size) if 64_u32.is_multiple_of(size) => None,
             Some(size) => Some(format!("it is not made for subgroups of {size} lanes")),
         }
+    }
+
+    /// Checks the limits that every kernel may count on: those of the least device that wgpu makes for compute.
+    ///
+    /// Others are told from what needs them: a kernel by [`Capabilities::obstacle`], a buffer or a texture when it is made.
+    ///
+    /// # Errors
+    /// [`Error::Limit`], naming the first that is lower.
+    pub(crate) fn check_limits(&self) -> Result<()> {
+        let least = wgpu::Limits::downlevel_defaults();
+        let needed = wgpu::Limits {
+            max_bind_groups: 2,
+            max_uniform_buffers_per_shader_stage: 1,
+            max_dynamic_uniform_buffers_per_pipeline_layout: 1,
+            max_uniform_buffer_binding_size: MOST_PARAMS,
+            max_compute_workgroup_storage_size: least.max_compute_workgroup_storage_size,
+            max_compute_invocations_per_workgroup: least.max_compute_invocations_per_workgroup,
+            max_compute_workgroup_size_x: least.max_compute_workgroup_size_x,
+            // Squared, it is enough for any grid.
+            max_compute_workgroups_per_dimension: least.max_compute_workgroups_per_dimension,
+            ..self.limits.clone()
+        };
+        let mut lower = None;
+        needed.check_limits_with_fail_fn(&self.limits, true, |name, needed, allowed| {
+            lower = Some(Error::Limit {
+                thing: format!("a plan on {}", self.info.name),
+                needed,
+                allowed,
+                unit: name,
+                advice: "make the device with its adapter's limits, or at least `wgpu::Limits::downlevel_defaults`",
+            });
+        });
+        lower.map_or(Ok(()), Err)
     }
 
     /// Whether the adapter runs on the CPU.

@@ -74,6 +74,17 @@ impl Gpu {
 
     /// [`Gpu::open`], without blocking the thread.
     ///
+    /// ```
+    /// # pollster::block_on(async {
+    /// use wgformer::gpu::{AdapterChoice, Gpu};
+    ///
+    /// for adapter in Gpu::adapters_async().await {
+    ///     println!("{adapter}");
+    /// }
+    /// let gpu = Gpu::open_async(&AdapterChoice::from_env()).await?; // as `Gpu::new`
+    /// # Ok::<(), wgformer::Error>(()) }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// As [`Gpu::open`].
     pub async fn open_async(choice: &AdapterChoice) -> Result<Self> {
@@ -113,7 +124,8 @@ impl Gpu {
         pollster::block_on(Self::open_adapter(&adapter, limits))
     }
 
-    /// The caller's own device, whatever features and limits it has; nothing is installed on it.
+    /// The caller's own device, whatever features it has; nothing is installed on it. With limits below
+    /// [`wgpu::Limits::downlevel_defaults`] it may run no plan, which is then [`Error::Limit`].
     ///
     /// No kernel uses cooperative matrices there: [`Gpu::with_adapter`] has them.
     ///
@@ -152,6 +164,7 @@ impl Gpu {
     ///
     /// ```
     /// let gpu = wgformer::Gpu::new()?.polled_by_app();
+    /// gpu.queue().submit([]); // what a frame draws
     /// gpu.device().poll(wgpu::PollType::Poll).expect("a device"); // once a frame
     /// # Ok::<(), wgformer::Error>(())
     /// ```

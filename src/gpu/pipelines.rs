@@ -15,6 +15,9 @@ pub(crate) struct Pipeline {
     pub(crate) params_layout: wgpu::BindGroupLayout,
 }
 
+/// No kernel's uniform has more bytes.
+pub(super) const MOST_PARAMS: u64 = 256;
+
 /// Compiled kernels by text and constants.
 pub(super) type PipelineCache = Mutex<HashMap<(&'static str, Constants), Arc<Pipeline>>>;
 
@@ -146,7 +149,8 @@ impl Gpu {
 
     /// Large enough for any `Params`, and for one element of any array.
     fn small_buffer(&self, usage: wgpu::BufferUsages) -> Result<Resource> {
-        Ok(Resource::Buffer(self.create_buffer("warm-up", 256, usage)?))
+        let buffer = self.create_buffer("warm-up", MOST_PARAMS, usage)?;
+        Ok(Resource::Buffer(buffer))
     }
 }
 

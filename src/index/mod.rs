@@ -1,6 +1,7 @@
 //! The vectors nearest to a query, found exactly: every score is computed on the device, and only the best are kept.
 //!
-//! [`Index::add`] -> rows on the host, padded (`rows.rs`), in slices (`slicing.rs`) -> a graph over all of them: for each
+//! [`Index::add`] -> rows on the host, padded (`rows.rs`), in slices (`slicing.rs`), as many as the budget has room for
+//! (`room.rs`) -> a graph over all of them: for each
 //! slice a linear layer whose weight the slice is, and a [`Graph::top_k`](crate::Graph::top_k) of its scores and of the
 //! best before, for as many queries as there is memory for (`prepared.rs`) -> a plan for so many hits (`plans.rs`) ->
 //! [`Index::search`] runs it for a batch of queries, so that of the scores no more than one slice's are ever in memory,
@@ -14,6 +15,7 @@ mod file;
 mod options;
 mod plans;
 mod prepared;
+mod room;
 mod rows;
 mod search;
 mod slicing;
@@ -30,6 +32,7 @@ use crate::plan::Memory;
 use crate::tensor::WeightType;
 use plans::Plans;
 use prepared::{FEWEST_HITS, Prepared, hits_of_a_plan};
+use room::Room;
 use rows::Rows;
 use slicing::Slicing;
 
@@ -43,12 +46,13 @@ use slicing::Slicing;
 /// are its own, and so is its budget from then on.
 ///
 /// ```
-/// use wgformer::index::{Index, IndexOptions};
+/// use wgformer::index::{Hit, Index, IndexOptions};
 ///
 /// let gpu = wgformer::Gpu::new()?;
 /// let mut index = Index::new(&gpu, 2, &IndexOptions::default())?;
 /// index.add(&[[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])?;
-/// let hits = &index.search(&[[0.1, 5.0]], 2)?[0];
+/// index.upload()?; // or the first search does it
+/// let hits: &[Hit] = &index.search(&[[0.1, 5.0]], 2)?[0];
 /// assert_eq!((hits[0].index, hits[1].index), (1, 2));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
@@ -58,6 +62,7 @@ pub struct Index {
     options: IndexOptions,
     /// Shared with clones, and with a plan while that is compiled.
     rows: Arc<Rows>,
+    room: Room,
     /// Shared with clones of the same vectors.
     plans: Arc<Mutex<Plans>>,
 }
@@ -78,6 +83,7 @@ impl Index {
             gpu: gpu.clone(),
             options: options.clone(),
             rows: Arc::new(rows),
+            room: Room::default(),
             plans: Plans::none(gpu),
         }
     }
@@ -107,16 +113,29 @@ impl Index {
     }
 
     /// Checks that there may be so many more, and that one query for few hits has room beside them.
-    fn check_room(&self, more: usize) -> Result<()> {
+    fn check_room(&mut self, more: usize) -> Result<()> {
         let grown = self.rows.slicing().with(more)?;
-        if self.options.memory_budget.is_none() || grown.count == 0 {
+        if self.options.memory_budget.is_none() {
             return Ok(());
         }
-        Prepared::new(&self.gpu, grown, FEWEST_HITS, &self.options).map(drop)
+        let Self { gpu, options, .. } = self;
+        let has_room = |count| Prepared::new(gpu, grown.of(count), FEWEST_HITS, options).map(drop);
+        self.room.check(grown.count, grown.end(), has_room)
     }
 
     /// The same index on another device, after its own was lost: its vectors, which the host has, are brought there, with
     /// the options that it was made with.
+    ///
+    /// ```
+    /// # use wgformer::index::{Index, IndexOptions};
+    /// # let gpu = wgformer::Gpu::new()?;
+    /// # let mut index = Index::new(&gpu, 2, &IndexOptions::default())?;
+    /// # index.add(&[[1.0, 0.0], [0.0, 2.0]])?;
+    /// let another = wgformer::Gpu::new()?; // after the first was lost
+    /// let index = index.recover(&another)?;
+    /// assert_eq!(index.search(&[[0.1, 5.0]], 1)?[0][0].index, 1);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Index::new`], and as [`Index::upload`] for the device.
@@ -145,6 +164,21 @@ impl Index {
     /// What an index of so many vectors would take on the device, and one run of a search for `k` hits, of as many
     /// queries as one run takes; nothing is allocated.
     ///
+    /// ```
+    /// use wgformer::index::{Index, IndexOptions};
+    ///
+    /// let (gpu, options) = (wgformer::Gpu::new()?, IndexOptions::default());
+    /// let needed = Index::memory_needed(&gpu, 2, 3, 10, &options)?;
+    /// println!("{} bytes of vectors, {} for each search", needed.weights, needed.per_run());
+    ///
+    /// let mut index = Index::new(&gpu, 2, &options)?;
+    /// index.add(&[[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])?;
+    /// index.upload()?;
+    /// assert_eq!(index.memory().weights, needed.weights);
+    /// println!("{} bytes on the host", index.host_bytes());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`crate::Error::Limit`] for the device, the memory budget, and what an index may hold or find at all.
     pub fn memory_needed(
@@ -169,18 +203,30 @@ impl Index {
     }
 
     /// Whether there are none.
+    ///
+    /// See [`Index::dimensions`] for an example.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The length of a vector.
+    ///
+    /// ```
+    /// use wgformer::index::{Index, IndexOptions, Metric};
+    ///
+    /// let index = Index::new(&wgformer::Gpu::new()?, 384, &IndexOptions::default())?;
+    /// assert_eq!((index.is_empty(), index.dimensions(), index.metric()), (true, 384, Metric::Cosine));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn dimensions(&self) -> usize {
         self.rows.slicing().dimensions
     }
 
     /// What scores are.
+    ///
+    /// See [`Index::dimensions`] for an example.
     #[must_use]
     pub fn metric(&self) -> Metric {
         self.options.metric.unwrap_or_default()
@@ -193,6 +239,8 @@ impl Index {
     }
 
     /// The bytes that the vectors take on the host.
+    ///
+    /// See [`Index::memory_needed`] for an example.
     #[must_use]
     pub fn host_bytes(&self) -> u64 {
         self.rows.bytes()
@@ -201,6 +249,8 @@ impl Index {
     /// What it takes on the device now: its vectors, as far as they are there, and what searches have allocated, which is
     /// counted as one run. On a software adapter, where a search for more than 4,096 hits runs on buffers and others on
     /// textures, vectors may be there twice.
+    ///
+    /// See [`Index::memory_needed`] for an example.
     #[must_use]
     pub fn memory(&self) -> Memory {
         self.plans().memory(&self.gpu.capabilities().limits)

@@ -39,6 +39,29 @@ impl Index {
 
     /// [`Index::search`], without blocking the thread while the GPU works, nor while vectors are brought to it.
     ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wgformer::{Gpu, Index, index::IndexOptions, plan::Control};
+    /// # let (gpu, folder) = (Gpu::new()?, tempfile::tempdir().unwrap());
+    /// # let path = folder.path().join("vectors.safetensors");
+    /// # let mut index = Index::new(&gpu, 2, &IndexOptions::default())?;
+    /// # index.add(&[[1.0, 0.0], [0.0, 2.0]])?;
+    /// # pollster::block_on(async {
+    /// index.upload_async().await?;
+    /// let hits = index.search_async(&[[0.1, 5.0]], 2).await?;
+    /// index.save_async(&path).await?;
+    ///
+    /// let index = Index::load_async(&gpu, &path, &IndexOptions::default()).await?;
+    /// let soon = Control::new().timeout(Duration::from_secs(60));
+    /// assert_eq!(index.search_with_async(&[[0.1, 5.0]], 2, soon).await?, hits);
+    ///
+    /// let another = Gpu::new()?; // after the first was lost
+    /// let index = index.recover_async(&another).await?;
+    /// assert_eq!(index.search_async(&[[0.1, 5.0]], 2).await?, hits);
+    /// # Ok::<(), wgformer::Error>(()) })?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Index::search`].
     pub async fn search_async<V: AsRef<[f32]>>(
@@ -50,6 +73,20 @@ impl Index {
     }
 
     /// [`Index::search`] with a deadline, or somebody who is told after each batch how many queries are done.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wgformer::index::{Index, IndexOptions};
+    /// # use wgformer::plan::Control;
+    /// # let mut index = Index::new(&wgformer::Gpu::new()?, 2, &IndexOptions::default())?;
+    /// # index.add(&[[1.0, 0.0], [0.0, 2.0]])?;
+    /// let control = Control::new()
+    ///     .timeout(Duration::from_secs(60))
+    ///     .progress(|progress| println!("{} of {} queries", progress.done, progress.total));
+    /// let hits = index.search_with(&[[0.1, 5.0], [3.0, 0.2]], 1, control)?;
+    /// assert_eq!((hits[0][0].index, hits[1][0].index), (1, 0));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Index::search`], and [`Error::Deadline`].

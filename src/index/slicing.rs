@@ -62,10 +62,18 @@ impl Slicing {
                 advice: "share them out among several indexes",
             });
         }
-        Ok(Self {
-            count: self.count + more,
-            ..self
-        })
+        Ok(self.of(self.count + more))
+    }
+
+    /// The same of so many.
+    pub(super) fn of(self, count: usize) -> Self {
+        Self { count, ..self }
+    }
+
+    /// How many there are once the last slice is full.
+    pub(super) fn end(&self) -> usize {
+        let end = self.count.next_multiple_of(self.rows_per_slice);
+        end.min(MAX_PLACES)
     }
 
     /// The length of a row, filled up.

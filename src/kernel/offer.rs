@@ -36,6 +36,8 @@ impl Offer {
     /// Each variant is for at most so many of `rows`, the last one for any number. One whose bound is not above those
     /// before it is never taken, and left out.
     ///
+    /// See [`Offer::rearranged`] for an example.
+    ///
     /// # Panics
     /// If there is none.
     #[must_use]
@@ -63,6 +65,8 @@ impl Offer {
     }
 
     /// The place of the one for a run of these sizes.
+    ///
+    /// See [`Offer::rearranged`] for an example.
     #[must_use]
     pub fn place(&self, sizes: &Sizes) -> usize {
         let rows = self.rows.resolve(sizes);
@@ -70,12 +74,37 @@ impl Offer {
     }
 
     /// The one for the most rows; what all of them share can be asked of it.
+    ///
+    /// See [`Offer::rearranged`] for an example.
     #[must_use]
     pub fn largest(&self) -> &Variant {
         &self.by_rows[self.by_rows.len() - 1].1
     }
 
     /// Its variants by their names, each for at most so many rows, the last for any number; `None` if it lacks one.
+    ///
+    /// ```
+    /// use wgformer::kernel::Offer;
+    /// # use wgformer::{graph::{Graph, Request}, tensor::{Dim, Sizes, WeightType}};
+    ///
+    /// # let mut graph = Graph::new();
+    /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(384)]);
+    /// # let weight = graph.parameter("weight", [384, 384]);
+    /// # graph.linear(x, weight, None)?;
+    /// # let gpu = wgformer::Gpu::new()?;
+    /// # let request = Request::of(&graph, &graph.nodes()[0], gpu.capabilities(), WeightType::F32);
+    /// # let offer = graph.nodes()[0].operation.offers(&request).remove(0);
+    /// let large = offer.largest().to_string();
+    /// let always = offer.rearranged(&[(None, &large)]).expect("it has its own");
+    /// let named = offer.filtered(|variant| variant.to_string() == large).expect("it has its own");
+    /// assert_eq!((always.variants().len(), named.variants().len()), (1, 1));
+    ///
+    /// let small = offer.variants().next().expect("at least one");
+    /// let two = vec![(16, small.clone()), (usize::MAX, offer.largest().clone())];
+    /// let two = Offer::by_rows(Dim::Tokens, two);
+    /// assert_eq!(two.place(&Sizes::from_segments(&[0, 16])), 0); // 16 rows, which `small` takes
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn rearranged(&self, bounds: &[(Option<usize>, &str)]) -> Option<Self> {
         let named = |name: &str| self.variants().find(|variant| variant.to_string() == name);
@@ -89,6 +118,8 @@ impl Offer {
     }
 
     /// Only what `keep` says, for any number of rows; `None` if that is nothing.
+    ///
+    /// See [`Offer::rearranged`] for an example.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&Variant) -> bool) -> Option<Self> {
         let kept = self.by_rows.iter().filter(|(_, variant)| keep(variant));

@@ -10,6 +10,7 @@ use crate::tensor::WeightType;
 ///
 /// let matrix = Matrix::new(&[1.0, 2.0], 2, WeightType::F16);
 /// assert_eq!(Layout::RowMajor.pack(&matrix), [0x4000_3c00]); // two halves, the first in the low bits
+/// assert_eq!(Layout::RowMajor.words([3, 2], WeightType::F16), 3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Layout {

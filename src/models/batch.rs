@@ -81,6 +81,17 @@ impl Batch {
 
     /// The inputs of a model's graph, in its order.
     ///
+    /// ```
+    /// # use wgformer::models::{Batch, Head, Model};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// # let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &Default::default())?;
+    /// # let mut batch = Batch::new();
+    /// # batch.push(&[2, 7, 3], &[0, 0, 0]);
+    /// let values = batch.values(model.plan().graph())?;
+    /// assert_eq!(model.plan().run(&batch.sizes(), &values)?, model.run(&batch)?);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Input`] if the graph has an input that no batch gives.
     pub fn values(&self, graph: &Graph) -> Result<Vec<Value<'_>>> {

@@ -11,14 +11,19 @@ use crate::plan::Weights;
 ///
 /// ```
 /// use wgformer::models::{Builder, Checkpoint};
+/// use wgformer::tensor::Dim;
 ///
 /// # let folder = "tests/data/tiny/plain";
 /// let checkpoint = Checkpoint::open(folder.as_ref())?;
 /// let mut builder = Builder::new(&checkpoint);
 /// builder.set_prefixes(&["bert."]);
+/// assert!(builder.has("embeddings.LayerNorm.weight"));
 /// let weight = builder.parameter("embeddings.LayerNorm.weight", [32])?;
 /// assert!(builder.parameter("embeddings.LayerNorm.weight", [33]).is_err());
-/// # let _ = weight;
+/// let bias = builder.parameter("embeddings.LayerNorm.bias", [32])?;
+///
+/// let x = builder.graph.input("x", [Dim::Tokens, Dim::Fixed(32)]);
+/// builder.graph.layer_norm(x, weight, bias, 1e-12)?;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub struct Builder<'a> {

@@ -16,7 +16,11 @@ use crate::ops::Activation;
 /// # let folder = std::path::Path::new("tests/data/tiny/plain");
 /// let config = Config::read(&folder.join("config.json"))?;
 /// assert_eq!(config.string("model_type")?, "bert");
-/// assert!(config.refuse_unknown(&[]).is_err()); // hidden_size, which nobody asked for yet
+/// let hidden = config.size("hidden_size", 768)?;
+/// let eps = config.positive("layer_norm_eps", 1e-12)?;
+/// println!("{}: {hidden} columns, eps {eps}", config.path().display());
+/// config.expect("hidden_act", &["gelu".into()])?; // a file that says another is refused
+/// assert!(config.refuse_unknown(&[]).is_err()); // the layers, which nobody asked for yet
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Debug)]

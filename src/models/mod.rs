@@ -40,13 +40,13 @@ use crate::error::{Error, Result};
 /// One architecture: the name that `config.json` calls it by, and how to build it.
 ///
 /// ```
-/// use wgformer::models::{Builder, Checkpoint, Config, Family};
+/// use wgformer::models::{Builder, Checkpoint, Config, Encoder, Family};
 ///
 /// # let folder = std::path::Path::new("tests/data/tiny/plain");
 /// let config = Config::read(&folder.join("config.json"))?;
 /// let checkpoint = Checkpoint::open(folder)?;
 /// let mut builder = Builder::new(&checkpoint);
-/// let encoder = (Family::of(&config)?.build)(&config, &mut builder)?;
+/// let encoder: Encoder = (Family::of(&config)?.build)(&config, &mut builder)?;
 /// println!("{} columns, {} tokens at most", encoder.hidden, encoder.max_tokens);
 /// println!("{}", builder.graph);
 /// # Ok::<(), wgformer::Error>(())

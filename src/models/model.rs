@@ -56,6 +56,8 @@ impl ModelOptions {
     }
 
     /// How kernels are chosen.
+    ///
+    /// See [`Selection`] for an example.
     #[must_use]
     pub fn selection(self, selection: Selection) -> Self {
         Self { selection, ..self }
@@ -149,6 +151,26 @@ impl Model {
 
     /// [`Model::load`], on a thread of its own, without blocking this one.
     ///
+    /// ```
+    /// # use wgformer::{models::{Batch, Head, Model, ModelOptions}, plan::Control};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain".as_ref());
+    /// # let mut batch = Batch::new();
+    /// # batch.push(&[2, 7, 3], &[0, 0, 0]);
+    /// # pollster::block_on(async {
+    /// let options = ModelOptions::default();
+    /// let model = Model::load_async(&gpu, folder, Head::HiddenStates, 512, &options).await?;
+    /// model.warm_up_async().await?;
+    /// let hidden_states = model.run_async(&batch).await?;
+    /// let control = Control::new().progress(|progress| println!("{} steps are submitted", progress.done));
+    /// assert_eq!(model.run_with_async(&batch, control).await?, hidden_states);
+    ///
+    /// let another = wgformer::Gpu::new()?; // after the first was lost
+    /// let model = model.recover_async(&another).await?;
+    /// assert_eq!(model.run_async(&batch).await?, hidden_states);
+    /// # Ok::<(), wgformer::Error>(()) })?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Model::load`].
     pub async fn load_async(
@@ -165,6 +187,8 @@ impl Model {
     }
 
     /// What [`Model::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// See [`Memory`] for an example.
     ///
     /// # Errors
     /// As [`Model::load`], without what concerns the weights' values.
@@ -186,6 +210,16 @@ impl Model {
 
     /// The same model on another device, after its own was lost: from the files, which are still mapped, with the
     /// options that it was loaded with.
+    ///
+    /// ```
+    /// # use wgformer::models::{Head, Model};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// # let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &Default::default())?;
+    /// let another = wgformer::Gpu::new()?; // after the first was lost
+    /// let model = model.recover(&another)?;
+    /// model.warm_up()?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Model::load`].
@@ -221,36 +255,65 @@ impl Model {
     }
 
     /// The longest sequence, in tokens.
+    ///
+    /// See [`Model::batch_tokens`] for an example.
     #[must_use]
     pub fn max_tokens(&self) -> usize {
         self.plan.capacity().longest
     }
 
     /// The most tokens in one batch; a longer sequence goes alone.
+    ///
+    /// ```
+    /// # use wgformer::models::{Batch, Head, Model};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// # let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &Default::default())?;
+    /// # let sequences = vec![vec![2, 7, 3]; 3];
+    /// let mut batch = Batch::new();
+    /// for ids in sequences {
+    ///     let ids = &ids[..ids.len().min(model.max_tokens())];
+    ///     let sizes = batch.sizes();
+    ///     if sizes.tokens + ids.len() > model.batch_tokens() || sizes.sequences == model.batch_sequences() {
+    ///         println!("{:?}", model.run(&batch)?);
+    ///         batch = Batch::new();
+    ///     }
+    ///     batch.push(ids, &vec![0; ids.len()]);
+    /// }
+    /// println!("{:?}", model.run(&batch)?);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn batch_tokens(&self) -> usize {
         self.batch_tokens
     }
 
     /// The most sequences in one batch.
+    ///
+    /// See [`Model::batch_tokens`] for an example.
     #[must_use]
     pub fn batch_sequences(&self) -> usize {
         self.plan.capacity().sequences
     }
 
     /// What it takes on the device now: its weights, and what runs have allocated.
+    ///
+    /// See [`Memory`] for an example.
     #[must_use]
     pub fn memory(&self) -> Memory {
         self.plan.memory()
     }
 
     /// The compiled graph.
+    ///
+    /// See [`Batch::values`] for an example.
     #[must_use]
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
     /// Runs each pipeline once, so that the first real batch is as fast as the next: [`Plan::warm_up`].
+    ///
+    /// See [`Model::recover`] for an example.
     ///
     /// # Errors
     /// As [`Plan::run`].
@@ -286,6 +349,8 @@ impl Model {
 
     /// [`Model::run`] with a deadline, or somebody who is told how many of its steps are submitted.
     ///
+    /// See [`Control`] for an example.
+    ///
     /// # Errors
     /// As [`Model::run`], and [`Error::Deadline`].
     pub fn run_with(&self, batch: &Batch, control: Control<'_>) -> Result<Vec<f32>> {
@@ -304,6 +369,8 @@ impl Model {
     }
 
     /// Begins a run that an application records into its own command encoders.
+    ///
+    /// See [`Forward`] for an example.
     ///
     /// # Errors
     /// As [`Plan::begin`].

@@ -22,8 +22,10 @@ pub(super) struct Choice {
 /// what has the kernels that the options name.
 ///
 /// # Errors
-/// [`Error::NoVariant`] if a node has none, or not on the storage that the options ask for.
+/// [`Error::Limit`] if the device allows less than every kernel may count on; [`Error::NoVariant`] if a node has none,
+/// or not on the storage that the options ask for.
 pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
+    gpu.capabilities().check_limits()?;
     match options.storage {
         Some(storage) => choose_on(storage, gpu, graph, options),
         None if tuning::preferred_storage(gpu.capabilities()) == Storage::Buffers => {

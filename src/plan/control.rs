@@ -20,7 +20,7 @@ pub struct Progress {
 ///
 /// ```
 /// use std::time::Duration;
-/// use wgformer::plan::Control;
+/// use wgformer::plan::{Control, Progress};
 ///
 /// # use wgformer::models::{Batch, Head, Model};
 /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
@@ -29,7 +29,7 @@ pub struct Progress {
 /// # batch.push(&[2, 7, 3], &[0, 0, 0]);
 /// let control = Control::new()
 ///     .timeout(Duration::from_secs(60))
-///     .progress(|progress| println!("step {} of {}", progress.done, progress.total));
+///     .progress(|progress: Progress| println!("step {} of {}", progress.done, progress.total));
 /// let hidden_states = model.run_with(&batch, control)?; // `Embedder::embed_with` counts texts
 /// # assert_eq!(hidden_states.len(), 3 * model.hidden());
 /// # Ok::<(), wgformer::Error>(())
@@ -49,6 +49,15 @@ impl<'a> Control<'a> {
 
     /// When `deadline` has come the call ends with [`crate::Error::Deadline`], as if its future were dropped: what the
     /// device works on is finished, and nothing more is submitted. There is no clock in a browser, and no deadline.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    /// use wgformer::plan::Control;
+    ///
+    /// let all_done_by = Instant::now() + Duration::from_secs(60); // several calls may share it
+    /// let control = Control::new().deadline(all_done_by);
+    /// # let _ = control;
+    /// ```
     #[must_use]
     pub fn deadline(self, deadline: Instant) -> Self {
         Self {

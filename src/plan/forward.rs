@@ -30,6 +30,7 @@ use crate::tensor::Sizes;
 ///     let mut encoder = gpu.device().create_command_encoder(&Default::default());
 ///     forward.record(&mut encoder, Duration::from_millis(4))?;
 ///     gpu.queue().submit([encoder.finish()]);
+///     println!("about {:?} left", forward.time_left());
 /// }
 /// let result: &wgpu::Buffer = forward.output();
 /// assert_eq!(forward.shape(), [3, model.hidden()]);
@@ -49,6 +50,8 @@ impl Plan {
     ///
     /// `values`: the graph's inputs, in order. It never waits for other runs: without a memory budget, each has memory of
     /// its own until the device is through with it.
+    ///
+    /// See [`Forward`] for an example.
     ///
     /// # Errors
     /// [`Error::Input`] if the inputs do not fit the graph or its capacity, or it has no result; [`Error::Limit`] if the

@@ -6,7 +6,13 @@ use crate::tensor::{DType, Data, Sizes};
 
 /// The values of one input, row-major.
 ///
-/// See [`Plan`](super::Plan).
+/// ```
+/// use wgformer::plan::Value;
+/// use wgformer::tensor::Data;
+///
+/// let ids = Value::U32(&[101, 7592, 102]);
+/// assert_eq!(ids.to_data(), Data::from(vec![101_u32, 7592, 102]));
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Value<'a> {

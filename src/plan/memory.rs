@@ -25,7 +25,8 @@ use crate::tensor::Sizes;
 /// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
 /// let needed = Model::memory_needed(&gpu, folder.as_ref(), Head::HiddenStates, 512, &options)?;
 /// println!("{} bytes of weights, and {} for each run", needed.weights, needed.per_run());
-/// assert_eq!(needed.total(), needed.weights + needed.per_run());
+/// let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &options)?;
+/// assert_eq!(model.memory().total(), needed.weights); // nothing ran yet
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -64,12 +64,16 @@ use crate::tuning::{Reason, Selection};
 ///
 /// ```
 /// use std::time::Duration;
+/// use wgformer::kernel::Storage;
 /// use wgformer::plan::PlanOptions;
 /// use wgformer::tensor::{Sizes, WeightType};
+/// use wgformer::tuning::Selection;
 ///
 /// let capacity = Sizes { tokens: 1024, sequences: 64, longest: 256 };
 /// let options = PlanOptions::new(capacity)
 ///     .weight_type(WeightType::F16)
+///     .selection(Selection::Named(vec!["linear_tile 64x64".to_owned()]))
+///     .storage(Storage::Buffers)
 ///     .submit_time(Duration::from_millis(20))
 ///     .memory_budget(256 << 20);
 /// # let _ = options;
@@ -166,6 +170,7 @@ impl PlanOptions {
 /// let sizes = Sizes::from_segments(&[0, 2]); // one sequence of two tokens
 /// let plan = Plan::compile(&Gpu::new()?, &graph, Arc::new(weights), &PlanOptions::new(sizes))?;
 /// println!("{plan}");
+/// plan.warm_up()?;
 /// let y = plan.run(&sizes, &[Value::F32(&[1.0, 0.0, 1.0, 1.0])])?;
 /// assert_eq!(y, [3.0, 7.0]);
 /// # Ok::<(), wgformer::Error>(())
@@ -205,8 +210,8 @@ impl Plan {
     /// the rows that it reads.
     ///
     /// # Errors
-    /// [`Error::Limit`] if a tensor is too large for the device, or all of it for the budget; [`Error::NoVariant`] if no
-    /// kernel for an operation runs here; [`Error::Kernel`] if a shader does not compile; what `weights` says of a missing
+    /// [`Error::Limit`] if the device's limits are below `wgpu::Limits::downlevel_defaults`, a tensor is too large for it, or
+    /// all of it for the budget; [`Error::NoVariant`] if no kernel for an operation runs here; [`Error::Kernel`] if a shader does not compile; what `weights` says of a missing
     /// or misshapen tensor; [`Error::NotFinite`] if one holds a NaN or an infinity; [`Error::OutOfMemory`],
     /// [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
     pub fn compile(
@@ -216,6 +221,44 @@ impl Plan {
         options: &PlanOptions,
     ) -> Result<Self> {
         Self::compile_sharing(&mut Shared::new(gpu), gpu, graph, weights, options)
+    }
+
+    /// [`Plan::compile`], on a thread of its own, without blocking this one.
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # use wgformer::{Gpu, Graph, tensor::{Dim, Sizes, Tensor}};
+    /// use wgformer::plan::{Control, Plan, PlanOptions, Value};
+    ///
+    /// # let mut graph = Graph::new();
+    /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+    /// # let weight = graph.parameter("weight", [1, 2]);
+    /// # graph.linear(x, weight, None)?;
+    /// # let weights = Arc::new(HashMap::from([("weight".to_owned(), Tensor::new([1, 2], vec![3.0, 4.0]))]));
+    /// # let sizes = Sizes::from_segments(&[0, 2]);
+    /// # let (gpu, options) = (Gpu::new()?, PlanOptions::new(sizes));
+    /// # pollster::block_on(async {
+    /// let plan = Plan::compile_async(&gpu, &graph, weights, &options).await?;
+    /// plan.warm_up_async().await?;
+    /// let values = [Value::F32(&[1.0, 0.0, 1.0, 1.0])];
+    /// assert_eq!(plan.run_async(&sizes, &values).await?, [3.0, 7.0]);
+    /// let control = Control::new().progress(|progress| println!("{} steps are submitted", progress.done));
+    /// assert_eq!(plan.run_with_async(&sizes, &values, control).await?, [3.0, 7.0]);
+    /// # Ok::<(), wgformer::Error>(()) })?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Plan::compile`].
+    pub async fn compile_async(
+        gpu: &Gpu,
+        graph: &Graph,
+        weights: Arc<dyn Weights>,
+        options: &PlanOptions,
+    ) -> Result<Self> {
+        let (own, graph, options) = (gpu.clone(), graph.clone(), options.clone());
+        gpu.off_thread(move || Self::compile(&own, &graph, weights, &options))
+            .await
     }
 
     /// As [`Plan::compile`]: what other plans have on the device of parameters of the same names and shapes, which must
@@ -250,6 +293,23 @@ impl Plan {
     }
 
     /// What a plan would take on the device, with one run; nothing is allocated.
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # use wgformer::{Gpu, Graph, plan::{Plan, PlanOptions}, tensor::{Dim, Sizes, Tensor}};
+    /// # let mut graph = Graph::new();
+    /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+    /// # let weight = graph.parameter("weight", [1, 2]);
+    /// # graph.linear(x, weight, None)?;
+    /// # let weights = Arc::new(HashMap::from([("weight".to_owned(), Tensor::new([1, 2], vec![3.0, 4.0]))]));
+    /// # let sizes = Sizes::from_segments(&[0, 2]);
+    /// # let (gpu, options) = (Gpu::new()?, PlanOptions::new(sizes));
+    /// let needed = Plan::memory_needed(&gpu, &graph, &options)?;
+    /// println!("{} bytes of weights, {} for each run", needed.weights, needed.per_run());
+    /// let plan = Plan::compile(&gpu, &graph, weights, &options)?;
+    /// assert_eq!(plan.memory().weights, needed.weights);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Plan::compile`], without what concerns weights and the budget.
@@ -325,24 +385,46 @@ impl Plan {
     }
 
     /// The fused graph that runs.
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # use wgformer::{Gpu, Graph, plan::{Plan, PlanOptions}, tensor::{Dim, Sizes, Tensor}};
+    /// # let mut graph = Graph::new();
+    /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+    /// # let weight = graph.parameter("weight", [1, 2]);
+    /// # graph.linear(x, weight, None)?;
+    /// # let weights = Arc::new(HashMap::from([("weight".to_owned(), Tensor::new([1, 2], vec![3.0, 4.0]))]));
+    /// # let sizes = Sizes::from_segments(&[0, 2]);
+    /// # let (gpu, options) = (Gpu::new()?, PlanOptions::new(sizes));
+    /// let plan = Plan::compile(&gpu, &graph, weights, &options)?;
+    /// println!("{} with {} weights, on {}", plan.graph(), plan.weight_type(), plan.gpu().capabilities());
+    /// assert_eq!((plan.graph().nodes().len(), plan.capacity()), (1, &sizes));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn graph(&self) -> &Graph {
         &self.graph
     }
 
     /// The most that one run may hold.
+    ///
+    /// See [`Plan::graph`] for an example.
     #[must_use]
     pub fn capacity(&self) -> &Sizes {
         &self.capacity
     }
 
     /// The device it runs on.
+    ///
+    /// See [`Plan::graph`] for an example.
     #[must_use]
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
     /// What it takes on the device now: its weights, and what runs have allocated.
+    ///
+    /// See [`Plan::memory_needed`] for an example.
     #[must_use]
     pub fn memory(&self) -> Memory {
         Memory {
@@ -352,6 +434,8 @@ impl Plan {
     }
 
     /// How its weight matrices are stored.
+    ///
+    /// See [`Plan::graph`] for an example.
     #[must_use]
     pub fn weight_type(&self) -> WeightType {
         self.weight_type
@@ -368,11 +452,15 @@ impl Plan {
     }
 
     /// What runs each node, one dispatch each, in a run of `sizes`.
+    ///
+    /// See [`Reason`] for an example.
     pub fn variants(&self, sizes: &Sizes) -> impl ExactSizeIterator<Item = &Variant> {
         self.steps.iter().map(|step| step.at(sizes))
     }
 
     /// Why each node runs on that.
+    ///
+    /// See [`Reason`] for an example.
     pub fn reasons(&self) -> impl ExactSizeIterator<Item = &Reason> {
         self.reasons.iter()
     }

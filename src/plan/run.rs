@@ -34,6 +34,8 @@ impl Plan {
 
     /// [`Plan::run`] with a deadline, or somebody who is told how many of its steps are submitted.
     ///
+    /// See [`Control`] for an example.
+    ///
     /// # Errors
     /// As [`Plan::run`], and [`Error::Deadline`].
     pub fn run_with(

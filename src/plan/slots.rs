@@ -20,6 +20,7 @@ use crate::kernel::Storage;
 /// }
 /// let slots = Slots::assign(&graph, |_| Slot { storage: Storage::Buffers, extent: [8, 1] });
 /// assert_eq!(slots.slots.len(), 2); // one that is read and one that is written
+/// assert_eq!(slots.slots[0].elements(), 8);
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Slot {
 
 impl Slot {
     /// Its elements, of 4 bytes each.
+    ///
+    /// See [`Slots`] for an example.
     #[must_use]
     pub fn elements(&self) -> usize {
         self.extent.iter().product()

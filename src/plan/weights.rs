@@ -15,8 +15,10 @@ use crate::tensor::{Data, Tensor};
 ///
 /// let weights = HashMap::from([("weight".to_owned(), Tensor::new([2, 1], vec![3.0, 4.0]))]);
 /// assert_eq!(weights.shape("weight"), Some(vec![2, 1]));
+/// assert_eq!(Weights::values(&weights, "weight")?[..], [3.0, 4.0]);
 /// assert_eq!(weights.rows("weight", &[1])?, [4.0]);
 /// assert!(weights.expect_shape("weight", &[1, 2]).is_err());
+/// assert_eq!(weights.location(), "memory"); // which errors name
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub trait Weights: Send + Sync {

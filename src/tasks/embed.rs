@@ -43,7 +43,9 @@ pub struct Embedder {
 ///     .pooling(Pooling::Cls)
 ///     .normalize(false)
 ///     .model(ModelOptions::default().weight_type(WeightType::F16));
-/// # let model = wgformer::Embedder::load_with(&wgformer::Gpu::new()?, "tests/data/tiny/plain", &options)?;
+/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+/// let model = wgformer::Embedder::load_with(&gpu, folder, &options)?;
+/// # let _ = model;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -75,6 +77,17 @@ impl EmbedderOptions {
     }
 
     /// One vector per token instead of one per text, special tokens included, never normalised.
+    ///
+    /// ```
+    /// # use wgformer::tasks::EmbedderOptions;
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let options = EmbedderOptions::default().per_token(true);
+    /// let embedder = wgformer::Embedder::load_with(&gpu, folder, &options)?;
+    /// for embedding in embedder.embeddings(&["a cat", "a dog"])? {
+    ///     assert_eq!(embedding.values.len(), embedding.tokens * embedder.dimensions());
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn per_token(self, per_token: bool) -> Self {
         Self { per_token, ..self }
@@ -116,6 +129,8 @@ impl Embedder {
 
     /// As [`Embedder::load`], with options.
     ///
+    /// See [`EmbedderOptions`] for an example.
+    ///
     /// # Errors
     /// As [`Embedder::load`].
     pub fn load_with(
@@ -152,6 +167,27 @@ impl Embedder {
     }
 
     /// [`Embedder::load_with`], on a thread of its own, without blocking this one.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wgformer::{Embedder, Gpu, plan::Control};
+    /// # let (gpu, folder) = (Gpu::new()?, "tests/data/tiny/plain");
+    /// # pollster::block_on(async {
+    /// let embedder = Embedder::load_async(&gpu, folder, &Default::default()).await?;
+    /// let vectors = embedder.embed_async(&["a cat", "a dog"]).await?;
+    /// assert_eq!(embedder.embeddings_async(&["a cat"]).await?[0].values, vectors[0]);
+    ///
+    /// let soon = || Control::new().timeout(Duration::from_secs(60));
+    /// let same = embedder.embed_with_async(&["a cat"], soon()).await?;
+    /// let counted = embedder.embeddings_with_async(&["a cat"], soon()).await?;
+    /// assert_eq!(same[0], counted[0].values);
+    ///
+    /// let another = Gpu::new()?; // after the first was lost
+    /// let embedder = embedder.recover_async(&another).await?;
+    /// assert_eq!(embedder.embed_async(&["a cat", "a dog"]).await?, vectors);
+    /// # Ok::<(), wgformer::Error>(()) })?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Embedder::load`].
@@ -196,6 +232,8 @@ impl Embedder {
 
     /// As [`Embedder::embed`], with the number of tokens of each text.
     ///
+    /// See [`Embedding`] for an example.
+    ///
     /// # Errors
     /// As [`Embedder::embed`].
     pub fn embeddings<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Embedding>> {
@@ -211,6 +249,22 @@ impl Embedder {
     }
 
     /// [`Embedder::embed`] with a deadline, or somebody who is told after each batch how many texts are done.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wgformer::plan::Control;
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// # let embedder = wgformer::Embedder::load(&gpu, folder)?;
+    /// let texts = ["a cat", "a dog"];
+    /// let control = Control::new()
+    ///     .timeout(Duration::from_secs(60))
+    ///     .progress(|progress| println!("{} of {} texts", progress.done, progress.total));
+    /// let vectors = embedder.embed_with(&texts, control)?;
+    ///
+    /// let with_tokens = embedder.embeddings_with(&texts, Control::new())?;
+    /// assert_eq!(with_tokens[1].values, vectors[1]);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Embedder::embed`], and [`Error::Deadline`].
@@ -284,6 +338,15 @@ impl Embedder {
 
     /// The same on another device, after its own was lost: [`Model::recover`].
     ///
+    /// ```
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// # let embedder = wgformer::Embedder::load(&gpu, folder)?;
+    /// let another = wgformer::Gpu::new()?; // after the first was lost
+    /// let embedder = embedder.recover(&another)?;
+    /// # let _ = embedder;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Model::recover`].
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
@@ -339,6 +402,15 @@ impl Embedder {
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text, `[texts, hidden]`.
     ///
     /// It has to fit [`Model::batch_sequences`] and the tokens that the model was loaded for.
+    ///
+    /// ```
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// # let embedder = wgformer::Embedder::load(&gpu, folder)?;
+    /// let batch = embedder.batch(&["a cat", "a dog"])?;
+    /// let vectors = embedder.model().run(&batch)?; // [texts, hidden]
+    /// assert_eq!(vectors.len(), 2 * embedder.dimensions());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Tokenizer`].

@@ -15,11 +15,11 @@ const MAX_BYTES: u64 = 128 << 20;
 /// What a model reads: `tokenizer.json` of a Hugging Face directory.
 ///
 /// ```
-/// use wgformer::text::Tokenizer;
+/// use wgformer::text::{Tokenizer, Tokens};
 ///
 /// # let folder = std::path::Path::new("tests/data/tiny/plain");
 /// let tokenizer = Tokenizer::load(&folder.join("tokenizer.json"), 512)?;
-/// let tokens = &tokenizer.encode(&["a cat"])?[0];
+/// let tokens: &Tokens = &tokenizer.encode(&["a cat"])?[0];
 /// println!("{:?}", tokens.ids); // [CLS], the words' own, [SEP]
 /// assert_eq!(tokens.ids.len(), tokens.types.len());
 /// # Ok::<(), wgformer::Error>(())

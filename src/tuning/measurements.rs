@@ -158,10 +158,14 @@ impl Measurements {
     /// ```
     /// # let gpu = wgformer::Gpu::new()?;
     /// # let measurements = wgformer::tuning::Measurements::new(gpu.capabilities());
+    /// use wgformer::tuning::Bound;
+    ///
+    /// let sentence = |Bound { variant, most_rows, .. }: &Bound| match most_rows {
+    ///     Some(rows) => format!("{variant} for up to {rows} rows"),
+    ///     None => format!("{variant} for any more"),
+    /// };
     /// for (class, bounds) in measurements.nodes() {
-    ///     for bound in bounds {
-    ///         println!("{class}: {} up to {:?} rows", bound.variant, bound.most_rows);
-    ///     }
+    ///     println!("{class}: {:?}", bounds.iter().map(sentence).collect::<Vec<_>>());
     /// }
     /// # Ok::<(), wgformer::Error>(())
     /// ```
@@ -172,6 +176,13 @@ impl Measurements {
     }
 
     /// Adds to it, or replaces, what was measured elsewhere.
+    ///
+    /// ```
+    /// # let gpu = wgformer::Gpu::new()?;
+    /// # let [mut measurements, newer] = [(); 2].map(|()| wgformer::tuning::Measurements::new(gpu.capabilities()));
+    /// measurements.extend(newer); // of both kept what `newer` has
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     pub fn extend(&mut self, other: Self) {
         self.nodes.extend(other.nodes);
     }

@@ -15,9 +15,12 @@ use crate::kernel::{Offer, Storage, Variant};
 /// # graph.softmax(x)?;
 /// # let options = PlanOptions::new(Sizes::from_segments(&[0, 4]));
 /// # let weights = Arc::new(HashMap::<String, Tensor>::new());
+/// use wgformer::tuning::ChosenBy;
+///
 /// let plan = Plan::compile(&Gpu::new()?, &graph, weights, &options)?;
 /// for (variant, reason) in plan.variants(plan.capacity()).zip(plan.reasons()) {
 ///     println!("{variant}: {reason}"); // such as `softmax_vec4: built in, before softmax`
+///     assert_eq!(reason.chosen_by, ChosenBy::BuiltIn);
 /// }
 /// # Ok::<(), wgformer::Error>(())
 /// ```

@@ -35,6 +35,8 @@ pub struct Case {
 
 impl Case {
     /// Its inputs as a run wants them, in order.
+    ///
+    /// See [`cases`](super::cases) for an example.
     #[must_use]
     pub fn values(&self) -> Vec<Value<'_>> {
         self.inputs.iter().map(Value::from).collect()

@@ -86,7 +86,17 @@ pub(super) fn expected(case: &Case) -> Result<Vec<f32>> {
 
 /// A variant that can run a case.
 ///
-/// See [`candidates`].
+/// ```
+/// use wgformer::verify::{Candidate, Values, candidates, cases};
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// let case = cases::softmax(3, 8, Values::Unit)?;
+/// let first: Candidate = candidates(&gpu, &case).remove(0);
+/// println!("{} with {} weights", first.variant(), first.weight_type());
+/// let plan = first.plan(&gpu, &case)?;
+/// assert_eq!(plan.run(&case.sizes, &case.values())?.len(), 3 * 8);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Candidate {
@@ -204,6 +214,8 @@ impl Candidate {
 
     /// The weights' type and the tile, and where they vary, how many lanes work together and how the tile is staged;
     /// with the kernel's name, no two candidates of a case have the same.
+    ///
+    /// See [`candidates`] for an example.
     #[must_use]
     pub fn describe(&self) -> String {
         describe(&self.variant, self.weight_type)

@@ -4,7 +4,15 @@ use std::fmt;
 
 /// How one kernel did on one case.
 ///
-/// See [`check`](super::check()).
+/// ```
+/// use wgformer::verify::{Outcome, Values, cases, check};
+///
+/// let gpu = wgformer::Gpu::new()?;
+/// let outcomes = check(&gpu, &cases::softmax(3, 8, Values::Unit)?)?;
+/// let closest = outcomes.iter().map(Outcome::share).fold(f64::INFINITY, f64::min);
+/// assert!(closest <= 1.0);
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Outcome {

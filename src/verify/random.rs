@@ -10,6 +10,7 @@ use crate::tensor::Tensor;
 /// let [mut a, mut b] = [Random::new(7), Random::new(7)];
 /// assert_eq!(a.unit(), b.unit());
 /// assert!(a.below(10) < 10);
+/// assert_eq!(a.weights(&[384, 96]).shape(), [384, 96]);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Random(u64);

@@ -53,13 +53,15 @@ pub enum Verdict {
 /// all. `done` is called after each case.
 ///
 /// ```
-/// use wgformer::verify::{Recipe, Values, cases, report};
+/// use wgformer::verify::{Recipe, Row, Values, Verdict, cases, report};
 ///
 /// let gpu = wgformer::Gpu::new()?;
 /// let softmax: Recipe = Box::new(|| cases::softmax(3, 8, Values::Unit));
-/// for row in report(&gpu, &[softmax], || println!("a case is done"))? {
-///     println!("{} {}: {:?}", row.kernel, row.variant, row.verdict);
+/// let rows = report(&gpu, &[softmax], || println!("a case is done"))?;
+/// for Row { kernel, variant, verdict, .. } in &rows {
+///     println!("{kernel} {variant}: {verdict:?}");
 /// }
+/// assert!(rows.iter().all(|row| row.verdict != Verdict::Fail));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 ///

@@ -7,7 +7,7 @@ const EPSILON: f64 = f32::EPSILON as f64;
 ///
 /// ```
 /// let tolerance = wgformer::verify::Tolerance::dot(384); // a sum of 384 products
-/// assert!(tolerance.share(1.000001, 1.0) < 1.0);
+/// assert!(tolerance.error(1.000001, 1.0) < tolerance.allowed(1.0));
 /// assert!(tolerance.share(1.001, 1.0) > 1.0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Tolerance {
 
 impl Tolerance {
     /// A few roundings per element.
+    ///
+    /// See [`Tolerance::scaled`] for an example.
     #[must_use]
     pub fn elementwise() -> Self {
         Self {
@@ -43,6 +45,8 @@ impl Tolerance {
 
     /// Weights exp(s) / sum over `terms` of scores up to `range` in size: exp is good to 3 + 2 |x| units in the last
     /// place (Vulkan's and WGSL's bound), a score of that size is rounded to epsilon * range, and the sum adds its own.
+    ///
+    /// See [`Tolerance::with_weights_in_f16`] for an example.
     #[must_use]
     pub fn exponentials(terms: usize, range: f32) -> Self {
         let relative = EPSILON * (8.0 + 4.0 * f64::from(range) + (terms as f64).sqrt());
@@ -56,6 +60,14 @@ impl Tolerance {
     /// values that lie within `range`: weights that lose up to 2^-10 of themselves lose 2^-11 more or less than one
     /// another, which moves the mean by that share of the values' mean distance from it, at most half their range.
     /// Weights below 2^-29 of the largest may be taken for zero.
+    ///
+    /// ```
+    /// use wgformer::verify::Tolerance;
+    ///
+    /// let attention = Tolerance::exponentials(128, 1.0); // 128 keys, scores to about 1
+    /// let in_f16 = attention.with_weights_in_f16(128, 2.0); // values in [-1, 1]
+    /// assert!(in_f16.allowed(1.0) > attention.allowed(1.0));
+    /// ```
     #[must_use]
     pub fn with_weights_in_f16(self, terms: usize, range: f32) -> Self {
         let share = 0.5 * 2.0_f64.powi(-11) * (1.0 + 2.0_f64.powi(-10));
@@ -68,6 +80,13 @@ impl Tolerance {
 
     /// A row of `cols` values up to `magnitude` brought to deviation 1 from `deviation`: the mean is off by epsilon
     /// times the magnitude for each level of the sum, and the division magnifies that.
+    ///
+    /// ```
+    /// use wgformer::verify::Tolerance;
+    ///
+    /// let (near, far) = (Tolerance::norm(384, 1.0, 0.6), Tolerance::norm(384, 1e4, 0.6));
+    /// assert!(far.allowed(1.0) > near.allowed(1.0)); // values that lie far from 0
+    /// ```
     #[must_use]
     pub fn norm(cols: usize, magnitude: f32, deviation: f32) -> Self {
         let levels = 4.0 + (cols as f64).sqrt();
@@ -79,6 +98,13 @@ impl Tolerance {
     }
 
     /// The same for values up to `magnitude`, of which a result is a sum.
+    ///
+    /// ```
+    /// use wgformer::verify::Tolerance;
+    ///
+    /// let of_values_to_80 = Tolerance::elementwise().scaled(80.0);
+    /// assert!(of_values_to_80.allowed(0.0) > Tolerance::elementwise().allowed(0.0));
+    /// ```
     #[must_use]
     pub fn scaled(self, magnitude: f32) -> Self {
         Self {
@@ -90,6 +116,14 @@ impl Tolerance {
     /// The result of the `step`th step of a model, counted from 1. Each step rounds its sums to a few epsilons of their
     /// largest terms, which are about as large as its largest result, and passes on what it was given: errors add up
     /// like a random walk. 48 epsilons are three times the most that the default model shows (docs/testing.md).
+    ///
+    /// ```
+    /// use wgformer::verify::Tolerance;
+    ///
+    /// let reference = [0.5, -2.0, 1.0];
+    /// let [first, fourth] = [1, 4].map(|step| Tolerance::step(step, &reference));
+    /// assert_eq!(fourth.allowed(1.0), 2.0 * first.allowed(1.0));
+    /// ```
     #[must_use]
     pub fn step(step: usize, reference: &[f32]) -> Self {
         let largest = reference

@@ -70,7 +70,7 @@ pub fn tunables(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Tunabl
 /// ```
 /// use wgformer::tensor::{Dim, WeightType};
 /// use wgformer::tuning::Measurements;
-/// use wgformer::verify::{tunables, tune};
+/// use wgformer::verify::{Tunable, tunables, tune};
 ///
 /// # let mut graph = wgformer::Graph::new();
 /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
@@ -78,8 +78,10 @@ pub fn tunables(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Tunabl
 /// # graph.linear(x, weight, None)?;
 /// let gpu = wgformer::Gpu::new()?;
 /// let mut measurements = Measurements::new(gpu.capabilities());
-/// for tunable in tunables(&gpu, &graph, WeightType::F32) {
-///     tune(&gpu, &tunable, &mut measurements)?;
+/// let tunables: Vec<Tunable> = tunables(&gpu, &graph, WeightType::F32);
+/// for tunable in &tunables {
+///     println!("{}", tunable.class());
+///     tune(&gpu, tunable, &mut measurements)?;
 /// }
 /// println!("{} kinds of nodes were measured", measurements.nodes().len());
 /// # Ok::<(), wgformer::Error>(())
@@ -161,6 +163,8 @@ fn sizes(rows: usize) -> Sizes {
 
 impl Tunable {
     /// What is measured.
+    ///
+    /// See [`tune()`] for an example.
     #[must_use]
     pub fn class(&self) -> &str {
         &self.class

@@ -90,6 +90,30 @@ fn a_budget_is_kept_and_what_does_not_fit_is_refused() {
     }
 }
 
+/// Whatever it was asked before, and however few come at once: the last that fits is the last that is taken.
+#[test]
+fn vectors_that_come_one_by_one_are_taken_as_long_as_the_budget_has_room() {
+    let (gpu, _turn) = common::gpu();
+    let rows = vectors(23, 600, 70);
+    for gpu in devices(&gpu) {
+        let options = IndexOptions::default();
+        let needs = |count, budget| {
+            let options = options.clone().memory_budget(budget);
+            Index::memory_needed(&gpu, 70, count, 1, &options)
+        };
+        let least = |count| needed(needs(count, 1));
+        assert!((1..600).all(|count| least(count) <= least(count + 1)));
+        let budget = least(400);
+        let mut index = Index::new(&gpu, 70, &options.clone().memory_budget(budget)).unwrap();
+        let refused = rows.iter().position(|row| index.add(&[row]).is_err());
+        let most = refused.expect("there is room for few");
+        assert!(most >= 400 && most == index.len());
+        assert!(needs(most, budget).is_ok());
+        assert!(needs(most + 1, budget).is_err());
+        index.search(&rows[..2], 1).unwrap();
+    }
+}
+
 /// Vectors that the last slice grew by do not stay there twice.
 #[test]
 fn an_index_that_grows_within_a_budget_keeps_it() {

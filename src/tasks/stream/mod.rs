@@ -77,9 +77,19 @@ impl StreamOptions {
 ///
 /// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it.
 ///
+/// It takes no [`Control`](crate::plan::Control), since it has both of its parts: [`Stream::on_batch`] tells how far it
+/// is, and whoever takes its items may stop at any time. Where the texts end at a deadline, all that were read by then
+/// still come out; where the stream is dropped at one, no more than the batches under way are waited for. A call of
+/// `next` itself takes as long as a window of batches, of which [`StreamOptions::window_batches`] is the length.
+///
 /// ```
+/// use std::time::{Duration, Instant};
+///
 /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
 /// let numbers = (0..1000).map(|number| Ok(number.to_string()));
+/// let deadline = Instant::now() + Duration::from_secs(60);
+/// let numbers = numbers.take_while(move |_| Instant::now() < deadline);
+///
 /// let stream = embedder.stream(numbers, &wgformer::tasks::StreamOptions::default());
 /// let mut done = 0;
 /// let stream = stream.on_batch(move |texts| {

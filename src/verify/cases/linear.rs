@@ -48,6 +48,15 @@ impl Epilogue {
     };
 
     /// Every combination of a bias, no activation or gelu, and what is done last.
+    ///
+    /// ```
+    /// use wgformer::verify::{Values, cases::{Epilogue, linear}};
+    ///
+    /// for epilogue in Epilogue::every() {
+    ///     println!("{}", linear([5, 8, 4], epilogue, Values::Unit)?.name);
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn every() -> Vec<Self> {
         let mut every = Vec::new();

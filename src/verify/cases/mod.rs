@@ -4,10 +4,26 @@
 //! Each file has a `table`, and a function that builds a case of any size, for tests with sizes of their own.
 //!
 //! ```
-//! use wgformer::verify::{Values, cases};
+//! use wgformer::ops::Pooling;
+//! use wgformer::verify::{Case, Values, cases};
 //!
-//! let case = cases::softmax(3, 8, Values::Extreme)?;
-//! println!("{}: {}", case.name, case.graph);
+//! let case: Case = cases::softmax(3, 8, Values::Extreme)?;
+//! println!("{}: {}, {} inputs", case.name, case.graph, case.values().len());
+//!
+//! let unit = Values::Unit;
+//! let of_any_size = [
+//!     cases::linear([17, 64, 32], cases::Epilogue { bias: true, ..Default::default() }, unit)?,
+//!     cases::qkv_linear(20, 3, 32, true)?,
+//!     cases::attention(&[7, 40], 3, 32, 1.0, unit)?,
+//!     cases::layer_norm(9, 384, unit, false)?,
+//!     cases::embedding_sum(9, 384)?,
+//!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
+//!     cases::top_k(9, 132, 10, true, unit)?,
+//!     cases::gelu(9, 130, unit)?,
+//!     cases::add(9, 130)?,
+//! ];
+//! println!("{} of {} cases", of_any_size.len(), cases::all().len());
+//!
 //! for recipe in cases::quick() {
 //!     println!("{}", recipe()?.operation);
 //! }
@@ -80,6 +96,13 @@ pub fn quick() -> Vec<Recipe> {
 }
 
 /// The operations of one layer of all-MiniLM-L6-v2 on 2 texts of 128 tokens, and a linear layer of 16, for benches.
+///
+/// ```
+/// for recipe in wgformer::verify::cases::of_a_model() {
+///     println!("{}", recipe()?.name);
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[must_use]
 pub fn of_a_model() -> Vec<Recipe> {
     let (residual, gelu) = (Epilogue::BIAS_RESIDUAL, Epilogue::BIAS_GELU);
@@ -96,6 +119,10 @@ pub fn of_a_model() -> Vec<Recipe> {
 
 /// One case per operation whose grid is more than 32 and at most 32 x 32 workgroups on every kernel, for a device that
 /// allows no more than 32 in one dimension.
+///
+/// ```
+/// assert_eq!(wgformer::verify::cases::folded().len(), wgformer::verify::cases::quick().len());
+/// ```
 #[must_use]
 pub fn folded() -> Vec<Recipe> {
     const ROWS: usize = 34; // of one workgroup each, of which the first runs alone
