@@ -92,13 +92,14 @@ pub enum Domain {
 ///
 /// ```
 /// use wgformer::graph::{Graph, Operation};
+/// use wgformer::ops::Activation;
 /// use wgformer::tensor::{Dim, Sizes, Tensor};
 ///
 /// let mut graph = Graph::new();
 /// let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
 /// let weight = graph.parameter("weight", [1, 2]);
 /// let y = graph.linear(x, weight, None)?;
-/// graph.gelu(y)?;
+/// graph.activation(y, Activation::Gelu)?;
 ///
 /// let [linear, gelu]: [&dyn Operation; 2] = [0, 1].map(|node| &*graph.nodes()[node].operation);
 /// let fused = linear.absorb(gelu, 0).expect("a linear layer with a gelu is one node");

@@ -1,4 +1,4 @@
-"""Writes tiny BERT models with seeded random weights, and what transformers and sentence-transformers make of them.
+"""Writes tiny models of every family with seeded random weights, and what transformers and sentence-transformers make of them.
 
     pip install -r tests/data/requirements.txt
     python tests/data/tiny_models.py [NAME]...
@@ -24,6 +24,7 @@ Every sequence and every text is computed alone, so that no padding takes part, 
 again from its folder.
 """
 
+import inspect
 import json
 import shutil
 import sys
@@ -35,7 +36,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel, BertTokenizerFast
+from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, BertTokenizerFast
 from transformers.utils import logging
 
 TINY = Path(__file__).resolve().parent / "tiny"
@@ -52,6 +53,7 @@ TEXTS = ["a cat", "", "Hello, World!", "Zoë 1", "the quick brown fox jumps over
 
 # What a row does not say.
 CONFIG = {
+    "model_type": "bert",
     "vocab_size": len(VOCABULARY),
     "hidden_size": 32,
     "num_hidden_layers": 2,
@@ -60,8 +62,16 @@ CONFIG = {
     "max_position_embeddings": 24,
 }
 
+# The names that DistilBERT has for these.
+DISTILBERT = {
+    "hidden_size": "dim",
+    "num_hidden_layers": "n_layers",
+    "num_attention_heads": "n_heads",
+    "intermediate_size": "hidden_dim",
+}
 
-def as_in_2019(folder):
+
+def as_in_2019(folder, model):
     """The norms' old names, and a configuration that leaves out the defaults and says what is obsolete."""
 
     def old_name(name):
@@ -78,7 +88,73 @@ def as_in_2019(folder):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-# Of each model what differs from a plain BertModel: `config`, options of its BertConfig; `class`; `dtype` and
+def by_module_names(folder, model):
+    """Tensors under the names that transformers has for them in memory; it saves some families as they were published."""
+    weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def as_nomic_published_it(folder, model):
+    """With GPT-2's keys."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    published = {
+        "activation_function": "swiglu",
+        "attn_pdrop": 0.0,
+        "auto_map": {"AutoModel": "modeling_hf_nomic_bert.NomicBertModel"},
+        "causal": False,
+        "layer_norm_epsilon": config["layer_norm_eps"],
+        "max_trained_positions": 2048,
+        "mlp_fc1_bias": False,
+        "mlp_fc2_bias": False,
+        "model_type": "nomic_bert",
+        "n_embd": config["hidden_size"],
+        "n_head": config["num_attention_heads"],
+        "n_inner": config["intermediate_size"],
+        "n_layer": config["num_hidden_layers"],
+        "n_positions": config["max_position_embeddings"],
+        "parallel_block": False,
+        "prenorm": False,
+        "qkv_proj_bias": False,
+        "rotary_emb_base": config["rope_parameters"]["rope_theta"],
+        "rotary_emb_fraction": 1.0,
+        "rotary_emb_interleaved": False,
+        "rotary_emb_scale_base": None,
+        "rotary_scaling_factor": None,
+        "scale_attn_by_inverse_layer_idx": False,
+        "scale_attn_weights": True,
+        "type_vocab_size": config["type_vocab_size"],
+        "use_flash_attn": True,
+        "use_rms_norm": False,
+        "vocab_size": config["vocab_size"],
+    }
+    path.write_text(json.dumps(published, indent=2) + "\n")
+
+
+def as_alibaba_published_it(folder, model):
+    """As the code that the hub calls "new" has it."""
+    weights = load_file(folder / "model.safetensors")
+    weights = {f"new.{name}": weight for name, weight in weights.items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    theta = config.pop("rope_parameters")["rope_theta"]
+    config |= {
+        "model_type": "new",
+        "layer_norm_type": "layer_norm",
+        "logn_attention_clip1": False,
+        "logn_attention_scale": False,
+        "pack_qkv": True,
+        "position_embedding_type": "rope",
+        "rope_scaling": None,
+        "rope_theta": theta,
+        "unpad_inputs": False,
+        "use_memory_efficient_attention": False,
+    }
+    path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+# Of each model what differs from a plain BertModel: `config`, options of its configuration; `class`; `dtype` and
 # `max_shard_size`, how its weights are stored; `then`, what is done to its folder afterwards; `sentences`, what
 # sentence-transformers makes of it. Its place is its seed: a new one goes to the end.
 MODELS = {
@@ -103,21 +179,83 @@ MODELS = {
         "sentences": {"pooling": "max", "normalize": False},
     },
     # Tensor names begin with `bert.`; there is a head that no task here uses, and no pooler.
-    "masked-lm": {"class": BertForMaskedLM, "config": {"num_hidden_layers": 1}},
-    "as-in-2019": {"class": BertForMaskedLM, "config": {"num_hidden_layers": 1}, "then": as_in_2019},
+    "masked-lm": {"class": AutoModelForMaskedLM, "config": {"num_hidden_layers": 1}},
+    "as-in-2019": {"class": AutoModelForMaskedLM, "config": {"num_hidden_layers": 1}, "then": as_in_2019},
     "f16": {"dtype": torch.float16},
     "bf16": {"dtype": torch.bfloat16},
-    "shards": {"class": BertForMaskedLM, "max_shard_size": "20KB"},
+    "shards": {"class": AutoModelForMaskedLM, "max_shard_size": "20KB"},
+    # Positions are counted from behind the padding token's id, and the sequences have padding tokens among the others.
+    "roberta": {"config": {"model_type": "roberta", "pad_token_id": 1, "type_vocab_size": 1, "layer_norm_eps": 1e-5}},
+    "xlm-roberta": {"class": AutoModelForMaskedLM, "config": {"model_type": "xlm-roberta", "type_vocab_size": 1}},
+    "camembert": {"config": {"model_type": "camembert", "pad_token_id": 3, "type_vocab_size": 1}},
+    "distilbert": {"config": {"model_type": "distilbert"}},
+    "distilbert-relu": {"class": AutoModelForMaskedLM, "config": {"model_type": "distilbert", "activation": "relu"}},
+    # Longer than its exact buckets, and than all of them.
+    "mpnet": {"config": {"model_type": "mpnet", "max_position_embeddings": 200}},
+    "electra": {"config": {"model_type": "electra", "embedding_size": 16, "hidden_act": "gelu_new"}},
+    "electra-of-one-width": {"config": {"model_type": "electra", "embedding_size": 32, "hidden_act": "silu"}},
+    "albert": {"config": {"model_type": "albert", "embedding_size": 16, "inner_group_num": 2}},
+    "albert-in-groups": {
+        "config": {
+            "model_type": "albert",
+            "embedding_size": 20,
+            "num_hidden_layers": 3,
+            "num_hidden_groups": 2,
+        },
+    },
+    # Two layers within a window of 4 to each side and one without.
+    "modernbert": {
+        "config": {
+            "model_type": "modernbert",
+            "pad_token_id": 0,
+            "num_hidden_layers": 4,
+            "local_attention": 8,
+            "max_position_embeddings": 60,
+        },
+    },
+    "modernbert-with-biases": {
+        "class": AutoModelForMaskedLM,
+        "config": {
+            "model_type": "modernbert",
+            "pad_token_id": 0,
+            "layer_types": ["sliding_attention", "full_attention"],
+            "rope_parameters": {
+                "full_attention": {"rope_type": "default", "rope_theta": 500.0},
+                "sliding_attention": {"rope_type": "linear", "factor": 4.0, "rope_theta": 100.0},
+            },
+            "local_attention": 6,
+            "norm_bias": True,
+            "attention_bias": True,
+            "mlp_bias": True,
+            "hidden_activation": "silu",
+            "norm_eps": 0.01,
+        },
+    },
+    "nomic-bert": {"config": {"model_type": "nomic_bert"}},
+    "nomic-bert-as-published": {"config": {"model_type": "nomic_bert"}, "then": as_nomic_published_it},
+    "gte": {"config": {"model_type": "gte"}},
+    "gte-without-types": {
+        "config": {"model_type": "gte", "type_vocab_size": 0, "hidden_size": 48, "num_attention_heads": 3},
+    },
+    "gte-as-published": {"config": {"model_type": "gte"}, "then": as_alibaba_published_it},
+    "jina-embeddings-v3": {"config": {"model_type": "jina_embeddings_v3"}},
+    "nomic-bert-by-module-names": {"config": {"model_type": "nomic_bert", "num_hidden_layers": 1}, "then": by_module_names},
+    "gte-by-module-names": {"config": {"model_type": "gte", "num_hidden_layers": 1}, "then": by_module_names},
+    "jina-embeddings-v3-by-module-names": {"config": {"model_type": "jina_embeddings_v3", "num_hidden_layers": 1}, "then": by_module_names},
 }
+
+
+def is_norm(name):
+    return name.endswith("weight") and ("norm" in name.lower() or "emb_ln" in name)
 
 
 def randomise(model, generator):
     """Large enough that attention is far from uniform, small enough that it does not make all tokens alike."""
     with torch.no_grad():
         for name, tensor in model.named_parameters():
-            center = 1 if name.endswith("LayerNorm.weight") else 0
-            spread = 0.2 if name.endswith(("query.weight", "key.weight", "value.weight", "dense.weight")) else 0.3
-            tensor.copy_(center + spread * torch.randn(tensor.shape, generator=generator))
+            is_table = "embeddings" in name or "relative_attention_bias" in name
+            is_layer = tensor.dim() > 1 and not is_table
+            tensor.copy_(is_norm(name) + (0.2 if is_layer else 0.3) * torch.randn(tensor.shape, generator=generator))
 
 
 def sequences(config, generator):
@@ -127,14 +265,23 @@ def sequences(config, generator):
         return torch.randint(bound, (count,), generator=generator)
 
     longest = config.max_position_embeddings
-    return [(below(config.vocab_size, n), below(config.type_vocab_size, n)) for n in (7, 1, longest, 2, 13)]
+    if config.model_type in ["roberta", "xlm-roberta", "camembert"]:
+        longest -= config.pad_token_id + 1
+    if config.model_type == "mpnet":
+        longest -= 2
+    types = getattr(config, "type_vocab_size", 0) if config.model_type != "mpnet" else 0
+    return [(below(config.vocab_size, n), below(types or 1, n)) for n in (7, 1, longest, 2, 13)]
 
 
 def hidden_states(model, inputs):
+    takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+
+    def of(ids, types):
+        types = {"token_type_ids": types[None]} if takes_types else {}
+        return model(input_ids=ids[None], attention_mask=torch.ones(1, len(ids)), **types).last_hidden_state[0]
+
     with torch.no_grad():
-        return [
-            model(input_ids=ids[None], token_type_ids=types[None]).last_hidden_state[0] for ids, types in inputs
-        ]
+        return [of(ids, types) for ids, types in inputs]
 
 
 def pooling_modules(dimensions, pooling, normalize):
@@ -169,14 +316,17 @@ def embeddings(folder):
     return torch.stack([model.encode(text, convert_to_tensor=True, show_progress_bar=False) for text in TEXTS])
 
 
+KEY_BIASES = ("key.bias", "k_lin.bias", "attn.k.bias", "k_proj.bias")
+
+
 def check_that_every_tensor_matters(model, inputs, hidden):
     for name, tensor in model.named_parameters():
         # A bias of all keys adds one number to all of a query's scores.
-        if name.startswith("pooler.") or name.endswith("key.bias"):
+        if name.startswith("pooler.") or name.endswith(KEY_BIASES):
             continue
         original = tensor.detach().clone()
         with torch.no_grad():
-            tensor.copy_(1 if name.endswith("LayerNorm.weight") else 0)
+            tensor.copy_(is_norm(name))
             without = hidden_states(model, inputs)
             tensor.copy_(original)
         change = max((a - b).abs().max() for a, b in zip(hidden, without))
@@ -186,14 +336,20 @@ def check_that_every_tensor_matters(model, inputs, hidden):
 def write(name, row, seed):
     folder = TINY / name
     generator = torch.Generator().manual_seed(seed)
-    model = row.get("class", BertModel)(BertConfig(**CONFIG | row.get("config", {})))
+    options = CONFIG | row.get("config", {})
+    if options["model_type"] == "distilbert":
+        options = {DISTILBERT.get(key, key): value for key, value in options.items()}
+    config = AutoConfig.for_model(**options)
+    model = row.get("class", AutoModel).from_config(config, attn_implementation="eager")
     randomise(model, generator)
     model.to(row.get("dtype", torch.float32)).save_pretrained(folder, max_shard_size=row.get("max_shard_size", "1GB"))
-    row.get("then", lambda folder: None)(folder)
+    row.get("then", lambda folder, model: None)(folder, model)
     if "sentences" in row:
         save_with_sentence_transformers(folder, **row["sentences"])
 
-    model = AutoModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
+    if "as-published" not in name:  # those transformers can read with code of the hub only
+        model = AutoModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32)
+    model.eval()
     inputs = sequences(model.config, generator)
     hidden = hidden_states(model, inputs)
     check_that_every_tensor_matters(model, inputs, hidden)
