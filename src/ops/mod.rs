@@ -27,6 +27,7 @@ mod linear;
 mod linear_kernels;
 mod pool;
 mod qkv_linear;
+mod rotary;
 mod row_lanes;
 mod softmax;
 mod top_k;
@@ -67,6 +68,8 @@ pub static KERNELS: &[&Kernel] = &[
     &pool::POOL,
     &pool::POOL_TEXTURE,
     &pool::POOL_VEC4,
+    &rotary::ROTARY,
+    &rotary::ROTARY_TEXTURE,
     &softmax::SOFTMAX,
     &softmax::SOFTMAX_SUBGROUP,
     &softmax::SOFTMAX_VEC4,

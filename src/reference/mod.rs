@@ -10,6 +10,7 @@ mod layer_norm;
 mod linear;
 mod pool;
 mod qkv_linear;
+mod rotary;
 mod softmax;
 mod top_k;
 
@@ -21,6 +22,7 @@ pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use pool::{Pooling, pool};
 pub use qkv_linear::qkv_linear;
+pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
 

@@ -22,6 +22,7 @@ mod layer_norm;
 mod linear;
 mod pool;
 mod qkv_linear;
+mod rotary;
 mod softmax;
 mod top_k;
 
@@ -33,6 +34,7 @@ pub use layer_norm::layer_norm;
 pub use linear::{Epilogue, linear};
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
+pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
 
@@ -46,6 +48,7 @@ pub fn all() -> Vec<Recipe> {
     let tables = [
         linear::table,
         qkv_linear::table,
+        rotary::table,
         attention::table,
         layer_norm::table,
         embedding_sum::table,
@@ -64,6 +67,7 @@ pub fn quick() -> Vec<Recipe> {
     vec![
         Box::new(|| linear([33, 384, 384], Epilogue::ALL, Values::Unit)),
         Box::new(|| qkv_linear(20, 12, 32, true)),
+        Box::new(|| rotary(20, 12, 64, 64, Values::Unit)),
         Box::new(|| attention(&[7, 40], 12, 32, 1.0, Values::Unit)),
         Box::new(|| layer_norm(9, 384, Values::Unit, false)),
         Box::new(|| embedding_sum(9, 384)),
@@ -100,6 +104,7 @@ pub fn folded() -> Vec<Recipe> {
     vec![
         Box::new(|| linear([TILES, 4, 4], Epilogue::ALL, Values::Unit)),
         Box::new(|| qkv_linear(TILES, 1, 4, true)),
+        Box::new(|| rotary(ROWS, 8, 8, 8, Values::Unit)),
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
