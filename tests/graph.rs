@@ -294,6 +294,18 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     assert!(
         message(graph.attention(qkv, segments, plain.bias(x))).contains("bias must be a parameter")
     );
+    let positions = graph.ids("positions", 4);
+    assert!(graph.rotary(qkv, positions, w).is_ok());
+    let found = message(graph.rotary(qkv, positions, odd));
+    assert_eq!(
+        found,
+        "rotary: table must have an even number of columns, at most the head's 8, is [4, 7]"
+    );
+    let long = graph.parameter("long", [4, 10]);
+    assert!(message(graph.rotary(qkv, positions, long)).contains("is [4, 10]"));
+    let short = graph.parameter("short", [3, 8]);
+    assert!(message(graph.rotary(qkv, positions, short)).contains("ids below 3"));
+    assert!(message(graph.rotary(x, positions, w)).contains("qkv must be"));
     let other = Graph::new().input("elsewhere", [1, 1]);
     assert!(
         Graph::new().activation(other, Activation::Gelu).is_err(),

@@ -104,6 +104,18 @@ proptest! {
     }
 
     #[test]
+    fn rotary(
+        tokens in 1_usize..100,
+        heads in 1_usize..6,
+        head_dim in (1_usize..20).prop_map(|eighth| 8 * eighth),
+        pairs in columns(80),
+        values in values(),
+    ) {
+        let rotated = (2 * pairs).min(head_dim);
+        check(cases::rotary(tokens, heads, head_dim, rotated, values))?;
+    }
+
+    #[test]
     fn attention(
         lengths in vec(0_usize..150, 1..6),
         heads in 1_usize..5,

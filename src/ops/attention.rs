@@ -7,10 +7,10 @@ pub use options::AttentionOptions;
 
 use super::checks;
 use crate::error::Result;
-use crate::graph::{Graph, Operation, Request, Source, TensorId, TensorInfo};
+use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, COOPERATIVE_MATRIX, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
-use crate::tensor::{DType, Dim, Shape, Sizes, Tensor};
+use crate::tensor::{Dim, Shape, Sizes, Tensor};
 
 impl Graph {
     /// Scaled dot-product attention within each sequence; every token attends to the tokens of its own, all of them or
@@ -79,7 +79,11 @@ impl Operation for Attention {
             (qkv, segment_offsets, None)
         };
         checks::segments(self.name(), segment_offsets)?;
-        let (heads, head_dim) = heads(self.name(), qkv)?;
+        let (heads, head_dim) = checks::heads(self.name(), qkv)?;
+        if head_dim > MAX_HEAD_DIM {
+            let message = format!("head_dim must be at most {MAX_HEAD_DIM}, is {head_dim}");
+            return Err(checks::error(self.name(), message));
+        }
         if let Some(bias) = bias {
             check_bias(self.name(), bias, heads)?;
         }
@@ -110,31 +114,6 @@ impl Operation for Attention {
         }
         offers.extend(self.texture(request, heads, head_dim).map(Offer::from));
         offers
-    }
-}
-
-/// The heads of query, key and value, and their length.
-fn heads(operation: &'static str, qkv: &TensorInfo) -> Result<(usize, usize)> {
-    match *qkv.shape.dims() {
-        [
-            Dim::Fixed(3),
-            Dim::Fixed(heads),
-            Dim::Tokens,
-            Dim::Fixed(head_dim),
-        ] if heads > 0
-            && (1..=MAX_HEAD_DIM).contains(&head_dim)
-            && qkv.dtype == DType::F32
-            && qkv.source != Source::Parameter =>
-        {
-            Ok((heads, head_dim))
-        }
-        _ => Err(checks::error(
-            operation,
-            format!(
-                "qkv must be [3, heads, tokens, head_dim] with head_dim 1 to {MAX_HEAD_DIM}, is {}",
-                qkv.shape
-            ),
-        )),
     }
 }
 

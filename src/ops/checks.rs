@@ -40,6 +40,26 @@ pub(super) fn rows_and_cols(
     }
 }
 
+/// Query, key and value, `[3, heads, tokens, head_dim]`: how many heads, and how long.
+pub(super) fn heads(operation: &'static str, qkv: &TensorInfo) -> Result<(usize, usize)> {
+    let is_activation = qkv.dtype == DType::F32 && qkv.source != Source::Parameter;
+    match *qkv.shape.dims() {
+        [
+            Dim::Fixed(3),
+            Dim::Fixed(heads),
+            Dim::Tokens,
+            Dim::Fixed(head_dim),
+        ] if heads > 0 && head_dim > 0 && is_activation => Ok((heads, head_dim)),
+        _ => Err(error(
+            operation,
+            format!(
+                "qkv must be an input or a result of f32 [3, heads, tokens, head_dim], {} is {} {}",
+                qkv.name, qkv.dtype, qkv.shape
+            ),
+        )),
+    }
+}
+
 /// A matrix of weights, `[rows, cols]`.
 pub(super) fn matrix(
     operation: &'static str,

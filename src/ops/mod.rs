@@ -28,6 +28,7 @@ mod linear_kernels;
 mod multiply;
 mod pool;
 mod qkv_linear;
+mod rotary;
 mod row_lanes;
 mod softmax;
 mod top_k;
@@ -70,6 +71,8 @@ pub static KERNELS: &[&Kernel] = &[
     &pool::POOL_SUBGROUP,
     &pool::POOL_TEXTURE,
     &pool::POOL_VEC4,
+    &rotary::ROTARY,
+    &rotary::ROTARY_TEXTURE,
     &softmax::SOFTMAX,
     &softmax::SOFTMAX_SUBGROUP,
     &softmax::SOFTMAX_VEC4,

@@ -11,6 +11,7 @@ mod linear;
 mod multiply;
 mod pool;
 mod qkv_linear;
+mod rotary;
 mod softmax;
 mod top_k;
 
@@ -23,6 +24,7 @@ pub use linear::linear;
 pub use multiply::multiply;
 pub use pool::{Pooling, pool};
 pub use qkv_linear::qkv_linear;
+pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
 

@@ -305,6 +305,23 @@ const MUTATIONS: &[Mutation] = &[
     mutation("linear_texture", "reads the first of four int8", "unpack4xI8(packed.w)", "unpack4xI8(packed.x)"),
     mutation("linear_texture", "forgets the scale", "value *= factor;", ""),
 
+    mutation("rotary", "turns the other way", "select(partner, -partner, is_first)", "select(-partner, partner, is_first)"),
+    mutation("rotary", "turns values too", "row < 2u *", "row < 3u *"),
+    mutation("rotary", "does not turn keys", "row < 2u *", "row < 1u *"),
+    mutation("rotary", "turns an element by itself", "select(i - half, i + half, is_first)", "i"),
+    mutation("rotary", "every token has the first one's position", "positions[row % params.tokens]", "positions[0u]"),
+    mutation("rotary", "takes the sine for the cosine", "let cosine = table[at];", "let cosine = table[at + half];"),
+    mutation("rotary", "drops the last element", "i < params.count", "i + 1u < params.count"),
+    mutation("rotary", "writes one element past the end", "i < params.count", "i <= params.count"),
+
+    mutation("rotary_texture", "turns the other way", "-second * sine", "second * sine"),
+    mutation("rotary_texture", "turns values too", "head >= 2u *", "head >= 3u *"),
+    mutation("rotary_texture", "does not turn keys", "head >= 2u *", "head >= 1u *"),
+    mutation("rotary_texture", "every token has the first one's position", "positions[token]", "positions[0u]"),
+    mutation("rotary_texture", "takes the cosine for the sine", "vec2(half + c4, position)", "vec2(c4, position)"),
+    mutation("rotary_texture", "every head is the first", "let start = head * params.head_dim / 4u;", "let start = 0u;"),
+    mutation("rotary_texture", "does not copy what follows what is turned", "c4 < params.head_dim / 4u", "c4 < select(0u, params.head_dim / 4u, half == 0u)"),
+
     mutation("attention", "forgets the base of exp2", "(params.scale * 1.442695)", "params.scale"),
     mutation("attention", "forgets the scale", "(params.scale * 1.442695)", "1.442695"),
     mutation("attention", "takes the last score for the maximum", "lane_max = max(lane_max, scores[k]);", "lane_max = scores[k];"),

@@ -39,6 +39,7 @@ mod linear;
 mod multiply;
 mod pool;
 mod qkv_linear;
+mod rotary;
 mod softmax;
 mod top_k;
 
@@ -51,6 +52,7 @@ pub use linear::{Combine, Epilogue, linear};
 pub use multiply::multiply;
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
+pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
 
@@ -64,6 +66,7 @@ pub fn all() -> Vec<Recipe> {
     let tables = [
         linear::table,
         qkv_linear::table,
+        rotary::table,
         attention::table,
         layer_norm::table,
         embedding_sum::table,
@@ -83,6 +86,7 @@ pub fn quick() -> Vec<Recipe> {
     vec![
         Box::new(|| linear([33, 384, 384], Epilogue::ALL, Values::Unit)),
         Box::new(|| qkv_linear(20, 12, 32, true)),
+        Box::new(|| rotary(20, 12, 64, 64, Values::Unit)),
         Box::new(|| attention(&[7, 40], 12, 32, 1.0, Values::Unit)),
         Box::new(|| layer_norm(9, 384, Values::Unit, false)),
         Box::new(|| embedding_sum(9, 384)),
@@ -131,6 +135,7 @@ pub fn folded() -> Vec<Recipe> {
     vec![
         Box::new(|| linear([TILES, 4, 4], Epilogue::ALL, Values::Unit)),
         Box::new(|| qkv_linear(TILES, 1, 4, true)),
+        Box::new(|| rotary(ROWS, 8, 8, 8, Values::Unit)),
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
