@@ -8,6 +8,7 @@ use super::blocks::{
     Attending, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings, post_norm_layers,
 };
 use super::builder::LinearNames;
+use super::heads::{Heads, MaskedLmNames, Transform};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Qkv;
@@ -61,7 +62,32 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         .flat_map(|layer| (0..in_a_group).map(move |inner| layer_names(group_of(layer), inner)));
     let attending = Attending::everywhere(segment_offsets);
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
-    Ok(Encoder::new(x, segment_offsets, &sizes, max_positions))
+    Ok(Encoder {
+        embedding_columns: embedding_size,
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
+    })
+}
+
+/// Its heads.
+pub(super) fn heads(config: &Config) -> Result<Heads> {
+    let masked_lm = MaskedLmNames {
+        transform: Transform {
+            dense: LinearNames::new("predictions.dense"),
+            activation: config.activation("hidden_act", "gelu_new")?,
+            norm: Some(NormNames::new("predictions.LayerNorm")),
+        },
+        decoder: "predictions.decoder",
+        embeddings: "embeddings.word_embeddings.weight",
+        biases: &["predictions.bias", "predictions.decoder.bias"],
+    };
+    let of_bert = Heads::of_bert(Some(masked_lm));
+    Ok(Heads {
+        sequence: Transform {
+            dense: LinearNames::new("pooler"),
+            ..of_bert.sequence
+        },
+        ..of_bert
+    })
 }
 
 fn layer_names(group: usize, inner: usize) -> LayerNames {

@@ -8,6 +8,7 @@ use super::blocks::{
     post_norm_layers,
 };
 use super::builder::LinearNames;
+use super::heads::{Heads, MaskedLmNames, Transform};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Qkv;
@@ -42,7 +43,27 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let segment_offsets = builder.graph.segment_offsets();
     let attending = Attending::everywhere(segment_offsets);
     let x = post_norm_layers(builder, x, attending, (0..layers).map(layer_names), &sizes)?;
-    Ok(Encoder::new(x, segment_offsets, &sizes, max_positions))
+    Ok(Encoder::new(
+        x,
+        segment_offsets,
+        &sizes,
+        vocabulary,
+        max_positions,
+    ))
+}
+
+/// Its heads.
+pub(super) fn heads(config: &Config) -> Result<Heads> {
+    Ok(Heads::of_bert(Some(MaskedLmNames {
+        transform: Transform {
+            dense: LinearNames::new("cls.predictions.transform.dense"),
+            activation: config.activation("hidden_act", "gelu")?,
+            norm: Some(NormNames::new("cls.predictions.transform.LayerNorm")),
+        },
+        decoder: "cls.predictions.decoder",
+        embeddings: "embeddings.word_embeddings.weight",
+        biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
+    })))
 }
 
 /// Refuses a decoder.

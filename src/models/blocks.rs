@@ -22,8 +22,11 @@ pub struct Encoder {
     pub hidden: usize,
     /// The longest sequence, in tokens, special tokens included.
     pub max_tokens: usize,
-    /// The sizes of its layers, for what heads have of them.
-    pub(super) sizes: LayerSizes,
+    /// Of its norms, for those of heads.
+    pub(super) eps: f32,
+    /// The rows of the table of words, and its columns.
+    pub(super) vocabulary: usize,
+    pub(super) embedding_columns: usize,
     /// How positions are counted.
     pub(super) positions: Positions,
     /// Whether it looks at token types.
@@ -45,6 +48,7 @@ impl Encoder {
         hidden_states: TensorId,
         segment_offsets: TensorId,
         sizes: &LayerSizes,
+        vocabulary: usize,
         max_tokens: usize,
     ) -> Self {
         Self {
@@ -52,7 +56,9 @@ impl Encoder {
             segment_offsets,
             hidden: sizes.hidden,
             max_tokens,
-            sizes: *sizes,
+            eps: sizes.eps,
+            vocabulary,
+            embedding_columns: sizes.hidden,
             positions: Positions::FromZero,
             reads_types: true,
         }
@@ -248,11 +254,11 @@ fn post_norm_layer(
     let attended = attention(builder, x, attending, names, sizes)?;
     let mut x = builder.graph.add(attended, x)?;
     if let Some(attention_norm) = &names.attention_norm {
-        x = norm(builder, x, attention_norm, sizes)?;
+        x = norm(builder, x, attention_norm, sizes.hidden, sizes.eps)?;
     }
     let fed_forward = feed_forward(builder, x, &names.feed_forward, sizes)?;
     let x = builder.graph.add(fed_forward, x)?;
-    norm(builder, x, &names.output_norm, sizes)
+    norm(builder, x, &names.output_norm, sizes.hidden, sizes.eps)
 }
 
 /// A pre-norm layer, as in ModernBERT: `x = x + attention(norm(x)); x = x + feed_forward(norm(x))`.
@@ -266,12 +272,12 @@ pub(super) fn pre_norm_layer(
     sizes: &LayerSizes,
 ) -> Result<TensorId> {
     let normal = match &names.attention_norm {
-        Some(attention_norm) => norm(builder, x, attention_norm, sizes)?,
+        Some(attention_norm) => norm(builder, x, attention_norm, sizes.hidden, sizes.eps)?,
         None => x,
     };
     let attended = attention(builder, normal, attending, names, sizes)?;
     let x = builder.graph.add(attended, x)?;
-    let normal = norm(builder, x, &names.output_norm, sizes)?;
+    let normal = norm(builder, x, &names.output_norm, sizes.hidden, sizes.eps)?;
     let fed_forward = feed_forward(builder, normal, &names.feed_forward, sizes)?;
     builder.graph.add(fed_forward, x)
 }
@@ -350,15 +356,16 @@ pub(super) fn activated_linear(
     builder.graph.activation(y, activation)
 }
 
-/// `x` and the result: `[rows, hidden]`.
+/// `x` and the result: `[rows, columns]`.
 pub(super) fn norm(
     builder: &mut Builder<'_>,
     x: TensorId,
     names: &NormNames,
-    sizes: &LayerSizes,
+    columns: usize,
+    eps: f32,
 ) -> Result<TensorId> {
-    let (weight, bias) = norm_parameters(builder, names, sizes.hidden)?;
-    builder.graph.layer_norm(x, weight, bias, sizes.eps)
+    let (weight, bias) = norm_parameters(builder, names, columns)?;
+    builder.graph.layer_norm(x, weight, bias, eps)
 }
 
 fn norm_parameters(

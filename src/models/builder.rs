@@ -246,13 +246,32 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`Builder::parameter`].
     pub(super) fn padded_linear(&mut self, name: &str, n: usize, k: usize) -> Result<Linear> {
+        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
+        self.padded_parameters(&weight, Some(&bias), n, k)
+    }
+
+    /// As [`Builder::padded_linear`], by the names of its tensors.
+    ///
+    /// # Errors
+    /// As [`Builder::parameter`].
+    pub(super) fn padded_parameters(
+        &mut self,
+        weight: &str,
+        bias: Option<&str>,
+        n: usize,
+        k: usize,
+    ) -> Result<Linear> {
         let rows = n.next_multiple_of(4);
-        let weight = self.checked(&format!("{name}.weight"), &[n, k])?;
-        let bias = self.checked(&format!("{name}.bias"), &[n])?;
-        Ok(Linear {
-            weight: self.filled_up(weight, [rows, k]),
-            bias: Some(self.filled_up(bias, [rows])),
-        })
+        let weight = self.checked(weight, &[n, k])?;
+        let weight = self.filled_up(weight, [rows, k]);
+        let bias = match bias {
+            Some(bias) => {
+                let bias = self.checked(bias, &[n])?;
+                Some(self.filled_up(bias, [rows]))
+            }
+            None => None,
+        };
+        Ok(Linear { weight, bias })
     }
 
     fn filled_up<const N: usize>(&mut self, of: String, shape: [usize; N]) -> TensorId {

@@ -47,6 +47,7 @@ const HARMLESS: &[&str] = &[
     "label2id",
     "language",
     "name",
+    "num_labels",
     "output_attentions",
     "output_hidden_states",
     "output_past",
@@ -145,6 +146,24 @@ impl Config {
             Some(Value::Bool(value)) => Ok(*value),
             Some(other) => Err(self.malformed(format!("{key} must be true or false, is {other}"))),
         }
+    }
+
+    /// The names of the labels that a classification tells apart: `id2label` in the order of its numbers, else
+    /// `LABEL_0`, `LABEL_1` and so on for `num_labels`, 2 where that is missing too, as transformers has it.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if the numbers are not those from 0 on.
+    pub fn labels(&self) -> Result<Vec<String>> {
+        let Some(named) = self.get("id2label") else {
+            let count = self.size("num_labels", 2)?;
+            return Ok((0..count).map(|label| format!("LABEL_{label}")).collect());
+        };
+        let named = named.as_object().cloned().unwrap_or_default();
+        let label = |number: usize| Some(named.get(&number.to_string())?.as_str()?.to_owned());
+        let labels: Option<Vec<String>> = (0..named.len()).map(label).collect();
+        labels.filter(|labels| !labels.is_empty()).ok_or_else(|| {
+            self.malformed("id2label must give a name to each number from 0 on".to_owned())
+        })
     }
 
     /// The value of a key as it is; `None` where it is missing or null.

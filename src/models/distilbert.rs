@@ -5,9 +5,10 @@ use super::blocks::{
     post_norm_layers,
 };
 use super::builder::LinearNames;
+use super::heads::{Heads, MaskedLmNames, Transform};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
-use crate::ops::Qkv;
+use crate::ops::{Activation, Qkv};
 
 /// Dropout, and how the table of positions was filled at first: it is in the checkpoint.
 const HARMLESS: &[&str] = &[
@@ -49,7 +50,29 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = post_norm_layers(builder, x, attending, (0..layers).map(layer_names), &sizes)?;
     Ok(Encoder {
         reads_types: false,
-        ..Encoder::new(x, segment_offsets, &sizes, max_positions)
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
+    })
+}
+
+/// Its heads.
+pub(super) fn heads(config: &Config) -> Result<Heads> {
+    let masked_lm = MaskedLmNames {
+        transform: Transform {
+            dense: LinearNames::new("vocab_transform"),
+            activation: config.activation("activation", "gelu")?,
+            norm: Some(NormNames::new("vocab_layer_norm")),
+        },
+        decoder: "vocab_projector",
+        embeddings: "embeddings.word_embeddings.weight",
+        biases: &["vocab_projector.bias"],
+    };
+    Ok(Heads {
+        sequence: Transform {
+            dense: LinearNames::new("pre_classifier"),
+            activation: Activation::Relu,
+            norm: None,
+        },
+        ..Heads::of_bert(Some(masked_lm))
     })
 }
 

@@ -4,10 +4,12 @@
 use serde_json::json;
 
 use super::bert::{HARMLESS, embedding_names, expect_encoder, layer_names, layer_sizes};
-use super::blocks::{Attending, embeddings, post_norm_layers};
+use super::blocks::{Attending, NormNames, embeddings, post_norm_layers};
 use super::builder::LinearNames;
+use super::heads::{Heads, MaskedLmNames, Transform};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
+use crate::ops::Activation;
 
 /// The encoder of an ELECTRA checkpoint, with or without the `electra.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
@@ -39,5 +41,23 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let segment_offsets = builder.graph.segment_offsets();
     let attending = Attending::everywhere(segment_offsets);
     let x = post_norm_layers(builder, x, attending, (0..layers).map(layer_names), &sizes)?;
-    Ok(Encoder::new(x, segment_offsets, &sizes, max_positions))
+    Ok(Encoder {
+        embedding_columns: embedding_size,
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
+    })
+}
+
+/// Its heads; the generator alone predicts tokens.
+pub(super) fn heads(_: &Config) -> Result<Heads> {
+    let masked_lm = MaskedLmNames {
+        transform: Transform {
+            dense: LinearNames::new("generator_predictions.dense"),
+            activation: Activation::Gelu,
+            norm: Some(NormNames::new("generator_predictions.LayerNorm")),
+        },
+        decoder: "generator_lm_head",
+        embeddings: "embeddings.word_embeddings.weight",
+        biases: &["generator_lm_head.bias"],
+    };
+    Ok(Heads::of_roberta(Activation::Gelu, Some(masked_lm)))
 }

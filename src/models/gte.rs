@@ -9,7 +9,9 @@ use super::blocks::{
     post_norm_layers,
 };
 use super::builder::LinearNames;
+use super::heads::Heads;
 use super::positions::{rotary_of, rotary_table};
+use super::roberta::masked_lm;
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Qkv;
@@ -59,8 +61,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
     Ok(Encoder {
         reads_types: max_types > 0,
-        ..Encoder::new(x, segment_offsets, &sizes, max_positions)
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
     })
+}
+
+/// Its heads.
+pub(super) fn heads(_: &Config) -> Result<Heads> {
+    Ok(Heads::of_bert(Some(masked_lm())))
 }
 
 fn published_layer(layer: usize, packed: bool, sizes: &LayerSizes) -> LayerNames {

@@ -14,6 +14,8 @@ use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Activation;
 
+pub(super) use super::bert::heads;
+
 /// Where its code is, and what sentence-transformers' files say better.
 const OF_THE_HUB: &[&str] = &[
     "attn_implementation",
@@ -59,7 +61,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     };
     let names = (0..layers).map(|layer| layer_names(layer, &sizes));
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
-    Ok(Encoder::new(x, segment_offsets, &sizes, max_positions))
+    Ok(Encoder::new(
+        x,
+        segment_offsets,
+        &sizes,
+        vocabulary,
+        max_positions,
+    ))
 }
 
 fn layer_names(layer: usize, sizes: &LayerSizes) -> LayerNames {

@@ -12,6 +12,8 @@ use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Qkv;
 
+pub(super) use super::roberta::heads;
+
 /// The encoder of a checkpoint, with or without the `roberta.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
     let sizes = layer_sizes(config, 1e-5)?;
@@ -48,7 +50,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         false => transformers_layer(layer),
     });
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
-    Ok(Encoder::new(x, segment_offsets, &sizes, max_positions))
+    Ok(Encoder::new(
+        x,
+        segment_offsets,
+        &sizes,
+        vocabulary,
+        max_positions,
+    ))
 }
 
 fn published_layer(layer: usize, hidden: usize) -> LayerNames {

@@ -13,6 +13,7 @@ mod derived;
 mod distilbert;
 mod electra;
 mod gte;
+mod heads;
 mod jina_bert;
 mod jina_v3;
 mod json;
@@ -23,6 +24,7 @@ mod network;
 mod nomic_bert;
 mod positions;
 mod roberta;
+mod score_function;
 mod sentence_transformers;
 
 pub use batch::Batch;
@@ -33,9 +35,11 @@ pub(crate) use checkpoint::Shard;
 pub use config::Config;
 pub use model::{Model, ModelOptions};
 pub use network::{Head, Network};
+pub use score_function::ScoreFunction;
 pub use sentence_transformers::SentenceTransformer;
 
 use crate::error::{Error, Result};
+use heads::Heads;
 
 /// One architecture: the name that `config.json` calls it by, and how to build it.
 ///
@@ -57,32 +61,38 @@ pub struct Family {
     pub model_type: &'static str,
     /// Builds the encoder that the configuration describes, checking every weight it names.
     pub build: fn(&Config, &mut Builder<'_>) -> Result<Encoder>,
+    heads: fn(&Config) -> Result<Heads>,
 }
 
 /// Every architecture; adding one is a file beside this and a line here.
 pub static FAMILIES: &[Family] = &[
-    Family::new("albert", albert::build),
-    Family::new("bert", bert::build),
-    Family::new("camembert", roberta::build),
-    Family::new("distilbert", distilbert::build),
-    Family::new("electra", electra::build),
-    Family::new("gte", gte::build),
-    Family::new("jina_bert", jina_bert::build),
-    Family::new("jina_embeddings_v3", jina_v3::build),
-    Family::new("modernbert", modernbert::build),
-    Family::new("mpnet", mpnet::build),
-    Family::new("new", gte::build),
-    Family::new("nomic_bert", nomic_bert::build),
-    Family::new("roberta", roberta::build),
-    Family::new("xlm-roberta", roberta::build),
+    Family::new("albert", albert::build, albert::heads),
+    Family::new("bert", bert::build, bert::heads),
+    Family::new("camembert", roberta::build, roberta::heads),
+    Family::new("distilbert", distilbert::build, distilbert::heads),
+    Family::new("electra", electra::build, electra::heads),
+    Family::new("gte", gte::build, gte::heads),
+    Family::new("jina_bert", jina_bert::build, jina_bert::heads),
+    Family::new("jina_embeddings_v3", jina_v3::build, jina_v3::heads),
+    Family::new("modernbert", modernbert::build, modernbert::heads),
+    Family::new("mpnet", mpnet::build, mpnet::heads),
+    Family::new("new", gte::build, gte::heads),
+    Family::new("nomic_bert", nomic_bert::build, nomic_bert::heads),
+    Family::new("roberta", roberta::build, roberta::heads),
+    Family::new("xlm-roberta", roberta::build, roberta::heads),
 ];
 
 impl Family {
     const fn new(
         model_type: &'static str,
         build: fn(&Config, &mut Builder<'_>) -> Result<Encoder>,
+        heads: fn(&Config) -> Result<Heads>,
     ) -> Self {
-        Self { model_type, build }
+        Self {
+            model_type,
+            build,
+            heads,
+        }
     }
 
     /// The family that a configuration names.

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Batch, Head, Network};
+use super::{Batch, Head, Network, ScoreFunction};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::Graph;
@@ -250,8 +250,20 @@ impl Model {
 
     /// The columns of the result.
     #[must_use]
+    pub fn columns(&self) -> usize {
+        self.source.network.columns
+    }
+
+    /// The columns of the encoder's hidden states.
+    #[must_use]
     pub fn hidden(&self) -> usize {
         self.source.network.encoder.hidden
+    }
+
+    /// The names of the labels that a classification tells apart, one for each column of its result.
+    #[must_use]
+    pub fn labels(&self) -> &[String] {
+        &self.source.network.labels
     }
 
     /// The longest sequence, in tokens.
@@ -295,6 +307,12 @@ impl Model {
         self.plan.capacity().sequences
     }
 
+    /// What the logits of a classification become.
+    #[must_use]
+    pub fn score_function(&self) -> ScoreFunction {
+        self.source.network.score_function
+    }
+
     /// What it takes on the device now: its weights, and what runs have allocated.
     ///
     /// See [`Memory`] for an example.
@@ -329,7 +347,7 @@ impl Model {
         self.plan.warm_up_async().await
     }
 
-    /// Runs a batch and waits: f32, row-major, `[sequences, hidden]` or `[tokens, hidden]` by the head.
+    /// Runs a batch and waits: f32, row-major, a row of [`Model::columns`] per sequence or per token, by the head.
     ///
     /// # Errors
     /// [`Error::Input`] if an id, a type or a length is out of range; as [`Plan::run`] for the device.
@@ -344,7 +362,8 @@ impl Model {
     pub async fn run_async(&self, batch: &Batch) -> Result<Vec<f32>> {
         let batch = self.source.network.encoder.adapt(batch);
         let values = batch.values(self.plan.graph())?;
-        self.plan.run_async(&batch.sizes(), &values).await
+        let rows = self.plan.run_async(&batch.sizes(), &values).await?;
+        Ok(self.without_padding(rows))
     }
 
     /// [`Model::run`] with a deadline, or somebody who is told how many of its steps are submitted.
@@ -364,11 +383,27 @@ impl Model {
     pub async fn run_with_async(&self, batch: &Batch, control: Control<'_>) -> Result<Vec<f32>> {
         let batch = self.source.network.encoder.adapt(batch);
         let values = batch.values(self.plan.graph())?;
-        let plan = &self.plan;
-        plan.run_with_async(&batch.sizes(), &values, control).await
+        let (plan, sizes) = (&self.plan, batch.sizes());
+        let rows = plan.run_with_async(&sizes, &values, control).await?;
+        Ok(self.without_padding(rows))
     }
 
-    /// Begins a run that an application records into its own command encoders.
+    /// Rows of [`Model::columns`], of what may be filled up to a multiple of four.
+    fn without_padding(&self, rows: Vec<f32>) -> Vec<f32> {
+        let (columns, graph) = (self.columns(), self.plan.graph());
+        let output = graph.output().map(|output| graph.tensor(output));
+        let found = output.and_then(|it| it.shape.dims().last()?.fixed());
+        match found {
+            Some(padded) if padded > columns => {
+                let rows = rows.chunks_exact(padded);
+                rows.flat_map(|row| &row[..columns]).copied().collect()
+            }
+            _ => rows,
+        }
+    }
+
+    /// Begins a run that an application records into its own command encoders; its result has as many columns as
+    /// [`Forward::shape`] says, of which those past [`Model::columns`] have no meaning.
     ///
     /// See [`Forward`] for an example.
     ///

@@ -1,17 +1,18 @@
 //! ModernBERT (Warner and others, 2024): pre-norm, gated, rotated positions, and on most layers a window; as in
 //! transformers' `modeling_modernbert.py`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::blocks::{
     Attending, EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
     norm, pre_norm_layer,
 };
 use super::builder::LinearNames;
+use super::heads::{Heads, MaskedLmNames, Transform};
 use super::positions::{Rotary, rotary_from, rotary_table};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
-use crate::ops::Qkv;
+use crate::ops::{Pooling, Qkv};
 
 /// Dropout, training, and what every published configuration carries although nothing reads it.
 const HARMLESS: &[&str] = &[
@@ -75,10 +76,37 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         x = pre_norm_layer(builder, x, attending, &names, &sizes)?;
     }
     let final_norm = NormNames::new("final_norm").bias(biases.norm);
-    let x = norm(builder, x, &final_norm, &sizes)?;
+    let x = norm(builder, x, &final_norm, sizes.hidden, sizes.eps)?;
     Ok(Encoder {
         reads_types: false,
-        ..Encoder::new(x, segment_offsets, &sizes, max_positions)
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
+    })
+}
+
+/// Its heads: one transformation for all of them.
+pub(super) fn heads(config: &Config) -> Result<Heads> {
+    let transform = Transform {
+        dense: LinearNames::new("head.dense").bias(config.boolean("classifier_bias", false)?),
+        activation: config.activation("classifier_activation", "gelu")?,
+        norm: Some(NormNames::new("head.norm").bias(config.boolean("norm_bias", false)?)),
+    };
+    config.expect("classifier_pooling", &[json!("cls"), json!("mean")])?;
+    let by_mean = config
+        .value("classifier_pooling")
+        .is_some_and(|it| it == "mean");
+    let has_bias = config.boolean("decoder_bias", true)?;
+    Ok(Heads {
+        pooling: if by_mean { Pooling::Mean } else { Pooling::Cls },
+        sequence: transform.clone(),
+        sequence_classifier: "classifier",
+        token: Some(transform.clone()),
+        span_classifier: "classifier",
+        masked_lm: Some(MaskedLmNames {
+            transform,
+            decoder: "decoder",
+            embeddings: "embeddings.tok_embeddings.weight",
+            biases: if has_bias { &["decoder.bias"] } else { &[] },
+        }),
     })
 }
 

@@ -6,11 +6,12 @@ use super::blocks::{
     post_norm_layers,
 };
 use super::builder::LinearNames;
+use super::heads::Heads;
 use super::positions::bucket_table;
-use super::roberta::positions_left;
+use super::roberta::{masked_lm, positions_left};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
-use crate::ops::Qkv;
+use crate::ops::{Activation, Qkv};
 
 /// The distance from which on all keys have one bias; no configuration says another.
 const MAX_DISTANCE: usize = 128;
@@ -58,8 +59,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     Ok(Encoder {
         positions: Positions::After(PADDING as u32),
         reads_types: false,
-        ..Encoder::new(x, segment_offsets, &sizes, max_tokens)
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_tokens)
     })
+}
+
+/// Its heads.
+pub(super) fn heads(_: &Config) -> Result<Heads> {
+    Ok(Heads::of_roberta(Activation::Tanh, Some(masked_lm())))
 }
 
 fn layer_names(layer: usize) -> LayerNames {

@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::derived::NetworkWeights;
-use super::{Builder, Checkpoint, Config, Encoder, Family};
+use super::{Builder, Checkpoint, Config, Encoder, Family, ScoreFunction};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ops::Pooling;
@@ -14,7 +14,7 @@ use crate::plan::Weights;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Head {
-    /// Nothing: the hidden states, `[tokens, hidden]`.
+    /// Nothing: the encoder's hidden states, `[tokens, hidden]`.
     HiddenStates,
     /// One vector per sequence, `[sequences, hidden]`.
     Pooled {
@@ -23,6 +23,23 @@ pub enum Head {
         /// Whether the vector has length 1.
         normalize: bool,
     },
+    /// The checkpoint's classification of whole sequences, a logit per label: `[sequences, labels]`.
+    SequenceClassification,
+    /// The checkpoint's classification of tokens, a logit per label: `[tokens, labels]`.
+    TokenClassification,
+    /// The checkpoint's question answering, a logit that an answer starts here and one that it ends: `[tokens, 2]`.
+    QuestionAnswering,
+}
+
+impl Head {
+    /// Whether it gives a row for each token, rather than one for each sequence.
+    #[must_use]
+    pub fn is_per_token(&self) -> bool {
+        match self {
+            Self::HiddenStates | Self::TokenClassification | Self::QuestionAnswering => true,
+            Self::Pooled { .. } | Self::SequenceClassification => false,
+        }
+    }
 }
 
 /// What a directory describes, before any device: a graph, where its weights come from, and what its batches must keep to.
@@ -53,6 +70,12 @@ pub struct Network {
     pub weights: Arc<dyn Weights>,
     /// What the family built.
     pub encoder: Encoder,
+    /// The columns of the result; the graph's own has as many as fill a multiple of four, the rest of no meaning.
+    pub columns: usize,
+    /// The names of the labels, as `id2label` has them, or `LABEL_0` and so on: of a classification, a name per column.
+    pub labels: Vec<String>,
+    /// What the logits of a classification become.
+    pub score_function: ScoreFunction,
 }
 
 impl Network {
@@ -67,14 +90,26 @@ impl Network {
         let checkpoint = Arc::new(Checkpoint::open(directory)?);
         let mut builder = Builder::new(&*checkpoint);
         let encoder = (family.build)(&config, &mut builder)?;
-        let output = match head {
-            Head::HiddenStates => encoder.hidden_states,
-            Head::Pooled { pooling, normalize } => builder.graph.pool(
-                encoder.hidden_states,
-                encoder.segment_offsets,
-                pooling,
-                normalize,
-            )?,
+        let heads = || (family.heads)(&config);
+        let labels = config.labels()?;
+        let (output, columns) = match head {
+            Head::HiddenStates => (encoder.hidden_states, encoder.hidden),
+            Head::Pooled { pooling, normalize } => {
+                let (hidden_states, offsets) = (encoder.hidden_states, encoder.segment_offsets);
+                let pooled = builder
+                    .graph
+                    .pool(hidden_states, offsets, pooling, normalize)?;
+                (pooled, encoder.hidden)
+            }
+            Head::SequenceClassification => {
+                let logits = heads()?.classify_sequences(&mut builder, &encoder, labels.len())?;
+                (logits, labels.len())
+            }
+            Head::TokenClassification => {
+                let logits = heads()?.classify_tokens(&mut builder, &encoder, labels.len())?;
+                (logits, labels.len())
+            }
+            Head::QuestionAnswering => (heads()?.find_spans(&mut builder, &encoder)?, 2),
         };
         builder.graph.set_output(output);
         let Builder { graph, derived, .. } = builder;
@@ -86,6 +121,9 @@ impl Network {
             graph,
             weights,
             encoder,
+            columns,
+            score_function: ScoreFunction::of(&config, labels.len())?,
+            labels,
         })
     }
 }
@@ -95,6 +133,8 @@ impl std::fmt::Debug for Network {
         f.debug_struct("Network")
             .field("weights", &self.weights.location())
             .field("encoder", &self.encoder)
+            .field("columns", &self.columns)
+            .field("labels", &self.labels)
             .finish_non_exhaustive()
     }
 }

@@ -8,6 +8,7 @@ use super::blocks::{
     post_norm_layers,
 };
 use super::builder::LinearNames;
+use super::heads::{Heads, MaskedLmNames, Transform};
 use super::positions::{Rotary, rotary_of, rotary_table};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
@@ -93,8 +94,23 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
     Ok(Encoder {
         reads_types: max_types > 0,
-        ..Encoder::new(x, segment_offsets, &sizes, max_positions)
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
     })
+}
+
+/// Its heads; published models have them without the activation's name.
+pub(super) fn heads(config: &Config) -> Result<Heads> {
+    let masked_lm = MaskedLmNames {
+        transform: Transform {
+            dense: LinearNames::new("cls.predictions.transform.dense"),
+            activation: config.activation("hidden_act", "silu")?,
+            norm: Some(NormNames::new("cls.predictions.transform.layer_norm")),
+        },
+        decoder: "cls.predictions.decoder",
+        embeddings: "embeddings.word_embeddings.weight",
+        biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
+    };
+    Ok(Heads::of_bert(Some(masked_lm)))
 }
 
 /// By the keys of transformers.

@@ -4,9 +4,12 @@
 use serde_json::json;
 
 use super::bert::{HARMLESS, embedding_names, expect_encoder, layer_names, layer_sizes};
-use super::blocks::{Attending, Positions, embeddings, post_norm_layers};
+use super::blocks::{Attending, NormNames, Positions, embeddings, post_norm_layers};
+use super::builder::LinearNames;
+use super::heads::{Heads, MaskedLmNames, Transform};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
+use crate::ops::Activation;
 
 /// The encoder of a checkpoint of one of the three, with or without the prefix `roberta.`, which all of them have.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
@@ -30,8 +33,27 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = post_norm_layers(builder, x, attending, (0..layers).map(layer_names), &sizes)?;
     Ok(Encoder {
         positions: Positions::After(padding as u32),
-        ..Encoder::new(x, segment_offsets, &sizes, max_tokens)
+        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_tokens)
     })
+}
+
+/// Their heads.
+pub(super) fn heads(_: &Config) -> Result<Heads> {
+    Ok(Heads::of_roberta(Activation::Tanh, Some(masked_lm())))
+}
+
+/// `lm_head`, as many families have it.
+pub(super) fn masked_lm() -> MaskedLmNames {
+    MaskedLmNames {
+        transform: Transform {
+            dense: LinearNames::new("lm_head.dense"),
+            activation: Activation::Gelu,
+            norm: Some(NormNames::new("lm_head.layer_norm")),
+        },
+        decoder: "lm_head.decoder",
+        embeddings: "embeddings.word_embeddings.weight",
+        biases: &["lm_head.bias", "lm_head.decoder.bias"],
+    }
 }
 
 /// The longest sequence, where positions are counted from behind the padding token's id.

@@ -1,17 +1,14 @@
-use std::future::poll_fn;
 use std::path::Path;
-use std::sync::Arc;
-use std::task::Poll;
 
-use super::batching::{Pack, pack};
 #[cfg(not(target_arch = "wasm32"))]
 use super::stream::{Stream, StreamOptions};
+use super::text_model::{Output, TextModel};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
 use crate::plan::Control;
-use crate::text::{Tokenizer, Tokens};
+use crate::text::{Text, Tokens};
 
 /// Turns texts into vectors: a model with its tokenizer and its pooling. Clones share all of it, from any thread.
 ///
@@ -25,10 +22,7 @@ use crate::text::{Tokenizer, Tokens};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Embedder {
-    model: Model,
-    tokenizer: Arc<Tokenizer>,
-    lower_case: bool,
-    head: Head,
+    pub(super) text_model: TextModel,
 }
 
 /// How an [`Embedder`] is loaded; whatever is not said here, the model's own files decide.
@@ -147,23 +141,15 @@ impl Embedder {
                 normalize: options.normalize.unwrap_or(own.normalize),
             }
         };
-        let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
-        let model = Model::load(gpu, &own.transformer, head, max_tokens, &options.model)?;
-        let hidden = model.hidden();
+        let text_model = TextModel::load(gpu, &own, head, &options.model)?;
+        let hidden = text_model.model.columns();
         if let Some((dimensions, path)) = own.dimensions.filter(|(count, _)| *count != hidden) {
             return Err(Error::Malformed {
                 path,
                 message: format!("pools {dimensions} dimensions, the model has {hidden}"),
             });
         }
-        let tokenizer =
-            Tokenizer::load(&own.transformer.join("tokenizer.json"), model.max_tokens())?;
-        Ok(Self {
-            model,
-            tokenizer: Arc::new(tokenizer),
-            lower_case: own.lower_case,
-            head,
-        })
+        Ok(Self { text_model })
     }
 
     /// [`Embedder::load_with`], on a thread of its own, without blocking this one.
@@ -205,13 +191,13 @@ impl Embedder {
     /// The model.
     #[must_use]
     pub fn model(&self) -> &Model {
-        &self.model
+        &self.text_model.model
     }
 
     /// The length of a vector.
     #[must_use]
     pub fn dimensions(&self) -> usize {
-        self.model.hidden()
+        self.model().columns()
     }
 
     /// One vector per text, in order: `[hidden]` each.
@@ -309,31 +295,11 @@ impl Embedder {
     pub async fn embeddings_with_async<S: AsRef<str>>(
         &self,
         texts: &[S],
-        mut control: Control<'_>,
+        control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
-        let deadline = control.due();
-        let embeddings = async {
-            let mut tokens = Vec::with_capacity(texts.len());
-            for some in texts.chunks(TOKENIZED_AT_ONCE) {
-                tokens.extend(self.tokenize(some)?);
-                yield_now().await;
-            }
-            let mut embeddings: Vec<Embedding> = tokens.iter().map(Embedding::awaited).collect();
-            let mut done = 0;
-            for pack in pack(&tokens, &self.model) {
-                let values = self.run(&pack).await?;
-                done += values.len();
-                control.report(done, texts.len());
-                for (place, values) in pack.places.into_iter().zip(values) {
-                    embeddings[place].values = values;
-                }
-            }
-            match overflow(&embeddings) {
-                None => Ok(embeddings),
-                Some((index, value)) => Err(Error::Overflow { index, value }),
-            }
-        };
-        self.model.plan().gpu().before(deadline, embeddings).await
+        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        let outputs = self.text_model.outputs(&texts, control).await?;
+        Ok(outputs.into_iter().map(Embedding::from).collect())
     }
 
     /// The same on another device, after its own was lost: [`Model::recover`].
@@ -351,8 +317,7 @@ impl Embedder {
     /// As [`Model::recover`].
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
         Ok(Self {
-            model: self.model.recover(gpu)?,
-            ..self.clone()
+            text_model: self.text_model.recover(gpu)?,
         })
     }
 
@@ -362,8 +327,7 @@ impl Embedder {
     /// As [`Model::recover`].
     pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
         Ok(Self {
-            model: self.model.recover_async(gpu).await?,
-            ..self.clone()
+            text_model: self.text_model.recover_async(gpu).await?,
         })
     }
 
@@ -416,77 +380,27 @@ impl Embedder {
     /// [`Error::Tokenizer`].
     pub fn batch<S: AsRef<str>>(&self, texts: &[S]) -> Result<Batch> {
         let mut batch = Batch::new();
-        for tokens in self.tokenize(texts)? {
+        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        for tokens in self.text_model.tokenize(&texts)? {
             batch.push(&tokens.ids, &tokens.types);
         }
         Ok(batch)
     }
-
-    pub(super) fn tokenize<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Tokens>> {
-        if self.lower_case {
-            let texts: Vec<String> = texts
-                .iter()
-                .map(|text| text.as_ref().to_lowercase())
-                .collect();
-            self.tokenizer.encode(&texts)
-        } else {
-            self.tokenizer.encode(texts)
-        }
-    }
-
-    /// The values of each text of a pack, in its order.
-    pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Vec<f32>>> {
-        let values = self.model.run_async(&pack.batch).await?;
-        let mut rest = &values[..];
-        let own = pack.lengths.iter().map(|tokens| {
-            let (own, others) = rest.split_at(self.values_of(*tokens));
-            rest = others;
-            own.to_vec()
-        });
-        Ok(own.collect())
-    }
-
-    /// How many values a text of so many tokens gets.
-    pub(super) fn values_of(&self, tokens: usize) -> usize {
-        match self.head {
-            Head::HiddenStates => tokens * self.dimensions(),
-            Head::Pooled { .. } => self.dimensions(),
-        }
-    }
 }
 
-/// Texts that are tokenised before others, and a deadline, have their turn.
-const TOKENIZED_AT_ONCE: usize = 512;
-
-/// Lets whoever polls the future do something else first.
-async fn yield_now() {
-    let mut has_yielded = false;
-    poll_fn(|context| {
-        if has_yielded {
-            return Poll::Ready(());
-        }
-        has_yielded = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await
+impl From<Output> for Embedding {
+    fn from(Output { tokens, values }: Output) -> Self {
+        Self { tokens, values }
+    }
 }
 
 impl Embedding {
     /// Of a text that has not run yet.
+    #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn awaited(tokens: &Tokens) -> Self {
         Self {
             tokens: tokens.ids.len(),
             values: Vec::new(),
         }
     }
-}
-
-/// The first that is not finite. Weights are, so the model overflows on that text: never passed on as a result.
-pub(super) fn overflow(embeddings: &[Embedding]) -> Option<(usize, f32)> {
-    let mut places = embeddings.iter().enumerate();
-    places.find_map(|(place, embedding)| {
-        let mut values = embedding.values.iter();
-        Some((place, *values.find(|value| !value.is_finite())?))
-    })
 }

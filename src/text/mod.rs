@@ -1,6 +1,8 @@
 //! Text -> tokens.
 
+mod input;
 mod limits;
 mod tokenizer;
 
+pub use input::Text;
 pub use tokenizer::{Tokenizer, Tokens};

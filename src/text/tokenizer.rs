@@ -4,9 +4,11 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use tokenizers::{PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy};
+use tokenizers::{
+    EncodeInput, PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy,
+};
 
-use super::limits;
+use super::{Text, limits};
 use crate::error::{Error, Result};
 
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
@@ -19,7 +21,7 @@ const MAX_BYTES: u64 = 128 << 20;
 ///
 /// # let folder = std::path::Path::new("tests/data/tiny/plain");
 /// let tokenizer = Tokenizer::load(&folder.join("tokenizer.json"), 512)?;
-/// let tokens: &Tokens = &tokenizer.encode(&["a cat"])?[0];
+/// let tokens: &Tokens = &tokenizer.encode(["a cat"])?[0];
 /// println!("{:?}", tokens.ids); // [CLS], the words' own, [SEP]
 /// assert_eq!(tokens.ids.len(), tokens.types.len());
 /// # Ok::<(), wgformer::Error>(())
@@ -92,18 +94,30 @@ impl Tokenizer {
         })
     }
 
-    /// The tokens of each text, in order.
+    /// The tokens of each text or pair of texts, in order.
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the tokenizer fails on one.
-    pub fn encode<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Tokens>> {
-        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    pub fn encode<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Tokens>> {
+        let texts = texts.into_iter().map(|text| crates_input(text.into()));
+        let texts: Vec<EncodeInput<'_>> = texts.collect();
         let encodings = guarded(&self.path, || self.tokenizer.encode_batch_fast(texts, true))?;
         let tokens = |encoding: &tokenizers::Encoding| Tokens {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
         };
         Ok(encodings.iter().map(tokens).collect())
+    }
+}
+
+/// What the tokenizer crate calls it.
+fn crates_input(text: Text<'_>) -> EncodeInput<'_> {
+    match text {
+        Text::One(text) => EncodeInput::Single(text.into()),
+        Text::Pair(first, second) => EncodeInput::Dual(first.into(), second.into()),
     }
 }
 

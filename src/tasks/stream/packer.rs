@@ -10,7 +10,7 @@ use super::runner::Job;
 use super::window::Window;
 use super::{StreamOptions, panicked};
 use crate::error::Error;
-use crate::text::Tokens;
+use crate::text::{Text, Tokens};
 
 /// The most that a window's texts, tokens and results take, but for its last text.
 const WINDOW_BYTES: usize = 32 << 20;
@@ -95,14 +95,14 @@ where
 
     /// Tokenises texts together; if that fails, one by one up to the one that it fails on, to name it.
     fn add_all(&mut self, texts: Vec<T>) -> Result<Option<Error>, HungUp> {
-        if let Ok(tokens) = self.embedder.tokenize(&texts) {
+        if let Ok(tokens) = self.tokenize(&texts) {
             for (text, tokens) in texts.into_iter().zip(tokens) {
                 self.add(text, tokens)?;
             }
             return Ok(None);
         }
         for text in texts {
-            match self.embedder.tokenize(&[text.as_ref()]) {
+            match self.tokenize(std::slice::from_ref(&text)) {
                 Ok(tokens) => {
                     if let Some(tokens) = tokens.into_iter().next() {
                         self.add(text, tokens)?;
@@ -118,8 +118,16 @@ where
         Ok(None)
     }
 
+    fn tokenize(&self, texts: &[T]) -> Result<Vec<Tokens>, Error> {
+        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        self.embedder.text_model.tokenize(&texts)
+    }
+
     fn add(&mut self, text: T, tokens: Tokens) -> Result<(), HungUp> {
-        let (length, results) = (tokens.ids.len(), self.embedder.values_of(tokens.ids.len()));
+        let (length, results) = (
+            tokens.ids.len(),
+            self.embedder.text_model.values_of(tokens.ids.len()),
+        );
         self.count += length;
         self.bytes += text.as_ref().len() + 4 * (2 * length + results);
         self.texts.push(text);

@@ -40,7 +40,7 @@ pub(super) fn run(
             continue;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            pollster::block_on(embedder.run(&job.pack))
+            pollster::block_on(embedder.text_model.run(&job.pack))
         }));
         let values = result.unwrap_or_else(|panic| {
             let place = job.pack.places.iter().min().copied().unwrap_or_default();

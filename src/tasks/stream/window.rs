@@ -1,7 +1,7 @@
 use std::sync::mpsc::Receiver;
 
 use super::super::Embedding;
-use super::super::embed::overflow;
+use super::super::text_model::overflow;
 use super::runner::Done;
 use crate::error::Error;
 
@@ -42,7 +42,9 @@ impl<T> Window<T> {
         let whole = failure
             .as_ref()
             .map_or(self.texts.len(), |(place, _)| *place);
-        if let Some((place, value)) = overflow(&self.embeddings[..whole]) {
+        if let Some((place, value)) =
+            overflow(self.embeddings[..whole].iter().map(|it| &it.values[..]))
+        {
             let index = self.first_index + place;
             failure = Some((place, Error::Overflow { index, value }));
         }

@@ -1,0 +1,179 @@
+//! A model with its tokenizer: what every task is made of.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use super::batching::{Pack, pack};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
+use crate::plan::Control;
+use crate::text::{Text, Tokenizer, Tokens};
+
+/// A model with its tokenizer. Clones share both.
+#[derive(Clone, Debug)]
+pub(super) struct TextModel {
+    pub(super) model: Model,
+    pub(super) tokenizer: Arc<Tokenizer>,
+    lower_case: bool,
+    per_token: bool,
+}
+
+/// A text's part of what a model gives.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    /// How many tokens the text has, special tokens included, after it was cut to the model's length.
+    pub(super) tokens: usize,
+    /// A row of [`Model::columns`], or one per token.
+    pub(super) values: Vec<f32>,
+}
+
+impl TextModel {
+    /// Loads the model and the tokenizer that a directory names.
+    ///
+    /// # Errors
+    /// As [`Model::load`], and [`Error::Tokenizer`].
+    pub(super) fn load(
+        gpu: &Gpu,
+        own: &SentenceTransformer,
+        head: Head,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+        let model = Model::load(gpu, &own.transformer, head, max_tokens, options)?;
+        let path = own.transformer.join("tokenizer.json");
+        let tokenizer = Tokenizer::load(&path, model.max_tokens())?;
+        Ok(Self {
+            model,
+            tokenizer: Arc::new(tokenizer),
+            lower_case: own.lower_case,
+            per_token: head.is_per_token(),
+        })
+    }
+
+    /// The tokens of each text, in order.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) fn tokenize(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
+        if !self.lower_case {
+            return self.tokenizer.encode(texts.iter().copied());
+        }
+        let lower: Vec<[String; 2]> = texts.iter().map(Text::to_lowercase).collect();
+        let texts = texts.iter().zip(&lower);
+        let texts: Vec<Text<'_>> = texts.map(|(text, lower)| text.with(lower)).collect();
+        self.tokenizer.encode(texts)
+    }
+
+    /// What the model gives for each text, in order. `control` is told after each batch how many are done.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`], [`Error::Deadline`], [`Error::Overflow`] if a result is not finite; as [`Model::run`] for
+    /// the device.
+    pub(super) async fn outputs(
+        &self,
+        texts: &[Text<'_>],
+        mut control: Control<'_>,
+    ) -> Result<Vec<Output>> {
+        let deadline = control.due();
+        let outputs = async {
+            let mut tokens = Vec::with_capacity(texts.len());
+            for some in texts.chunks(TOKENIZED_AT_ONCE) {
+                tokens.extend(self.tokenize(some)?);
+                yield_now().await;
+            }
+            let mut outputs: Vec<Output> = tokens.iter().map(Output::awaited).collect();
+            let mut done = 0;
+            for pack in pack(&tokens, &self.model) {
+                let values = self.run(&pack).await?;
+                done += values.len();
+                control.report(done, texts.len());
+                for (place, values) in pack.places.into_iter().zip(values) {
+                    outputs[place].values = values;
+                }
+            }
+            match overflow(outputs.iter().map(|output| &output.values[..])) {
+                None => Ok(outputs),
+                Some((index, value)) => Err(Error::Overflow { index, value }),
+            }
+        };
+        self.model.plan().gpu().before(deadline, outputs).await
+    }
+
+    /// The values of each text of a pack, in its order.
+    pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Vec<f32>>> {
+        let values = self.model.run_async(&pack.batch).await?;
+        let mut rest = &values[..];
+        let own = pack.lengths.iter().map(|tokens| {
+            let (own, others) = rest.split_at(self.values_of(*tokens));
+            rest = others;
+            own.to_vec()
+        });
+        Ok(own.collect())
+    }
+
+    /// How many values a text of so many tokens gets.
+    pub(super) fn values_of(&self, tokens: usize) -> usize {
+        let rows = if self.per_token { tokens } else { 1 };
+        rows * self.model.columns()
+    }
+
+    /// The same on another device: [`Model::recover`].
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub(super) fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            model: self.model.recover(gpu)?,
+            ..self.clone()
+        })
+    }
+
+    /// [`TextModel::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub(super) async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            model: self.model.recover_async(gpu).await?,
+            ..self.clone()
+        })
+    }
+}
+
+impl Output {
+    /// Of a text that has not run yet.
+    fn awaited(tokens: &Tokens) -> Self {
+        Self {
+            tokens: tokens.ids.len(),
+            values: Vec::new(),
+        }
+    }
+}
+
+/// The first text with a value that is not finite. Weights are, so the model overflows on it: never passed on as a result.
+pub(super) fn overflow<'a>(texts: impl Iterator<Item = &'a [f32]>) -> Option<(usize, f32)> {
+    let mut places = texts.enumerate();
+    places.find_map(|(place, values)| {
+        let mut values = values.iter();
+        Some((place, *values.find(|value| !value.is_finite())?))
+    })
+}
+
+/// Texts that are tokenised before others, and a deadline, have their turn.
+const TOKENIZED_AT_ONCE: usize = 512;
+
+/// Lets whoever polls the future do something else first.
+async fn yield_now() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}

@@ -1,0 +1,44 @@
+/// One text, or two that a model reads as a pair, such as a question and its context.
+///
+/// ```
+/// use wgformer::text::Text;
+///
+/// let texts = [Text::from("a cat"), Text::from(("Who sat?", "A cat sat."))];
+/// assert_eq!(texts[1], Text::Pair("Who sat?", "A cat sat."));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text<'a> {
+    /// One text.
+    One(&'a str),
+    /// The first and the second of a pair.
+    Pair(&'a str, &'a str),
+}
+
+impl<'a> Text<'a> {
+    pub(crate) fn to_lowercase(&self) -> [String; 2] {
+        match self {
+            Self::One(text) => [text.to_lowercase(), String::new()],
+            Self::Pair(first, second) => [first.to_lowercase(), second.to_lowercase()],
+        }
+    }
+
+    /// As many texts as it has, others.
+    pub(crate) fn with(&self, [first, second]: &'a [String; 2]) -> Self {
+        match self {
+            Self::One(_) => Self::One(first),
+            Self::Pair(..) => Self::Pair(first, second),
+        }
+    }
+}
+
+impl<'a, S: AsRef<str> + ?Sized> From<&'a S> for Text<'a> {
+    fn from(text: &'a S) -> Self {
+        Self::One(text.as_ref())
+    }
+}
+
+impl<'a> From<(&'a str, &'a str)> for Text<'a> {
+    fn from((first, second): (&'a str, &'a str)) -> Self {
+        Self::Pair(first, second)
+    }
+}
