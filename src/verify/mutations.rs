@@ -447,9 +447,6 @@ fn are_noticed(of: impl Fn(&Kernel) -> bool) {
         .collect();
     let (mut rows, mut survivors) = (String::new(), Vec::new());
     for kernel in KERNELS.iter().filter(|kernel| of(kernel)) {
-        if std::env::var("ONLY").is_ok_and(|only| !only.split(',').any(|it| it == kernel.name)) {
-            continue;
-        } // TEMPORARY
         if !runs.contains(kernel.name) {
             eprintln!("left to other adapters: the mutations of {}", kernel.name);
             continue;
