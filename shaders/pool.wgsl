@@ -1,4 +1,5 @@
-// One vector per sequence: the mean, the maximum, the first or the last of its tokens' rows;
+// One vector per sequence: the mean, the maximum, the first or the last of its tokens' rows, their sum divided by the root
+// of their count, or their mean weighted by 1, 2, 3, …;
 // then, if NORMALIZE, divided by its length: y[s] = v / max(|v|, 1e-12).
 // A sequence without tokens gives zeros.
 // One workgroup per sequence; each lane keeps its columns in registers.
@@ -16,7 +17,7 @@ struct Params {
 
 const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
 const COLUMNS_PER_LANE: u32 = 16u;
-const MODE: u32 = 0u;       // 0: mean, 1: maximum, 2: first token, 3: last token
+const MODE: u32 = 0u;       // 0: mean, 1: maximum, 2: first token, 3: last token, 4: sum by root of count, 5: weighted mean
 const NORMALIZE: u32 = 1u;  // 1: to length 1
 const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
 
@@ -35,6 +36,19 @@ fn reduce_sum(value: f32, lane: u32) -> f32 {
     sum = 0.0;
     for (var i = 0u; i < GROUPS; i++) { sum += group_partial[i]; }
     return sum;
+}
+
+// Of a token in what is summed up, by its place.
+fn weight_of(place: u32) -> f32 {
+    return select(1.0, f32(place + 1u), MODE == 5u);
+}
+
+// What a sum of so many tokens is divided by, if it is: the sum of their weights, or its root.
+fn divisor_of(tokens: u32) -> f32 {
+    let count = f32(max(tokens, 1u));
+    if MODE == 4u { return sqrt(count); }
+    if MODE == 5u { return 0.5 * count * (count + 1.0); }
+    return count;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -56,17 +70,22 @@ fn pool(
         // Tokens outside: every column of a token is loaded at once.
         for (var i = 0u; i < COLUMNS_PER_LANE; i++) { values[i] = 0.0; }
         for (var token = first; token < last; token++) {
+            let weight = weight_of(token - first);
             for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
                 let c = lane + i * WORKGROUP_SIZE;
                 if c < params.hidden {
                     let next = x[token * params.hidden + c];
-                    if MODE == 1u && token > first { values[i] = max(values[i], next); } else { values[i] += next; }
+                    if MODE == 1u && token > first {
+                        values[i] = max(values[i], next);
+                    } else {
+                        values[i] = fma(weight, next, values[i]);
+                    }
                 }
             }
         }
         var squares = 0.0;
         for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
-            if MODE == 0u { values[i] /= f32(max(end - start, 1u)); }
+            if MODE == 0u || MODE >= 4u { values[i] /= divisor_of(end - start); }
             squares = fma(values[i], values[i], squares);
         }
         var scale = 1.0;

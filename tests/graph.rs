@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use wgformer::kernel::Storage;
-use wgformer::ops::{Activation, AttentionOptions, Qkv};
-use wgformer::plan::{Plan, PlanOptions, Value};
+use wgformer::ops::{Activation, AttentionOptions, Pooling, Qkv};
+use wgformer::plan::{Plan, PlanOptions, Value, interpret};
 use wgformer::tensor::{Dim, Sizes, Tensor};
+use wgformer::verify::Random;
 use wgformer::{Error, Graph};
 
 fn capacity(tokens: usize) -> Sizes {
@@ -411,15 +412,49 @@ fn weights_that_are_not_what_the_graph_names_are_refused() {
     ));
 }
 
+/// On textures too, where the adapter has kernels for them: a pooling writes what a linear layer reads there.
+#[test]
+fn a_head_follows_a_pooling_on_every_storage() {
+    let (gpu, _turn) = common::gpu();
+    let mut graph = Graph::new();
+    let segments = graph.segment_offsets();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(8)]);
+    let pooled = graph.pool(x, segments, Pooling::Mean, true).unwrap();
+    let weight = graph.parameter("weight", [4, 8]);
+    graph.linear(pooled, weight, None).unwrap();
+    let mut random = Random::new(1);
+    let weights: Arc<HashMap<String, Tensor>> =
+        Arc::new([("weight".to_owned(), random.weights(&[4, 8]))].into());
+    let x: Vec<f32> = (0..40).map(|_| random.unit()).collect();
+    let offsets = [0, 3, 3, 5];
+    let sizes = Sizes::from_segments(&offsets);
+    let values = [Value::U32(&offsets), Value::F32(&x)];
+    let tensors = interpret(&graph, &*weights, &sizes, &values).unwrap();
+    let expected = tensors[&graph.output().unwrap()].f32();
+    let has_kernels = gpu.capabilities().subgroup_size().is_some();
+    for storage in [Storage::Buffers, Storage::Textures] {
+        let options = PlanOptions::new(sizes).storage(storage);
+        match Plan::compile(&gpu, &graph, weights.clone(), &options) {
+            Ok(plan) => {
+                let found = plan.run(&sizes, &values).unwrap();
+                let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-5;
+                assert!(
+                    found.iter().zip(expected).all(near),
+                    "{storage:?}: {found:?}"
+                );
+            }
+            Err(error) => assert!(storage == Storage::Textures && !has_kernels, "{error}"),
+        }
+    }
+}
+
 #[test]
 fn inputs_that_do_not_fit_are_refused_before_anything_is_recorded() {
     let (gpu, _turn) = common::gpu();
     let mut graph = Graph::new();
     let segments = graph.segment_offsets();
     let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
-    graph
-        .pool(x, segments, wgformer::ops::Pooling::Mean, false)
-        .unwrap();
+    graph.pool(x, segments, Pooling::Mean, false).unwrap();
     let nothing = HashMap::<String, Tensor>::new();
     let plan = Plan::compile(
         &gpu,

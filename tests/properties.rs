@@ -43,6 +43,8 @@ fn pooling() -> impl Strategy<Value = Pooling> {
         Pooling::Max,
         Pooling::Cls,
         Pooling::Last,
+        Pooling::MeanSqrtLen,
+        Pooling::WeightedMean,
     ])
 }
 

@@ -173,12 +173,15 @@ fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>)> {
         "max" | "max_tokens" => Pooling::Max,
         "cls" | "cls_token" => Pooling::Cls,
         "lasttoken" => Pooling::Last,
+        "mean_sqrt_len_tokens" => Pooling::MeanSqrtLen,
+        "weightedmean" | "weightedmean_tokens" => Pooling::WeightedMean,
         found => {
             return Err(Error::Unsupported {
                 path: path.to_owned(),
                 what: "pooling mode",
                 found: if found.is_empty() { "none" } else { found }.to_owned(),
-                supported: "one of mean, max, cls, lasttoken".to_owned(),
+                supported: "one of mean, max, cls, lasttoken, mean_sqrt_len_tokens, weightedmean"
+                    .to_owned(),
             });
         }
     };

@@ -72,6 +72,8 @@ impl Operation for Pool {
             Pooling::Max => 1,
             Pooling::Cls => 2,
             Pooling::Last => 3,
+            Pooling::MeanSqrtLen => 4,
+            Pooling::WeightedMean => 5,
         };
         let variant = |kernel, mut constants: Constants, sequences_per_workgroup: usize| {
             constants.extend([("MODE", mode), ("NORMALIZE", u32::from(self.normalize))]);
@@ -141,7 +143,7 @@ pub(super) static POOL_SUBGROUP: Kernel = Kernel {
 pub(super) static POOL_TEXTURE: Kernel = Kernel {
     name: "pool_texture",
     wgsl: include_str!("../../shaders/pool_texture.wgsl"),
-    bindings: &[Access::Load, Access::Read, Access::ReadWrite],
+    bindings: &[Access::Load, Access::Read, Access::Store],
     params_size: size_of::<Params>(),
     constants: &["WORKGROUP_SIZE", "MODE", "NORMALIZE"],
     features: wgpu::Features::empty(),

@@ -15,6 +15,10 @@ pub enum Pooling {
     Cls,
     /// The last token.
     Last,
+    /// The sum over its tokens, divided by the root of their count.
+    MeanSqrtLen,
+    /// The mean over its tokens, weighted by their places: the first has weight 1, the second 2, and so on.
+    WeightedMean,
 }
 
 /// One vector per segment, of length 1 if `normalize` is set; a segment without tokens gives zeros.
@@ -29,6 +33,8 @@ pub enum Pooling {
 /// let x = Tensor::new([3, 1], vec![1.0, 3.0, 5.0]);
 /// let segment_offsets = Tensor::new([3], vec![0_u32, 2, 3]); // two tokens, and one
 /// assert_eq!(pool(&x, &segment_offsets, Pooling::Mean, false).f32(), [2.0, 5.0]);
+/// assert_eq!(pool(&x, &segment_offsets, Pooling::MeanSqrtLen, false).f32(), [4.0 / 2_f32.sqrt(), 5.0]);
+/// assert_eq!(pool(&x, &segment_offsets, Pooling::WeightedMean, false).f32(), [7.0 / 3.0, 5.0]);
 /// ```
 #[must_use]
 pub fn pool(x: &Tensor, segment_offsets: &Tensor, pooling: Pooling, normalize: bool) -> Tensor {
@@ -50,11 +56,19 @@ pub fn pool(x: &Tensor, segment_offsets: &Tensor, pooling: Pooling, normalize: b
 
 fn pooled(rows: &[&[f32]], c: usize, pooling: Pooling) -> f64 {
     let mut column = rows.iter().map(|row| f64::from(row[c]));
+    let count = rows.len().max(1) as f64;
     let value = match pooling {
-        Pooling::Mean => Some(column.sum::<f64>() / rows.len().max(1) as f64),
+        Pooling::Mean => Some(column.sum::<f64>() / count),
         Pooling::Max => column.reduce(f64::max),
         Pooling::Cls => column.next(),
         Pooling::Last => column.next_back(),
+        Pooling::MeanSqrtLen => Some(column.sum::<f64>() / count.sqrt()),
+        Pooling::WeightedMean => {
+            let weighted = (1_u32..)
+                .zip(column)
+                .map(|(weight, x)| f64::from(weight) * x);
+            Some(weighted.sum::<f64>() / (count * (count + 1.0) / 2.0))
+        }
     };
     value.unwrap_or(0.0)
 }

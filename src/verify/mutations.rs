@@ -182,21 +182,29 @@ const MUTATIONS: &[Mutation] = &[
     mutation("embedding_sum_vec4", "reads the first of two pairs of f16", "unpack2x16float(word[vector].y)", "unpack2x16float(word[vector].x)"),
 
     mutation("pool", "takes the first row for the maximum", "values[i] = max(values[i], next);", ""),
-    mutation("pool", "does not divide by the count", "values[i] /= f32(max(end - start, 1u));", ""),
-    mutation("pool", "divides by no count", "f32(max(end - start, 1u))", "f32(end - start)"),
+    mutation("pool", "does not divide by the count", "values[i] /= divisor_of(end - start);", ""),
+    mutation("pool", "divides by no count", "f32(max(tokens, 1u))", "f32(tokens)"),
     mutation("pool", "takes zero for the first row of a maximum", "token > first", "token >= first"),
     mutation("pool", "leaves the last token out", "token < last", "token + 1u < last"),
     mutation("pool", "takes the first token for the last", "max(end, start + 1u) - 1u", "start"),
     mutation("pool", "a token's row begins too early", "token * params.hidden + c", "token * (params.hidden - 1u) + c"),
+    mutation("pool", "takes the count for its root", "return sqrt(count);", "return count;"),
+    mutation("pool", "gives the first token no weight", "f32(place + 1u)", "f32(place)"),
+    mutation("pool", "gives all tokens one weight", "MODE == 5u);", "MODE == 6u);"),
+    mutation("pool", "divides by half the count's square", "(count + 1.0)", "count"),
     mutation("pool", "normalises by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
 
     mutation("pool_vec4", "takes the first row for the maximum", "values[i] = max(values[i], next);", ""),
-    mutation("pool_vec4", "does not divide by the count", "values[i] /= f32(max(end - start, 1u));", ""),
-    mutation("pool_vec4", "divides by no count", "f32(max(end - start, 1u))", "f32(end - start)"),
+    mutation("pool_vec4", "does not divide by the count", "values[i] /= divisor_of(end - start);", ""),
+    mutation("pool_vec4", "divides by no count", "f32(max(tokens, 1u))", "f32(tokens)"),
     mutation("pool_vec4", "takes zero for the first row of a maximum", "token > first", "token >= first"),
     mutation("pool_vec4", "leaves the last token out", "token < last", "token + 1u < last"),
     mutation("pool_vec4", "takes the first token for the last", "max(end, start + 1u) - 1u", "start"),
     mutation("pool_vec4", "a token's row begins too early", "token * width + c4", "token * (width - 1u) + c4"),
+    mutation("pool_vec4", "takes the count for its root", "return sqrt(count);", "return count;"),
+    mutation("pool_vec4", "gives the first token no weight", "f32(place + 1u)", "f32(place)"),
+    mutation("pool_vec4", "gives all tokens one weight", "MODE == 5u);", "MODE == 6u);"),
+    mutation("pool_vec4", "divides by half the count's square", "(count + 1.0)", "count"),
     mutation("pool_vec4", "normalises by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
 
     mutation("pool_subgroup", "takes the first row for the maximum", "values[i] = max(values[i], next);", ""),
@@ -212,10 +220,16 @@ const MUTATIONS: &[Mutation] = &[
     mutation("pool_subgroup", "normalises by the square", "max(sqrt(reduce_sum(squares)), 1e-12)", "max(reduce_sum(squares), 1e-12)"),
 
     mutation("pool_texture", "takes the first row for the maximum", "v = max(v, next);", ""),
-    mutation("pool_texture", "does not divide by the count", "v /= f32(end - start);", ""),
+    mutation("pool_texture", "does not divide by the count", "v /= divisor_of(last - first);", ""),
+    mutation("pool_texture", "divides by no count", "f32(max(tokens, 1u))", "f32(tokens)"),
+    mutation("pool_texture", "takes zero for the first row of a maximum", "token > first", "token >= first"),
     mutation("pool_texture", "leaves the last token out", "token < last", "token + 1u < last"),
     mutation("pool_texture", "takes the first token for the last", "max(end, start + 1u) - 1u", "start"),
     mutation("pool_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
+    mutation("pool_texture", "takes the count for its root", "return sqrt(count);", "return count;"),
+    mutation("pool_texture", "gives the first token no weight", "f32(place + 1u)", "f32(place)"),
+    mutation("pool_texture", "gives all tokens one weight", "MODE == 5u);", "MODE == 6u);"),
+    mutation("pool_texture", "divides by half the count's square", "(count + 1.0)", "count"),
     mutation("pool_texture", "normalises by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
 
     mutation("linear", "a row of x begins too early", "row * params.k + i", "row * (params.k - 1u) + i"),
@@ -476,9 +490,6 @@ fn are_noticed(of: impl Fn(&Kernel) -> bool) {
         .collect();
     let (mut rows, mut survivors) = (String::new(), Vec::new());
     for kernel in KERNELS.iter().filter(|kernel| of(kernel)) {
-        if std::env::var("ONLY").is_ok_and(|only| !only.split(',').any(|it| it == kernel.name)) {
-            continue;
-        } // TEMPORARY
         if !runs.contains(kernel.name) {
             eprintln!("left to other adapters: the mutations of {}", kernel.name);
             continue;

@@ -59,6 +59,22 @@ fn sentence_transformers_files_decide_how_vectors_are_made() {
             Pooling::Cls,
         ),
         (json!({ "pooling_mode_lasttoken": true }), Pooling::Last),
+        (
+            json!({ "pooling_mode": "mean_sqrt_len_tokens" }),
+            Pooling::MeanSqrtLen,
+        ),
+        (
+            json!({ "pooling_mode_mean_sqrt_len_tokens": true }),
+            Pooling::MeanSqrtLen,
+        ),
+        (
+            json!({ "pooling_mode": "weightedmean" }),
+            Pooling::WeightedMean,
+        ),
+        (
+            json!({ "pooling_mode_weightedmean_tokens": true }),
+            Pooling::WeightedMean,
+        ),
     ] {
         let normalized = read(&[("modules.json", three.clone()), (POOLING, json.clone())]);
         assert_eq!(normalized, (pooling, true), "{json}");
@@ -104,9 +120,9 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
     let table = r#"
         1_Pooling/config.json      |  []                                      |  Malformed    |  1_Pooling; config.json
         1_Pooling/config.json      |  {}                                      |  Unsupported  |  1_Pooling; pooling mode "none"; mean, max, cls, lasttoken
-        1_Pooling/config.json      |  {"pooling_mode": "weightedmean"}        |  Unsupported  |  pooling mode "weightedmean"
+        1_Pooling/config.json      |  {"pooling_mode": "median"}              |  Unsupported  |  pooling mode "median"
         1_Pooling/config.json      |  {"pooling_mode": ["mean", "cls"]}       |  Unsupported  |  pooling mode; mean\",\"cls
-        1_Pooling/config.json      |  {"pooling_mode_weightedmean_tokens": true}  |  Unsupported  |  pooling mode "weightedmean_tokens"
+        1_Pooling/config.json      |  {"pooling_mode_median_tokens": true}    |  Unsupported  |  pooling mode "median_tokens"
         1_Pooling/config.json      |  {"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true}  |  Unsupported  |  "cls_token and max_tokens"
         sentence_bert_config.json  |  {"max_seq_length": -1}                  |  Malformed    |  sentence_bert_config.json; -1
         sentence_bert_config.json  |  {"max_seq_length": "256"}               |  Malformed    |  sentence_bert_config.json; string

@@ -256,7 +256,7 @@ fn every_switch_is_turned_every_way() {
         ("OTHER", &[0, 1, 2]),
         ("KIND", &[1, 2, 3, 4, 5]),
         ("NORMALIZE", &[0, 1]),
-        ("MODE", &[0, 1, 2, 3]),
+        ("MODE", &[0, 1, 2, 3, 4, 5]),
         ("TOGETHER", &[0, 1]),
         ("SHUFFLES", &[0, 1]),
         ("UNROLL", &[1, 8]),

@@ -68,6 +68,8 @@ pub(crate) enum PoolingChoice {
     Max,
     Cls,
     Last,
+    MeanSqrtLen,
+    WeightedMean,
     /// One vector per token.
     None,
 }
@@ -110,6 +112,8 @@ impl ModelArgs {
             Some(PoolingChoice::Max) => options.pooling(Pooling::Max),
             Some(PoolingChoice::Cls) => options.pooling(Pooling::Cls),
             Some(PoolingChoice::Last) => options.pooling(Pooling::Last),
+            Some(PoolingChoice::MeanSqrtLen) => options.pooling(Pooling::MeanSqrtLen),
+            Some(PoolingChoice::WeightedMean) => options.pooling(Pooling::WeightedMean),
         };
         if no_normalize {
             options = options.normalize(false);

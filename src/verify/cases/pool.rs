@@ -12,7 +12,14 @@ pub(super) fn table() -> Vec<Recipe> {
             pool(lengths, hidden, pooling, normalize, values)
         }));
     };
-    for pooling in [Pooling::Mean, Pooling::Max, Pooling::Cls, Pooling::Last] {
+    for pooling in [
+        Pooling::Mean,
+        Pooling::Max,
+        Pooling::Cls,
+        Pooling::Last,
+        Pooling::MeanSqrtLen,
+        Pooling::WeightedMean,
+    ] {
         for normalize in [false, true] {
             push(&[1], 1, pooling, normalize, Values::Unit);
             push(&[3, 0, 1, 70], 130, pooling, normalize, Values::Unit);
