@@ -22,6 +22,7 @@
 //! # The house, in the order of its imports
 //!
 //! * [`error`]: what can go wrong, in sentences.
+//! * `whole_file`: a file that appears under its name only once it is whole.
 //! * [`tensor`]: shapes, element types, host tensors; knows nothing of the GPU.
 //! * [`kernel`]: a compute shader before any device exists, its specialised constants, and how an operation uses it.
 //!   Shaders are the files of `shaders/`: each a complete module whose stem is the kernel's name and entry point.
@@ -72,8 +73,7 @@
 //! which are turned off at one place (`gpu/pipelines.rs`, with the reason). A model's files are user input too
 //! (`tests/hostile/`).
 //!
-//! **Invariant:** no global state, but for the last message of the C API, which each thread has of its own, and a count
-//! that keeps the names of temporary files apart. The library
+//! **Invariant:** no global state, but for the last message of the C API, which each thread has of its own. The library
 //! reads the environment at one place, `gpu/adapters.rs` ([`gpu::AdapterChoice::from_env`], and beside it wgpu's own
 //! helpers). The tokenizer crate reads one variable of its own, for its threads.
 //!
@@ -112,6 +112,8 @@
 //! whole; one that a texture kernel does not suit (rows that are no multiple of four elements) runs on buffers.
 
 pub mod error;
+#[cfg_attr(target_arch = "wasm32", path = "whole_file_web.rs")]
+mod whole_file;
 pub mod tensor;
 pub mod kernel;
 pub mod reference;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 struct Item {
     place: String,
     name: String,
-    /// What has the page that it is on: a method's type, a module for everything else.
+    /// What it is listed on: a method's type, a module for everything else.
     parent: String,
     kind: Kind,
     docs: Vec<String>,
@@ -42,7 +42,15 @@ impl Item {
         code.join("\n")
     }
 
-    /// The pages that may have its example: the one that it is on, and that which its "See" names.
+    /// The page that shows what is said of it: a method's type has all of them on one.
+    fn page(&self) -> &str {
+        match self.kind {
+            Kind::Method => &self.parent,
+            Kind::Module | Kind::Other => &self.name,
+        }
+    }
+
+    /// The pages that may have its example: the one that lists it, and that which its "See" names.
     fn pages(&self) -> impl Iterator<Item = &str> {
         let see = self
             .docs
@@ -177,9 +185,7 @@ fn everything_public_is_in_an_example() {
         .collect();
     let mut pages: HashMap<&str, String> = HashMap::new();
     for item in &items {
-        for page in [&item.name, &item.parent] {
-            *pages.entry(page).or_default() += &item.example();
-        }
+        *pages.entry(item.page()).or_default() += &item.example();
     }
     let is_shown = |item: &Item| {
         let mut pages = item.pages().filter_map(|page| pages.get(page));

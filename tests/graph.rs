@@ -97,8 +97,9 @@ fn a_plan_is_compiled_without_blocking() {
 
 #[test]
 fn a_device_of_too_low_limits_is_refused_in_words_of_our_own() {
+    type Lower = fn(&mut wgpu::Limits);
     let (gpu, _turn) = common::gpu();
-    let low: [(&str, fn(&mut wgpu::Limits)); 5] = [
+    let low: [(&str, Lower); 5] = [
         (
             "256 max_compute_invocations_per_workgroup, of which 32",
             |it| {

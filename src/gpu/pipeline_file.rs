@@ -5,11 +5,12 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Capabilities, Gpu};
+use crate::whole_file;
 
 #[derive(Debug)]
 pub(super) struct PipelineFile {
@@ -101,21 +102,17 @@ impl PipelineFile {
         })
     }
 
-    /// Beside its place first, so that no reader ever finds half of it.
     fn write(&self, capabilities: &Capabilities) -> io::Result<()> {
-        static WRITES: AtomicUsize = AtomicUsize::new(0);
         let Some(data) = self.cache.get_data() else {
             return Ok(());
         };
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let write = WRITES.fetch_add(1, Ordering::Relaxed);
-        let name = format!(".wgformer-{}-{write}", std::process::id());
-        let beside = folder.join(name);
-        let mut bytes = header(capabilities, &data).into_bytes();
-        bytes.extend(data);
-        let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, &self.path));
-        written.inspect_err(|_| drop(fs::remove_file(&beside)))
+        if let Some(folder) = self.path.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        whole_file::write(&self.path, |mut file| {
+            file.write_all(header(capabilities, &data).as_bytes())?;
+            file.write_all(&data)
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! An index in a file: safetensors with one tensor, `vectors`, `[len, dimensions]` of f32, as other programs read it too.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -12,12 +12,14 @@ use super::{Index, IndexOptions, Metric};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::Shard;
+use crate::whole_file;
 
 const FORMAT: &str = "wgformer index 1";
 const VECTORS: &str = "vectors";
 
 impl Index {
-    /// Writes the vectors to a file, which appears under its name, or is replaced, only once it is whole.
+    /// Writes the vectors to a file, which appears under its name, or is replaced, only once it is whole. What a process
+    /// that was killed meanwhile left of it is removed by the next.
     ///
     /// It is a safetensors file whose one tensor, `vectors`, is `[len, dimensions]` of f32; vectors compared by their
     /// cosine have length 1 there.
@@ -41,15 +43,10 @@ impl Index {
     /// [`Error::Write`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let error = |source| Error::Write {
+        whole_file::write(path, |file| self.write(file)).map_err(|source| Error::Write {
             path: path.to_owned(),
             source,
-        };
-        // Through a link: it is the file that is replaced.
-        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let unfinished = Unfinished::beside(&target).map_err(error)?;
-        self.write(&unfinished.file).map_err(error)?;
-        unfinished.rename(&target).map_err(error)
+        })
     }
 
     /// [`Index::save`], on a thread of its own, without blocking this one.
@@ -174,36 +171,4 @@ fn metric(file: &Shard) -> Result<Metric, String> {
 fn is_normal(vector: &[f32]) -> bool {
     let length = length(vector);
     length == 0.0 || (length - 1.0).abs() < 1e-5
-}
-
-/// A file beside another one, that is removed unless it takes its name.
-struct Unfinished {
-    file: File,
-    path: PathBuf,
-}
-
-impl Unfinished {
-    fn beside(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or(ErrorKind::InvalidFilename)?;
-        let mut number = 0_u64;
-        loop {
-            let beside = format!(".{}.{number}.unfinished", name.to_string_lossy());
-            let path = path.with_file_name(beside);
-            match File::create_new(&path) {
-                Ok(file) => return Ok(Self { file, path }),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn rename(self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.path, path)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path); // it is not there any more if it was renamed
-    }
 }

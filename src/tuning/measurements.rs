@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use crate::gpu::Capabilities;
 use crate::graph::{Node, Request};
 use crate::kernel::Offer;
 use crate::ops::KERNELS;
+use crate::whole_file;
 
 /// The variants that were fastest on one adapter, for the nodes that were measured; a file of JSON.
 ///
@@ -146,11 +148,7 @@ impl Measurements {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed)?;
         }
-        let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
-        fs::write(&unfinished, json)
-            .and_then(|()| fs::rename(&unfinished, path))
-            .inspect_err(|_| drop(fs::remove_file(&unfinished)))
-            .map_err(failed)
+        whole_file::write(path, |mut file| file.write_all(&json)).map_err(failed)
     }
 
     /// The classes of nodes that were measured, and what was fastest.

@@ -12,6 +12,7 @@ mod progress;
 mod quiet;
 mod search;
 mod source;
+#[path = "../../whole_file/unfinished.rs"]
 mod temporary;
 mod tune;
 mod tuned;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::interrupt::Unfinished;
-use crate::temporary;
+use crate::temporary::{self, folder};
 
 pub(crate) struct Output {
     /// As people know it.
@@ -92,17 +92,9 @@ impl Output {
     }
 }
 
-/// The folder that a file is in.
-pub(crate) fn folder(path: &Path) -> &Path {
-    let folder = path.parent();
-    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
-    folder.unwrap_or(Path::new("."))
-}
-
-/// The same kind of error, in words that name the file; a temporary file's own name is left out.
+/// The same kind of error, in words that name the file.
 pub(crate) fn explain(name: &str, error: &io::Error) -> io::Error {
-    let cause = error.to_string();
-    let cause = cause.split(" at path ").next().unwrap_or_default();
+    let cause = temporary::without_path(error);
     io::Error::new(error.kind(), format!("cannot write {name}: {cause}"))
 }
 

@@ -14,8 +14,8 @@ use twox_hash::XxHash3_128;
 
 use super::format::{Row, Rows};
 use super::origin::{self, Origin};
-use crate::output::{explain, folder};
-use crate::temporary;
+use crate::output::explain;
+use crate::temporary::{self, folder};
 
 /// How much work may be lost at most, in time.
 const INTERVAL: Duration = Duration::from_secs(1);

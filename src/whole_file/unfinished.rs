@@ -1,14 +1,14 @@
 //! Files that have their name only for the time being, and what becomes of those whose writer was killed.
+//!
+//! The command line, whose outputs are written for long, has this file among its own too.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::Path;
 
 use tempfile::NamedTempFile;
-use twox_hash::XxHash3_128;
-
-use crate::output::folder;
 
 /// A file beside `path`, locked as long as somebody writes it.
 pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
@@ -22,7 +22,8 @@ pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     loop {
-        let file = builder.tempfile_in(folder(path))?;
+        let file = builder.tempfile_in(folder(path));
+        let file = file.map_err(|error| without_path(&error))?;
         // Where files cannot be locked, none is taken for abandoned.
         let is_taken = matches!(try_lock(file.as_file()), Err(fs4::TryLockError::WouldBlock));
         // Before that it looked abandoned, and somebody may have removed it.
@@ -32,7 +33,7 @@ pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Removes what runs that were killed left beside `path`: what nobody has locked. Where it cannot be removed it stays,
+/// Removes what processes that were killed left beside `path`: what nobody has locked. Where it cannot be removed it stays,
 /// which is no reason not to work.
 pub(crate) fn remove_abandoned(path: &Path) {
     let Ok(entries) = fs::read_dir(folder(path)) else {
@@ -53,14 +54,30 @@ pub(crate) fn remove_abandoned(path: &Path) {
     }
 }
 
-/// By a hash of its name, which may already be as long as a name can be.
-fn prefix(path: &Path) -> OsString {
-    let name = path.file_name().unwrap_or_default();
-    let hash = XxHash3_128::oneshot(name.as_encoded_bytes());
-    format!(".wgformer-{hash:032x}-").into()
+/// The folder that a file is in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    let folder = path.parent();
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }
 
 /// By its path, since newer versions of the standard library have a method of this name.
 pub(crate) fn try_lock(file: &File) -> Result<(), fs4::TryLockError> {
     fs4::FileExt::try_lock(file)
+}
+
+/// By a hash of its name, which may already be as long as a name can be.
+fn prefix(path: &Path) -> OsString {
+    let mut hasher = DefaultHasher::new(); // the same in every process
+    let name = path.file_name().unwrap_or_default();
+    name.hash(&mut hasher);
+    format!(".wgformer-{:016x}-", hasher.finish()).into()
+}
+
+/// The same error in the operating system's words alone: where it is of a temporary file, a path follows that nobody has
+/// asked for.
+pub(crate) fn without_path(error: &io::Error) -> io::Error {
+    let words = error.to_string();
+    let words = words.split(" at path ").next().unwrap_or_default();
+    io::Error::new(error.kind(), words)
 }
