@@ -17,7 +17,7 @@ struct Params {
 
 const LANES: u32 = 32u;  // of every subgroup
 const VECTORS_PER_LANE: u32 = 4u;
-const MODE: u32 = 0u;       // 0: mean, 1: maximum, 2: first token, 3: last token
+const MODE: u32 = 0u;       // 0: mean, 1: maximum, 2: first token, 3: last token, 4: sum by root of count, 5: weighted mean
 const NORMALIZE: u32 = 1u;  // 1: to length 1
 const SHUFFLES: u32 = 1u;   // 1: sums by shuffles, 0: by what the driver makes of subgroupAdd
 const ROWS: u32 = 4u;       // sequences of a workgroup, one to a subgroup
@@ -34,6 +34,19 @@ fn reduce_sum(value: f32) -> f32 {
 // Only a lane's last vector may lie past the row: the loads of all others wait for no comparison.
 fn is_inside(i: u32, c4: u32, width: u32) -> bool {
     return (i + 1u < VECTORS_PER_LANE) | (c4 < width);
+}
+
+// Of a token in what is summed up, by its place.
+fn weight_of(place: u32) -> f32 {
+    return select(1.0, f32(place + 1u), MODE == 5u);
+}
+
+// What a sum of so many tokens is divided by, if it is: the sum of their weights, or its root.
+fn divisor_of(tokens: u32) -> f32 {
+    let count = f32(max(tokens, 1u));
+    if MODE == 4u { return sqrt(count); }
+    if MODE == 5u { return 0.5 * count * (count + 1.0); }
+    return count;
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -57,17 +70,22 @@ fn pool_subgroup(
         // Tokens outside: every column of a token is loaded at once.
         for (var i = 0u; i < VECTORS_PER_LANE; i++) { values[i] = vec4(0.0); }
         for (var token = first; token < last; token++) {
+            let weight = weight_of(token - first);
             for (var i = 0u; i < VECTORS_PER_LANE; i++) {
                 let c4 = lane + i * LANES;
                 if is_inside(i, c4, width) {
                     let next = x[token * width + c4];
-                    if MODE == 1u && token > first { values[i] = max(values[i], next); } else { values[i] += next; }
+                    if MODE == 1u && token > first {
+                        values[i] = max(values[i], next);
+                    } else {
+                        values[i] = fma(vec4(weight), next, values[i]);
+                    }
                 }
             }
         }
         var squares = 0.0;
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
-            if MODE == 0u { values[i] /= f32(max(end - start, 1u)); }
+            if MODE == 0u || MODE >= 4u { values[i] /= divisor_of(end - start); }
             squares += dot(values[i], values[i]);
         }
         var scale = 1.0;
