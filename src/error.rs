@@ -155,6 +155,15 @@ pub enum Error {
         message: String,
     },
 
+    /// A file of measurements says nothing of this adapter as it is.
+    #[error(
+        "{}: it was measured on another adapter, driver or version; measure again (`wgformer tune`)", path.display()
+    )]
+    Outdated {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// A file asks for something that this crate does not do.
     #[error("{}: {what} {found:?} is not supported; supported: {supported}", path.display())]
     Unsupported {

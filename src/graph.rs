@@ -141,6 +141,12 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
         16.0 * result.iter().product::<usize>() as f64
     }
 
+    /// Whether a result is a mean of values by weights that kernels with cooperative matrices cut off to f16, which moves
+    /// it by more than rounding does.
+    fn weighs_in_f16(&self) -> bool {
+        false
+    }
+
     /// The one operation that equals this one followed by `consumer`, which reads its result as operand `operand`.
     ///
     /// The fused operation takes this one's operands and then the consumer's others, in order.

@@ -122,8 +122,8 @@ fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
         }
         let mut options = PlanOptions::new(all.sizes());
         options = options.weight_type(WeightType::F16);
-        let names = kernels.iter().map(|kernel| kernel.name.to_owned());
-        options = options.selection(Selection::Named(names.collect()));
+        let names = kernels.iter().map(|kernel| kernel.name);
+        options = options.selection(Selection::default().named(names));
         options = options.storage(Storage::Buffers);
         let plan = Plan::compile(&gpu, &graph, checkpoint.clone(), &options).unwrap();
         let sizes = all.sizes();
@@ -286,7 +286,7 @@ fn the_plan_of_the_default_model() {
         longest: 256,
     });
     // The portable kernels, so that the snapshot is the same on every adapter.
-    options = options.selection(Selection::Named(vec!["linear_small 8x64".to_owned()]));
+    options = options.selection(Selection::default().named(["linear_small 8x64"]));
     options = options.storage(Storage::Buffers);
     let plan = Plan::compile(&gpu, &graph, checkpoint.clone(), &options).unwrap();
     let per_layer = (plan.variants(plan.capacity()).len() - 2) / 6; // without embeddings and pooling

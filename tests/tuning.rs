@@ -9,7 +9,7 @@ use std::sync::Arc;
 use wgformer::plan::{Plan, PlanOptions, Value};
 use wgformer::tensor::{Dim, Sizes, Tensor, WeightType};
 use wgformer::tuning::{Measurements, Selection};
-use wgformer::{Gpu, Graph, verify};
+use wgformer::{Error, Gpu, Graph, verify};
 
 /// Without features activations are in buffers, for which there are several kernels everywhere.
 fn plain_device() -> (Gpu, impl Sized) {
@@ -59,12 +59,18 @@ fn a_plan_takes_what_was_measured() {
     let x: Vec<f32> = (0..5 * K).map(|i| i as f32 * 0.25).collect();
     let (mut results, mut said) = (Vec::new(), Vec::new());
     let last = &bounds.last().unwrap().variant;
-    for selection in [
-        Selection::BuiltIn,
-        Selection::Measured(Arc::new(measurements.clone())),
-        Selection::Named(vec!["linear".to_owned()]),
-    ] {
-        let is_measured = matches!(selection, Selection::Measured(_));
+    let built_in = Selection::default();
+    let selections = [
+        built_in.clone(),
+        built_in.clone().measured(measurements.clone()),
+        built_in
+            .clone()
+            .named(["linear"])
+            .measured(measurements.clone()),
+        built_in.named(["gelu"]).measured(measurements.clone()), // another operation's
+    ];
+    for (place, selection) in selections.into_iter().enumerate() {
+        let is_measured = matches!(place, 1 | 3);
         let mut options = PlanOptions::new(sizes);
         options = options.selection(selection);
         let plan = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
@@ -79,36 +85,46 @@ fn a_plan_takes_what_was_measured() {
     }
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
-    for (reasons, who) in said.iter().zip(["built in", "measured", "named"]) {
+    let who = ["built in", "measured", "named", "measured"];
+    for (reasons, who) in said.iter().zip(who) {
         assert!(reasons[0].starts_with(who), "{reasons:?}");
     }
     assert!(said[2][0].contains(", before linear_"), "{said:?}");
 }
 
 #[test]
-fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
+fn a_file_that_says_nothing_of_this_adapter_is_told_from_one_that_does() {
     let (gpu, _turn) = plain_device();
     let measurements = measured(&gpu, &linear().0);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("new").join("tuned.json");
     let read = || Measurements::read(&path, gpu.capabilities());
-    assert_eq!(read(), None, "there is no file yet");
+    assert_eq!(read().unwrap(), None, "there is no file yet");
     measurements.write(&path).unwrap();
-    assert_eq!(read(), Some(measurements));
+    assert_eq!(read().unwrap(), Some(measurements));
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 
     let json = fs::read_to_string(&path).unwrap();
     let other_wgpu = json.replace("\"wgpu\": \"", "\"wgpu\": \"0");
     let other_kernels = json.replace("\"kernels\": \"", "\"kernels\": \"0");
     let half = &json[..json.len() / 2];
-    for damaged in ["", "{}", "[1, 2]", half, &other_wgpu, &other_kernels] {
-        fs::write(&path, damaged).unwrap();
-        assert_eq!(read(), None, "{damaged}");
+    let error_of = |json: &str| {
+        fs::write(&path, json).unwrap();
+        read().unwrap_err()
+    };
+    for damaged in ["", "{}", "[1, 2]", half] {
+        let error = error_of(damaged);
+        assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    }
+    for outdated in [&other_wgpu, &other_kernels] {
+        let error = error_of(outdated);
+        assert!(matches!(error, Error::Outdated { .. }), "{error}");
     }
     let mut other = gpu.capabilities().clone();
     fs::write(&path, &json).unwrap();
     other.info.driver_info += " (newer)";
-    assert_eq!(Measurements::read(&path, &other), None);
+    let error = Measurements::read(&path, &other).unwrap_err();
+    assert!(matches!(error, Error::Outdated { .. }), "{error}");
 
     // Other tiles than there are, or a variant that there is no more: the built-in choice is taken.
     let (graph, weights) = linear();
@@ -116,8 +132,8 @@ fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
     let of_others = json.replace("\"of\": \"", "\"of\": \"0");
     for (json, who) in [
         (&json, "measured"),
-        (&renamed, "built in"),
-        (&of_others, "built in"),
+        (&renamed, "built in, though another choice was measured"),
+        (&of_others, "built in, though another choice was measured"),
     ] {
         fs::write(&path, json).unwrap();
         let mut options = PlanOptions::new(Sizes {
@@ -125,7 +141,7 @@ fn a_file_that_says_nothing_of_this_adapter_is_ignored() {
             sequences: 4,
             longest: 1,
         });
-        options = options.selection(Selection::Measured(Arc::new(read().unwrap())));
+        options = options.selection(Selection::default().measured(read().unwrap().unwrap()));
         let plan = Plan::compile(&gpu, &graph, Arc::new(weights.clone()), &options).unwrap();
         let reason = plan.reasons().next().unwrap().to_string();
         assert!(reason.starts_with(who), "{reason}");

@@ -48,6 +48,7 @@ impl From<&Error> for wgformer_status {
             }
             Error::Io { .. } | Error::Write { .. } => Self::Io,
             Error::Malformed { .. }
+            | Error::Outdated { .. }
             | Error::TensorMissing { .. }
             | Error::TensorShape { .. }
             | Error::NotFinite { .. } => Self::Malformed,

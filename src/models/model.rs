@@ -89,7 +89,7 @@ impl Default for ModelOptions {
         Self {
             weight_type: WeightType::F32,
             batch_tokens: None,
-            selection: Selection::BuiltIn,
+            selection: Selection::default(),
             submit_time: SUBMIT_TIME,
             memory_budget: None,
         }

@@ -104,6 +104,10 @@ impl Operation for Attention {
         4.0 * keys as f64 * result.iter().product::<usize>() as f64
     }
 
+    fn weighs_in_f16(&self) -> bool {
+        true
+    }
+
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
         let mut offers = vec![self.portable(request, heads, head_dim).into()];

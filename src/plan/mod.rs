@@ -100,7 +100,7 @@ impl PlanOptions {
         Self {
             capacity,
             weight_type: WeightType::F32,
-            selection: Selection::BuiltIn,
+            selection: Selection::default(),
             storage: None,
             submit_time: SUBMIT_TIME,
             memory_budget: None,

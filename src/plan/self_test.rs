@@ -293,7 +293,7 @@ mod tests {
         let node = &graph.nodes()[0];
         let request = Request::of(&graph, node, failed, WeightType::F16);
         let offers = node.operation.offers(&request);
-        let named = Selection::Named(vec!["linear".to_owned()]);
+        let named = Selection::default().named(["linear"]);
         let (chosen, _) = named.choose("", &offers, Storage::Buffers, failed).unwrap();
         assert_eq!(chosen.largest().kernel.name, "linear_small");
     }

@@ -20,15 +20,16 @@ use crate::whole_file;
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = folder.path().join("tuned.json");
 /// # let gpu = wgformer::Gpu::new()?;
-/// use std::sync::Arc;
 /// use wgformer::tuning::{Measurements, Selection};
 ///
 /// let measurements = Measurements::new(gpu.capabilities()); // `verify::tune` fills it
 /// measurements.write(&path)?;
 ///
-/// let read = Measurements::read(&path, gpu.capabilities()); // None for another driver's
-/// let selection = read.map_or(Selection::BuiltIn, |it| Selection::Measured(Arc::new(it)));
-/// # assert!(matches!(selection, Selection::Measured(_)));
+/// let mut selection = Selection::default();
+/// if let Some(read) = Measurements::read(&path, gpu.capabilities())? {
+///     selection = selection.measured(read);
+/// }
+/// # assert_eq!(selection, Selection::default().measured(measurements));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,28 +111,24 @@ impl Measurements {
         }
     }
 
-    /// The file, if it is of this adapter, its driver and these kernels. Any other is ignored, and the log says why.
-    #[must_use]
-    pub fn read(path: &Path, capabilities: &Capabilities) -> Option<Self> {
-        let ignored = |why: String| log::warn!("{}: ignored, {why}", path.display());
-        let bytes = match fs::read(path) {
+    /// What a file holds; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Malformed`]; [`Error::Outdated`] if it is of another adapter, driver or version.
+    pub fn read(path: &Path, capabilities: &Capabilities) -> Result<Option<Self>> {
+        let path = path.to_owned();
+        let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-            Err(error) => {
-                ignored(error.to_string());
-                return None;
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(Error::Io { path, source }),
         };
         match serde_json::from_slice::<Self>(&bytes) {
-            Err(error) => {
-                ignored(format!("it is damaged: {error}"));
-                None
-            }
-            Ok(read) if read.key != Key::of(capabilities) => {
-                ignored("it is of another adapter, driver or version; measure again".to_owned());
-                None
-            }
-            Ok(read) => Some(read),
+            Err(error) => Err(Error::Malformed {
+                path,
+                message: error.to_string(),
+            }),
+            Ok(read) if read.key != Key::of(capabilities) => Err(Error::Outdated { path }),
+            Ok(read) => Ok(Some(read)),
         }
     }
 
@@ -191,9 +188,11 @@ impl Measurements {
         self.nodes.insert(class, Fastest { of, bounds });
     }
 
-    /// What was measured for a class, if it was chosen from these offers; what was chosen from others is ignored, and the
-    /// log says so.
-    pub(super) fn choose(&self, class: &str, offers: &[Offer]) -> Option<Offer> {
+    /// What was measured for a class, chosen from these offers; `None` if nothing was.
+    ///
+    /// # Errors
+    /// [`Outdated`] if it was chosen from others; the log says so.
+    pub(super) fn choose(&self, class: &str, offers: &[Offer]) -> Option<Result<Offer, Outdated>> {
         let Fastest { of, bounds } = self.nodes.get(class)?;
         let bounds = bounds
             .iter()
@@ -207,9 +206,12 @@ impl Measurements {
         if chosen.is_none() {
             log::warn!("{class}: it was measured with other tiles than there are; measure again");
         }
-        chosen
+        Some(chosen.ok_or(Outdated))
     }
 }
+
+/// What was measured was chosen from other offers than there are.
+pub(super) struct Outdated;
 
 /// What has to agree for a measurement of one node to say something of another: operation, shapes and weights' type.
 pub(crate) fn class(node: &Node, request: &Request<'_>) -> String {

@@ -9,6 +9,7 @@ mod reason;
 
 use std::sync::Arc;
 
+use measurements::Outdated;
 pub(crate) use measurements::class;
 pub use measurements::{Bound, Measurements};
 use reason::obstacle;
@@ -17,34 +18,46 @@ pub use reason::{ChosenBy, Reason};
 use crate::gpu::Capabilities;
 use crate::kernel::{Offer, Storage, Variant};
 
-/// How variants are chosen.
+/// How variants are chosen: by name where one is named, else by what was measured on this adapter, else the first that an
+/// operation offers: its best, by what is known of the adapter without measuring.
 ///
 /// ```
 /// use wgformer::models::ModelOptions;
 /// use wgformer::tuning::Selection;
 ///
-/// let tiles = Selection::Named(vec!["linear_tile 64x64".to_owned()]);
+/// let tiles = Selection::default().named(["linear_tile 64x64"]);
 /// let options = ModelOptions::default().selection(tiles);
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub enum Selection {
-    /// The first that an operation offers: its best, by what is known of the adapter without measuring.
-    #[default]
-    BuiltIn,
-    /// What was measured on this adapter, else as [`Selection::BuiltIn`].
-    Measured(Arc<Measurements>),
-    /// By the names of kernels or of their tiles, such as `linear_tile` or `linear_tile 64x64`, for tests and
-    /// experiments: a node takes the first of these that it is offered, for any number of rows, else as
-    /// [`Selection::BuiltIn`].
-    Named(Vec<String>),
+pub struct Selection {
+    names: Vec<String>,
+    measurements: Option<Arc<Measurements>>,
 }
 
 impl Selection {
+    /// The names of kernels or of their tiles, such as `linear_tile` or `linear_tile 64x64`, for tests and experiments: a
+    /// node takes the first of these that it is offered, for any number of rows. What none of them runs is chosen as
+    /// without them.
+    #[must_use]
+    pub fn named(self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        Self { names, ..self }
+    }
+
+    /// What was measured on this adapter, such as by [`verify::tune`](crate::verify::tune()).
+    #[must_use]
+    pub fn measured(self, measurements: impl Into<Arc<Measurements>>) -> Self {
+        let measurements = Some(measurements.into());
+        Self {
+            measurements,
+            ..self
+        }
+    }
+
     /// Whether somebody wants kernels of his own choice.
     pub(crate) fn names_variants(&self) -> bool {
-        matches!(self, Self::Named(_))
+        !self.names.is_empty()
     }
 
     /// What is to run a node of this [`class`], of the offers on `storage` that this device can run, and why.
@@ -56,24 +69,23 @@ impl Selection {
         capabilities: &Capabilities,
     ) -> Option<(Offer, Reason)> {
         let runs = that_run(offers, storage, capabilities);
-        let chosen = match self {
-            Self::BuiltIn => None,
-            Self::Measured(_) if ways(&runs) == 1 => None,
-            Self::Measured(measurements) => measurements
-                .choose(class, &runs)
-                .map(|offer| (offer, ChosenBy::Measurements)),
-            Self::Named(names) => {
-                let named = names.iter().find_map(|name| {
-                    let is_it = |it: &Variant| it.is_called(name);
-                    runs.iter().find_map(|offer| offer.filtered(is_it))
-                });
-                named.map(|offer| (offer, ChosenBy::Name))
-            }
+        let named = self.names.iter().find_map(|name| {
+            let is_it = |it: &Variant| it.is_called(name);
+            runs.iter().find_map(|offer| offer.filtered(is_it))
+        });
+        let (taken, by) = match (named, self.measurement(class, &runs)) {
+            (Some(named), _) => (named, ChosenBy::Name),
+            (None, Some(Ok(measured))) => (measured, ChosenBy::Measurements),
+            (None, Some(Err(Outdated))) => (runs.first()?.clone(), ChosenBy::OutdatedMeasurements),
+            (None, None) => (runs.first()?.clone(), ChosenBy::BuiltIn),
         };
-        let first = || Some((runs.first()?.clone(), ChosenBy::BuiltIn));
-        let (taken, by) = chosen.or_else(first)?;
         let reason = Reason::of(by, &taken, &runs, offers, storage, capabilities);
         Some((taken, reason))
+    }
+
+    fn measurement(&self, class: &str, runs: &[Offer]) -> Option<Result<Offer, Outdated>> {
+        let measurements = self.measurements.as_ref().filter(|_| ways(runs) > 1)?;
+        measurements.choose(class, runs)
     }
 }
 

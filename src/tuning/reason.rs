@@ -41,11 +41,13 @@ pub struct Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChosenBy {
-    /// The operation, which offers its best first, by what is known of the adapter ([`super::Selection::BuiltIn`]).
+    /// The operation, which offers its best first, by what is known of the adapter.
     BuiltIn,
-    /// What was measured on this adapter ([`super::Selection::Measured`]).
+    /// The operation, since what was measured was chosen from other kernels or tiles than it offers now.
+    OutdatedMeasurements,
+    /// What was measured on this adapter ([`super::Selection::measured`]).
     Measurements,
-    /// The caller, by name ([`super::Selection::Named`]).
+    /// The caller, by name ([`super::Selection::named`]).
     Name,
 }
 
@@ -98,6 +100,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.chosen_by {
             ChosenBy::BuiltIn => "built in",
+            ChosenBy::OutdatedMeasurements => "built in, though another choice was measured",
             ChosenBy::Measurements => "measured",
             ChosenBy::Name => "named",
         })?;

@@ -214,8 +214,8 @@ impl Tunable {
         let mut traces = plan.trace(&sizes, &values)?;
         let trace = traces.pop().expect("one step");
         let mut tolerance = Tolerance::step(1, expected);
-        let is_attention = self.graph.nodes()[0].operation.name() == "attention";
-        if is_attention && variant.kernel.cooperative_matrix.is_some() {
+        let operation = &self.graph.nodes()[0].operation;
+        if operation.weighs_in_f16() && variant.kernel.cooperative_matrix.is_some() {
             tolerance = tolerance.with_weights_in_f16(sizes.longest, 2.0);
         }
         let compared = Comparison::new(&tolerance, &trace, expected);

@@ -1,8 +1,11 @@
 //! `tune`, `doctor --plan` and `--variant`: what runs, why, and how to have it otherwise.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
+use wgformer::tuning::Measurements;
 
 use crate::harness::{Folder, run};
 
@@ -54,16 +57,38 @@ fn what_tune_measures_is_used_from_then_on_unless_it_is_damaged() {
     let before = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
     if report["measured"].as_array().unwrap().is_empty() {
         // One way to run each step, as on software adapters with subgroups.
-        assert!(!std::path::Path::new(file).exists());
+        assert!(!Path::new(file).exists());
         assert!(reason().starts_with("the built-in choice"), "{}", reason());
     } else {
         assert!(reason().contains(file), "{}", reason());
-        std::fs::write(file, "{").unwrap();
+        fs::write(file, "{").unwrap();
         assert!(reason().starts_with("the built-in choice"), "{}", reason());
     }
     // Whatever runs, the bits are the same.
     let after = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
     assert_eq!(before, after);
+}
+
+#[test]
+fn doctor_says_why_a_file_of_measurements_is_ignored() {
+    let folder = Folder::new();
+    let report = document(&folder, "tune --model tiny --json");
+    let file = Path::new(report["file"].as_str().unwrap());
+    let assert_reason = |why: &str| {
+        let report = document(&folder, "doctor --plan tiny --json");
+        let reason = report["plan"]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("the built-in choice"), "{reason}");
+        let ignored = format!("; ignored: {}: {why}", file.display());
+        assert!(reason.contains(&ignored), "{reason}");
+    };
+    let gpu = wgformer::Gpu::new().unwrap();
+    Measurements::new(gpu.capabilities()).write(file).unwrap();
+    assert_reason("it says nothing of this model with f32 weights");
+    let json = fs::read_to_string(file).unwrap();
+    fs::write(file, json.replace("\"wgpu\": \"", "\"wgpu\": \"0")).unwrap();
+    assert_reason("it was measured on another adapter, driver or version; measure again");
+    fs::write(file, "{").unwrap();
+    assert_reason("EOF");
 }
 
 #[test]

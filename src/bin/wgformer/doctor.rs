@@ -2,20 +2,22 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
 use wgformer::gpu::{AdapterChoice, Capabilities, Vendor};
 use wgformer::models::ModelOptions;
+use wgformer::plan;
 use wgformer::tasks::EmbedderOptions;
-use wgformer::tuning::Selection;
+use wgformer::tuning::ChosenBy;
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Embedder, Gpu, verify};
 
 use crate::adapter::{Adapter, AdapterArgs, Limits};
 use crate::locate::locate;
-use crate::model_args::{DEFAULT_MODEL, DType};
+use crate::model_args::{DEFAULT_MODEL, DType, value_name};
 use crate::output::{Output, print_document};
 use crate::quiet::quietly;
 use crate::tuned;
@@ -122,24 +124,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
-    let capabilities = gpu.capabilities();
-    let selection = tuned::selection(&[], capabilities);
-    let reason = match &selection {
-        Selection::Measured(_) => format!(
-            "what `wgformer tune` measured, {}, else the built-in choice",
-            tuned::file(capabilities)?.display()
-        ),
-        _ => format!(
-            "the built-in choice for {:?}; `wgformer tune` measures instead",
-            Vendor::of(capabilities)
-        ),
+    let (measurements, ignored) = match tuned::read(gpu.capabilities()) {
+        Ok(measurements) => (measurements, None),
+        Err(error) => (None, Some(error.to_string())),
     };
+    let is_measured = measurements.is_some();
     let model_options = ModelOptions::default()
         .weight_type(dtype.into())
-        .selection(selection);
+        .selection(tuned::selection(&[], measurements));
     let options = EmbedderOptions::default().model(model_options);
     let embedder = Embedder::load_with(gpu, locate(model)?, &options)?;
     let plan = embedder.model().plan();
+    let ignored = match ignored {
+        None if is_measured => ignored_by(plan, dtype, &tuned::file(gpu.capabilities())?),
+        ignored => ignored,
+    };
+    let reason = match ignored {
+        None if is_measured => format!(
+            "what `wgformer tune` measured, {}, else the built-in choice",
+            tuned::file(gpu.capabilities())?.display()
+        ),
+        ignored => built_in(gpu.capabilities(), ignored.as_deref()),
+    };
     let text = plan.to_string();
     let mut lines = text.lines().map(str::to_owned);
     let summary = lines.next().unwrap_or_default();
@@ -154,6 +160,31 @@ fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
         summary,
         steps: steps.collect(),
     })
+}
+
+/// Why a plan took nothing of a file of measurements; `None` if it took something.
+fn ignored_by(plan: &plan::Plan, dtype: DType, file: &Path) -> Option<String> {
+    let chosen_by = |by| plan.reasons().any(|reason| reason.chosen_by == by);
+    if chosen_by(ChosenBy::Measurements) {
+        return None;
+    }
+    let file = file.display();
+    Some(if chosen_by(ChosenBy::OutdatedMeasurements) {
+        format!(
+            "{file}: it was measured with other kernels or tiles than there are; measure again (`wgformer tune`)"
+        )
+    } else {
+        let dtype = value_name(&dtype);
+        format!("{file}: it says nothing of this model with {dtype} weights")
+    })
+}
+
+fn built_in(capabilities: &Capabilities, ignored: Option<&str>) -> String {
+    let vendor = Vendor::of(capabilities);
+    match ignored {
+        Some(why) => format!("the built-in choice for {vendor:?}; ignored: {why}"),
+        None => format!("the built-in choice for {vendor:?}; `wgformer tune` measures instead"),
+    }
 }
 
 fn is_same(a: &Capabilities, b: &Capabilities) -> bool {

@@ -98,9 +98,10 @@ impl ModelArgs {
     ) -> Result<Embedder> {
         let directory = self.directory()?;
         let gpu = self.adapter.open()?;
+        let measurements = tuned::measurements(gpu.capabilities());
         let mut model = ModelOptions::default()
             .weight_type(self.dtype.into())
-            .selection(tuned::selection(&self.variants, gpu.capabilities()));
+            .selection(tuned::selection(&self.variants, measurements));
         if let Some(tokens) = self.batch_tokens {
             model = model.batch_tokens(tokens as usize);
         }

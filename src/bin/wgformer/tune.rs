@@ -88,7 +88,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     if !report.measured.is_empty() {
         // Of other models, what was measured before still holds.
-        let mut all = tuned::read(capabilities).unwrap_or_else(|| Measurements::new(capabilities));
+        let mut all =
+            tuned::measurements(capabilities).unwrap_or_else(|| Measurements::new(capabilities));
         all.extend(found);
         all.write(&report.file)?;
     }

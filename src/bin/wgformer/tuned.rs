@@ -1,7 +1,6 @@
 //! Where `tune` keeps what it measured, a file per adapter in the user's cache folder.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use wgformer::gpu::Capabilities;
@@ -21,20 +20,31 @@ pub(crate) fn file(capabilities: &Capabilities) -> Result<PathBuf> {
         .join(format!("{name}.json")))
 }
 
-/// What was measured on this adapter, if anything that still holds.
-pub(crate) fn read(capabilities: &Capabilities) -> Option<Measurements> {
-    Measurements::read(&file(capabilities).ok()?, capabilities)
+/// What was measured on this adapter, if anything.
+///
+/// # Errors
+/// As [`Measurements::read`], where there is a file that says nothing of this adapter.
+pub(crate) fn read(capabilities: &Capabilities) -> wgformer::Result<Option<Measurements>> {
+    match file(capabilities) {
+        Ok(file) => Measurements::read(&file, capabilities),
+        Err(_) => Ok(None), // no home folder
+    }
 }
 
-/// What the user names, with the built-in choice for all else; without names what was measured, else the built-in choice.
-pub(crate) fn selection(named: &[Named], capabilities: &Capabilities) -> Selection {
-    if !named.is_empty() {
-        let names = named.iter().map(|named| named.variant.clone());
-        return Selection::Named(names.collect());
-    }
-    match read(capabilities) {
-        Some(measurements) => Selection::Measured(Arc::new(measurements)),
-        None => Selection::BuiltIn,
+/// The same where a file that says nothing of this adapter is as good as none, but for a line in the log.
+pub(crate) fn measurements(capabilities: &Capabilities) -> Option<Measurements> {
+    read(capabilities).unwrap_or_else(|error| {
+        log::warn!("ignored: {error}");
+        None
+    })
+}
+
+/// What the user names, else what was measured, else the built-in choice.
+pub(crate) fn selection(named: &[Named], measurements: Option<Measurements>) -> Selection {
+    let selection = Selection::default().named(named.iter().map(|named| &named.variant));
+    match measurements {
+        Some(measurements) => selection.measured(measurements),
+        None => selection,
     }
 }
 
