@@ -80,7 +80,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         embeddings: "embeddings.word_embeddings.weight",
         biases: &["predictions.bias", "predictions.decoder.bias"],
     };
-    let of_bert = Heads::of_bert(Some(masked_lm));
+    let of_bert = Heads::of_bert(masked_lm);
     Ok(Heads {
         sequence: Transform {
             dense: LinearNames::new("pooler"),

@@ -54,7 +54,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 
 /// Its heads.
 pub(super) fn heads(config: &Config) -> Result<Heads> {
-    Ok(Heads::of_bert(Some(MaskedLmNames {
+    Ok(Heads::of_bert(MaskedLmNames {
         transform: Transform {
             dense: LinearNames::new("cls.predictions.transform.dense"),
             activation: config.activation("hidden_act", "gelu")?,
@@ -63,7 +63,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         decoder: "cls.predictions.decoder",
         embeddings: "embeddings.word_embeddings.weight",
         biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
-    })))
+    }))
 }
 
 /// Refuses a decoder.

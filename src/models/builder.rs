@@ -78,6 +78,14 @@ impl LinearNames {
     }
 }
 
+/// Parts of names that some checkpoints have otherwise: old ones, and GTE's and NomicBERT's as they were published.
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("LayerNorm.weight", "LayerNorm.gamma"),
+    ("LayerNorm.bias", "LayerNorm.beta"),
+    ("lm_head.layer_norm", "lm_head.norm"),
+    ("transform.layer_norm", "transform.LayerNorm"),
+];
+
 impl<'a> Builder<'a> {
     /// An empty graph over `weights`.
     #[must_use]
@@ -88,6 +96,14 @@ impl<'a> Builder<'a> {
             prefixes: &[],
             known: HashMap::new(),
             derived: DerivedParameters::new(),
+        }
+    }
+
+    /// An empty graph over the same weights, with the same prefixes.
+    pub(super) fn anew(&self) -> Self {
+        Self {
+            prefixes: self.prefixes,
+            ..Self::new(self.weights)
         }
     }
 
@@ -120,14 +136,9 @@ impl<'a> Builder<'a> {
 
     /// The name that it has in the checkpoint.
     fn find(&self, name: &str) -> Option<String> {
-        let old = name
-            .replace("LayerNorm.weight", "LayerNorm.gamma")
-            .replace("LayerNorm.bias", "LayerNorm.beta");
-        let spellings = if old == name {
-            vec![name.to_owned()]
-        } else {
-            vec![name.to_owned(), old]
-        };
+        let others = OTHER_NAMES.iter().filter(|(part, _)| name.contains(part));
+        let others = others.map(|(part, other)| name.replace(part, other));
+        let spellings: Vec<String> = [name.to_owned()].into_iter().chain(others).collect();
         let prefixes = [""].iter().chain(self.prefixes);
         let mut candidates = prefixes.flat_map(|prefix| {
             let of_prefix = |spelling: &String| format!("{prefix}{spelling}");

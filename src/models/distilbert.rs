@@ -72,7 +72,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
             activation: Activation::Relu,
             norm: None,
         },
-        ..Heads::of_bert(Some(masked_lm))
+        ..Heads::of_bert(masked_lm)
     })
 }
 

@@ -59,5 +59,5 @@ pub(super) fn heads(_: &Config) -> Result<Heads> {
         embeddings: "embeddings.word_embeddings.weight",
         biases: &["generator_lm_head.bias"],
     };
-    Ok(Heads::of_roberta(Activation::Gelu, Some(masked_lm)))
+    Ok(Heads::of_roberta(Activation::Gelu, masked_lm))
 }

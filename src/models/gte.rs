@@ -67,7 +67,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 
 /// Its heads.
 pub(super) fn heads(_: &Config) -> Result<Heads> {
-    Ok(Heads::of_bert(Some(masked_lm())))
+    Ok(Heads::of_bert(masked_lm()))
 }
 
 fn published_layer(layer: usize, packed: bool, sizes: &LayerSizes) -> LayerNames {

@@ -22,7 +22,7 @@ pub(super) struct Heads {
     pub(super) token: Option<Transform>,
     /// The same linear layer of question answering, with an output for where an answer starts and one for where it ends.
     pub(super) span_classifier: &'static str,
-    pub(super) masked_lm: Option<MaskedLmNames>,
+    pub(super) masked_lm: MaskedLmNames,
 }
 
 /// `norm(activation(dense(x)))`, the norm if there is one.
@@ -46,7 +46,7 @@ pub(super) struct MaskedLmNames {
 
 impl Heads {
     /// BERT's: the first token through `pooler.dense` and tanh.
-    pub(super) fn of_bert(masked_lm: Option<MaskedLmNames>) -> Self {
+    pub(super) fn of_bert(masked_lm: MaskedLmNames) -> Self {
         Self {
             pooling: Pooling::Cls,
             sequence: Transform {
@@ -62,7 +62,7 @@ impl Heads {
     }
 
     /// RoBERTa's: the first token through `classifier.dense`.
-    pub(super) fn of_roberta(activation: Activation, masked_lm: Option<MaskedLmNames>) -> Self {
+    pub(super) fn of_roberta(activation: Activation, masked_lm: MaskedLmNames) -> Self {
         Self {
             sequence: Transform {
                 dense: LinearNames::new("classifier.dense"),
@@ -156,8 +156,6 @@ fn classify(
 
 impl MaskedLmNames {
     /// A logit per entry of the vocabulary for each row of hidden states: `[rows, vocabulary]`, up to a multiple of four.
-    ///
-    /// `columns`: of the embeddings.
     ///
     /// # Errors
     /// As [`Builder::parameter`].

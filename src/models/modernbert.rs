@@ -101,12 +101,12 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         sequence_classifier: "classifier",
         token: Some(transform.clone()),
         span_classifier: "classifier",
-        masked_lm: Some(MaskedLmNames {
+        masked_lm: MaskedLmNames {
             transform,
             decoder: "decoder",
             embeddings: "embeddings.tok_embeddings.weight",
             biases: if has_bias { &["decoder.bias"] } else { &[] },
-        }),
+        },
     })
 }
 

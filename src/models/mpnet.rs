@@ -65,7 +65,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 
 /// Its heads.
 pub(super) fn heads(_: &Config) -> Result<Heads> {
-    Ok(Heads::of_roberta(Activation::Tanh, Some(masked_lm())))
+    Ok(Heads::of_roberta(Activation::Tanh, masked_lm()))
 }
 
 fn layer_names(layer: usize) -> LayerNames {

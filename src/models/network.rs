@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::Graph;
 use crate::ops::Pooling;
 use crate::plan::Weights;
+use crate::tensor::Dim;
 
 /// What follows the encoder.
 ///
@@ -124,6 +125,38 @@ impl Network {
             columns,
             score_function: ScoreFunction::of(&config, labels.len())?,
             labels,
+        })
+    }
+
+    /// The checkpoint's head that predicts tokens, alone: from rows of hidden states, the graph's only input, a logit
+    /// per entry of the vocabulary for each. Apart from the encoder, since it is wanted for few of its tokens.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn open_masked_lm(directory: &Path) -> Result<Self> {
+        let config = Config::read(&directory.join("config.json"))?;
+        let family = Family::of(&config)?;
+        let checkpoint = Arc::new(Checkpoint::open(directory)?);
+        let mut builder = Builder::new(&*checkpoint);
+        let encoder = (family.build)(&config, &mut builder)?;
+        let mut head = builder.anew();
+        let columns = Dim::Fixed(encoder.hidden);
+        let hidden_states = head.graph.input("hidden_states", [Dim::Tokens, columns]);
+        let masked_lm = (family.heads)(&config)?.masked_lm;
+        let logits = masked_lm.predict(&mut head, hidden_states, &encoder)?;
+        head.graph.set_output(logits);
+        let Builder { graph, derived, .. } = head;
+        let weights = NetworkWeights {
+            checkpoint: Arc::clone(&checkpoint),
+            derived,
+        };
+        Ok(Self {
+            graph,
+            weights: Arc::new(weights),
+            encoder,
+            columns: encoder.vocabulary,
+            score_function: ScoreFunction::Softmax,
+            labels: Vec::new(),
         })
     }
 }

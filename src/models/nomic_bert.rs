@@ -110,7 +110,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         embeddings: "embeddings.word_embeddings.weight",
         biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
     };
-    Ok(Heads::of_bert(Some(masked_lm)))
+    Ok(Heads::of_bert(masked_lm))
 }
 
 /// By the keys of transformers.

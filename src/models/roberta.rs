@@ -39,7 +39,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 
 /// Their heads.
 pub(super) fn heads(_: &Config) -> Result<Heads> {
-    Ok(Heads::of_roberta(Activation::Tanh, Some(masked_lm())))
+    Ok(Heads::of_roberta(Activation::Tanh, masked_lm()))
 }
 
 /// `lm_head`, as many families have it.

@@ -1,0 +1,120 @@
+"""Writes tiny models of every family with every head that transformers has for it, and their logits.
+
+    pip install -r tests/data/requirements.txt
+    python tests/data/heads.py [NAME]...
+
+Each becomes a folder FAMILY-HEAD of heads/ beside this file, as transformers saves a model, and
+
+expected.safetensors
+    ids, types      the token ids and token types of all sequences, one after the other
+    offsets         those of sequence i are at offsets[i] to offsets[i + 1]
+    logits          [sequences, labels], [tokens, labels], [tokens, 2] or [tokens, vocabulary], by the head
+
+Every sequence is computed alone, so that no padding takes part, in f32, by the model as it is loaded again from its
+folder.
+"""
+
+import inspect
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import (
+    AutoConfig,
+    AutoModelForMaskedLM,
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
+from transformers.utils import logging
+
+from tiny_models import DISTILBERT, randomise, sequences
+
+HERE = Path(__file__).resolve().parent / "heads"
+
+SIZES = {
+    "vocab_size": 40,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "max_position_embeddings": 20,
+}
+
+# Of each family what differs from these.
+FAMILIES = {
+    "albert": {"embedding_size": 12},
+    "bert": {},
+    "camembert": {"pad_token_id": 1, "type_vocab_size": 1},
+    "distilbert": {},
+    "electra": {"embedding_size": 12},
+    "gte": {},
+    "jina_embeddings_v3": {},
+    "modernbert": {"pad_token_id": 0, "classifier_pooling": "mean", "classifier_bias": True},
+    "mpnet": {},
+    "nomic_bert": {},
+    "roberta": {"pad_token_id": 1, "type_vocab_size": 1},
+    "xlm-roberta": {"type_vocab_size": 1},
+}
+
+HEADS = {
+    "sequences": (AutoModelForSequenceClassification, {"num_labels": 3}),
+    "tokens": (AutoModelForTokenClassification, {"num_labels": 5}),
+    "spans": (AutoModelForQuestionAnswering, {}),
+    "masked-lm": (AutoModelForMaskedLM, {}),
+}
+
+
+def logits_of(model, ids, types):
+    takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+    types = {"token_type_ids": types[None]} if takes_types else {}
+    with torch.no_grad():
+        output = model(input_ids=ids[None], attention_mask=torch.ones(1, len(ids)), **types)
+    if "start_logits" in output:
+        return torch.stack([output.start_logits[0], output.end_logits[0]], dim=1)
+    return output.logits[0] if output.logits.dim() == 3 else output.logits
+
+
+def write(name, family, options, head, seed):
+    folder = HERE / name
+    auto_class, of_head = head
+    options = {"model_type": family} | SIZES | options | of_head
+    if family == "distilbert":
+        options = {DISTILBERT.get(key, key): value for key, value in options.items()}
+    config = AutoConfig.for_model(**options)
+    if type(config) not in auto_class._model_mapping:
+        return
+    generator = torch.Generator().manual_seed(seed)
+    model = auto_class.from_config(config, attn_implementation="eager")
+    randomise(model, generator)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    model = auto_class.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
+    inputs = sequences(model.config, generator)
+    logits = [logits_of(model, ids, types) for ids, types in inputs]
+    tensors = {
+        "ids": torch.cat([ids for ids, _ in inputs]),
+        "types": torch.cat([types for _, types in inputs]),
+        "offsets": torch.tensor([0] + [len(ids) for ids, _ in inputs]).cumsum(0),
+        "logits": torch.cat(logits),
+    }
+    save_file(tensors, folder / "expected.safetensors")
+    print(f"{name}: {sum(f.stat().st_size for f in folder.rglob('*'))} bytes, logits up to {tensors['logits'].abs().max():.1f}")
+
+
+def main():
+    torch.set_num_threads(1)  # one order of sums, and no waiting for threads
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    names = sys.argv[1:]
+    for i, (family, options) in enumerate(FAMILIES.items()):
+        for j, (head, of_head) in enumerate(HEADS.items()):
+            name = f"{family}-{head}"
+            if not names or name in names:
+                write(name, family, options, of_head, 100 + 10 * i + j)
+
+
+if __name__ == "__main__":
+    main()
