@@ -54,6 +54,8 @@ const HARMLESS: &[&str] = &[
     "pad_token_id",
     "problem_type",
     "return_dict",
+    "sbert_ce_default_activation_function",
+    "sentence_transformers",
     "sep_token_id",
     "tie_word_embeddings",
     "torch_dtype",

@@ -307,6 +307,31 @@ impl Model {
         self.plan.capacity().sequences
     }
 
+    /// What the logits of a cross-encoder become, as sentence-transformers has it.
+    #[must_use]
+    pub fn cross_encoder_function(&self) -> ScoreFunction {
+        self.source.network.cross_encoder_function
+    }
+
+    /// Checks that a classification has so many labels.
+    ///
+    /// # Errors
+    /// [`Error::Input`] with how many it has.
+    pub fn expect_labels(&self, count: usize) -> Result<()> {
+        let labels = self.labels();
+        if labels.len() == count {
+            return Ok(());
+        }
+        Err(Error::Input {
+            name: self.source.network.weights.location(),
+            message: format!(
+                "has {} labels, {}, and this task needs {count}",
+                labels.len(),
+                labels.join(", ")
+            ),
+        })
+    }
+
     /// What the logits of a classification become.
     #[must_use]
     pub fn score_function(&self) -> ScoreFunction {

@@ -77,6 +77,8 @@ pub struct Network {
     pub labels: Vec<String>,
     /// What the logits of a classification become.
     pub score_function: ScoreFunction,
+    /// What those of a cross-encoder become.
+    pub cross_encoder_function: ScoreFunction,
 }
 
 impl Network {
@@ -124,6 +126,7 @@ impl Network {
             encoder,
             columns,
             score_function: ScoreFunction::of(&config, labels.len())?,
+            cross_encoder_function: ScoreFunction::of_cross_encoder(&config, labels.len())?,
             labels,
         })
     }
@@ -156,6 +159,7 @@ impl Network {
             encoder,
             columns: encoder.vocabulary,
             score_function: ScoreFunction::Softmax,
+            cross_encoder_function: ScoreFunction::Identity,
             labels: Vec::new(),
         })
     }

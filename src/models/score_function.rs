@@ -44,6 +44,29 @@ impl ScoreFunction {
         }
     }
 
+    /// As sentence-transformers' cross-encoder has it: by its own key of the configuration, new or old; without one
+    /// sigmoid for a single label.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unsupported`] for another function.
+    pub(super) fn of_cross_encoder(config: &Config, labels: usize) -> Result<Self> {
+        let own = config.value("sentence_transformers");
+        let new = own.and_then(|own| own.get("activation_fn"));
+        let named = new.or_else(|| config.value("sbert_ce_default_activation_function"));
+        let named = named.and_then(|name| name.as_str());
+        match named.map(|name| name.rsplit('.').next().unwrap_or_default()) {
+            Some("Sigmoid") => Ok(Self::Sigmoid),
+            Some("Identity") => Ok(Self::Identity),
+            None if labels == 1 => Ok(Self::Sigmoid),
+            None => Ok(Self::Identity),
+            Some(_) => Err(config.unsupported(
+                "activation_fn",
+                named.unwrap_or_default(),
+                "torch.nn.modules.activation.Sigmoid, torch.nn.modules.linear.Identity",
+            )),
+        }
+    }
+
     /// The scores of one text, from its logits.
     pub fn apply(self, logits: &mut [f32]) {
         match self {

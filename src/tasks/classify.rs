@@ -101,7 +101,8 @@ impl Classifier {
         control: Control<'_>,
     ) -> Result<Vec<Vec<Label>>> {
         let scores = self.scores(texts, control).await?;
-        Ok(scores.iter().map(|scores| self.ranked(scores)).collect())
+        let labels = self.labels();
+        Ok(scores.iter().map(|scores| ranked(labels, scores)).collect())
     }
 
     /// The scores of each text, in the order of [`Classifier::labels`].
@@ -119,18 +120,15 @@ impl Classifier {
         });
         Ok(scores.collect())
     }
+}
 
-    fn ranked(&self, scores: &[f32]) -> Vec<Label> {
-        let mut labels: Vec<Label> = self
-            .labels()
-            .iter()
-            .zip(scores)
-            .map(|(label, score)| Label {
-                label: label.clone(),
-                score: *score,
-            })
-            .collect();
-        labels.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
-        labels
-    }
+/// Labels with their scores, the best first.
+pub(super) fn ranked(labels: &[impl AsRef<str>], scores: &[f32]) -> Vec<Label> {
+    let labels = labels.iter().zip(scores).map(|(label, score)| Label {
+        label: label.as_ref().to_owned(),
+        score: *score,
+    });
+    let mut labels: Vec<Label> = labels.collect();
+    labels.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
+    labels
 }

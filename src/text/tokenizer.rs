@@ -24,6 +24,8 @@ const MAX_BYTES: u64 = 128 << 20;
 /// let tokens: &Tokens = &tokenizer.encode(["a cat"])?[0];
 /// println!("{:?}", tokens.ids); // [CLS], the words' own, [SEP]
 /// assert_eq!(tokens.ids.len(), tokens.types.len());
+/// assert_eq!(tokenizer.decode(&tokens.ids[..1])?, "[CLS]");
+/// assert_eq!(tokenizer.id_of("[CLS]"), Some(tokens.ids[0]));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub struct Tokenizer {
@@ -110,6 +112,20 @@ impl Tokenizer {
             types: encoding.get_type_ids().to_vec(),
         };
         Ok(encodings.iter().map(tokens).collect())
+    }
+
+    /// The id of a token, by its name in the vocabulary.
+    #[must_use]
+    pub fn id_of(&self, token: &str) -> Option<u32> {
+        self.tokenizer.token_to_id(token)
+    }
+
+    /// The text that tokens stand for, special ones included.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the tokenizer fails.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        guarded(&self.path, || self.tokenizer.decode(ids, false))
     }
 }
 

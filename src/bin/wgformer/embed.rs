@@ -1,7 +1,6 @@
 //! `embed`: texts to vectors.
 
 mod format;
-mod input;
 mod origin;
 mod partial;
 
@@ -13,28 +12,17 @@ use wgformer::Embedder;
 use wgformer::tasks::StreamOptions;
 
 use crate::Usage;
+use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, PoolingChoice, value_name};
 use crate::progress::Progress;
 use format::{Format, Row, Rows};
-use input::{InputFormat, Texts};
 use origin::Origin;
 use partial::Partial;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
-    /// The texts.
-    #[arg(value_name = "TEXT", required_unless_present = "input")]
-    texts: Vec<String>,
-    /// A file of any number of texts, or - for standard input.
-    #[arg(long, value_name = "FILE|-", conflicts_with = "texts")]
-    input: Option<PathBuf>,
-    /// What the input is [default: by its name: jsonl for .jsonl, .ndjson and .json, csv for .csv, parquet for .parquet,
-    /// else text].
-    #[arg(long, value_enum)]
-    input_format: Option<InputFormat>,
-    /// The field or column of the input's records that is the text [default: text].
-    #[arg(long, value_name = "NAME")]
-    field: Option<String>,
+    #[command(flatten)]
+    input: InputArgs,
     /// Where to write; the file appears only when it is whole.
     #[arg(long, value_name = "FILE|-")]
     output: Option<PathBuf>,
@@ -55,13 +43,9 @@ pub(crate) struct Arguments {
     model: ModelArgs,
 }
 
-#[cfg(not(feature = "parquet"))]
-const NO_PARQUET: &str =
-    "this build leaves Parquet out; build wgformer with `cargo build --release --features parquet`";
-
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // What can fail at once fails before the model is loaded.
-    let texts = arguments.open_input()?;
+    let texts = arguments.input.open()?;
     let mut rows = arguments.create_output()?;
     if arguments.resume {
         drop(rows); // it can be written, and will be when everything is embedded
@@ -102,23 +86,6 @@ fn embed(
 }
 
 impl Arguments {
-    fn open_input(&self) -> Result<Texts> {
-        match &self.input {
-            Some(path) => self.input_format(path).open(path, self.field.as_deref()),
-            None if self.input_format.is_some() || self.field.is_some() => {
-                Err(Usage("--input-format and --field are for a file: name it with --input").into())
-            }
-            None => Ok(Texts {
-                total: Some(self.texts.len() as u64),
-                texts: Box::new(self.texts.clone().into_iter().map(Ok)),
-            }),
-        }
-    }
-
-    fn input_format(&self, path: &Path) -> InputFormat {
-        self.input_format.unwrap_or_else(|| InputFormat::of(path))
-    }
-
     fn create_output(&self) -> Result<Box<dyn Rows>> {
         let per_token = self.pooling == Some(PoolingChoice::None);
         self.format().create(self.output.as_deref(), per_token)
@@ -138,7 +105,7 @@ impl Arguments {
         let is_file = |path: &&PathBuf| {
             path.is_file() || (!path.exists() && path.as_path() != Path::new("-"))
         };
-        let files = [&self.input, &self.output].map(|path| path.as_ref().filter(is_file));
+        let files = [&self.input.input, &self.output].map(|path| path.as_ref().filter(is_file));
         let [Some(input), Some(output)] = files else {
             let message = "--resume reads its input again and keeps its output: name files with --input and --output";
             return Err(Usage(message).into());
@@ -159,9 +126,9 @@ impl Arguments {
             ("--format", Some(value_name(&self.format()))),
             (
                 "--input-format",
-                Some(value_name(&self.input_format(input))),
+                Some(value_name(&self.input.format(input))),
             ),
-            ("--field", self.field.clone()),
+            ("--field", self.input.field.clone()),
         ];
         let options = own.into_iter().chain(self.model.decisive());
         Origin::new(
@@ -171,10 +138,4 @@ impl Arguments {
             options,
         )
     }
-}
-
-/// The end of a file's name, in lower case, without its dot.
-fn extension(path: &Path) -> String {
-    let extension = path.extension().unwrap_or_default();
-    extension.to_string_lossy().to_lowercase()
 }

@@ -1,15 +1,21 @@
 //! The command line: one file per subcommand, thin over the library.
 
 mod adapter;
+mod classify;
 mod doctor;
 mod embed;
+mod fill;
+mod input;
 mod interrupt;
 mod lines;
 mod locate;
 mod model_args;
 mod output;
+mod pairs;
 mod progress;
 mod quiet;
+mod ranking;
+mod rerank;
 mod search;
 mod source;
 #[path = "../../whole_file/unfinished.rs"]
@@ -37,6 +43,12 @@ enum Command {
     Embed(embed::Arguments),
     /// Rank the lines of a file by their similarity in meaning to a query.
     Search(search::Arguments),
+    /// Give each text its labels, such as its sentiment, with a model for that; or any labels, with a model for inference.
+    Classify(classify::Arguments),
+    /// Say what could stand where a text has [MASK].
+    Fill(fill::Arguments),
+    /// Rank the lines of a file by how well they answer a query, with a model that reads both together.
+    Rerank(rerank::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
@@ -44,6 +56,10 @@ enum Command {
     /// Check every kernel, and a model's forward pass, against the reference on this adapter.
     Verify(verify::Arguments),
 }
+
+#[cfg(not(feature = "parquet"))]
+pub(crate) const NO_PARQUET: &str =
+    "this build leaves Parquet out; build wgformer with `cargo build --release --features parquet`";
 
 fn main() -> ExitCode {
     // Off unless RUST_LOG says otherwise.
@@ -56,6 +72,9 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
+        Command::Classify(arguments) => classify::run(&arguments),
+        Command::Fill(arguments) => fill::run(&arguments),
+        Command::Rerank(arguments) => rerank::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -1,16 +1,16 @@
 //! The options of `embed` and `search`, and what other commands share of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
-use wgformer::Embedder;
 use wgformer::kernel::Variant;
 use wgformer::models::ModelOptions;
 use wgformer::ops::Pooling;
 use wgformer::plan::Plan;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tensor::WeightType;
+use wgformer::{Embedder, Gpu};
 
 use crate::adapter::AdapterArgs;
 use crate::locate::locate;
@@ -23,6 +23,23 @@ pub(crate) struct ModelArgs {
     /// A folder, or a name in models/ or in the Hugging Face cache.
     #[arg(long, value_name = "NAME|DIR", default_value = DEFAULT_MODEL)]
     pub(crate) model: String,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// The model of a task that not every one is trained for.
+#[derive(Args)]
+pub(crate) struct TaskModelArgs {
+    /// A folder, or a name in models/ or in the Hugging Face cache.
+    #[arg(long, value_name = "NAME|DIR")]
+    model: String,
+    #[command(flatten)]
+    engine: EngineArgs,
+}
+
+/// How a model runs.
+#[derive(Args)]
+struct EngineArgs {
     /// How weight matrices are stored on the GPU.
     #[arg(long, value_enum, default_value_t = DType::F32)]
     dtype: DType,
@@ -82,10 +99,15 @@ impl ModelArgs {
 
     /// Of its options those that may change a result, by name, as they were given.
     pub(crate) fn decisive(&self) -> [(&'static str, Option<String>); 2] {
-        let variants: Vec<&str> = self.variants.iter().map(|it| &it.variant[..]).collect();
+        let variants: Vec<&str> = self
+            .engine
+            .variants
+            .iter()
+            .map(|it| &it.variant[..])
+            .collect();
         let variants = Some(variants.join(" and ")).filter(|variants| !variants.is_empty());
         [
-            ("--dtype", Some(value_name(&self.dtype))),
+            ("--dtype", Some(value_name(&self.engine.dtype))),
             ("--variant", variants),
         ]
     }
@@ -97,14 +119,7 @@ impl ModelArgs {
         no_normalize: bool,
     ) -> Result<Embedder> {
         let directory = self.directory()?;
-        let gpu = self.adapter.open()?;
-        let measurements = tuned::measurements(gpu.capabilities());
-        let mut model = ModelOptions::default()
-            .weight_type(self.dtype.into())
-            .selection(tuned::selection(&self.variants, measurements));
-        if let Some(tokens) = self.batch_tokens {
-            model = model.batch_tokens(tokens as usize);
-        }
+        let (gpu, model) = self.engine.open()?;
         let mut options = EmbedderOptions::default().model(model);
         options = match pooling {
             None => options,
@@ -120,8 +135,37 @@ impl ModelArgs {
             options = options.normalize(false);
         }
         let embedder = Embedder::load_with(&gpu, directory, &options)?;
-        self.check_variants(embedder.model().plan())?;
+        self.engine.check_variants(embedder.model().plan())?;
         Ok(embedder)
+    }
+}
+
+impl TaskModelArgs {
+    /// A task's model on its adapter: `load` makes it, and `plan` tells what of it runs.
+    pub(crate) fn load<T>(
+        &self,
+        load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
+        plan: impl FnOnce(&T) -> &Plan,
+    ) -> Result<T> {
+        let directory = locate(&self.model)?;
+        let (gpu, options) = self.engine.open()?;
+        let task = load(&gpu, &directory, &options)?;
+        self.engine.check_variants(plan(&task))?;
+        Ok(task)
+    }
+}
+
+impl EngineArgs {
+    fn open(&self) -> Result<(Gpu, ModelOptions)> {
+        let gpu = self.adapter.open()?;
+        let measurements = tuned::measurements(gpu.capabilities());
+        let mut model = ModelOptions::default()
+            .weight_type(self.dtype.into())
+            .selection(tuned::selection(&self.variants, measurements));
+        if let Some(tokens) = self.batch_tokens {
+            model = model.batch_tokens(tokens as usize);
+        }
+        Ok((gpu, model))
     }
 
     /// A variant that no step runs is a mistake.

@@ -1,18 +1,16 @@
 //! `search`: the lines of a file, nearest in meaning first.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
 use wgformer::index::{Index, IndexOptions};
 use wgformer::plan::Control;
 
 use crate::lines::Lines;
 use crate::model_args::ModelArgs;
-use crate::output::Output;
 use crate::progress::Progress;
+use crate::ranking;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -29,14 +27,6 @@ pub(crate) struct Arguments {
     json: bool,
     #[command(flatten)]
     model: ModelArgs,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    rank: usize,
-    index: usize,
-    score: f32,
-    text: &'a str,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -56,60 +46,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut index = Index::new(gpu, embedder.dimensions(), &IndexOptions::default())?;
     index.add(&vectors)?;
     let hits = index.search(&[query], arguments.top as usize)?;
-    let lines: Vec<Line<'_>> = (1..)
-        .zip(hits.iter().flatten())
-        .map(|(rank, hit)| Line {
-            rank,
-            index: hit.index,
-            score: hit.score,
-            text: &texts[hit.index],
-        })
-        .collect();
-    if arguments.json {
-        print_json(&lines)
-    } else {
-        print_table(&lines)
-    }
-}
-
-fn print_json(lines: &[Line<'_>]) -> Result<()> {
-    let mut stdout = Output::stdout();
-    for line in lines {
-        serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
-        stdout.write_all(b"\n")?;
-    }
-    stdout.finish()
-}
-
-fn print_table(lines: &[Line<'_>]) -> Result<()> {
-    let mut stdout = Output::stdout();
-    if lines.is_empty() {
-        writeln!(stdout, "there are no lines")?;
-        return stdout.finish();
-    }
-    let mut table = comfy_table::Table::new();
-    table
-        .load_preset(comfy_table::presets::NOTHING)
-        .set_header(["rank", "score", "line", "text"]);
-    for column in table.column_iter_mut().take(3) {
-        column.set_cell_alignment(comfy_table::CellAlignment::Right);
-    }
-    for line in lines {
-        let (score, number) = (format!("{:.3}", line.score), (line.index + 1).to_string());
-        table.add_row([line.rank.to_string(), score, number, printable(line.text)]);
-    }
-    writeln!(stdout, "{}", table.trim_fmt())?;
-    stdout.finish()
-}
-
-/// A file's control characters must not reach the terminal.
-fn printable(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(shown).collect()
+    let best = hits.iter().flatten().map(|hit| (hit.index, hit.score));
+    ranking::print(best, &texts, arguments.json)
 }

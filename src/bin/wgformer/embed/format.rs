@@ -12,7 +12,7 @@ use anyhow::Result;
 use anyhow::anyhow;
 use clap::ValueEnum;
 
-use super::extension;
+use crate::input::extension;
 
 /// `--format`
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,7 +62,7 @@ impl Format {
             #[cfg(feature = "parquet")]
             Self::Parquet => Box::new(parquet::Parquet::create(path, per_token)?),
             #[cfg(not(feature = "parquet"))]
-            Self::Parquet => return Err(anyhow!("cannot write Parquet: {}", super::NO_PARQUET)),
+            Self::Parquet => return Err(anyhow!("cannot write Parquet: {}", crate::NO_PARQUET)),
         })
     }
 }

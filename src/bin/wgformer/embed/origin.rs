@@ -106,7 +106,7 @@ fn first_difference<'a, T: PartialEq>(
 /// Configurations, tokenizers and weights, those in its folders too, however deep.
 fn model_files(model: &Path) -> Result<BTreeMap<String, String>> {
     let is_read = |path: &&PathBuf| {
-        let extension = super::extension(path);
+        let extension = crate::input::extension(path);
         path.is_file() && ["json", "safetensors"].contains(&extension.as_str())
     };
     let paths = files(model, DEEPEST)?;

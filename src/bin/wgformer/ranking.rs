@@ -1,0 +1,79 @@
+//! Candidates in their order: a table for people, a JSON line each for programs.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::output::Output;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    rank: usize,
+    index: usize,
+    score: f32,
+    text: &'a str,
+}
+
+/// `best`: places in `texts` and scores, the best first.
+pub(crate) fn print(
+    best: impl Iterator<Item = (usize, f32)>,
+    texts: &[String],
+    json: bool,
+) -> Result<()> {
+    let lines = (1..).zip(best).map(|(rank, (index, score))| Line {
+        rank,
+        index,
+        score,
+        text: &texts[index],
+    });
+    let lines: Vec<Line<'_>> = lines.collect();
+    if json {
+        print_lines(&lines)
+    } else {
+        print_table(&lines)
+    }
+}
+
+/// A JSON line for each.
+pub(crate) fn print_lines(lines: &[impl Serialize]) -> Result<()> {
+    let mut stdout = Output::stdout();
+    for line in lines {
+        serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
+        stdout.write_all(b"\n")?;
+    }
+    stdout.finish()
+}
+
+fn print_table(lines: &[Line<'_>]) -> Result<()> {
+    let mut stdout = Output::stdout();
+    if lines.is_empty() {
+        writeln!(stdout, "there are no lines")?;
+        return stdout.finish();
+    }
+    let mut table = comfy_table::Table::new();
+    table
+        .load_preset(comfy_table::presets::NOTHING)
+        .set_header(["rank", "score", "line", "text"]);
+    for column in table.column_iter_mut().take(3) {
+        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+    }
+    for line in lines {
+        let (score, number) = (format!("{:.3}", line.score), (line.index + 1).to_string());
+        table.add_row([line.rank.to_string(), score, number, printable(line.text)]);
+    }
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    stdout.finish()
+}
+
+/// A file's control characters must not reach the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(shown).collect()
+}

@@ -1,0 +1,113 @@
+use std::path::Path;
+
+use super::text_model::TextModel;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
+use crate::plan::Control;
+use crate::text::Text;
+
+/// Ranks texts by how well they answer a query: a cross-encoder, which reads both together. Slower than comparing
+/// vectors and better, so it is for the best that a search has found. Clones share the model, from any thread.
+///
+/// ```
+/// use wgformer::models::ModelOptions;
+/// use wgformer::tasks::Reranker;
+///
+/// # let folder = "tests/data/sentences/cross-encoder";
+/// let gpu = wgformer::Gpu::new()?;
+/// let reranker = Reranker::load(&gpu, folder, &ModelOptions::default())?;
+/// let texts = ["The cat sat on the mat.", "Snow fell all night."];
+/// for ranked in reranker.rank("Where did it sit?", &texts)? {
+///     println!("{:.3} {}", ranked.score, texts[ranked.index]);
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Reranker {
+    text_model: TextModel,
+    score_function: ScoreFunction,
+}
+
+/// A text's place among those that were given, and how well it answers.
+///
+/// See [`Reranker`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Ranked {
+    /// Its place.
+    pub index: usize,
+    /// From 0 to 1, or a logit, as the checkpoint says.
+    pub score: f32,
+}
+
+impl Reranker {
+    /// Loads a checkpoint that classifies pairs and has one label.
+    ///
+    /// # Errors
+    /// As [`Model::load`], [`crate::Error::Unsupported`] if it has more labels, and [`crate::Error::Tokenizer`].
+    pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        let head = Head::SequenceClassification;
+        let text_model = TextModel::load(gpu, &own, head, options)?;
+        text_model.model.expect_labels(1)?;
+        let score_function = text_model.model.cross_encoder_function();
+        Ok(Self {
+            text_model,
+            score_function,
+        })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.text_model.model
+    }
+
+    /// All texts, the best first; of equal ones the earlier.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`](super::Embedder::embed).
+    pub fn rank<S: AsRef<str>>(&self, query: &str, texts: &[S]) -> Result<Vec<Ranked>> {
+        self.rank_with(query, texts, Control::new())
+    }
+
+    /// [`Reranker::rank`] with a deadline, or somebody who is told after each batch how many texts are done.
+    ///
+    /// # Errors
+    /// As [`Reranker::rank`], and [`crate::Error::Deadline`].
+    pub fn rank_with<S: AsRef<str>>(
+        &self,
+        query: &str,
+        texts: &[S],
+        control: Control<'_>,
+    ) -> Result<Vec<Ranked>> {
+        pollster::block_on(self.rank_with_async(query, texts, control))
+    }
+
+    /// [`Reranker::rank_with`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Reranker::rank_with`].
+    pub async fn rank_with_async<S: AsRef<str>>(
+        &self,
+        query: &str,
+        texts: &[S],
+        control: Control<'_>,
+    ) -> Result<Vec<Ranked>> {
+        let pair = |text| Text::Pair(query, AsRef::as_ref(text));
+        let pairs: Vec<Text<'_>> = texts.iter().map(pair).collect();
+        let outputs = self.text_model.outputs(&pairs, control).await?;
+        let scores = outputs.into_iter().map(|output| {
+            let mut logits = output.values;
+            self.score_function.apply(&mut logits);
+            logits[0]
+        });
+        let ranked = scores
+            .enumerate()
+            .map(|(index, score)| Ranked { index, score });
+        let mut ranked: Vec<Ranked> = ranked.collect();
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
+        Ok(ranked)
+    }
+}
