@@ -84,6 +84,24 @@ fn embeddings_agree_with_sentence_transformers() {
     }
 }
 
+/// The shortest texts are the furthest from f32, those of punctuation above all.
+#[test]
+fn int8_is_close_to_f32_on_the_texts_that_it_is_worst_for() {
+    const TEXTS: [&str; 12] = [
+        "!.]", "!]", "])", ".]", "!!", ",]", "!/", "/]", "+]", "!.", "!", "]",
+    ];
+    let (gpu, _turn) = common::gpu();
+    let [expected, found] = [WeightType::F32, WeightType::I8].map(|dtype| {
+        let model = ModelOptions::default().weight_type(dtype);
+        let embedder = load(&gpu, &EmbedderOptions::default().model(model));
+        embedder.embed(&TEXTS).unwrap()
+    });
+    for ((text, found), expected) in TEXTS.iter().zip(&found).zip(&expected) {
+        let cosine = cosine(found, expected);
+        assert!(cosine >= 0.9955, "{text:?}: cosine {cosine}");
+    }
+}
+
 /// Where the adapter has them, though a software one would not choose them.
 #[test]
 fn cooperative_matrices_agree_with_sentence_transformers_in_any_batch() {
