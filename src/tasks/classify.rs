@@ -14,7 +14,7 @@ use crate::text::Text;
 /// use wgformer::models::ModelOptions;
 /// use wgformer::tasks::Classifier;
 ///
-/// # let folder = "tests/data/tiny/bert-sequence-classification";
+/// # let folder = "tests/data/tasks/sentiment";
 /// let gpu = wgformer::Gpu::new()?;
 /// let classifier = Classifier::load(&gpu, folder, &ModelOptions::default())?;
 /// for labels in classifier.classify(["What a film!", "I want my money back."])? {

@@ -12,7 +12,7 @@ use crate::text::Tokenizer;
 /// use wgformer::models::ModelOptions;
 /// use wgformer::tasks::Filler;
 ///
-/// # let folder = "tests/data/sentences/masked-lm";
+/// # let folder = "tests/data/tasks/masked-lm";
 /// let gpu = wgformer::Gpu::new()?;
 /// let filler = Filler::load(&gpu, folder, &ModelOptions::default())?;
 /// let masks = filler.fill("Paris is the [MASK] of France.", 5)?;

@@ -14,7 +14,7 @@ use crate::text::Text;
 /// use wgformer::models::ModelOptions;
 /// use wgformer::tasks::Reranker;
 ///
-/// # let folder = "tests/data/sentences/cross-encoder";
+/// # let folder = "tests/data/tasks/cross-encoder";
 /// let gpu = wgformer::Gpu::new()?;
 /// let reranker = Reranker::load(&gpu, folder, &ModelOptions::default())?;
 /// let texts = ["The cat sat on the mat.", "Snow fell all night."];

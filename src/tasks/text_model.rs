@@ -40,10 +40,24 @@ impl TextModel {
         head: Head,
         options: &ModelOptions,
     ) -> Result<Self> {
+        Self::load_with(gpu, own, head, options, Ok)
+    }
+
+    /// As [`TextModel::load`], with a tokenizer that is changed somehow.
+    ///
+    /// # Errors
+    /// As [`TextModel::load`].
+    pub(super) fn load_with(
+        gpu: &Gpu,
+        own: &SentenceTransformer,
+        head: Head,
+        options: &ModelOptions,
+        change: impl FnOnce(Tokenizer) -> Result<Tokenizer>,
+    ) -> Result<Self> {
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = Model::load(gpu, &own.transformer, head, max_tokens, options)?;
         let path = own.transformer.join("tokenizer.json");
-        let tokenizer = Tokenizer::load(&path, model.max_tokens())?;
+        let tokenizer = change(Tokenizer::load(&path, model.max_tokens())?)?;
         Ok(Self {
             model,
             tokenizer: Arc::new(tokenizer),

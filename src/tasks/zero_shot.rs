@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
 use crate::plan::Control;
-use crate::text::Text;
+use crate::text::{Text, Tokenizer};
 
 /// Tells which of any labels a text has, by a model that was trained to tell whether one sentence follows from another
 /// (Yin and others, 2019). Clones share the model, from any thread.
@@ -16,7 +16,7 @@ use crate::text::Text;
 /// use wgformer::models::ModelOptions;
 /// use wgformer::tasks::{ZeroShot, ZeroShotOptions};
 ///
-/// # let folder = "tests/data/sentences/inference";
+/// # let folder = "tests/data/tasks/inference";
 /// let gpu = wgformer::Gpu::new()?;
 /// let model = ZeroShot::load(&gpu, folder, &ModelOptions::default())?;
 /// let options = ZeroShotOptions::default().template("This text is about {}.");
@@ -81,7 +81,9 @@ impl ZeroShot {
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::SequenceClassification;
-        let text_model = TextModel::load(gpu, &own, head, options)?;
+        // A hypothesis is never cut, for its end may be the label.
+        let cut = Tokenizer::cutting_the_first;
+        let text_model = TextModel::load_with(gpu, &own, head, options, cut)?;
         let labels = text_model.model.labels();
         let named = |start: &str| {
             let is_it = |label: &String| label.to_lowercase().starts_with(start);

@@ -96,6 +96,23 @@ impl Tokenizer {
         })
     }
 
+    /// The same where of a pair that is too long the first alone is cut, rather than whichever is longer.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if the tokenizer refuses.
+    pub(crate) fn cutting_the_first(mut self) -> Result<Self> {
+        let truncation = self.tokenizer.get_truncation().cloned();
+        let truncation = truncation.map(|truncation| TruncationParams {
+            strategy: TruncationStrategy::OnlyFirst,
+            ..truncation
+        });
+        guarded(&self.path, || {
+            self.tokenizer.with_truncation(truncation)?;
+            Ok(())
+        })?;
+        Ok(self)
+    }
+
     /// The tokens of each text or pair of texts, in order.
     ///
     /// # Errors

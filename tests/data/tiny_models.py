@@ -39,6 +39,8 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, BertTokenizerFast
 from transformers.utils import logging
 
+from jina_bert import JinaBert
+
 TINY = Path(__file__).resolve().parent / "tiny"
 
 # The difference that the tests allow.
@@ -242,6 +244,10 @@ MODELS = {
     "nomic-bert-by-module-names": {"config": {"model_type": "nomic_bert", "num_hidden_layers": 1}, "then": by_module_names},
     "gte-by-module-names": {"config": {"model_type": "gte", "num_hidden_layers": 1}, "then": by_module_names},
     "jina-embeddings-v3-by-module-names": {"config": {"model_type": "jina_embeddings_v3", "num_hidden_layers": 1}, "then": by_module_names},
+    "jina-bert": {"jina_bert": {"feed_forward_type": "geglu"}},
+    "jina-bert-of-three-heads": {
+        "jina_bert": {"feed_forward_type": "reglu", "hidden_size": 48, "num_attention_heads": 3, "num_hidden_layers": 1},
+    },
 }
 
 
@@ -333,9 +339,54 @@ def check_that_every_tensor_matters(model, inputs, hidden):
         assert change > 100 * BOUND, f"{name} hardly matters: {change}"
 
 
+def save_expected(folder, inputs, hidden, others={}):
+    tensors = {
+        "ids": torch.cat([ids for ids, _ in inputs]),
+        "types": torch.cat([types for _, types in inputs]),
+        "offsets": torch.tensor([0] + [len(ids) for ids, _ in inputs]).cumsum(0),
+        "hidden": torch.cat(hidden),
+    }
+    for pooling in ["mean", "max", "cls", "lasttoken"]:
+        tensors[pooling] = pooled(hidden, pooling, normalize=False)
+        tensors[f"{pooling}_normalized"] = pooled(hidden, pooling, normalize=True)
+    save_file(tensors | others, folder / "expected.safetensors")
+    largest = tensors["hidden"].abs().max()
+    size = sum(f.stat().st_size for f in folder.rglob("*"))
+    print(f"{folder.name}: {size} bytes, hidden states up to {largest:.1f}")
+
+
+# As its published configurations have it.
+JINA_BERT = CONFIG | {
+    "architectures": ["JinaBertForMaskedLM"],
+    "attention_probs_dropout_prob": 0.0,
+    "auto_map": {"AutoModel": "jinaai/jina-bert-implementation--modeling_bert.JinaBertModel"},
+    "emb_pooler": "mean",
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+    "model_max_length": 24,
+    "position_embedding_type": "alibi",
+    "type_vocab_size": 2,
+}
+
+
+def write_jina_bert(folder, options, generator):
+    model = JinaBert(JINA_BERT | options)
+    randomise(model, generator)
+    model.save(folder)
+    model = JinaBert.load(folder)
+    ids = [torch.randint(model.config["vocab_size"], (n,), generator=generator) for n in (7, 1, 24, 2, 13)]
+    inputs = [(some, torch.randint(2, some.shape, generator=generator)) for some in ids]
+    with torch.no_grad():
+        hidden = [model(ids, types) for ids, types in inputs]
+    save_expected(folder, inputs, hidden)
+
+
 def write(name, row, seed):
     folder = TINY / name
     generator = torch.Generator().manual_seed(seed)
+    if "jina_bert" in row:
+        write_jina_bert(folder, row["jina_bert"], generator)
+        return
     options = CONFIG | row.get("config", {})
     if options["model_type"] == "distilbert":
         options = {DISTILBERT.get(key, key): value for key, value in options.items()}
@@ -353,21 +404,11 @@ def write(name, row, seed):
     inputs = sequences(model.config, generator)
     hidden = hidden_states(model, inputs)
     check_that_every_tensor_matters(model, inputs, hidden)
-    tensors = {
-        "ids": torch.cat([ids for ids, _ in inputs]),
-        "types": torch.cat([types for _, types in inputs]),
-        "offsets": torch.tensor([0] + [len(ids) for ids, _ in inputs]).cumsum(0),
-        "hidden": torch.cat(hidden),
-    }
-    for pooling in ["mean", "max", "cls", "lasttoken"]:
-        tensors[pooling] = pooled(hidden, pooling, normalize=False)
-        tensors[f"{pooling}_normalized"] = pooled(hidden, pooling, normalize=True)
+    embedded = {}
     if "sentences" in row:
-        tensors["embeddings"] = embeddings(folder)
+        embedded["embeddings"] = embeddings(folder)
         (folder / "texts.json").write_text(json.dumps(TEXTS, indent=1) + "\n")
-    save_file(tensors, folder / "expected.safetensors")
-    largest = tensors["hidden"].abs().max()
-    print(f"{name}: {sum(f.stat().st_size for f in folder.rglob('*'))} bytes, hidden states up to {largest:.1f}")
+    save_expected(folder, inputs, hidden, embedded)
 
 
 def main():

@@ -1,0 +1,173 @@
+//! What tasks give against transformers' pipelines and sentence-transformers, whose results `tests/data/tasks.py` wrote.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use wgformer::Gpu;
+use wgformer::models::ModelOptions;
+use wgformer::tasks::{Classifier, Filler, Label, Reranker, ZeroShot, ZeroShotOptions};
+
+/// The largest difference of a score.
+const BOUND: f64 = 5e-4;
+
+fn folder(name: &str) -> PathBuf {
+    Path::new("tests/data/tasks").join(name)
+}
+
+fn expected(name: &str) -> Value {
+    let text = std::fs::read_to_string(folder(name).join("expected.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn strings(values: &Value) -> Vec<String> {
+    let values = values.as_array().unwrap().iter();
+    values.map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
+fn is_near(found: f32, expected: &Value, what: &str) {
+    let difference = (f64::from(found) - expected.as_f64().unwrap()).abs();
+    assert!(
+        difference <= BOUND,
+        "{what}: {found} is off by {difference}"
+    );
+}
+
+/// The same labels in the same order, with the same scores.
+fn are_labels(found: &[Label], expected: &Value, what: &str) {
+    let expected = expected.as_array().unwrap();
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.label, expected["label"], "{what}: {found:?}");
+        is_near(found.score, &expected["score"], what);
+    }
+}
+
+#[test]
+fn classifiers_give_what_the_pipeline_gives() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["sentiment", "many-labels", "one-label", "regression"] {
+        let expected = expected(name);
+        let classifier = Classifier::load(&gpu, folder(name), &ModelOptions::default()).unwrap();
+        let texts = strings(&expected["texts"]);
+        let labels = classifier.classify(&texts).unwrap();
+        for ((text, labels), expected) in texts.iter().zip(&labels).zip(list(&expected["labels"])) {
+            are_labels(labels, expected, &format!("{name}, {text:?}"));
+        }
+        let pairs: Vec<Vec<String>> = list(&expected["pairs"]).iter().map(strings).collect();
+        let texts = pairs.iter().map(|pair| (&pair[0][..], &pair[1][..]));
+        let labels = classifier.classify(texts).unwrap();
+        for ((pair, labels), expected) in pairs
+            .iter()
+            .zip(&labels)
+            .zip(list(&expected["labels_of_pairs"]))
+        {
+            are_labels(labels, expected, &format!("{name}, {pair:?}"));
+        }
+    }
+}
+
+fn list(values: &Value) -> &[Value] {
+    values.as_array().unwrap()
+}
+
+#[test]
+fn any_labels_are_told_apart_as_by_the_pipeline() {
+    let (gpu, _turn) = common::gpu();
+    let expected = expected("inference");
+    let model = ZeroShot::load(&gpu, folder("inference"), &ModelOptions::default()).unwrap();
+    let (texts, labels) = (
+        strings(&expected["texts"]),
+        strings(&expected["candidates"]),
+    );
+    let one = ZeroShotOptions::default();
+    let template = expected["template"].as_str().unwrap();
+    for (key, options) in [
+        ("one", one.clone()),
+        ("many", one.clone().multi_label(true)),
+        ("templated", one.clone().template(template)),
+    ] {
+        let found = model.classify(&texts, &labels, &options).unwrap();
+        for (found, expected) in found.iter().zip(list(&expected[key])) {
+            are_labels(found, expected, key);
+        }
+    }
+    let refused = |labels: &[&str], options| {
+        let error = model.classify(&texts, labels, options).unwrap_err();
+        error.to_string()
+    };
+    assert!(refused(&[], &one).contains("labels"));
+    assert!(refused(&["a"], &one.clone().template("no place")).contains("template"));
+}
+
+#[test]
+fn a_cross_encoder_ranks_as_sentence_transformers_does() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["cross-encoder", "cross-encoder-of-logits"] {
+        let expected = expected(name);
+        let reranker = Reranker::load(&gpu, folder(name), &ModelOptions::default()).unwrap();
+        let texts = strings(&expected["texts"]);
+        let query = expected["query"].as_str().unwrap();
+        let ranked = reranker.rank(query, &texts).unwrap();
+        for (found, expected) in ranked.iter().zip(list(&expected["ranked"])) {
+            assert_eq!(found.index as u64, expected[0].as_u64().unwrap(), "{name}");
+            is_near(found.score, &expected[1], name);
+        }
+        assert_eq!(ranked.len(), texts.len());
+        assert!(reranker.rank::<&str>(query, &[]).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn masks_are_filled_as_by_the_pipeline() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["masked-lm", "masked-lm-of-bytes"] {
+        let expected = expected(name);
+        let filler = Filler::load(&gpu, folder(name), &ModelOptions::default()).unwrap();
+        for (text, masks) in strings(&expected["texts"])
+            .iter()
+            .zip(list(&expected["masks"]))
+        {
+            let found = filler.fill(text, 4).unwrap();
+            assert_eq!(found.len(), list(masks).len(), "{text}");
+            for (found, expected) in found
+                .iter()
+                .flatten()
+                .zip(list(masks).iter().flat_map(list))
+            {
+                assert_eq!(found.id as u64, expected["id"].as_u64().unwrap(), "{text}");
+                assert_eq!(found.token, expected["token"], "{text}");
+                is_near(found.score, &expected["score"], text);
+            }
+            // Whatever a mask is called elsewhere, it is meant.
+            let other = text.replace("<mask>", "[MASK]");
+            assert_eq!(filler.fill(&other, 4).unwrap(), found);
+        }
+        for (text, needle) in [
+            ("nothing", "has no"),
+            (&("word ".repeat(100) + "[MASK]"), "shorten it"),
+        ] {
+            let error = filler.fill(text, 4).unwrap_err().to_string();
+            assert!(error.contains(needle), "{error}");
+        }
+        let whole = filler.fill("a [MASK]", usize::MAX).unwrap();
+        assert_eq!(whole[0].len(), filler.model().vocabulary());
+    }
+}
+
+#[test]
+fn a_task_refuses_a_model_that_was_trained_for_another() {
+    let (gpu, _turn) = common::gpu();
+    let options = ModelOptions::default();
+    let refused = |error: wgformer::Error, needle: &str| {
+        assert!(error.to_string().contains(needle), "{error}");
+    };
+    let of = |gpu: &Gpu, name: &str| Reranker::load(gpu, folder(name), &options).map(drop);
+    refused(of(&gpu, "sentiment").unwrap_err(), "3 labels, negative");
+    refused(of(&gpu, "masked-lm").unwrap_err(), "pooler.dense.weight");
+    let of = ZeroShot::load(&gpu, folder("sentiment"), &options);
+    refused(of.unwrap_err(), "entail");
+    let of = Filler::load(&gpu, folder("sentiment"), &options);
+    refused(of.unwrap_err(), "cls.predictions");
+}
