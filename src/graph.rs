@@ -112,6 +112,7 @@ pub enum Domain {
 /// let sizes = Sizes::from_segments(&[0, 1]);
 /// let work = fused.work(&[vec![1, 2], vec![1, 2]], &[1, 1], &sizes);
 /// println!("{}: {work} multiplications and additions", fused.name());
+/// assert!(!fused.weighs_in_f16()); // as attention does
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub trait Operation: Any + fmt::Debug + Send + Sync {

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use wgformer::models::FAMILIES;
+use wgformer::tasks::TASKS;
 
 /// Something public, and what is said of it.
 struct Item {
@@ -204,4 +206,27 @@ fn everything_public_is_in_an_example() {
         others.len(),
         others.join("\n")
     );
+}
+
+#[test]
+fn the_readme_lists_the_families_and_tasks_that_there_are() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let mut rows: Vec<String> = FAMILIES
+        .iter()
+        .map(|it| format!("| {} | `{}` |", it.name, it.model_type))
+        .collect();
+    rows.extend(TASKS.iter().map(|it| {
+        format!(
+            "| {} | `{}` | `{}` | {} |",
+            it.name, it.command, it.library, it.head
+        )
+    }));
+    for row in &rows {
+        assert!(readme.lines().any(|line| line == row), "missing: {row}");
+    }
+    let (_, models) = readme.split_once("\n## Models\n").unwrap();
+    let (models, _) = models.split_once("\n## ").unwrap();
+    let listed = models.lines().filter(|line| line.starts_with("| "));
+    let heads = 4; // two lines of each table
+    assert_eq!(listed.count(), rows.len() + heads);
 }

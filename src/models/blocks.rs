@@ -65,6 +65,18 @@ impl Encoder {
     }
 
     /// A batch with the positions and the types that this encoder reads.
+    ///
+    /// ```
+    /// use wgformer::models::{Batch, Head, Network};
+    ///
+    /// # let folder = std::path::Path::new("tests/data/tiny/roberta");
+    /// let network = Network::open(folder, Head::HiddenStates)?;
+    /// let mut batch = Batch::new();
+    /// batch.push(&[0, 7, 2], &[0, 0, 0]);
+    /// let adapted = network.encoder.adapt(&batch); // RoBERTa counts positions from 2 on
+    /// assert_ne!(*adapted, batch);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn adapt<'a>(&self, batch: &'a Batch) -> Cow<'a, Batch> {
         if self.positions == Positions::FromZero && self.reads_types {

@@ -117,12 +117,12 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// [`crate::Error::TensorMissing`], or [`crate::Error::TensorShape`] with both shapes.
     pub fn parameter<const N: usize>(&mut self, name: &str, shape: [usize; N]) -> Result<TensorId> {
-        let found = self.checked(name, &shape)?;
+        let found = self.look_up(name, &shape)?;
         Ok(self.shared(found, shape))
     }
 
     /// A tensor's name in the checkpoint, its shape checked.
-    fn checked(&self, name: &str, shape: &[usize]) -> Result<String> {
+    fn look_up(&self, name: &str, shape: &[usize]) -> Result<String> {
         let found = self.find(name).unwrap_or_else(|| name.to_owned());
         self.weights.expect_shape(&found, shape)?;
         Ok(found)
@@ -187,7 +187,7 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`Builder::parameter`].
     pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let found = self.checked(name, shape)?;
+        let found = self.look_up(name, shape)?;
         Ok(self.weights.values(&found)?.into_owned())
     }
 
@@ -273,11 +273,11 @@ impl<'a> Builder<'a> {
         k: usize,
     ) -> Result<Linear> {
         let rows = n.next_multiple_of(4);
-        let weight = self.checked(weight, &[n, k])?;
+        let weight = self.look_up(weight, &[n, k])?;
         let weight = self.filled_up(weight, [rows, k]);
         let bias = match bias {
             Some(bias) => {
-                let bias = self.checked(bias, &[n])?;
+                let bias = self.look_up(bias, &[n])?;
                 Some(self.filled_up(bias, [rows]))
             }
             None => None,

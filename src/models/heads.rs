@@ -86,7 +86,7 @@ impl Heads {
     ) -> Result<TensorId> {
         let (hidden, offsets) = (encoder.hidden_states, encoder.segment_offsets);
         let x = builder.graph.pool(hidden, offsets, self.pooling, false)?;
-        let x = self.sequence.apply(builder, x, encoder, encoder.hidden)?;
+        let x = self.sequence.build(builder, x, encoder, encoder.hidden)?;
         classify(builder, x, encoder, self.sequence_classifier, labels)
     }
 
@@ -120,14 +120,14 @@ impl Heads {
     fn token_features(&self, builder: &mut Builder<'_>, encoder: &Encoder) -> Result<TensorId> {
         match &self.token {
             None => Ok(encoder.hidden_states),
-            Some(token) => token.apply(builder, encoder.hidden_states, encoder, encoder.hidden),
+            Some(token) => token.build(builder, encoder.hidden_states, encoder, encoder.hidden),
         }
     }
 }
 
 impl Transform {
     /// `x`: `[rows, hidden]`; the result: `[rows, columns]`.
-    fn apply(
+    fn build(
         &self,
         builder: &mut Builder<'_>,
         x: TensorId,
@@ -168,7 +168,7 @@ impl MaskedLmNames {
         let (vocabulary, columns) = (encoder.vocabulary, encoder.embedding_columns);
         let x = self
             .transform
-            .apply(builder, hidden_states, encoder, columns)?;
+            .build(builder, hidden_states, encoder, columns)?;
         let decoder = format!("{}.weight", self.decoder);
         let weight = if builder.has(&decoder) {
             decoder

@@ -61,6 +61,8 @@ use heads::Heads;
 pub struct Family {
     /// `model_type` in `config.json`.
     pub model_type: &'static str,
+    /// What people call it.
+    pub name: &'static str,
     /// Builds the encoder that the configuration describes, checking every weight it names.
     pub build: fn(&Config, &mut Builder<'_>) -> Result<Encoder>,
     heads: fn(&Config) -> Result<Heads>,
@@ -68,30 +70,57 @@ pub struct Family {
 
 /// Every architecture; adding one is a file beside this and a line here.
 pub static FAMILIES: &[Family] = &[
-    Family::new("albert", albert::build, albert::heads),
-    Family::new("bert", bert::build, bert::heads),
-    Family::new("camembert", roberta::build, roberta::heads),
-    Family::new("distilbert", distilbert::build, distilbert::heads),
-    Family::new("electra", electra::build, electra::heads),
-    Family::new("gte", gte::build, gte::heads),
-    Family::new("jina_bert", jina_bert::build, jina_bert::heads),
-    Family::new("jina_embeddings_v3", jina_v3::build, jina_v3::heads),
-    Family::new("modernbert", modernbert::build, modernbert::heads),
-    Family::new("mpnet", mpnet::build, mpnet::heads),
-    Family::new("new", gte::build, gte::heads),
-    Family::new("nomic_bert", nomic_bert::build, nomic_bert::heads),
-    Family::new("roberta", roberta::build, roberta::heads),
-    Family::new("xlm-roberta", roberta::build, roberta::heads),
+    Family::new("albert", "ALBERT", albert::build, albert::heads),
+    Family::new("bert", "BERT, MiniLM", bert::build, bert::heads),
+    Family::new("camembert", "CamemBERT", roberta::build, roberta::heads),
+    Family::new(
+        "distilbert",
+        "DistilBERT",
+        distilbert::build,
+        distilbert::heads,
+    ),
+    Family::new("electra", "ELECTRA", electra::build, electra::heads),
+    Family::new("gte", "GTE, as transformers has it", gte::build, gte::heads),
+    Family::new(
+        "jina_bert",
+        "JinaBERT v2",
+        jina_bert::build,
+        jina_bert::heads,
+    ),
+    Family::new(
+        "jina_embeddings_v3",
+        "Jina embeddings v3",
+        jina_v3::build,
+        jina_v3::heads,
+    ),
+    Family::new(
+        "modernbert",
+        "ModernBERT",
+        modernbert::build,
+        modernbert::heads,
+    ),
+    Family::new("mpnet", "MPNet", mpnet::build, mpnet::heads),
+    Family::new("new", "GTE, as the hub has it", gte::build, gte::heads),
+    Family::new(
+        "nomic_bert",
+        "NomicBERT",
+        nomic_bert::build,
+        nomic_bert::heads,
+    ),
+    Family::new("roberta", "RoBERTa", roberta::build, roberta::heads),
+    Family::new("xlm-roberta", "XLM-RoBERTa", roberta::build, roberta::heads),
 ];
 
 impl Family {
     const fn new(
         model_type: &'static str,
+        name: &'static str,
         build: fn(&Config, &mut Builder<'_>) -> Result<Encoder>,
         heads: fn(&Config) -> Result<Heads>,
     ) -> Self {
         Self {
             model_type,
+            name,
             build,
             heads,
         }

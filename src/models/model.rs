@@ -249,6 +249,19 @@ impl Model {
     }
 
     /// The columns of the result.
+    ///
+    /// ```
+    /// use wgformer::models::{Head, Model, ModelOptions, ScoreFunction};
+    ///
+    /// # let folder = "tests/data/tasks/sentiment";
+    /// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+    /// let model = Model::load(&gpu, folder.as_ref(), Head::SequenceClassification, 512, &options)?;
+    /// assert_eq!(model.columns(), model.labels().len());
+    /// assert_eq!(model.score_function(), ScoreFunction::Softmax);
+    /// assert_eq!(model.cross_encoder_function(), ScoreFunction::Identity);
+    /// assert!(model.expect_labels(1).is_err()); // as a cross-encoder has
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn columns(&self) -> usize {
         self.source.network.columns

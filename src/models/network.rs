@@ -35,7 +35,7 @@ pub enum Head {
 impl Head {
     /// Whether it gives a row for each token, rather than one for each sequence.
     #[must_use]
-    pub fn is_per_token(&self) -> bool {
+    pub(crate) fn is_per_token(&self) -> bool {
         match self {
             Self::HiddenStates | Self::TokenClassification | Self::QuestionAnswering => true,
             Self::Pooled { .. } | Self::SequenceClassification => false,
@@ -50,7 +50,8 @@ impl Head {
 /// use wgformer::plan::interpret;
 ///
 /// # let folder = std::path::Path::new("tests/data/tiny/plain");
-/// let network = Network::open(folder, Head::HiddenStates)?;
+/// let head = Head::HiddenStates;
+/// let network = Network::open(folder, head)?;
 /// println!("{}", network.graph);
 ///
 /// let mut batch = Batch::new();
@@ -133,6 +134,15 @@ impl Network {
 
     /// The checkpoint's head that predicts tokens, alone: from rows of hidden states, the graph's only input, a logit
     /// per entry of the vocabulary for each. Apart from the encoder, since it is wanted for few of its tokens.
+    ///
+    /// ```
+    /// use wgformer::models::Network;
+    ///
+    /// # let folder = std::path::Path::new("tests/data/heads/bert-masked-lm");
+    /// let head = Network::open_masked_lm(folder)?;
+    /// println!("{}", head.graph);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Network::open`].

@@ -9,7 +9,7 @@ use crate::error::Result;
 /// use wgformer::models::ScoreFunction;
 ///
 /// let mut logits = [0.0, 0.0];
-/// ScoreFunction::Softmax.apply(&mut logits);
+/// ScoreFunction::Softmax.score(&mut logits);
 /// assert_eq!(logits, [0.5, 0.5]);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl ScoreFunction {
     }
 
     /// The scores of one text, from its logits.
-    pub fn apply(self, logits: &mut [f32]) {
+    pub fn score(self, logits: &mut [f32]) {
         match self {
             Self::Identity => {}
             Self::Sigmoid => logits

@@ -90,7 +90,17 @@ impl<'a> Control<'a> {
         }
     }
 
-    pub(crate) fn due(&self) -> Option<Instant> {
+    /// When the call ends at the latest, for the control of another that is a part of it.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    /// use wgformer::plan::Control;
+    ///
+    /// let soon = Instant::now();
+    /// assert_eq!(Control::new().deadline(soon).due(), Some(soon));
+    /// ```
+    #[must_use]
+    pub fn due(&self) -> Option<Instant> {
         self.deadline
     }
 }

@@ -49,6 +49,26 @@ impl Memory {
         self.activations + self.staging
     }
 
+    /// This and that of another plan together, as if all runs were one.
+    ///
+    /// ```
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// # let embedder = wgformer::Embedder::load(&gpu, folder)?;
+    /// let of_one = embedder.model().memory();
+    /// assert_eq!(of_one.with(&of_one).total(), 2 * of_one.total());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let (own, others) = (self.runs as u64, other.runs as u64);
+        Self {
+            weights: self.weights + other.weights,
+            activations: own * self.activations + others * other.activations,
+            staging: own * self.staging + others * other.staging,
+            runs: 1,
+        }
+    }
+
     /// All of it, in bytes.
     #[must_use]
     pub fn total(&self) -> u64 {

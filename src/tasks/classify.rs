@@ -12,14 +12,40 @@ use crate::text::Text;
 ///
 /// ```
 /// use wgformer::models::ModelOptions;
-/// use wgformer::tasks::Classifier;
+/// use wgformer::tasks::{Classifier, Label};
 ///
 /// # let folder = "tests/data/tasks/sentiment";
 /// let gpu = wgformer::Gpu::new()?;
 /// let classifier = Classifier::load(&gpu, folder, &ModelOptions::default())?;
 /// for labels in classifier.classify(["What a film!", "I want my money back."])? {
-///     println!("{} {:.3}", labels[0].label, labels[0].score);
+///     let Label { label, score, .. } = &labels[0]; // the best
+///     println!("{label} {score:.3}");
 /// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
+/// Without blocking, within a time, and on another device:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use wgformer::{Gpu, models::ModelOptions, plan::Control, tasks::Classifier};
+/// # let (folder, options) = ("tests/data/tasks/sentiment", ModelOptions::default());
+/// # pollster::block_on(async {
+/// let gpu = Gpu::new()?;
+/// let classifier = Classifier::load_async(&gpu, folder, &options).await?;
+/// println!("{}", classifier.labels().join(", "));
+/// let labels = classifier.classify_async(["fine"]).await?;
+///
+/// let in_time = || Control::new().timeout(Duration::from_secs(60));
+/// assert_eq!(classifier.classify_with(["fine"], in_time())?, labels);
+/// assert_eq!(classifier.classify_with_async(["fine"], in_time()).await?, labels);
+///
+/// let another = Gpu::new()?; // after the first was lost
+/// let recovered = classifier.recover(&another)?;
+/// let recovered = recovered.recover_async(&another).await?;
+/// println!("{} bytes", recovered.model().memory().total());
+/// # Ok::<(), wgformer::Error>(())
+/// # })?;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -56,6 +82,43 @@ impl Classifier {
         })
     }
 
+    /// [`Classifier::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Classifier::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.as_ref().to_owned();
+        gpu.off_thread(move || Self::load(&own, directory, &options))
+            .await
+    }
+
+    /// The same on another device, after its own was lost: [`Model::recover`].
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover(gpu)?,
+            ..self.clone()
+        })
+    }
+
+    /// [`Classifier::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover_async(gpu).await?,
+            ..self.clone()
+        })
+    }
+
     /// The model.
     #[must_use]
     pub fn model(&self) -> &Model {
@@ -76,7 +139,7 @@ impl Classifier {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Vec<Label>>> {
-        pollster::block_on(self.classify_with_async(texts, Control::new()))
+        pollster::block_on(self.classify_async(texts))
     }
 
     /// [`Classifier::classify`] with a deadline, or somebody who is told after each batch how many texts are done.
@@ -89,6 +152,17 @@ impl Classifier {
         control: Control<'_>,
     ) -> Result<Vec<Vec<Label>>> {
         pollster::block_on(self.classify_with_async(texts, control))
+    }
+
+    /// [`Classifier::classify`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Classifier::classify`].
+    pub async fn classify_async<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Vec<Label>>> {
+        self.classify_with_async(texts, Control::new()).await
     }
 
     /// [`Classifier::classify_with`], without blocking the thread while the GPU works.
@@ -115,7 +189,7 @@ impl Classifier {
         let outputs = self.text_model.outputs(&texts, control).await?;
         let scores = outputs.into_iter().map(|output| {
             let mut logits = output.values;
-            self.score_function.apply(&mut logits);
+            self.score_function.score(&mut logits);
             logits
         });
         Ok(scores.collect())

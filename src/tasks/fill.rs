@@ -4,21 +4,46 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Batch, MaskedLm, ModelOptions, ScoreFunction, SentenceTransformer};
+use crate::plan::Control;
 use crate::text::Tokenizer;
 
 /// Says what could stand where a text has the mask token. Clones share the model, from any thread.
 ///
 /// ```
 /// use wgformer::models::ModelOptions;
-/// use wgformer::tasks::Filler;
+/// use wgformer::tasks::{Filler, Filling};
 ///
 /// # let folder = "tests/data/tasks/masked-lm";
 /// let gpu = wgformer::Gpu::new()?;
 /// let filler = Filler::load(&gpu, folder, &ModelOptions::default())?;
 /// let masks = filler.fill("Paris is the [MASK] of France.", 5)?;
-/// for filling in &masks[0] {
-///     println!("{:.3} {}", filling.score, filling.token);
+/// for Filling { token, score, .. } in &masks[0] {
+///     println!("{score:.3} {token}");
 /// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
+/// Without blocking, within a time, and on another device:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use wgformer::{Gpu, models::ModelOptions, plan::Control, tasks::Filler};
+/// # let (folder, options) = ("tests/data/tasks/masked-lm", ModelOptions::default());
+/// # pollster::block_on(async {
+/// let gpu = Gpu::new()?;
+/// let filler = Filler::load_async(&gpu, folder, &options).await?;
+/// let masks = filler.fill_async("the [MASK] sat", 3).await?;
+///
+/// let in_time = || Control::new().timeout(Duration::from_secs(60));
+/// assert_eq!(filler.fill_with("the [MASK] sat", 3, in_time())?, masks);
+/// assert_eq!(filler.fill_with_async("the [MASK] sat", 3, in_time()).await?, masks);
+///
+/// let another = Gpu::new()?; // after the first was lost
+/// let recovered = filler.recover(&another)?;
+/// let recovered = recovered.recover_async(&another).await?;
+/// println!("{} bytes", recovered.model().memory().total());
+/// # Ok::<(), wgformer::Error>(())
+/// # })?;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -79,6 +104,43 @@ impl Filler {
         })
     }
 
+    /// [`Filler::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Filler::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.as_ref().to_owned();
+        gpu.off_thread(move || Self::load(&own, directory, &options))
+            .await
+    }
+
+    /// The same on another device, after its own was lost: [`MaskedLm::recover`].
+    ///
+    /// # Errors
+    /// As [`MaskedLm::recover`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            model: self.model.recover(gpu)?,
+            ..self.clone()
+        })
+    }
+
+    /// [`Filler::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`MaskedLm::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            model: self.model.recover_async(gpu).await?,
+            ..self.clone()
+        })
+    }
+
     /// The model.
     #[must_use]
     pub fn model(&self) -> &MaskedLm {
@@ -99,6 +161,32 @@ impl Filler {
     /// # Errors
     /// As [`Filler::fill`].
     pub async fn fill_async(&self, text: &str, top: usize) -> Result<Vec<Vec<Filling>>> {
+        self.fill_with_async(text, top, Control::new()).await
+    }
+
+    /// [`Filler::fill`] with a deadline, or somebody who is told how many of the encoder's steps are submitted.
+    ///
+    /// # Errors
+    /// As [`Filler::fill`], and [`Error::Deadline`].
+    pub fn fill_with(
+        &self,
+        text: &str,
+        top: usize,
+        control: Control<'_>,
+    ) -> Result<Vec<Vec<Filling>>> {
+        pollster::block_on(self.fill_with_async(text, top, control))
+    }
+
+    /// [`Filler::fill_with`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Filler::fill_with`].
+    pub async fn fill_with_async(
+        &self,
+        text: &str,
+        top: usize,
+        control: Control<'_>,
+    ) -> Result<Vec<Vec<Filling>>> {
         let own = |text: String, mask: &&str| text.replace(mask, &self.mask.token);
         let text = MASKS.iter().fold(text.to_owned(), own);
         let mut batch = Batch::new();
@@ -121,14 +209,14 @@ impl Filler {
             };
             return Err(Error::Input { name, message });
         }
-        let logits = self.model.run_async(&batch, &places).await?;
+        let logits = self.model.run_with_async(&batch, &places, control).await?;
         let masks = logits.chunks_exact(self.model.vocabulary());
         masks.map(|logits| self.best(logits, top)).collect()
     }
 
     fn best(&self, logits: &[f32], top: usize) -> Result<Vec<Filling>> {
         let mut scores = logits.to_vec();
-        ScoreFunction::Softmax.apply(&mut scores);
+        ScoreFunction::Softmax.score(&mut scores);
         let mut order: Vec<usize> = (0..scores.len()).collect();
         let top = top.min(order.len());
         let better = |a: &usize, b: &usize| scores[*b].total_cmp(&scores[*a]).then(a.cmp(b));

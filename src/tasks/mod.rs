@@ -19,3 +19,63 @@ pub use rerank::{Ranked, Reranker};
 #[cfg(not(target_arch = "wasm32"))]
 pub use stream::{Stream, StreamOptions};
 pub use zero_shot::{ZeroShot, ZeroShotOptions};
+
+/// What a user can ask for.
+///
+/// ```
+/// for task in wgformer::tasks::TASKS {
+///     println!("{}: `wgformer {}`, {}", task.name, task.command, task.head);
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Task {
+    /// What it is.
+    pub name: &'static str,
+    /// The subcommand of the command line.
+    pub command: &'static str,
+    /// The type of this library.
+    pub library: &'static str,
+    /// The class of transformers, or of sentence-transformers, that such checkpoints are of.
+    pub head: &'static str,
+}
+
+/// Every task.
+pub static TASKS: &[Task] = &[
+    Task {
+        name: "embeddings",
+        command: "embed",
+        library: "Embedder",
+        head: "AutoModel, SentenceTransformer",
+    },
+    Task {
+        name: "semantic search",
+        command: "search",
+        library: "Index",
+        head: "AutoModel, SentenceTransformer",
+    },
+    Task {
+        name: "reranking",
+        command: "rerank",
+        library: "Reranker",
+        head: "AutoModelForSequenceClassification, CrossEncoder",
+    },
+    Task {
+        name: "classification, sentiment",
+        command: "classify",
+        library: "Classifier",
+        head: "AutoModelForSequenceClassification",
+    },
+    Task {
+        name: "any labels",
+        command: "classify --labels",
+        library: "ZeroShot",
+        head: "AutoModelForSequenceClassification, for inference",
+    },
+    Task {
+        name: "masked words",
+        command: "fill",
+        library: "Filler",
+        head: "AutoModelForMaskedLM",
+    },
+];

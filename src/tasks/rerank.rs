@@ -12,15 +12,40 @@ use crate::text::Text;
 ///
 /// ```
 /// use wgformer::models::ModelOptions;
-/// use wgformer::tasks::Reranker;
+/// use wgformer::tasks::{Ranked, Reranker};
 ///
 /// # let folder = "tests/data/tasks/cross-encoder";
 /// let gpu = wgformer::Gpu::new()?;
 /// let reranker = Reranker::load(&gpu, folder, &ModelOptions::default())?;
 /// let texts = ["The cat sat on the mat.", "Snow fell all night."];
-/// for ranked in reranker.rank("Where did it sit?", &texts)? {
-///     println!("{:.3} {}", ranked.score, texts[ranked.index]);
+/// for Ranked { index, score, .. } in reranker.rank("Where did it sit?", &texts)? {
+///     println!("{score:.3} {}", texts[index]);
 /// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
+/// Without blocking, within a time, and on another device:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use wgformer::{Gpu, models::ModelOptions, plan::Control, tasks::Reranker};
+/// # let (folder, options) = ("tests/data/tasks/cross-encoder", ModelOptions::default());
+/// # pollster::block_on(async {
+/// let gpu = Gpu::new()?;
+/// let reranker = Reranker::load_async(&gpu, folder, &options).await?;
+/// let (query, texts) = ("a cat", ["a dog", "a cat"]);
+/// let ranked = reranker.rank_async(query, &texts).await?;
+///
+/// let in_time = || Control::new().timeout(Duration::from_secs(60));
+/// assert_eq!(reranker.rank_with(query, &texts, in_time())?, ranked);
+/// assert_eq!(reranker.rank_with_async(query, &texts, in_time()).await?, ranked);
+///
+/// let another = Gpu::new()?; // after the first was lost
+/// let recovered = reranker.recover(&another)?;
+/// let recovered = recovered.recover_async(&another).await?;
+/// println!("{} bytes", recovered.model().memory().total());
+/// # Ok::<(), wgformer::Error>(())
+/// # })?;
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -58,6 +83,43 @@ impl Reranker {
         })
     }
 
+    /// [`Reranker::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Reranker::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.as_ref().to_owned();
+        gpu.off_thread(move || Self::load(&own, directory, &options))
+            .await
+    }
+
+    /// The same on another device, after its own was lost: [`Model::recover`].
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover(gpu)?,
+            ..self.clone()
+        })
+    }
+
+    /// [`Reranker::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover_async(gpu).await?,
+            ..self.clone()
+        })
+    }
+
     /// The model.
     #[must_use]
     pub fn model(&self) -> &Model {
@@ -85,6 +147,14 @@ impl Reranker {
         pollster::block_on(self.rank_with_async(query, texts, control))
     }
 
+    /// [`Reranker::rank`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Reranker::rank`].
+    pub async fn rank_async<S: AsRef<str>>(&self, query: &str, texts: &[S]) -> Result<Vec<Ranked>> {
+        self.rank_with_async(query, texts, Control::new()).await
+    }
+
     /// [`Reranker::rank_with`], without blocking the thread while the GPU works.
     ///
     /// # Errors
@@ -100,7 +170,7 @@ impl Reranker {
         let outputs = self.text_model.outputs(&pairs, control).await?;
         let scores = outputs.into_iter().map(|output| {
             let mut logits = output.values;
-            self.score_function.apply(&mut logits);
+            self.score_function.score(&mut logits);
             logits[0]
         });
         let ranked = scores

@@ -24,6 +24,34 @@ use crate::text::{Text, Tokenizer};
 /// println!("{} {:.3}", found[0][0].label, found[0][0].score);
 /// # Ok::<(), wgformer::Error>(())
 /// ```
+///
+/// Without blocking, within a time, and on another device:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use wgformer::{Gpu, models::ModelOptions, plan::Control};
+/// # use wgformer::tasks::{ZeroShot, ZeroShotOptions};
+/// # let (folder, options) = ("tests/data/tasks/inference", ModelOptions::default());
+/// # pollster::block_on(async {
+/// let gpu = Gpu::new()?;
+/// let model = ZeroShot::load_async(&gpu, folder, &options).await?;
+/// let (texts, labels) = (["It rained."], ["sport", "weather"]);
+/// let options = ZeroShotOptions::default().multi_label(true);
+/// let found = model.classify_async(&texts, &labels, &options).await?;
+///
+/// let in_time = || Control::new().timeout(Duration::from_secs(60));
+/// assert_eq!(model.classify_with(&texts, &labels, &options, in_time())?, found);
+/// let again = model.classify_with_async(&texts, &labels, &options, in_time());
+/// assert_eq!(again.await?, found);
+///
+/// let another = Gpu::new()?; // after the first was lost
+/// let recovered = model.recover(&another)?;
+/// let recovered = recovered.recover_async(&another).await?;
+/// println!("{} bytes", recovered.model().memory().total());
+/// # Ok::<(), wgformer::Error>(())
+/// # })?;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ZeroShot {
     text_model: TextModel,
@@ -35,7 +63,14 @@ pub struct ZeroShot {
 
 /// What is asked of a [`ZeroShot`] model.
 ///
-/// See [`ZeroShot`].
+/// ```
+/// use wgformer::tasks::ZeroShotOptions;
+///
+/// let options = ZeroShotOptions::default()
+///     .template("This text is about {}.")
+///     .multi_label(true);
+/// # let _ = options;
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ZeroShotOptions {
@@ -107,6 +142,43 @@ impl ZeroShot {
         })
     }
 
+    /// [`ZeroShot::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`ZeroShot::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.as_ref().to_owned();
+        gpu.off_thread(move || Self::load(&own, directory, &options))
+            .await
+    }
+
+    /// The same on another device, after its own was lost: [`Model::recover`].
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover(gpu)?,
+            ..self.clone()
+        })
+    }
+
+    /// [`ZeroShot::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover_async(gpu).await?,
+            ..self.clone()
+        })
+    }
+
     /// The model.
     #[must_use]
     pub fn model(&self) -> &Model {
@@ -142,6 +214,21 @@ impl ZeroShot {
         pollster::block_on(self.classify_with_async(texts, labels, options, control))
     }
 
+    /// [`ZeroShot::classify`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`ZeroShot::classify`].
+    pub async fn classify_async<T: AsRef<str>, L: AsRef<str>>(
+        &self,
+        texts: &[T],
+        labels: &[L],
+        options: &ZeroShotOptions,
+    ) -> Result<Vec<Vec<Label>>> {
+        let control = Control::new();
+        self.classify_with_async(texts, labels, options, control)
+            .await
+    }
+
     /// [`ZeroShot::classify_with`], without blocking the thread while the GPU works.
     ///
     /// # Errors
@@ -174,13 +261,13 @@ impl ZeroShot {
         if multi_label || logits.len() == 1 {
             let score = |logits: &Vec<f32>| {
                 let mut pair = [logits[self.contradiction], logits[self.entailment]];
-                ScoreFunction::Softmax.apply(&mut pair);
+                ScoreFunction::Softmax.score(&mut pair);
                 pair[1]
             };
             return logits.iter().map(score).collect();
         }
         let mut scores: Vec<f32> = logits.iter().map(|it| it[self.entailment]).collect();
-        ScoreFunction::Softmax.apply(&mut scores);
+        ScoreFunction::Softmax.score(&mut scores);
         scores
     }
 }

@@ -25,9 +25,12 @@ use crate::kernel::{Offer, Storage, Variant};
 /// use wgformer::models::ModelOptions;
 /// use wgformer::tuning::Selection;
 ///
-/// let tiles = Selection::default().named(["linear_tile 64x64"]);
+/// # let gpu = wgformer::Gpu::new()?;
+/// let measurements = wgformer::tuning::Measurements::new(gpu.capabilities()); // see `verify::tune`
+/// let tiles = Selection::default().measured(measurements).named(["linear_tile 64x64"]);
 /// let options = ModelOptions::default().selection(tiles);
 /// # let _ = options;
+/// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Selection {

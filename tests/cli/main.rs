@@ -11,6 +11,7 @@ mod resume;
 #[cfg(unix)]
 mod unix;
 mod search;
+mod tasks;
 mod models;
 mod usage;
 mod doctor;

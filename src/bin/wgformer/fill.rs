@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
 use wgformer::tasks::{Filler, Filling};
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     texts.in_pieces(|first, texts, _| {
         for (index, text) in (first..).zip(&texts) {
             let masks = filler.fill(text, arguments.top as usize);
-            let masks = masks.with_context(|| format!("text {}", index + 1))?;
+            let masks = masks.map_err(|error| anyhow!("text {}: {error}", index + 1))?;
             write(&mut stdout, index, text, &masks, arguments.json)?;
         }
         Ok(())

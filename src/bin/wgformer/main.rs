@@ -10,6 +10,7 @@ mod interrupt;
 mod lines;
 mod locate;
 mod model_args;
+mod models;
 mod output;
 mod pairs;
 mod progress;
@@ -49,6 +50,8 @@ enum Command {
     Fill(fill::Arguments),
     /// Rank the lines of a file by how well they answer a query, with a model that reads both together.
     Rerank(rerank::Arguments),
+    /// List the model families, and the tasks.
+    Models(models::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
@@ -75,6 +78,7 @@ fn main() -> ExitCode {
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Fill(arguments) => fill::run(&arguments),
         Command::Rerank(arguments) => rerank::run(&arguments),
+        Command::Models(arguments) => models::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

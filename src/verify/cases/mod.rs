@@ -4,7 +4,7 @@
 //! Each file has a `table`, and a function that builds a case of any size, for tests with sizes of their own.
 //!
 //! ```
-//! use wgformer::ops::Pooling;
+//! use wgformer::ops::{Activation, Pooling};
 //! use wgformer::verify::{Case, Values, cases};
 //!
 //! let case: Case = cases::softmax(3, 8, Values::Extreme)?;
@@ -13,14 +13,18 @@
 //! let unit = Values::Unit;
 //! let of_any_size = [
 //!     cases::linear([17, 64, 32], cases::Epilogue { bias: true, ..Default::default() }, unit)?,
+//!     cases::linear([17, 64, 32], cases::Epilogue { combine: Some(cases::Combine::Multiply), ..Default::default() }, unit)?,
 //!     cases::qkv_linear(20, 3, 32, true)?,
 //!     cases::attention(&[7, 40], 3, 32, 1.0, unit)?,
 //!     cases::layer_norm(9, 384, unit, false)?,
 //!     cases::embedding_sum(9, 384)?,
 //!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
 //!     cases::top_k(9, 132, 10, true, unit)?,
-//!     cases::gelu(9, 130, unit)?,
+//!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), reach: None })?,
+//!     cases::rotary(9, 3, 32, 32, unit)?,
+//!     cases::activation(9, 130, Activation::Gelu, unit)?,
 //!     cases::add(9, 130)?,
+//!     cases::multiply(9, 130)?,
 //! ];
 //! println!("{} of {} cases", of_any_size.len(), cases::all().len());
 //!

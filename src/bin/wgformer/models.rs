@@ -1,0 +1,82 @@
+//! `models`: the architectures and the tasks that there are, from the code itself.
+
+use std::io::Write;
+
+use anyhow::Result;
+use clap::Args;
+use comfy_table::{Table, presets};
+use serde::Serialize;
+use wgformer::models::FAMILIES;
+use wgformer::tasks::TASKS;
+
+use crate::output::{Output, print_document};
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// A JSON document instead of tables.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Document {
+    families: Vec<Family>,
+    tasks: Vec<Task>,
+}
+
+#[derive(Serialize)]
+struct Family {
+    name: &'static str,
+    model_type: &'static str,
+}
+
+#[derive(Serialize)]
+struct Task {
+    name: &'static str,
+    command: &'static str,
+    library: &'static str,
+    head: &'static str,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let families = FAMILIES.iter().map(|family| Family {
+        name: family.name,
+        model_type: family.model_type,
+    });
+    let tasks = TASKS.iter().map(|task| Task {
+        name: task.name,
+        command: task.command,
+        library: task.library,
+        head: task.head,
+    });
+    let document = Document {
+        families: families.collect(),
+        tasks: tasks.collect(),
+    };
+    if arguments.json {
+        print_document(&document)
+    } else {
+        print(&document)
+    }
+}
+
+fn print(document: &Document) -> Result<()> {
+    let mut stdout = Output::stdout();
+    let mut families = table(&["family", "model_type"]);
+    for family in &document.families {
+        families.add_row([family.name, family.model_type]);
+    }
+    let mut tasks = table(&["task", "command", "library", "checkpoints of"]);
+    for task in &document.tasks {
+        tasks.add_row([task.name, task.command, task.library, task.head]);
+    }
+    writeln!(stdout, "{}\n", families.trim_fmt())?;
+    writeln!(stdout, "{}", tasks.trim_fmt())?;
+    stdout.finish()
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    table
+}

@@ -1,0 +1,136 @@
+//! `classify`, `rerank` and `fill`: tables for people, JSON lines for programs.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Folder, ROOT, column};
+
+fn model(name: &str) -> String {
+    format!("--model '{ROOT}/tests/data/tasks/{name}'")
+}
+
+fn names(labels: &Value) -> Vec<&str> {
+    let labels = labels.as_array().unwrap().iter();
+    labels.map(|it| it["label"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn classify_prints_the_labels_of_each_text() {
+    let folder = Folder::new();
+    let (own, any) = (model("sentiment"), model("inference"));
+    let lines = folder.run(&format!("classify 'A film!' '' {own} --json"));
+    let printed = lines.text();
+    let start = r#"{"index":0,"text":"A film!","labels":[{"label":""#;
+    assert!(printed.starts_with(start), "{printed}");
+    let lines: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(column(&lines, "index"), json!([0, 1]));
+    for line in &lines {
+        let labels = line["labels"].as_array().unwrap();
+        let scores: Vec<f64> = labels
+            .iter()
+            .map(|it| it["score"].as_f64().unwrap())
+            .collect();
+        assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+        assert!(
+            (scores.iter().sum::<f64>() - 1.0).abs() < 1e-5,
+            "{scores:?}"
+        );
+        let mut labels = names(&line["labels"]);
+        labels.sort_unstable();
+        assert_eq!(labels, ["negative", "neutral", "positive"]);
+    }
+    let best = folder.run(&format!("classify 'A film!' {own} --json --top 1"));
+    assert_eq!(names(&best.lines()[0]["labels"]).len(), 1);
+
+    folder.write("pairs.txt", "one\ttwo\nthree\tfour\n");
+    let lines = folder
+        .run(&format!("classify --input pairs.txt --pairs {own} --json"))
+        .lines();
+    assert_eq!(column(&lines, "text"), json!(["one", "three"]));
+    assert_eq!(column(&lines, "pair"), json!(["two", "four"]));
+    let alone = folder
+        .run(&format!("classify three --pair four {own} --json"))
+        .lines();
+    assert_eq!(alone[0]["labels"], lines[1]["labels"]);
+    folder.write("pairs.txt", "one\ttwo\nthree\n");
+    folder
+        .run(&format!("classify --input pairs.txt --pairs {own}"))
+        .assert_error(&["text 2", "tab"]);
+
+    let line = &folder
+        .run(&format!("classify snow {any} --labels weather,food --json"))
+        .lines()[0];
+    let mut labels = names(&line["labels"]);
+    labels.sort_unstable();
+    assert_eq!(labels, ["food", "weather"]);
+    let table = folder
+        .run(&format!("classify 'A film!' {own} --top 1"))
+        .text();
+    assert!(
+        table.ends_with("   A film!\n") && table.lines().count() == 1,
+        "{table}"
+    );
+}
+
+#[test]
+fn rerank_prints_a_line_per_candidate() {
+    let folder = Folder::new();
+    let model = model("cross-encoder");
+    folder.write("input.txt", "snow fell\nthe cat sat\n\nthe dog slept\n");
+    let rerank = |options: &str| {
+        folder.run(&format!(
+            "rerank 'Where is the cat?' --input input.txt {model} {options}"
+        ))
+    };
+    let lines = rerank("--json").lines();
+    assert_eq!(column(&lines, "rank"), json!([1, 2, 3, 4]));
+    let scores: Vec<f64> = lines
+        .iter()
+        .map(|it| it["score"].as_f64().unwrap())
+        .collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    assert_eq!(rerank("--json --top 2").lines(), lines[..2]);
+    let table = rerank("--top 1").text();
+    let first: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
+    assert_eq!(first, ["rank", "score", "line", "text"]);
+    folder
+        .run(&format!("rerank x --input none.txt {model}"))
+        .assert_error(&["none.txt"]);
+}
+
+#[test]
+fn fill_prints_the_tokens_of_each_mask() {
+    let folder = Folder::new();
+    let model = model("masked-lm");
+    let fill = |text: &str, options: &str| folder.run(&format!("fill '{text}' {model} {options}"));
+    let lines = fill("the [MASK] sat on the [MASK]", "--top 3 --json").lines();
+    let masks = lines[0]["masks"].as_array().unwrap();
+    assert_eq!(masks.len(), 2);
+    for tokens in masks {
+        let tokens = tokens.as_array().unwrap();
+        assert_eq!(tokens.len(), 3);
+        assert!(
+            tokens[0]["token"].is_string() && tokens[0]["id"].is_u64(),
+            "{tokens:?}"
+        );
+        assert!(tokens[0]["score"].as_f64() >= tokens[1]["score"].as_f64());
+    }
+    let table = fill("the [MASK] sat", "").text();
+    assert_eq!(table.lines().count(), 2, "{table}");
+    fill("no mask", "").assert_error(&["text 1", "[MASK]"]);
+}
+
+#[test]
+fn a_model_for_another_task_is_refused() {
+    let folder = Folder::new();
+    folder
+        .run(&format!("classify x {}", model("masked-lm")))
+        .assert_error(&["pooler.dense.weight"]);
+    let ended = folder.run("classify x");
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("--model"), "{}", ended.stderr);
+    let both = format!("classify x --labels a,b --pairs {}", model("inference"));
+    assert_eq!(folder.run(&both).code, 2);
+}
