@@ -137,11 +137,13 @@ fn check_bias(operation: &'static str, bias: &TensorInfo, heads: usize) -> Resul
 ///
 /// Small tiles, so that a short text wastes little: 64 lanes with 4 x 4 scores each. Of the result a lane then holds
 /// head_dim / 32 vectors for each of its queries, which may be 3, rounded up from near by: for other heads twice or
-/// four times as many keys, and so lanes to a query, keep it to 2, or dg2 spills and M1 has 384 threads left.
+/// four times as many keys, and so lanes to a query, keep it to 2, or dg2 spills and M1 has 384 threads left. Where scores
+/// are masked or biased, that takes registers too, and 3 are too many.
 /// Figures in docs/performance.md, other shapes in docs/rejected-optimizations.md.
-fn tiles(head_dim: usize) -> (usize, usize) {
+fn tiles(head_dim: usize, by_distance: bool) -> (usize, usize) {
     match head_dim.div_ceil(4) {
-        ..=8 | 16..=24 => (32, 32),
+        ..=8 => (32, 32),
+        16..=24 if !by_distance => (32, 32),
         ..=32 => (32, 64),
         _ => (16, 128),
     }
@@ -149,7 +151,8 @@ fn tiles(head_dim: usize) -> (usize, usize) {
 
 impl Attention {
     fn portable(&self, request: &Request<'_>, heads: usize, head_dim: usize) -> Variant {
-        let (query_tile, key_tile) = tiles(head_dim);
+        let by_distance = self.window.is_some() || self.bias;
+        let (query_tile, key_tile) = tiles(head_dim, by_distance);
         let (scale, window, reach) = (self.scale, self.window, self.reach(request));
         let mut constants = vec![
             ("HEAD_DIM", head_dim as u32),
