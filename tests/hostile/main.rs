@@ -17,6 +17,7 @@ mod panics;
 mod sentence_transformers;
 mod subject;
 mod tokenizer;
+mod torch;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,11 @@ type Damage = fn(&mut Random, &mut Files);
 #[test]
 fn weights() {
     fuzz("weights", &weights::models(), weights::damage);
+}
+
+#[test]
+fn torch() {
+    fuzz("torch", &torch::models(), torch::damage);
 }
 
 #[test]
