@@ -16,7 +16,7 @@ mod gte;
 mod heads;
 mod jina_bert;
 mod jina_v3;
-mod json;
+pub(crate) mod json;
 mod mapped;
 mod model;
 mod modernbert;
