@@ -293,7 +293,7 @@ wgformer_status wgformer_embedder_options_set_batch_tokens(wgformer_embedder_opt
 void wgformer_embedder_options_free(wgformer_embedder_options *options);
 
 /**
- * Loads a Hugging Face directory: config.json, safetensors, tokenizer.json and, if there, its sentence-transformers
+ * Loads a Hugging Face directory: config.json, weights, the tokenizer and, if there, its sentence-transformers
  * files.
  *
  * `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the

@@ -24,7 +24,7 @@ pub struct wgformer_text {
     pub length: usize,
 }
 
-/// Loads a Hugging Face directory: config.json, safetensors, tokenizer.json and, if there, its sentence-transformers
+/// Loads a Hugging Face directory: config.json, weights, the tokenizer and, if there, its sentence-transformers
 /// files.
 ///
 /// `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the

@@ -11,7 +11,7 @@ use super::options::length;
 use super::{Index, IndexOptions, Metric};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::models::Shard;
+use crate::models::SafetensorsFile;
 use crate::whole_file;
 
 const FORMAT: &str = "wgformer index 1";
@@ -95,7 +95,7 @@ impl Index {
             path: path.to_owned(),
             message,
         };
-        let file = Shard::open(path.to_owned())?;
+        let file = SafetensorsFile::open(path)?;
         let metric = metric(&file).map_err(malformed)?;
         let info = file.metadata().info(VECTORS);
         let info = info.ok_or_else(|| malformed(format!("has no tensor {VECTORS:?}")))?;
@@ -118,7 +118,7 @@ impl Index {
             });
         }
         let mut index = Self::new(gpu, dimensions, &options.clone().metric(metric))?;
-        let values = file.values(VECTORS, info, 0..info.shape.iter().product())?;
+        let values = file.values(VECTORS, 0..info.shape.iter().product())?;
         index.check_room(values.len() / dimensions)?;
         for (place, vector) in values.chunks_exact(dimensions).enumerate() {
             index.check("vector", place, vector)?;
@@ -146,7 +146,7 @@ impl Index {
     }
 }
 
-fn metric(file: &Shard) -> Result<Metric, String> {
+fn metric(file: &SafetensorsFile) -> Result<Metric, String> {
     let metadata = file.metadata().metadata().as_ref();
     let entry = |name| {
         metadata

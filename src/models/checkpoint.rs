@@ -1,18 +1,18 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
-use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 use serde::Deserialize;
 
 use super::json;
+use super::safetensors_file::SafetensorsFile;
+use super::torch_file::TorchFile;
 use crate::error::{Error, Result};
 use crate::plan::Weights;
 
-/// A model's weights: one safetensors file, or the shards that an index names, memory-mapped.
+/// A model's weights: one file, or the shards that an index names, memory-mapped; of safetensors, or of torch's own format,
+/// of which nothing is run.
 ///
 /// ```
 /// use wgformer::models::Checkpoint;
@@ -32,18 +32,16 @@ pub struct Checkpoint {
     shards: Vec<Shard>,
 }
 
-/// One safetensors file, memory-mapped.
+/// One file of weights.
 #[derive(Debug)]
-pub(crate) struct Shard {
-    path: PathBuf,
-    file: Mmap,
-    metadata: Metadata,
-    /// Where the tensors' bytes start: offsets count from here.
-    data: usize,
+enum Shard {
+    Safetensors(SafetensorsFile),
+    Torch(TorchFile),
 }
 
-/// The format's own limit.
-const MAX_HEADER: u64 = 100_000_000;
+/// The names that a whole checkpoint goes by, in the order in which they are looked for; an index of shards has another
+/// `.index.json` behind it.
+const NAMES: [&str; 2] = ["model.safetensors", "pytorch_model.bin"];
 
 #[derive(Deserialize)]
 struct Index {
@@ -51,48 +49,46 @@ struct Index {
 }
 
 impl Checkpoint {
-    /// Opens `model.safetensors`, or the shards of `model.safetensors.index.json`.
+    /// Opens `model.safetensors`, or the shards of `model.safetensors.index.json`; where there is neither,
+    /// `pytorch_model.bin`, or the shards of `pytorch_model.bin.index.json`.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file is missing, [`Error::Malformed`] if one is damaged or its header lies.
+    /// [`Error::Io`] if a file is missing, [`Error::Malformed`] if one is damaged, its header lies, or its pickle asks for
+    /// anything but tensors.
     pub fn open(directory: &Path) -> Result<Self> {
-        let whole = directory.join("model.safetensors");
-        let index = directory.join("model.safetensors.index.json");
-        let paths = if whole.exists() {
-            vec![whole]
-        } else if let Some(read) = json::read_if_there::<Index>(&index)? {
-            shard_paths(directory, &index, read)?
-        } else if directory.join("pytorch_model.bin").exists() {
-            return Err(Error::Unsupported {
-                path: directory.to_owned(),
-                what: "weights file",
-                found: "pytorch_model.bin".to_owned(),
-                supported:
-                    "model.safetensors, whole or in shards; convert it with safetensors' own tools"
-                        .to_owned(),
-            });
-        } else {
-            vec![whole]
-        };
-        let shards = paths.into_iter().map(Shard::open).collect::<Result<_>>()?;
+        let shards = paths(directory)?.into_iter().map(|path| Shard::open(&path));
         Ok(Self {
+            shards: shards.collect::<Result<_>>()?,
             directory: directory.to_owned(),
-            shards,
         })
     }
 
-    fn find(&self, name: &str) -> Option<(&Shard, &TensorInfo)> {
-        self.shards
-            .iter()
-            .find_map(|shard| Some((shard, shard.metadata.info(name)?)))
+    fn find(&self, name: &str) -> Option<(&Shard, &[usize])> {
+        let mut shards = self.shards.iter();
+        shards.find_map(|shard| Some((shard, shard.shape(name)?)))
     }
 
-    fn named(&self, name: &str) -> Result<(&Shard, &TensorInfo)> {
+    fn named(&self, name: &str) -> Result<(&Shard, &[usize])> {
         self.find(name).ok_or_else(|| Error::TensorMissing {
             location: self.location(),
             tensor: name.to_owned(),
         })
     }
+}
+
+/// The files of a checkpoint.
+fn paths(directory: &Path) -> Result<Vec<PathBuf>> {
+    for name in NAMES {
+        let whole = directory.join(name);
+        if whole.exists() {
+            return Ok(vec![whole]);
+        }
+        let index = directory.join(format!("{name}.index.json"));
+        if let Some(read) = json::read_if_there(&index)? {
+            return shard_paths(directory, &index, read);
+        }
+    }
+    Ok(vec![directory.join(NAMES[0])]) // whose absence is the error
 }
 
 fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBuf>> {
@@ -118,115 +114,27 @@ fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBu
 }
 
 impl Shard {
-    /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Malformed`] if it is damaged or its header lies.
-    pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        let io = |source| Error::Io {
-            path: path.clone(),
-            source,
-        };
-        let file = File::open(&path).map_err(io)?;
-        #[expect(
-            unsafe_code,
-            reason = "memory-mapping; the argument is in the SAFETY comment"
-        )]
-        // SAFETY: the map is only read. Another process that shortens the file meanwhile would end this one by a
-        // signal, as for every program that maps files; the weights are read while the model is loaded or recovered,
-        // and rows of a table that is too large for the device with every run.
-        let file = unsafe { Mmap::map(&file) }.map_err(io)?;
-        let (metadata, data) = read_header(&file).map_err(|message| Error::Malformed {
-            path: path.clone(),
-            message,
-        })?;
-        Ok(Self {
-            path,
-            file,
-            metadata,
-            data,
-        })
-    }
-
-    /// What its header says.
-    pub(crate) fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    /// Some elements of one of its tensors, as f32, row-major.
-    ///
-    /// # Errors
-    /// [`Error::Malformed`] if they are of a type that is not read.
-    pub(crate) fn values(
-        &self,
-        name: &str,
-        info: &TensorInfo,
-        elements: Range<usize>,
-    ) -> Result<Cow<'_, [f32]>> {
-        let malformed = |message| Error::Malformed {
-            path: self.path.clone(),
-            message,
-        };
-        let (start, end) = info.data_offsets;
-        let size = info.dtype.bitsize() / 8;
-        let of_tensor = self.file.get(self.data + start..self.data + end);
-        let bytes = of_tensor.and_then(|it| it.get(elements.start * size..elements.end * size));
-        let bytes = bytes
-            .ok_or_else(|| malformed(format!("tensor {name:?} lies past the end of the file")))?;
-        match info.dtype {
-            Dtype::F32 => Ok(match bytemuck::try_cast_slice(bytes) {
-                Ok(values) => Cow::Borrowed(values),
-                Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(bytes)), // not aligned in the file
-            }),
-            Dtype::F16 => Ok(halves(bytes)
-                .map(|bits| half::f16::from_bits(bits).to_f32())
-                .collect()),
-            Dtype::BF16 => Ok(halves(bytes)
-                .map(|bits| half::bf16::from_bits(bits).to_f32())
-                .collect()),
-            other => Err(malformed(format!(
-                "tensor {name:?} is {other:?}; only F32, F16 and BF16 can be read"
-            ))),
+    fn open(path: &Path) -> Result<Self> {
+        if path.extension().is_some_and(|it| it == "safetensors") {
+            SafetensorsFile::open(path).map(Self::Safetensors)
+        } else {
+            TorchFile::open(path).map(Self::Torch)
         }
     }
-}
 
-fn elements(info: &TensorInfo) -> usize {
-    info.shape.iter().product()
-}
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        match self {
+            Self::Safetensors(file) => file.shape(name),
+            Self::Torch(file) => file.shape(name),
+        }
+    }
 
-fn halves(bytes: &[u8]) -> impl Iterator<Item = u16> {
-    bytes
-        .chunks_exact(2)
-        .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-}
-
-/// A file's header, and where the tensors' bytes start; or what is wrong with it.
-///
-/// Not by the crate's own `read_metadata`: it adds up offsets that the file chooses, which panics where overflow is
-/// checked.
-fn read_header(file: &[u8]) -> Result<(Metadata, usize), String> {
-    // What a clone without Git LFS has in the place of every large file.
-    if file.starts_with(b"version https://git-lfs") {
-        return Err("is only a Git LFS pointer: fetch the file itself with `git lfs pull`".into());
+    fn values(&self, name: &str, elements: Range<usize>) -> Result<Cow<'_, [f32]>> {
+        match self {
+            Self::Safetensors(file) => file.values(name, elements),
+            Self::Torch(file) => file.values(name, elements),
+        }
     }
-    let cut_off =
-        || "is cut off, or is no safetensors file: its header is longer than the file".to_owned();
-    let (length, rest) = file.split_first_chunk().ok_or_else(cut_off)?;
-    let length = u64::from_le_bytes(*length);
-    if length > MAX_HEADER {
-        return Err(
-            "is no safetensors file, or its header lies: it would be longer than 100 MB".into(),
-        );
-    }
-    let (header, data) = rest.split_at_checked(length as usize).ok_or_else(cut_off)?;
-    let metadata: Metadata = serde_json::from_slice(header)
-        .map_err(|error| format!("has a broken safetensors header: {error}"))?;
-    if metadata.data_len() != data.len() {
-        return Err(
-            "is cut off, or its header lies: the tensors it lists do not fill the file exactly"
-                .into(),
-        );
-    }
-    Ok((metadata, file.len() - data.len()))
 }
 
 impl Weights for Checkpoint {
@@ -235,22 +143,22 @@ impl Weights for Checkpoint {
     }
 
     fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        Some(self.find(name)?.1.shape.clone())
+        Some(self.find(name)?.1.to_vec())
     }
 
     fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
-        let (shard, info) = self.named(name)?;
-        shard.values(name, info, 0..elements(info))
+        let (shard, shape) = self.named(name)?;
+        shard.values(name, 0..shape.iter().product())
     }
 
     /// Of a table that lies in the file in f16, these rows alone are converted.
     fn rows(&self, name: &str, rows: &[u32]) -> Result<Vec<f32>> {
-        let (shard, info) = self.named(name)?;
-        let cols = info.shape.last().copied().unwrap_or(0);
+        let (shard, shape) = self.named(name)?;
+        let cols = shape.last().copied().unwrap_or(0);
         let mut values = Vec::with_capacity(rows.len() * cols);
         for row in rows {
             let first = *row as usize * cols;
-            values.extend_from_slice(&shard.values(name, info, first..first + cols)?);
+            values.extend_from_slice(&shard.values(name, first..first + cols)?);
         }
         Ok(values)
     }

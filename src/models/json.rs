@@ -12,7 +12,7 @@ const MAX_BYTES: u64 = 16 << 20;
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read, [`Error::Malformed`] if it is not the JSON that was expected.
-pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let malformed = |message: String| Error::Malformed {
         path: path.to_owned(),
         message,
@@ -36,7 +36,7 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
 ///
 /// # Errors
 /// As [`read`].
-pub(super) fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+pub(crate) fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
     match read(path) {
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some),

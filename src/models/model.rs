@@ -130,7 +130,7 @@ struct Source {
 const MAX_SEQUENCES: usize = 1024;
 
 impl Model {
-    /// Loads `config.json` and the safetensors of a Hugging Face directory.
+    /// Loads `config.json` and the weights of a Hugging Face directory.
     ///
     /// `max_tokens`: the longest sequence that will be run, if shorter than the model's own.
     ///

@@ -86,15 +86,14 @@ impl Filler {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = MaskedLm::load(gpu, &own.transformer, max_tokens, options)?;
-        let path = own.transformer.join("tokenizer.json");
-        let tokenizer = Tokenizer::load(&path, model.encoder().max_tokens())?;
+        let tokenizer = Tokenizer::open(&own.transformer, model.encoder().max_tokens())?;
         let mask = MASKS.iter().find_map(|token| {
             let token = (*token).to_owned();
             let id = tokenizer.id_of(&token)?;
             Some(Mask { token, id })
         });
         let mask = mask.ok_or_else(|| Error::Tokenizer {
-            path,
+            path: own.transformer.clone(),
             message: format!("has no mask token, {}", MASKS.join(" or ")),
         })?;
         Ok(Self {

@@ -56,8 +56,7 @@ impl TextModel {
     ) -> Result<Self> {
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = Model::load(gpu, &own.transformer, head, max_tokens, options)?;
-        let path = own.transformer.join("tokenizer.json");
-        let tokenizer = change(Tokenizer::load(&path, model.max_tokens())?)?;
+        let tokenizer = change(Tokenizer::open(&own.transformer, model.max_tokens())?)?;
         Ok(Self {
             model,
             tokenizer: Arc::new(tokenizer),

@@ -3,6 +3,7 @@
 mod input;
 mod limits;
 mod tokenizer;
+mod vocabulary;
 
 pub use input::Text;
 pub use tokenizer::{Tokenizer, Tokens};

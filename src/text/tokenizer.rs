@@ -8,24 +8,27 @@ use tokenizers::{
     EncodeInput, PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy,
 };
 
+use super::vocabulary::Vocabulary;
 use super::{Text, limits};
 use crate::error::{Error, Result};
 
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
 const MAX_BYTES: u64 = 128 << 20;
 
-/// What a model reads: `tokenizer.json` of a Hugging Face directory.
+/// What a model reads: the tokenizer of a Hugging Face directory.
 ///
 /// ```
 /// use wgformer::text::{Tokenizer, Tokens};
 ///
 /// # let folder = std::path::Path::new("tests/data/tiny/plain");
-/// let tokenizer = Tokenizer::load(&folder.join("tokenizer.json"), 512)?;
+/// let tokenizer = Tokenizer::open(folder, 512)?;
 /// let tokens: &Tokens = &tokenizer.encode(["a cat"])?[0];
 /// println!("{:?}", tokens.ids); // [CLS], the words' own, [SEP]
 /// assert_eq!(tokens.ids.len(), tokens.types.len());
 /// assert_eq!(tokenizer.decode(&tokens.ids[..1])?, "[CLS]");
 /// assert_eq!(tokenizer.id_of("[CLS]"), Some(tokens.ids[0]));
+/// let same = Tokenizer::load(&folder.join("tokenizer.json"), 512)?; // this file alone
+/// assert_eq!(*tokens, same.encode(["a cat"])?[0]);
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 pub struct Tokenizer {
@@ -46,6 +49,25 @@ pub struct Tokens {
 }
 
 impl Tokenizer {
+    /// Reads a directory's `tokenizer.json`; where there is none, `vocab.txt` as BERT has it, or `vocab.json` and
+    /// `merges.txt` as RoBERTa has them, with `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+    ///
+    /// See [`Tokenizer`] for an example. Texts are cut as by [`Tokenizer::load`].
+    ///
+    /// # Errors
+    /// As [`Tokenizer::load`], [`Error::Malformed`] for another file that is broken, and [`Error::Unsupported`] for a
+    /// tokenizer of another kind.
+    pub fn open(directory: &Path, max_tokens: usize) -> Result<Self> {
+        let path = directory.join("tokenizer.json");
+        if path.exists() {
+            return Self::load(&path, max_tokens);
+        }
+        match Vocabulary::read(directory)? {
+            Some(vocabulary) => Self::new(&vocabulary.path, max_tokens, || vocabulary.tokenizer()),
+            None => Self::load(&path, max_tokens), // whose absence is the error
+        }
+    }
+
     /// Reads `tokenizer.json`. Texts are cut to `max_tokens`, special tokens included, and never padded, whatever the
     /// file itself says.
     ///
@@ -69,9 +91,20 @@ impl Tokenizer {
                 message,
             });
         }
-        let tokenizer = guarded(path, || {
+        Self::new(path, max_tokens, || {
             limits::check(&json)?;
-            let mut tokenizer = tokenizers::Tokenizer::from_bytes(&json)?;
+            tokenizers::Tokenizer::from_bytes(&json)
+        })
+    }
+
+    /// What `make` makes of the file at `path`.
+    fn new(
+        path: &Path,
+        max_tokens: usize,
+        make: impl FnOnce() -> tokenizers::Result<tokenizers::Tokenizer>,
+    ) -> Result<Self> {
+        let tokenizer = guarded(path, || {
+            let mut tokenizer = make()?;
             let processor = tokenizer.get_post_processor();
             let special = processor.map_or(0, |processor| processor.added_tokens(false));
             // The crate subtracts one from the other unchecked.

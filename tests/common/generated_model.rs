@@ -1,6 +1,8 @@
 //! A tiny BERT with seeded random weights, written as a Hugging Face directory: small enough to be loaded hundreds of
 //! times, and data rather than options, so that a test breaks exactly what it is about.
 
+pub(crate) mod torch_file;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -28,6 +30,16 @@ pub(crate) struct Weight {
     pub(crate) values: Vec<f32>,
 }
 
+/// A kind of weights file.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Format {
+    Safetensors,
+    /// As `torch.save` writes it.
+    Torch,
+    /// The same of tensors that were transposed before, so that their elements do not follow one another.
+    TorchTransposed,
+}
+
 /// The files of a model, before they are written.
 #[derive(Clone)]
 pub(crate) struct GeneratedModel {
@@ -38,6 +50,8 @@ pub(crate) struct GeneratedModel {
     pub(crate) dtype: Dtype,
     /// How many files the weights are spread over; more than one has an index.
     pub(crate) shards: usize,
+    /// What kind of file the weights are in.
+    pub(crate) format: Format,
     /// Other JSON files, by name.
     pub(crate) extra: Vec<(&'static str, Value)>,
 }
@@ -51,6 +65,7 @@ impl GeneratedModel {
             weights: weights(),
             dtype: Dtype::F32,
             shards: 1,
+            format: Format::Safetensors,
             extra: Vec::new(),
         }
     }
@@ -64,20 +79,22 @@ impl GeneratedModel {
         for (name, json) in &self.extra {
             write(name, json);
         }
+        let (stem, extension) = match self.format {
+            Format::Safetensors => ("model", "safetensors"),
+            Format::Torch | Format::TorchTransposed => ("pytorch_model", "bin"),
+        };
+        let whole = format!("{stem}.{extension}");
         if self.shards == 1 {
-            self.write_weights(&directory.join("model.safetensors"), |_| true);
+            self.write_weights(&directory.join(whole), |_| true);
             return;
         }
         let shard_of = |place: usize| {
-            format!(
-                "model-{:05}-of-{:05}.safetensors",
-                place % self.shards + 1,
-                self.shards
-            )
+            let shard = place % self.shards + 1;
+            format!("{stem}-{shard:05}-of-{:05}.{extension}", self.shards)
         };
         let map: BTreeMap<&String, String> = self.weights.keys().zip((0..).map(shard_of)).collect();
         write(
-            "model.safetensors.index.json",
+            &format!("{whole}.index.json"),
             &json!({ "metadata": {}, "weight_map": map }),
         );
         for shard in (0..self.shards).map(shard_of) {
@@ -87,16 +104,37 @@ impl GeneratedModel {
 
     fn write_weights(&self, path: &Path, wanted: impl Fn(&String) -> bool) {
         let chosen = self.weights.iter().filter(|(name, _)| wanted(name));
+        let is_transposed = self.format == Format::TorchTransposed;
         let stored: Vec<_> = chosen
-            .map(|(name, weight)| (name, &weight.shape, stored(&weight.values, self.dtype)))
+            .map(|(name, weight)| {
+                let values = match weight.shape[..] {
+                    [_, cols] if is_transposed => transposed(&weight.values, cols),
+                    _ => weight.values.clone(),
+                };
+                (
+                    name.as_str(),
+                    &weight.shape[..],
+                    stored(&values, self.dtype),
+                )
+            })
             .collect();
+        if self.format != Format::Safetensors {
+            fs::write(path, torch_file::file(&stored, self.dtype, is_transposed)).unwrap();
+            return;
+        }
         let view =
-            |shape: &Vec<usize>, bytes| TensorView::new(self.dtype, shape.clone(), bytes).unwrap();
+            |shape: &[usize], bytes| TensorView::new(self.dtype, shape.to_vec(), bytes).unwrap();
         let views = stored
             .iter()
-            .map(|(name, shape, bytes)| (name.as_str(), view(shape, bytes)));
+            .map(|(name, shape, bytes)| (*name, view(shape, bytes)));
         fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
     }
+}
+
+/// Column by column what is there row by row.
+fn transposed(values: &[f32], cols: usize) -> Vec<f32> {
+    let column = |first: usize| values.iter().skip(first).step_by(cols);
+    (0..cols).flat_map(column).copied().collect()
 }
 
 pub(crate) fn write_json(path: &Path, json: &Value) {

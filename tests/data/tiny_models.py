@@ -28,6 +28,8 @@ import inspect
 import json
 import shutil
 import sys
+from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from string import ascii_lowercase
 from tempfile import TemporaryDirectory
@@ -94,6 +96,26 @@ def by_module_names(folder, model):
     """Tensors under the names that transformers has for them in memory; it saves some families as they were published."""
     weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def by_torch(folder, model, shards=1):
+    """Weights as `torch.save` writes them, as all were before there were safetensors."""
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    if shards == 1:
+        # A tensor whose elements do not follow one another, and one under two names.
+        name = "encoder.layer.0.output.dense.weight"
+        weights[name] = weights[name].t().contiguous().t()
+        weights["tied.weight"] = weights["embeddings.word_embeddings.weight"]
+        weights["pooler.dense.weight"] = torch.nn.Parameter(weights["pooler.dense.weight"])
+        torch.save(OrderedDict(weights), folder / "pytorch_model.bin")
+        return
+    names = sorted(weights)
+    files = [f"pytorch_model-{i + 1:05}-of-{shards:05}.bin" for i in range(shards)]
+    for i, file in enumerate(files):
+        torch.save({name: weights[name] for name in names[i::shards]}, folder / file)
+    index = {"metadata": {}, "weight_map": {name: files[i % shards] for i, name in enumerate(names)}}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
 def as_nomic_published_it(folder, model):
@@ -248,6 +270,10 @@ MODELS = {
     "jina-bert-of-three-heads": {
         "jina_bert": {"feed_forward_type": "reglu", "hidden_size": 48, "num_attention_heads": 3, "num_hidden_layers": 1},
     },
+    "torch": {"then": by_torch},
+    "torch-in-shards": {"then": partial(by_torch, shards=2)},
+    "torch-f16": {"dtype": torch.float16, "then": by_torch},
+    "torch-bf16-in-shards": {"dtype": torch.bfloat16, "config": {"num_hidden_layers": 1}, "then": partial(by_torch, shards=2)},
 }
 
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::generated_model::HIDDEN;
 use crate::subject::{Files, Subject};
-use crate::{config, json, sentence_transformers, weights};
+use crate::{config, json, sentence_transformers, torch, weights};
 
 const WEIGHTS: &str = "model.safetensors";
 const TOKENIZER: &str = "tokenizer.json";
@@ -34,6 +34,7 @@ fn known_cases() {
         headers(&intact),
         small_files(&intact),
         tokenizers(&intact),
+        pickles(&intact),
         vec![wide],
     ];
     for case in cases.into_iter().flatten() {
@@ -116,6 +117,45 @@ fn small_files(intact: &Files) -> Vec<Case> {
             "line 1",
         ),
     ]
+}
+
+/// Checkpoints of torch's whose pickle makes much of little, or goes round in circles.
+fn pickles(intact: &Files) -> Vec<Case> {
+    let mut without = intact.clone();
+    without.remove(WEIGHTS);
+    // It says that there are as many entries as it can say.
+    let ends = [b"PK\x03\x04PK\x05\x06", &[0; 4][..], &[0xff; 4], &[0; 10]].concat();
+    let tuples = b"N".repeat(1_000_000);
+    let rows: [(&[u8], &str); 8] = [
+        (&b"(".repeat(1_000_000), "65536 parts"),
+        (&b")".repeat(1_000_000), "65536 parts"),
+        (&b"}0".repeat(1_000_000), "opcode 0x30"),
+        (&[&b"("[..], &tuples].concat(), "65536 parts"),
+        (
+            &[&b"("[..], &tuples[..17], b"t"].concat(),
+            "more than 16 values",
+        ),
+        // A tuple in a tuple, and so on; each again under another name; a dictionary that holds itself.
+        (
+            &[&b")"[..], &b"\x85".repeat(1_000_000)].concat(),
+            "65536 parts",
+        ),
+        (&b"}q\x00X\x01\x00\x00\x00ah\x00s)R"[..], "calls a function"),
+        (b"X\xff\xff\xff\xff", "cut off"),
+    ];
+    let case = |(pickle, needle): (&[u8], &'static str)| {
+        let file = torch::with_pickle(pickle);
+        case(&without, "pytorch_model.bin", file, "Malformed", needle)
+    };
+    let mut cases: Vec<Case> = rows.into_iter().map(case).collect();
+    cases.push(self::case(
+        &without,
+        "pytorch_model.bin",
+        ends,
+        "Malformed",
+        "data.pkl",
+    ));
+    cases
 }
 
 /// What the tokenizer crate does as it is told, or panics at.

@@ -17,6 +17,8 @@ mod panics;
 mod sentence_transformers;
 mod subject;
 mod tokenizer;
+mod torch;
+mod vocabulary;
 mod weights;
 
 use std::collections::BTreeMap;
@@ -40,6 +42,11 @@ fn weights() {
 }
 
 #[test]
+fn torch() {
+    fuzz("torch", &torch::models(), torch::damage);
+}
+
+#[test]
 fn config() {
     fuzz("config", &config::models(), config::damage);
 }
@@ -59,12 +66,24 @@ fn tokenizer() {
     fuzz("tokenizer", &[GeneratedModel::new()], tokenizer::damage);
 }
 
+#[test]
+fn vocabulary() {
+    let mut subject = Subject::new("vocabulary");
+    let files = subject.files(&GeneratedModel::new());
+    let models = vocabulary::without_tokenizer_json(files);
+    fuzz_files("vocabulary", &mut subject, &models, vocabulary::damage);
+}
+
 /// Damages one of `models` again and again until the time is over.
-#[expect(clippy::print_stderr, reason = "the seeds and what came of them")]
 fn fuzz(name: &str, models: &[GeneratedModel], damage: Damage) {
     let mut subject = Subject::new(name);
     let models: Vec<Files> = models.iter().map(|model| subject.files(model)).collect();
-    for intact in &models {
+    fuzz_files(name, &mut subject, &models, damage);
+}
+
+#[expect(clippy::print_stderr, reason = "the seeds and what came of them")]
+fn fuzz_files(name: &str, subject: &mut Subject, models: &[Files], damage: Damage) {
+    for intact in models {
         assert_eq!(subject.attempt("intact", intact), "fine");
     }
     let first: u64 = variable("WGFORMER_HOSTILE_SEED", 0);

@@ -11,4 +11,5 @@ mod config;
 mod weights;
 mod weight_files;
 mod tokenizer;
+mod vocabulary;
 mod sentence_transformers;

@@ -12,7 +12,7 @@ use wgformer::tasks::{Embedder, EmbedderOptions, cosine};
 use wgformer::tensor::WeightType;
 
 use crate::common;
-use crate::generated_model::{GeneratedModel, HIDDEN, Weight};
+use crate::generated_model::{Format, GeneratedModel, HIDDEN, Weight};
 use crate::harness::{TEXTS, embed, expect_error, model};
 use crate::weight_files::with_header;
 
@@ -21,7 +21,7 @@ fn however_the_weights_are_stored_the_result_has_the_same_bits() {
     let (gpu, _turn) = common::gpu();
     let expected = embed(&gpu, model(|_| ()).path()).unwrap();
     type Change = fn(&mut GeneratedModel);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 12] = [
         ("prefix", |model| rename(&mut model.weights, prefixed)),
         ("old names", |model| rename(&mut model.weights, old_name)),
         ("both", |model| {
@@ -33,6 +33,19 @@ fn however_the_weights_are_stored_the_result_has_the_same_bits() {
         ("f16 in two shards", |model| {
             model.dtype = Dtype::F16;
             model.shards = 2;
+        }),
+        ("torch", |model| model.format = Format::Torch),
+        ("torch, transposed", |model| {
+            model.format = Format::TorchTransposed
+        }),
+        ("torch, f16 in two shards", |model| {
+            model.format = Format::Torch;
+            model.dtype = Dtype::F16;
+            model.shards = 2;
+        }),
+        ("torch, f16, transposed", |model| {
+            model.format = Format::TorchTransposed;
+            model.dtype = Dtype::F16;
         }),
         ("a tensor that is not used", |model| {
             let pooler = model.weights["encoder.layer.0.attention.output.dense.weight"].clone();
@@ -110,6 +123,12 @@ fn a_weight_that_does_not_fit_is_named() {
     }
     let integers = model(|model| model.dtype = Dtype::I64);
     let needles = "model.safetensors; \"embeddings.; I64; F32, F16 and BF16";
+    attempt("integers", integers, "Malformed", needles);
+    let integers = model(|model| {
+        model.dtype = Dtype::I64;
+        model.format = Format::Torch;
+    });
+    let needles = "pytorch_model.bin; \"embeddings.; I64; F32, F16 and BF16";
     attempt("integers", integers, "Malformed", needles);
 
     for (name, index, value, needles) in [
