@@ -191,7 +191,7 @@ impl<'a> Machine<'a> {
         Ok(false)
     }
 
-    fn bytes(&mut self, count: usize) -> Result<&'a [u8], String> {
+    fn next_bytes(&mut self, count: usize) -> Result<&'a [u8], String> {
         let cut_off = || format!("{BROKEN}: it is cut off");
         let (bytes, left) = self.left.split_at_checked(count).ok_or_else(cut_off)?;
         self.left = left;
@@ -199,7 +199,7 @@ impl<'a> Machine<'a> {
     }
 
     fn take<const COUNT: usize>(&mut self) -> Result<[u8; COUNT], String> {
-        let bytes = self.bytes(COUNT)?;
+        let bytes = self.next_bytes(COUNT)?;
         Ok(*bytes.first_chunk().expect("as many as were asked for"))
     }
 
@@ -209,7 +209,7 @@ impl<'a> Machine<'a> {
 
     fn line(&mut self) -> Result<&'a str, String> {
         let end = self.left.iter().position(|byte| *byte == b'\n');
-        let line = self.bytes(end.unwrap_or(self.left.len()) + 1)?;
+        let line = self.next_bytes(end.unwrap_or(self.left.len()) + 1)?;
         Self::utf8(&line[..line.len() - 1])
     }
 
@@ -271,7 +271,7 @@ impl<'a> Machine<'a> {
     /// Of up to 255 bytes, of which eight are enough for any size.
     fn long(&mut self) -> Result<(), String> {
         let [count] = self.take()?;
-        let bytes = self.bytes(count.into())?;
+        let bytes = self.next_bytes(count.into())?;
         if bytes.len() > 8 {
             return broken("a number has more than 64 bits");
         }
@@ -283,7 +283,7 @@ impl<'a> Machine<'a> {
 
     fn text(&mut self) -> Result<(), String> {
         let length = u32::from_le_bytes(self.take()?);
-        let text = Self::utf8(self.bytes(length as usize)?)?;
+        let text = Self::utf8(self.next_bytes(length as usize)?)?;
         self.push(Value::Text(text))
     }
 

@@ -53,14 +53,14 @@ impl SafetensorsFile {
     pub(crate) fn values(&self, name: &str, elements: Range<usize>) -> Result<Cow<'_, [f32]>> {
         let info = self.metadata.info(name);
         let info = info.ok_or_else(|| self.file.malformed(format!("has no tensor {name:?}")))?;
-        let bytes = self.bytes(info, elements).ok_or_else(|| {
+        let bytes = self.contents(info, elements).ok_or_else(|| {
             self.file
                 .malformed(format!("tensor {name:?} lies past the end of the file"))
         })?;
         self.file.decode(name, info.dtype, bytes)
     }
 
-    fn bytes(&self, info: &TensorInfo, elements: Range<usize>) -> Option<&[u8]> {
+    fn contents(&self, info: &TensorInfo, elements: Range<usize>) -> Option<&[u8]> {
         let (start, end) = info.data_offsets;
         let size = info.dtype.bitsize() / 8;
         let of_tensor = self.file.bytes.get(self.data + start..self.data + end)?;

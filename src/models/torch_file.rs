@@ -113,7 +113,7 @@ fn read(file: &[u8]) -> Result<BTreeMap<String, Tensor>, String> {
         let tensor = storage.ok_or_else(|| format!("its entry data/{} is missing", view.storage));
         let tensor = tensor.and_then(|storage| Tensor::new(view, storage));
         let tensor = tensor.map_err(|message| format!("tensor {name:?}: {message}"))?;
-        left = left.checked_sub(tensor.bytes()).ok_or_else(|| {
+        left = left.checked_sub(tensor.size_in_bytes()).ok_or_else(|| {
             format!("has tensors of more than {MOST_TIED} times its own bytes in all")
         })?;
         Ok((name, tensor))
@@ -170,7 +170,7 @@ impl Tensor {
         })
     }
 
-    fn bytes(&self) -> usize {
+    fn size_in_bytes(&self) -> usize {
         self.shape.iter().product::<usize>() * (self.dtype.bitsize() / 8)
     }
 }

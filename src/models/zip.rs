@@ -39,7 +39,7 @@ pub(super) fn entries(file: &[u8]) -> Result<BTreeMap<&str, Range<usize>>, Strin
                 "has {name:?} compressed or encrypted; only stored entries, as torch writes them, are read"
             ));
         }
-        let bytes = listed.bytes(file);
+        let bytes = listed.contents(file);
         let bytes = bytes.ok_or_else(|| format!("is cut off, or lies: {name:?} is not in it"))?;
         if found.insert(name, bytes).is_some() {
             return Err(format!("has a broken zip archive: {name:?} is there twice"));
@@ -119,7 +119,7 @@ impl<'a> Listed<'a> {
     }
 
     /// Where its bytes are: behind a header of its own, whose length is not this one's.
-    fn bytes(&self, file: &[u8]) -> Option<Range<usize>> {
+    fn contents(&self, file: &[u8]) -> Option<Range<usize>> {
         let own = starting_with(file, self.place, ENTRY)?;
         let [name, extra] = [26, 28].map(|at| number::<2>(own, at));
         let start = self.place + 30 + name? + extra?;

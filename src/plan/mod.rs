@@ -72,7 +72,7 @@ use crate::tuning::{Reason, Selection};
 /// let capacity = Sizes { tokens: 1024, sequences: 64, longest: 256 };
 /// let options = PlanOptions::new(capacity)
 ///     .weight_type(WeightType::F16)
-///     .selection(Selection::Named(vec!["linear_tile 64x64".to_owned()]))
+///     .selection(Selection::default().named(["linear_tile 64x64"]))
 ///     .storage(Storage::Buffers)
 ///     .submit_time(Duration::from_millis(20))
 ///     .memory_budget(256 << 20);
