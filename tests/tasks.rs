@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use wgformer::Gpu;
 use wgformer::models::ModelOptions;
-use wgformer::tasks::{Classifier, Filler, Label, Reranker, ZeroShot, ZeroShotOptions};
+use wgformer::tasks::{
+    Classifier, Embedder, EmbedderOptions, Filler, Label, Reranker, ZeroShot, ZeroShotOptions,
+};
 
 /// The largest difference of a score.
 const BOUND: f64 = 5e-4;
@@ -154,6 +156,59 @@ fn masks_are_filled_as_by_the_pipeline() {
         let whole = filler.fill("a [MASK]", usize::MAX).unwrap();
         assert_eq!(whole[0].len(), filler.model().vocabulary());
     }
+}
+
+#[test]
+fn prompts_and_fewer_dimensions_are_as_in_sentence_transformers() {
+    let (gpu, _turn) = common::gpu();
+    let expected = expected("prompts");
+    let texts = strings(&expected["texts"]);
+    let load = |options| Embedder::load_with(&gpu, folder("prompts"), &options).unwrap();
+    let is_near = |found: &[f32], expected: &Value, what: &str| {
+        assert_eq!(found.len(), list(expected).len(), "{what}");
+        for (found, expected) in found.iter().zip(list(expected)) {
+            is_near(*found, expected, what);
+        }
+    };
+    let embedder = load(EmbedderOptions::default());
+    is_near(
+        &embedder.embed(&texts).unwrap()[2],
+        &expected["default"],
+        "default",
+    );
+    for queries in [
+        embedder.with_prompt("query").unwrap(),
+        embedder.for_queries().unwrap(),
+        load(EmbedderOptions::default().prompt("query")),
+    ] {
+        let found = queries.embed(&texts).unwrap();
+        for (found, expected) in found.iter().zip(list(&expected["query"])) {
+            is_near(found, expected, "query");
+        }
+    }
+    let documents = embedder.for_documents().unwrap();
+    assert_eq!(
+        documents.embed(&texts).unwrap(),
+        embedder.embed(&texts).unwrap()
+    );
+    let eight = load(EmbedderOptions::default().dimensions(8));
+    assert_eq!(eight.dimensions(), 8);
+    for (found, expected) in eight
+        .embed(&texts)
+        .unwrap()
+        .iter()
+        .zip(list(&expected["eight"]))
+    {
+        is_near(found, expected, "eight");
+    }
+    let error = embedder.with_prompt("poem").unwrap_err().to_string();
+    assert!(
+        error.contains("poem") && error.contains("document, query"),
+        "{error}"
+    );
+    let options = EmbedderOptions::default().dimensions(33);
+    let error = Embedder::load_with(&gpu, folder("prompts"), &options).unwrap_err();
+    assert!(error.to_string().contains("1 to 32, is 33"), "{error}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a sentence-transformers directory says of its model: pooling, normalisation, the longest text.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use crate::ops::Pooling;
 /// # let folder = "tests/data/tiny/plain";
 /// let read = SentenceTransformer::read(folder.as_ref())?;
 /// assert_eq!((read.pooling, read.normalize), (Pooling::Mean, true));
+/// assert_eq!(read.prompt(Some("query"))?, ""); // what sentence-transformers writes for a model that has no other
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +37,12 @@ pub struct SentenceTransformer {
     pub max_tokens: Option<usize>,
     /// Whether texts are put in lower case first.
     pub lower_case: bool,
+    /// What may be put before a text, by name, such as `query`.
+    pub prompts: BTreeMap<String, String>,
+    /// The name of the prompt that every text has unless another is asked for.
+    pub default_prompt: Option<String>,
+    /// Whether the tokens of a prompt are pooled with the others.
+    pub include_prompt: bool,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +68,8 @@ struct TokenizerConfig {
 
 #[derive(Deserialize, Default)]
 struct Prompts {
+    #[serde(default)]
+    prompts: BTreeMap<String, String>,
     default_prompt_name: Option<String>,
 }
 
@@ -85,6 +95,9 @@ impl SentenceTransformer {
             normalize: false,
             max_tokens: None,
             lower_case: false,
+            prompts: BTreeMap::new(),
+            default_prompt: None,
+            include_prompt: true,
         };
         for module in &modules {
             read.add(module, &modules_path)?;
@@ -93,8 +106,55 @@ impl SentenceTransformer {
         if read.max_tokens.is_none() {
             read.max_tokens = tokenizer_limit(&read.transformer)?;
         }
-        refuse_default_prompt(directory)?;
+        read.add_prompts(directory)?;
         Ok(read)
+    }
+
+    /// What is put before a text that asks for the prompt of this name; without a name, the default, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is no such prompt, listing those there are; [`Error::Unsupported`] if its tokens are to
+    /// be left out of the pooling.
+    pub fn prompt(&self, name: Option<&str>) -> Result<&str> {
+        let Some(name) = name.or(self.default_prompt.as_deref()) else {
+            return Ok("");
+        };
+        let Some(prompt) = self.prompts.get(name) else {
+            let names: Vec<&str> = self.prompts.keys().map(String::as_str).collect();
+            let message = if names.is_empty() {
+                format!("{name:?} is none of this model's, which has no prompts")
+            } else {
+                format!("{name:?} is none of this model's, {}", names.join(", "))
+            };
+            return Err(Error::Input {
+                name: "prompt".to_owned(),
+                message,
+            });
+        };
+        if !self.include_prompt && !prompt.is_empty() {
+            return Err(Error::Unsupported {
+                path: self.transformer.clone(),
+                what: "include_prompt",
+                found: "false".to_owned(),
+                supported: "true, or texts without a prompt".to_owned(),
+            });
+        }
+        Ok(prompt)
+    }
+
+    fn add_prompts(&mut self, directory: &Path) -> Result<()> {
+        let path = directory.join("config_sentence_transformers.json");
+        let read: Prompts = json::read_if_there(&path)?.unwrap_or_default();
+        let is_there = |name: &String| read.prompts.contains_key(name);
+        if !read.default_prompt_name.as_ref().is_none_or(is_there) {
+            return Err(Error::Malformed {
+                path,
+                message: "default_prompt_name names none of its prompts".to_owned(),
+            });
+        }
+        self.prompts = read.prompts;
+        self.default_prompt = read.default_prompt_name;
+        Ok(())
     }
 
     fn add(&mut self, module: &Module, modules_path: &Path) -> Result<()> {
@@ -117,8 +177,9 @@ impl SentenceTransformer {
             }
             "Pooling" => {
                 let path = folder.join("config.json");
-                let (pooling, dimensions) = read_pooling(&path)?;
+                let (pooling, dimensions, include_prompt) = read_pooling(&path)?;
                 self.pooling = pooling;
+                self.include_prompt = include_prompt;
                 self.dimensions = dimensions.map(|count| (count, path));
             }
             "Normalize" => self.normalize = true,
@@ -153,7 +214,7 @@ fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
 }
 
 /// The columns that are pooled, and the one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
-fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>)> {
+fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>, bool)> {
     let config: Map<String, Value> = json::read(path)?;
     let named = match config.get("pooling_mode") {
         None | Some(Value::Null) => None,
@@ -185,7 +246,8 @@ fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>)> {
             });
         }
     };
-    Ok((pooling, dimensions))
+    let include_prompt = config.get("include_prompt") != Some(&Value::Bool(false));
+    Ok((pooling, dimensions, include_prompt))
 }
 
 fn tokenizer_limit(directory: &Path) -> Result<Option<usize>> {
@@ -200,19 +262,4 @@ fn tokenizer_limit(directory: &Path) -> Result<Option<usize>> {
         .model_max_length
         .filter(|limit| (1.0..1e9).contains(limit))
         .map(|limit| limit as usize))
-}
-
-/// A prompt before every text would change every vector: better refused than left out.
-fn refuse_default_prompt(directory: &Path) -> Result<()> {
-    let path = directory.join("config_sentence_transformers.json");
-    let prompts: Prompts = json::read_if_there(&path)?.unwrap_or_default();
-    match prompts.default_prompt_name {
-        None => Ok(()),
-        Some(found) => Err(Error::Unsupported {
-            path,
-            what: "default_prompt_name",
-            found,
-            supported: "none".to_owned(),
-        }),
-    }
 }

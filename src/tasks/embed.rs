@@ -1,4 +1,6 @@
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 #[cfg(not(target_arch = "wasm32"))]
 use super::stream::{Stream, StreamOptions};
@@ -23,6 +25,7 @@ use crate::text::{Text, Tokens};
 #[derive(Clone, Debug)]
 pub struct Embedder {
     pub(super) text_model: TextModel,
+    own: Arc<SentenceTransformer>,
 }
 
 /// How an [`Embedder`] is loaded; whatever is not said here, the model's own files decide.
@@ -48,6 +51,8 @@ pub struct EmbedderOptions {
     pub(crate) pooling: Option<Pooling>,
     pub(crate) normalize: Option<bool>,
     pub(crate) per_token: bool,
+    pub(crate) prompt: Option<String>,
+    pub(crate) dimensions: Option<usize>,
     pub(crate) model: ModelOptions,
 }
 
@@ -85,6 +90,45 @@ impl EmbedderOptions {
     #[must_use]
     pub fn per_token(self, per_token: bool) -> Self {
         Self { per_token, ..self }
+    }
+
+    /// The name of the prompt that is put before every text, one of [`SentenceTransformer::prompts`], rather than the
+    /// model's default.
+    ///
+    /// ```
+    /// # use wgformer::tasks::EmbedderOptions;
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let options = EmbedderOptions::default().prompt("query");
+    /// let queries = wgformer::Embedder::load_with(&gpu, folder, &options)?;
+    /// let documents = queries.with_prompt("document")?; // the same model
+    /// println!("{}", documents.prompts().len());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn prompt(self, name: impl Into<String>) -> Self {
+        Self {
+            prompt: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// How many of a vector's elements are kept, the first ones: for models that were trained for it (Kusupati and others,
+    /// 2022, "Matryoshka"). What had length 1 has it again.
+    ///
+    /// ```
+    /// # use wgformer::tasks::EmbedderOptions;
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let options = EmbedderOptions::default().dimensions(8);
+    /// let embedder = wgformer::Embedder::load_with(&gpu, folder, &options)?;
+    /// assert_eq!(embedder.embed(&["a cat"])?[0].len(), 8);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn dimensions(self, dimensions: usize) -> Self {
+        Self {
+            dimensions: Some(dimensions),
+            ..self
+        }
     }
 
     /// How the model is loaded.
@@ -143,13 +187,88 @@ impl Embedder {
         };
         let text_model = TextModel::load(gpu, &own, head, &options.model)?;
         let hidden = text_model.model.columns();
-        if let Some((dimensions, path)) = own.dimensions.filter(|(count, _)| *count != hidden) {
+        if let Some((dimensions, path)) =
+            own.dimensions.clone().filter(|(count, _)| *count != hidden)
+        {
             return Err(Error::Malformed {
                 path,
                 message: format!("pools {dimensions} dimensions, the model has {hidden}"),
             });
         }
-        Ok(Self { text_model })
+        let prompt = own.prompt(options.prompt.as_deref())?.to_owned();
+        let mut text_model = text_model.with_prompt(&prompt);
+        if let Some(dimensions) = options.dimensions {
+            if !(1..=hidden).contains(&dimensions) {
+                return Err(Error::Input {
+                    name: "dimensions".to_owned(),
+                    message: format!("must be 1 to {hidden}, is {dimensions}"),
+                });
+            }
+            let normalize = matches!(head, Head::Pooled { normalize, .. } if normalize);
+            text_model = text_model.with_columns(dimensions, normalize);
+        }
+        Ok(Self {
+            text_model,
+            own: Arc::new(own),
+        })
+    }
+
+    /// The same model with another of its prompts before every text, such as `query` or `document`.
+    ///
+    /// See [`EmbedderOptions::prompt`] for an example.
+    ///
+    /// # Errors
+    /// As [`SentenceTransformer::prompt`].
+    pub fn with_prompt(&self, name: &str) -> Result<Self> {
+        let prompt = self.own.prompt(Some(name))?;
+        Ok(Self {
+            text_model: self.text_model.clone().with_prompt(prompt),
+            ..self.clone()
+        })
+    }
+
+    /// The same model for queries: with its prompt `query`, if it has one, as sentence-transformers' `encode_query`.
+    ///
+    /// ```
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let embedder = wgformer::Embedder::load(&gpu, folder)?;
+    /// let query = &embedder.for_queries()?.embed(&["a pet"])?[0];
+    /// for text in embedder.for_documents()?.embed(&["a cat", "the sea"])? {
+    ///     println!("{:.3}", wgformer::tasks::cosine(query, &text));
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`SentenceTransformer::prompt`].
+    pub fn for_queries(&self) -> Result<Self> {
+        self.with_first_prompt(&["query"])
+    }
+
+    /// The same model for what is searched: with the first there is of its prompts `document`, `passage` and `corpus`, as
+    /// sentence-transformers' `encode_document`.
+    ///
+    /// See [`Embedder::for_queries`] for an example.
+    ///
+    /// # Errors
+    /// As [`SentenceTransformer::prompt`].
+    pub fn for_documents(&self) -> Result<Self> {
+        self.with_first_prompt(&["document", "passage", "corpus"])
+    }
+
+    fn with_first_prompt(&self, names: &[&str]) -> Result<Self> {
+        let name = names
+            .iter()
+            .find(|name| self.own.prompts.contains_key(**name));
+        name.map_or_else(|| Ok(self.clone()), |name| self.with_prompt(name))
+    }
+
+    /// The model's prompts, by name.
+    ///
+    /// See [`EmbedderOptions::prompt`] for an example.
+    #[must_use]
+    pub fn prompts(&self) -> &BTreeMap<String, String> {
+        &self.own.prompts
     }
 
     /// [`Embedder::load_with`], on a thread of its own, without blocking this one.
@@ -197,7 +316,7 @@ impl Embedder {
     /// The length of a vector.
     #[must_use]
     pub fn dimensions(&self) -> usize {
-        self.model().columns()
+        self.text_model.columns()
     }
 
     /// One vector per text, in order: `[hidden]` each.
@@ -318,6 +437,7 @@ impl Embedder {
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
         Ok(Self {
             text_model: self.text_model.recover(gpu)?,
+            ..self.clone()
         })
     }
 
@@ -328,6 +448,7 @@ impl Embedder {
     pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
         Ok(Self {
             text_model: self.text_model.recover_async(gpu).await?,
+            ..self.clone()
         })
     }
 
@@ -364,6 +485,8 @@ impl Embedder {
     }
 
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text, `[texts, hidden]`.
+    ///
+    /// The rows are whole, whatever [`EmbedderOptions::dimensions`] keeps of them.
     ///
     /// It has to fit [`Model::batch_sequences`] and the tokens that the model was loaded for.
     ///

@@ -18,6 +18,10 @@ pub(super) struct TextModel {
     pub(super) tokenizer: Arc<Tokenizer>,
     lower_case: bool,
     per_token: bool,
+    /// What is put before every text.
+    prompt: Arc<str>,
+    /// The columns of a row that are kept, and whether it then has length 1.
+    kept: Option<(usize, bool)>,
 }
 
 /// A text's part of what a model gives.
@@ -62,7 +66,31 @@ impl TextModel {
             tokenizer: Arc::new(tokenizer),
             lower_case: own.lower_case,
             per_token: head.is_per_token(),
+            prompt: own.prompt(None)?.into(),
+            kept: None,
         })
+    }
+
+    /// The same model, with another prompt.
+    pub(super) fn with_prompt(self, prompt: &str) -> Self {
+        Self {
+            prompt: prompt.into(),
+            ..self
+        }
+    }
+
+    /// The same model, of whose rows the first columns are kept; `normalize`: whether they then have length 1.
+    pub(super) fn with_columns(self, columns: usize, normalize: bool) -> Self {
+        Self {
+            kept: Some((columns, normalize)),
+            ..self
+        }
+    }
+
+    /// The columns of a row.
+    pub(super) fn columns(&self) -> usize {
+        self.kept
+            .map_or(self.model.columns(), |(columns, _)| columns)
     }
 
     /// The tokens of each text, in order.
@@ -70,12 +98,13 @@ impl TextModel {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub(super) fn tokenize(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
-        if !self.lower_case {
+        if !self.lower_case && self.prompt.is_empty() {
             return self.tokenizer.encode(texts.iter().copied());
         }
-        let lower: Vec<[String; 2]> = texts.iter().map(Text::to_lowercase).collect();
-        let texts = texts.iter().zip(&lower);
-        let texts: Vec<Text<'_>> = texts.map(|(text, lower)| text.with(lower)).collect();
+        let read = |text: &Text<'_>| text.prompted(&self.prompt, self.lower_case);
+        let read: Vec<[String; 2]> = texts.iter().map(read).collect();
+        let texts = texts.iter().zip(&read);
+        let texts: Vec<Text<'_>> = texts.map(|(text, read)| text.with(read)).collect();
         self.tokenizer.encode(texts)
     }
 
@@ -121,9 +150,28 @@ impl TextModel {
         let own = pack.lengths.iter().map(|tokens| {
             let (own, others) = rest.split_at(self.values_of(*tokens));
             rest = others;
-            own.to_vec()
+            self.finished(own)
         });
         Ok(own.collect())
+    }
+
+    /// A text's rows as they are given.
+    fn finished(&self, rows: &[f32]) -> Vec<f32> {
+        let Some((columns, normalize)) = self.kept else {
+            return rows.to_vec();
+        };
+        let rows = rows.chunks_exact(self.model.columns());
+        rows.flat_map(|row| {
+            let kept = row[..columns].iter();
+            let squares: f64 = kept.clone().map(|it| f64::from(*it).powi(2)).sum();
+            let length = if normalize {
+                squares.sqrt().max(1e-12)
+            } else {
+                1.0
+            };
+            kept.map(move |it| (f64::from(*it) / length) as f32)
+        })
+        .collect()
     }
 
     /// How many values a text of so many tokens gets.

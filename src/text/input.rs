@@ -15,10 +15,17 @@ pub enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(crate) fn to_lowercase(&self) -> [String; 2] {
-        match self {
-            Self::One(text) => [text.to_lowercase(), String::new()],
-            Self::Pair(first, second) => [first.to_lowercase(), second.to_lowercase()],
+    /// What a model reads of it: the prompt, and in lower case.
+    pub(crate) fn prompted(&self, prompt: &str, lower_case: bool) -> [String; 2] {
+        let (first, second) = match self {
+            Self::One(text) => (*text, ""),
+            Self::Pair(first, second) => (*first, *second),
+        };
+        let read = [format!("{prompt}{first}"), second.to_owned()];
+        if lower_case {
+            read.map(|text| text.to_lowercase())
+        } else {
+            read
         }
     }
 

@@ -11,12 +11,15 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
-from sentence_transformers import CrossEncoder
+from sentence_transformers import CrossEncoder, SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForMaskedLM,
     AutoModelForSequenceClassification,
     PreTrainedTokenizerFast,
@@ -128,6 +131,32 @@ def filled(folder):
     return {"texts": texts, "masks": [masks(text) for text in texts]}
 
 
+def embedded(folder):
+    """With the default prompt, another, none, and of fewer dimensions."""
+    model = SentenceTransformer(str(folder), device="cpu")
+
+    def vectors(**options):
+        return [model.encode(text, **options).tolist() for text in TEXTS]
+
+    query = vectors(prompt_name="query")
+    model.truncate_dim = 8
+    return {"texts": TEXTS, "query": query, "eight": vectors(normalize_embeddings=True)} | {
+        "default": SentenceTransformer(str(folder), device="cpu").encode(TEXTS[2]).tolist()
+    }
+
+
+def with_prompts(folder):
+    """What sentence-transformers writes beside a model that pools, normalises and has prompts."""
+    transformer = Transformer(str(folder))
+    modules = [transformer, Pooling(transformer.get_embedding_dimension(), "mean"), Normalize()]
+    prompts = {"query": "where: ", "document": "the cat "}
+    model = SentenceTransformer(modules=modules, device="cpu", prompts=prompts, default_prompt_name="document")
+    with TemporaryDirectory() as saved:
+        model.save_pretrained(saved, create_model_card=False)
+        shutil.rmtree(folder)
+        shutil.copytree(saved, folder)
+
+
 ENTAILMENT = {"id2label": {0: "CONTRADICTION", 1: "NEUTRAL", 2: "ENTAILMENT"}}
 SENTIMENT = {"id2label": {0: "negative", 1: "neutral", 2: "positive"}}
 SEQUENCES = AutoModelForSequenceClassification
@@ -162,6 +191,7 @@ MODELS = {
     "inference": ({"model_type": "roberta"} | ENTAILMENT, byte_pairs, SEQUENCES, zero_shot),
     "masked-lm": ({"model_type": "bert"}, word_pieces, AutoModelForMaskedLM, filled),
     "masked-lm-of-bytes": ({"model_type": "roberta"}, byte_pairs, AutoModelForMaskedLM, filled),
+    "prompts": ({"model_type": "bert"}, word_pieces, AutoModel, embedded),
 }
 
 
@@ -181,6 +211,8 @@ def write(name, seed):
     randomise(model, torch.Generator().manual_seed(seed))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    if task is embedded:
+        with_prompts(folder)
     (folder / "expected.json").write_text(json.dumps(task(folder), indent=1, ensure_ascii=False) + "\n")
     print(f"{name}: {sum(f.stat().st_size for f in folder.rglob('*'))} bytes")
 

@@ -107,7 +107,7 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         modules.json                        |  [{"type": "Transformer", "path": "a/../../b"}]  |  Malformed  |  modules.json; "a/../../b"
         modules.json                        |  [{"type": "Transformer", "path": "/other"}]     |  Malformed  |  modules.json; "/other"
         modules.json                        |  [{"type": "Normalize"}, {"type": "Transformer"}]     |  Unsupported  |  modules.json; order of modules "Normalize, Transformer"
-        config_sentence_transformers.json   |  {"default_prompt_name": "query"}    |  Unsupported  |  config_sentence_transformers.json; default_prompt_name "query"
+        config_sentence_transformers.json   |  {"default_prompt_name": "query"}    |  Malformed    |  config_sentence_transformers.json; default_prompt_name
         config_sentence_transformers.json   |  {"default_prompt_name": 1}          |  Malformed    |  config_sentence_transformers.json; string
         tokenizer_config.json               |  {"model_max_length": "long"}        |  Malformed    |  tokenizer_config.json; string
     "#;

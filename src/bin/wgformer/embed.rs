@@ -7,13 +7,14 @@ mod partial;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use wgformer::Embedder;
-use wgformer::tasks::StreamOptions;
+use wgformer::ops::Pooling;
+use wgformer::tasks::{EmbedderOptions, StreamOptions};
 
 use crate::Usage;
 use crate::input::{InputArgs, Texts};
-use crate::model_args::{ModelArgs, PoolingChoice, value_name};
+use crate::model_args::{ModelArgs, value_name};
 use crate::progress::Progress;
 use format::{Format, Row, Rows};
 use origin::Origin;
@@ -39,8 +40,27 @@ pub(crate) struct Arguments {
     /// Do not bring vectors to length 1 even if the model says so.
     #[arg(long)]
     no_normalize: bool,
+    /// The name of the prompt to put before every text, such as query or document [default: the model's own].
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
+    /// Keep this many of a vector's elements, the first ones, for models that were trained for it (Matryoshka).
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    dimensions: Option<u32>,
     #[command(flatten)]
     model: ModelArgs,
+}
+
+/// `--pooling`
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PoolingChoice {
+    Mean,
+    Max,
+    Cls,
+    Last,
+    MeanSqrtLen,
+    WeightedMean,
+    /// One vector per token.
+    None,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
@@ -97,7 +117,27 @@ impl Arguments {
     }
 
     fn load(&self) -> Result<Embedder> {
-        self.model.load(self.pooling, self.no_normalize)
+        let mut options = EmbedderOptions::default();
+        options = match self.pooling {
+            None => options,
+            Some(PoolingChoice::None) => options.per_token(true),
+            Some(PoolingChoice::Mean) => options.pooling(Pooling::Mean),
+            Some(PoolingChoice::Max) => options.pooling(Pooling::Max),
+            Some(PoolingChoice::Cls) => options.pooling(Pooling::Cls),
+            Some(PoolingChoice::Last) => options.pooling(Pooling::Last),
+            Some(PoolingChoice::MeanSqrtLen) => options.pooling(Pooling::MeanSqrtLen),
+            Some(PoolingChoice::WeightedMean) => options.pooling(Pooling::WeightedMean),
+        };
+        if self.no_normalize {
+            options = options.normalize(false);
+        }
+        if let Some(prompt) = &self.prompt {
+            options = options.prompt(prompt);
+        }
+        if let Some(dimensions) = self.dimensions {
+            options = options.dimensions(dimensions as usize);
+        }
+        self.model.load(options)
     }
 
     /// Through [`Partial`].
@@ -123,6 +163,8 @@ impl Arguments {
         let own = [
             ("--pooling", self.pooling.as_ref().map(value_name)),
             ("--no-normalize", self.no_normalize.then(String::new)),
+            ("--prompt", self.prompt.clone()),
+            ("--dimensions", self.dimensions.map(|it| it.to_string())),
             ("--format", Some(value_name(&self.format()))),
             (
                 "--input-format",

@@ -6,7 +6,6 @@ use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use wgformer::kernel::Variant;
 use wgformer::models::ModelOptions;
-use wgformer::ops::Pooling;
 use wgformer::plan::Plan;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tensor::WeightType;
@@ -78,19 +77,6 @@ pub(crate) fn value_name(value: &impl ValueEnum) -> String {
     value.map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
-/// `--pooling`
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PoolingChoice {
-    Mean,
-    Max,
-    Cls,
-    Last,
-    MeanSqrtLen,
-    WeightedMean,
-    /// One vector per token.
-    None,
-}
-
 impl ModelArgs {
     /// The model's folder.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
@@ -112,28 +98,11 @@ impl ModelArgs {
         ]
     }
 
-    /// The model on its adapter; without a pooling, the model's own.
-    pub(crate) fn load(
-        &self,
-        pooling: Option<PoolingChoice>,
-        no_normalize: bool,
-    ) -> Result<Embedder> {
+    /// The model on its adapter, with options of what it makes of texts.
+    pub(crate) fn load(&self, options: EmbedderOptions) -> Result<Embedder> {
         let directory = self.directory()?;
         let (gpu, model) = self.engine.open()?;
-        let mut options = EmbedderOptions::default().model(model);
-        options = match pooling {
-            None => options,
-            Some(PoolingChoice::None) => options.per_token(true),
-            Some(PoolingChoice::Mean) => options.pooling(Pooling::Mean),
-            Some(PoolingChoice::Max) => options.pooling(Pooling::Max),
-            Some(PoolingChoice::Cls) => options.pooling(Pooling::Cls),
-            Some(PoolingChoice::Last) => options.pooling(Pooling::Last),
-            Some(PoolingChoice::MeanSqrtLen) => options.pooling(Pooling::MeanSqrtLen),
-            Some(PoolingChoice::WeightedMean) => options.pooling(Pooling::WeightedMean),
-        };
-        if no_normalize {
-            options = options.normalize(false);
-        }
+        let options = options.model(model);
         let embedder = Embedder::load_with(&gpu, directory, &options)?;
         self.engine.check_variants(embedder.model().plan())?;
         Ok(embedder)

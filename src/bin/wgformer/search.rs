@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use wgformer::index::{Index, IndexOptions};
 use wgformer::plan::Control;
+use wgformer::tasks::EmbedderOptions;
 
 use crate::lines::Lines;
 use crate::model_args::ModelArgs;
@@ -30,22 +31,21 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
-    let embedder = arguments.model.load(None, false)?;
-    texts.push(arguments.query.clone()); // in the same batches as the lines
+    let texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
+    let embedder = arguments.model.load(EmbedderOptions::default())?;
+    let query = embedder.for_queries()?.embed(&[&arguments.query])?;
     let mut progress = Progress::new(Some(texts.len() as u64), "texts");
     let mut told = 0;
     let control = Control::new().progress(|now| {
         progress.advance(now.done - told);
         told = now.done;
     });
-    let mut vectors = embedder.embed_with(&texts, control)?;
+    let vectors = embedder.for_documents()?.embed_with(&texts, control)?;
     drop(progress);
-    let query = vectors.pop().unwrap_or_default();
     let gpu = embedder.model().plan().gpu();
     let mut index = Index::new(gpu, embedder.dimensions(), &IndexOptions::default())?;
     index.add(&vectors)?;
-    let hits = index.search(&[query], arguments.top as usize)?;
+    let hits = index.search(&query, arguments.top as usize)?;
     let best = hits.iter().flatten().map(|hit| (hit.index, hit.score));
     ranking::print(best, &texts, arguments.json)
 }
