@@ -9,6 +9,8 @@ mod locate;
 mod model_args;
 mod output;
 mod progress;
+#[cfg(feature = "hub")]
+mod pull;
 mod quiet;
 mod search;
 mod source;
@@ -37,6 +39,9 @@ enum Command {
     Embed(embed::Arguments),
     /// Rank the lines of a file by their similarity in meaning to a query.
     Search(search::Arguments),
+    /// Fetch a model from the Hugging Face hub.
+    #[cfg(feature = "hub")]
+    Pull(pull::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
@@ -56,6 +61,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
+        #[cfg(feature = "hub")]
+        Command::Pull(arguments) => pull::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
