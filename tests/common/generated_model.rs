@@ -31,6 +31,7 @@ pub(crate) struct Weight {
 }
 
 /// A kind of weights file.
+#[allow(dead_code, reason = "not every test has weights of every kind")]
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Format {
     Safetensors,

@@ -1,4 +1,4 @@
-//! Where a model is: a folder, a name under `models/`, or a name in the Hugging Face cache. Nothing is downloaded.
+//! Where a model is: a folder, a name under `models/`, or a name in the Hugging Face cache. Nothing is downloaded here.
 
 use std::env;
 use std::fs;
@@ -63,7 +63,10 @@ fn how_to_get(model: &str, cache: Option<&Path>) -> String {
     let get = if name == super::model_args::DEFAULT_MODEL {
         "`make model` in wgformer's repository fetches it".to_owned()
     } else {
-        format!("fetch it with `hf download {repository} --local-dir models/{name}`")
+        format!(
+            "fetch it with `wgformer pull {repository}` (built with the feature hub) or \
+             `hf download {repository} --local-dir models/{name}`"
+        )
     };
     format!(
         "there is no model {model:?}, neither as a folder, nor in models/, nor in {cache}; {get}"
@@ -71,7 +74,7 @@ fn how_to_get(model: &str, cache: Option<&Path>) -> String {
 }
 
 /// Whether it can be a repository on the hub: NAME or ORG/NAME.
-fn is_name(model: &str) -> bool {
+pub(crate) fn is_name(model: &str) -> bool {
     let is_word = |word: &str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         !word.is_empty() && !word.starts_with('.') && word.chars().all(allowed)
@@ -80,16 +83,20 @@ fn is_name(model: &str) -> bool {
 }
 
 /// As Hugging Face's own tools find it.
-fn hugging_face_cache() -> Option<PathBuf> {
-    let variable = |name: &str| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    let home = || variable("XDG_CACHE_HOME").or_else(|| Some(env::home_dir()?.join(".cache")));
-    variable("HF_HUB_CACHE")
-        .or_else(|| Some(variable("HF_HOME")?.join("hub")))
-        .or_else(|| Some(home()?.join("huggingface").join("hub")))
+pub(crate) fn hugging_face_cache() -> Option<PathBuf> {
+    variable("HF_HUB_CACHE").or_else(|| Some(hugging_face_home()?.join("hub")))
+}
+
+/// Where they keep their cache and the user's token.
+pub(crate) fn hugging_face_home() -> Option<PathBuf> {
+    let cache = || variable("XDG_CACHE_HOME").or_else(|| Some(env::home_dir()?.join(".cache")));
+    variable("HF_HOME").or_else(|| Some(cache()?.join("huggingface")))
+}
+
+/// A path that the environment names.
+fn variable(name: &str) -> Option<PathBuf> {
+    let value = env::var_os(name).filter(|value| !value.is_empty());
+    value.map(PathBuf::from)
 }
 
 /// The snapshots of every repository called `model`, whoever it belongs to if no organisation is named.

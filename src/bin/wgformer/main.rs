@@ -14,6 +14,8 @@ mod models;
 mod output;
 mod pairs;
 mod progress;
+#[cfg(feature = "hub")]
+mod pull;
 mod quiet;
 mod ranking;
 mod rerank;
@@ -52,6 +54,9 @@ enum Command {
     Rerank(rerank::Arguments),
     /// List the model families, and the tasks.
     Models(models::Arguments),
+    /// Fetch a model from the Hugging Face hub.
+    #[cfg(feature = "hub")]
+    Pull(pull::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
@@ -79,6 +84,8 @@ fn main() -> ExitCode {
         Command::Fill(arguments) => fill::run(&arguments),
         Command::Rerank(arguments) => rerank::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
+        #[cfg(feature = "hub")]
+        Command::Pull(arguments) => pull::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -29,6 +29,19 @@ impl Progress {
         }
     }
 
+    /// Of so many bytes.
+    #[cfg(feature = "hub")]
+    pub(crate) fn bytes(total: u64) -> Self {
+        let progress = Self::new(Some(total), "bytes");
+        let template =
+            "{bar:30} {decimal_bytes}/{decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+        let style = ProgressStyle::with_template(template);
+        progress
+            .bar
+            .set_style(style.expect("the template above is valid"));
+        progress
+    }
+
     /// With so many things done before.
     pub(crate) fn from(self, done: usize) -> Self {
         self.bar.set_position(done as u64);
@@ -37,11 +50,22 @@ impl Progress {
     }
 
     pub(crate) fn advance(&mut self, things: usize) {
+        self.show_if_late();
+        self.bar.inc(things as u64);
+    }
+
+    /// So many are done now, which may be fewer than before.
+    #[cfg(feature = "hub")]
+    pub(crate) fn reach(&mut self, things: u64) {
+        self.show_if_late();
+        self.bar.set_position(things);
+    }
+
+    fn show_if_late(&mut self) {
         if !self.shown && self.started.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr()); // draws nothing where that is no terminal
             self.shown = true;
         }
-        self.bar.inc(things as u64);
     }
 }
 
