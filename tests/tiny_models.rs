@@ -1,6 +1,8 @@
 //! Tiny models with every option that the engine has, against Hugging Face transformers and sentence-transformers,
 //! whose outputs `tests/data/tiny_models.py` wrote; a model that is added there is tested here.
 
+#![expect(clippy::print_stdout, reason = "a table for the documentation")]
+
 mod common;
 #[path = "common/expected.rs"]
 mod expected;
@@ -107,21 +109,33 @@ fn the_reference_functions_agree_with_hugging_face() {
     agree_with_hugging_face(TinyModel::run_on_reference);
 }
 
+/// Prints the table of docs/accuracy.md, with --nocapture.
 #[test]
 fn smaller_weights_keep_the_direction_of_every_hidden_state() {
     let (gpu, _turn) = common::gpu();
+    let docs = std::fs::read_to_string("docs/accuracy.md").unwrap();
+    let mut missing = Vec::new();
     for model in models() {
         let expected = &model.expected["hidden"];
+        let name = model.directory.file_name().unwrap().to_string_lossy();
+        let mut row = format!("| `{name}` |");
+        let is_listed = docs.lines().any(|line| line.starts_with(&row));
         for (weight_type, least) in [(WeightType::F16, 0.9999), (WeightType::I8, 0.995)] {
             let found = model.run_on_gpu(&gpu, Head::HiddenStates, weight_type);
             assert_eq!(found.len(), expected.f32().len());
-            for (found, expected) in found.chunks_exact(expected.cols()).zip(expected.rows()) {
-                let cosine = cosine(found, expected);
-                let name = model.directory.display();
-                assert!(cosine >= least, "{name} {weight_type}: {cosine}");
-            }
+            let rows = found.chunks_exact(expected.cols()).zip(expected.rows());
+            let cosine = rows.map(|(found, expected)| cosine(found, expected));
+            let cosine = cosine.fold(1.0, f32::min);
+            assert!(cosine >= least, "{name} {weight_type}: {cosine}");
+            let difference = expected::max_difference(&found, expected.f32());
+            row += &format!(" {cosine:.6} | {difference:.4} |");
+        }
+        println!("{row}");
+        if !is_listed {
+            missing.push(row);
         }
     }
+    assert!(missing.is_empty(), "docs/accuracy.md lacks {missing:#?}");
 }
 
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
