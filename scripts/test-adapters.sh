@@ -39,7 +39,7 @@ of_a_subgroup_size() {
 # SwiftShader takes most of a second to compile each of the tiles for GPUs.
 portable() { cargo test --release --test ops -- --exact no_feature_and_the_lowest_limits_suffice; }
 
-models() { cargo test --release --test tiny_models --test sentence_transformers --test index; }
+models() { cargo test --release --test tiny_models --test heads --test sentence_transformers --test index; }
 
 # Slow where kernels are made for GPUs.
 default_model() {

@@ -61,7 +61,7 @@
 //! `verify`, and the lines that register them (`ops/mod.rs` lists all).
 //! An operation is a type that implements [`graph::Operation`] and holds its attributes as fields, rather
 //! than a table of functions over untyped attributes: the compiler checks their names and types, and what an operation
-//! can absorb (a linear layer a gelu) stands beside it instead of in the fusion pass.
+//! can absorb (a linear layer an activation) stands beside it instead of in the fusion pass.
 //!
 //! **Invariant:** `models` uses the public graph API alone.
 //!

@@ -8,6 +8,7 @@ use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -450,4 +451,45 @@ fn a_device_that_is_destroyed_is_a_typed_error() {
     assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
     let error = model.begin(&batch).unwrap_err();
     assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+}
+
+/// An application hears of its errors and of the loss of its device as it did before.
+#[test]
+fn what_an_application_installed_on_its_device_stays_its_own() {
+    let (gpu, _turn) = common::gpu();
+    let theirs = common::plain(&gpu);
+    let device = theirs.device().clone();
+    let (errors, losses) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&errors);
+    device.on_uncaptured_error(Arc::new(move |_| {
+        counted.fetch_add(1, Ordering::SeqCst);
+    }));
+    let counted = Arc::clone(&losses);
+    device.set_device_lost_callback(move |_, _| {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
+
+    let ours = Gpu::from_device(device.clone(), theirs.queue().clone());
+    let model = model(&ours, "plain", POOLED, &ModelOptions::default());
+    model.run(&batch(1)).unwrap();
+    let mut forward = model.begin(&batch(2)).unwrap();
+    while !forward.is_done() {
+        let mut encoder = encoder(&ours);
+        forward.record(&mut encoder, Duration::ZERO).unwrap();
+        ours.queue().submit([encoder.finish()]);
+    }
+    assert_eq!(errors.load(Ordering::SeqCst), 0);
+
+    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::STORAGE; // which do not go together
+    device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 4,
+        usage,
+        mapped_at_creation: false,
+    });
+    assert_eq!(errors.load(Ordering::SeqCst), 1);
+    assert!(model.run(&batch(1)).is_ok());
+    device.destroy();
+    let _ = device.poll(wgpu::PollType::wait_indefinitely());
+    assert_eq!(losses.load(Ordering::SeqCst), 1);
 }

@@ -211,6 +211,47 @@ fn prompts_and_fewer_dimensions_are_as_in_sentence_transformers() {
     assert!(error.to_string().contains("1 to 32, is 33"), "{error}");
 }
 
+/// Any executor may move the work between its threads.
+#[test]
+fn tasks_and_their_futures_go_where_they_are_needed() {
+    fn is_shared<T: Clone + Send + Sync>(_: &T) {}
+    fn is_send<T: Send>(_: T) {}
+    let (gpu, _turn) = common::gpu();
+    let options = ModelOptions::default();
+    let classifier = Classifier::load(&gpu, folder("sentiment"), &options).unwrap();
+    is_shared(&classifier);
+    is_send(classifier.classify_async(["a"]));
+    let reranker = Reranker::load(&gpu, folder("cross-encoder"), &options).unwrap();
+    is_shared(&reranker);
+    is_send(reranker.rank_async("a", &["b"]));
+    let model = ZeroShot::load(&gpu, folder("inference"), &options).unwrap();
+    is_shared(&model);
+    is_send(model.classify_async(&["a"], &["b"], &ZeroShotOptions::default()));
+    let filler = Filler::load(&gpu, folder("masked-lm"), &options).unwrap();
+    is_shared(&filler);
+    is_send(filler.fill_async("[MASK]", 1));
+    is_shared(filler.model());
+}
+
+#[test]
+fn what_predicts_tokens_keeps_to_its_budget() {
+    let (gpu, _turn) = common::gpu();
+    let load = |options: &ModelOptions| Filler::load(&gpu, folder("masked-lm"), options);
+    let free = load(&ModelOptions::default()).unwrap();
+    let expected = free.fill("the [MASK] sat on the [MASK]", 3).unwrap();
+    let budget = 4 << 20;
+    let within = load(&ModelOptions::default().memory_budget(budget)).unwrap();
+    assert_eq!(
+        within.fill("the [MASK] sat on the [MASK]", 3).unwrap(),
+        expected
+    );
+    let taken = within.model().memory();
+    assert!(taken.total() <= budget, "{taken:?}");
+    assert!(taken.weights > within.model().encoder().memory().weights);
+    let error = load(&ModelOptions::default().memory_budget(1 << 12)).unwrap_err();
+    assert!(error.to_string().contains("memory"), "{error}");
+}
+
 #[test]
 fn a_task_refuses_a_model_that_was_trained_for_another() {
     let (gpu, _turn) = common::gpu();
