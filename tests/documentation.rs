@@ -210,7 +210,7 @@ fn everything_public_is_in_an_example() {
 
 #[test]
 fn the_readme_lists_the_families_and_tasks_that_there_are() {
-    let readme = std::fs::read_to_string("README.md").unwrap();
+    let readme = fs::read_to_string("README.md").unwrap();
     let mut rows: Vec<String> = FAMILIES
         .iter()
         .map(|it| format!("| {} | `{}` |", it.name, it.model_type))

@@ -481,7 +481,7 @@ fn what_an_application_installed_on_its_device_stays_its_own() {
     assert_eq!(errors.load(Ordering::SeqCst), 0);
 
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::STORAGE; // which do not go together
-    device.create_buffer(&wgpu::BufferDescriptor {
+    let _ = device.create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: 4,
         usage,

@@ -70,7 +70,7 @@ impl LinearNames {
     }
 
     /// Packed with others: its rows begin here.
-    pub(super) fn from_row(self, row: usize) -> Self {
+    pub(super) fn starting_at(self, row: usize) -> Self {
         Self {
             first_row: Some(row),
             ..self

@@ -74,7 +74,7 @@ fn published_layer(layer: usize, packed: bool, sizes: &LayerSizes) -> LayerNames
     let name = |part: &str| format!("encoder.layer.{layer}.{part}");
     let linear = |part: &str| LinearNames::new(name(part));
     let part = |place: usize, alone: &str| match packed {
-        true => linear("attention.qkv_proj").from_row(place * sizes.hidden),
+        true => linear("attention.qkv_proj").starting_at(place * sizes.hidden),
         false => linear(alone),
     };
     let up_gate = linear("mlp.up_gate_proj").bias(false);
@@ -87,8 +87,8 @@ fn published_layer(layer: usize, packed: bool, sizes: &LayerSizes) -> LayerNames
         attention_output: linear("attention.o_proj"),
         attention_norm: Some(NormNames::new(name("attn_ln"))),
         feed_forward: FeedForwardNames::Gated {
-            gate: up_gate.clone().from_row(sizes.intermediate),
-            up: up_gate.from_row(0),
+            gate: up_gate.clone().starting_at(sizes.intermediate),
+            up: up_gate.starting_at(0),
             output: linear("mlp.down_proj"),
         },
         output_norm: NormNames::new(name("mlp_ln")),

@@ -75,8 +75,8 @@ fn layer_names(layer: usize, sizes: &LayerSizes) -> LayerNames {
     let gated = LinearNames::new(name("mlp.gated_layers")).bias(false);
     LayerNames {
         feed_forward: FeedForwardNames::Gated {
-            gate: gated.clone().from_row(0),
-            up: gated.from_row(sizes.intermediate),
+            gate: gated.clone().starting_at(0),
+            up: gated.starting_at(sizes.intermediate),
             output: LinearNames::new(name("mlp.wo")),
         },
         output_norm: NormNames::new(name("mlp.layernorm")),

@@ -62,7 +62,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 fn published_layer(layer: usize, hidden: usize) -> LayerNames {
     let name = |part: &str| format!("encoder.layers.{layer}.{part}");
     let linear = |part: &str| LinearNames::new(name(part));
-    let packed = |part: usize| linear("mixer.Wqkv").from_row(part * hidden);
+    let packed = |part: usize| linear("mixer.Wqkv").starting_at(part * hidden);
     LayerNames {
         qkv: Qkv {
             query: packed(0),

@@ -173,7 +173,7 @@ fn layer_names(layer: usize, biases: Biases, sizes: &LayerSizes) -> LayerNames {
     let attention = |part: &str| LinearNames::new(name(part)).bias(biases.attention);
     let feed_forward = |part: &str| LinearNames::new(name(part)).bias(biases.feed_forward);
     let norm = |part: &str| NormNames::new(name(part)).bias(biases.norm);
-    let packed = |part: usize| attention("attn.Wqkv").from_row(part * sizes.hidden);
+    let packed = |part: usize| attention("attn.Wqkv").starting_at(part * sizes.hidden);
     LayerNames {
         qkv: Qkv {
             query: packed(0),
@@ -183,8 +183,8 @@ fn layer_names(layer: usize, biases: Biases, sizes: &LayerSizes) -> LayerNames {
         attention_output: attention("attn.Wo"),
         attention_norm: (layer > 0).then(|| norm("attn_norm")),
         feed_forward: FeedForwardNames::Gated {
-            gate: feed_forward("mlp.Wi").from_row(0),
-            up: feed_forward("mlp.Wi").from_row(sizes.intermediate),
+            gate: feed_forward("mlp.Wi").starting_at(0),
+            up: feed_forward("mlp.Wi").starting_at(sizes.intermediate),
             output: feed_forward("mlp.Wo"),
         },
         output_norm: norm("mlp_norm"),

@@ -162,7 +162,7 @@ fn published_sizes(config: &Config) -> Result<(LayerSizes, Rotary)> {
 fn published_layer(layer: usize, hidden: usize) -> LayerNames {
     let name = |part: &str| format!("encoder.layers.{layer}.{part}");
     let linear = |part: &str| LinearNames::new(name(part)).bias(false);
-    let packed = |part: usize| linear("attn.Wqkv").from_row(part * hidden);
+    let packed = |part: usize| linear("attn.Wqkv").starting_at(part * hidden);
     LayerNames {
         qkv: Qkv {
             query: packed(0),

@@ -144,7 +144,7 @@ fn tiles(head_dim: usize, by_distance: bool) -> (usize, usize) {
     match head_dim.div_ceil(4) {
         ..=8 => (32, 32),
         16..=24 if !by_distance => (32, 32),
-        ..=32 => (32, 64),
+        9..=32 => (32, 64),
         _ => (16, 128),
     }
 }
