@@ -11,7 +11,7 @@ use crate::tensor::Dim;
 
 /// What follows the encoder.
 ///
-/// See [`Model`].
+/// See [`Model`](super::Model).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Head {
