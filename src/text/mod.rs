@@ -1,8 +1,10 @@
 //! Text -> tokens.
 
+mod encoding;
 mod input;
 mod limits;
 mod tokenizer;
 
+pub use encoding::{Encoding, TokenOrigin};
 pub use input::Text;
 pub use tokenizer::{Tokenizer, Tokens};
