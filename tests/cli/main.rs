@@ -11,6 +11,8 @@ mod resume;
 #[cfg(unix)]
 mod unix;
 mod search;
+mod tag;
+mod answer;
 mod models;
 mod usage;
 mod doctor;

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, thin over the library.
 
 mod adapter;
+mod answer;
 mod doctor;
 mod embed;
 mod interrupt;
@@ -12,6 +13,7 @@ mod progress;
 mod quiet;
 mod search;
 mod source;
+mod tag;
 #[path = "../../whole_file/unfinished.rs"]
 mod temporary;
 mod tune;
@@ -37,6 +39,10 @@ enum Command {
     Embed(embed::Arguments),
     /// Rank the lines of a file by their similarity in meaning to a query.
     Search(search::Arguments),
+    /// Find what texts name, such as people and places, with a model for token classification.
+    Tag(tag::Arguments),
+    /// Find the answer to a question in a file, with a model for question answering.
+    Answer(answer::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
+        Command::Tag(arguments) => tag::run(&arguments),
+        Command::Answer(arguments) => answer::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

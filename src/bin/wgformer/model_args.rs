@@ -1,16 +1,16 @@
-//! The options of `embed` and `search`, and what other commands share of them.
+//! The options of commands that run a model, and what other commands share of them.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
-use wgformer::Embedder;
 use wgformer::kernel::Variant;
-use wgformer::models::ModelOptions;
+use wgformer::models::{Model, ModelOptions};
 use wgformer::ops::Pooling;
 use wgformer::plan::Plan;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tensor::WeightType;
+use wgformer::{Embedder, Gpu};
 
 use crate::adapter::AdapterArgs;
 use crate::locate::locate;
@@ -96,31 +96,43 @@ impl ModelArgs {
         pooling: Option<PoolingChoice>,
         no_normalize: bool,
     ) -> Result<Embedder> {
+        let load = |gpu: &Gpu, directory: PathBuf, model: &ModelOptions| {
+            let mut options = EmbedderOptions::default().model(model.clone());
+            options = match pooling {
+                None => options,
+                Some(PoolingChoice::None) => options.per_token(true),
+                Some(PoolingChoice::Mean) => options.pooling(Pooling::Mean),
+                Some(PoolingChoice::Max) => options.pooling(Pooling::Max),
+                Some(PoolingChoice::Cls) => options.pooling(Pooling::Cls),
+                Some(PoolingChoice::Last) => options.pooling(Pooling::Last),
+                Some(PoolingChoice::MeanSqrtLen) => options.pooling(Pooling::MeanSqrtLen),
+                Some(PoolingChoice::WeightedMean) => options.pooling(Pooling::WeightedMean),
+            };
+            if no_normalize {
+                options = options.normalize(false);
+            }
+            Embedder::load_with(gpu, directory, &options)
+        };
+        self.load_for(load, Embedder::model)
+    }
+
+    /// The model on its adapter, for a task that `load` makes of it.
+    pub(crate) fn load_for<T>(
+        &self,
+        load: impl FnOnce(&Gpu, PathBuf, &ModelOptions) -> wgformer::Result<T>,
+        model: impl FnOnce(&T) -> &Model,
+    ) -> Result<T> {
         let directory = self.directory()?;
         let gpu = self.adapter.open()?;
-        let mut model = ModelOptions::default()
+        let mut options = ModelOptions::default()
             .weight_type(self.dtype.into())
             .selection(tuned::selection(&self.variants, gpu.capabilities()));
         if let Some(tokens) = self.batch_tokens {
-            model = model.batch_tokens(tokens as usize);
+            options = options.batch_tokens(tokens as usize);
         }
-        let mut options = EmbedderOptions::default().model(model);
-        options = match pooling {
-            None => options,
-            Some(PoolingChoice::None) => options.per_token(true),
-            Some(PoolingChoice::Mean) => options.pooling(Pooling::Mean),
-            Some(PoolingChoice::Max) => options.pooling(Pooling::Max),
-            Some(PoolingChoice::Cls) => options.pooling(Pooling::Cls),
-            Some(PoolingChoice::Last) => options.pooling(Pooling::Last),
-            Some(PoolingChoice::MeanSqrtLen) => options.pooling(Pooling::MeanSqrtLen),
-            Some(PoolingChoice::WeightedMean) => options.pooling(Pooling::WeightedMean),
-        };
-        if no_normalize {
-            options = options.normalize(false);
-        }
-        let embedder = Embedder::load_with(&gpu, directory, &options)?;
-        self.check_variants(embedder.model().plan())?;
-        Ok(embedder)
+        let task = load(&gpu, directory, &options)?;
+        self.check_variants(model(&task).plan())?;
+        Ok(task)
     }
 
     /// A variant that no step runs is a mistake.

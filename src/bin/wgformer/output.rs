@@ -123,3 +123,25 @@ pub(crate) fn print_document(document: &impl Serialize) -> Result<()> {
     writeln!(stdout)?;
     stdout.finish()
 }
+
+/// A JSON document per line on standard output.
+pub(crate) fn print_lines(lines: &[impl Serialize]) -> Result<()> {
+    let mut stdout = Output::stdout();
+    for line in lines {
+        serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
+        stdout.write_all(b"\n")?;
+    }
+    stdout.finish()
+}
+
+/// A file's control characters must not reach the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(shown).collect()
+}

@@ -1,6 +1,6 @@
 //! `search`: the lines of a file, nearest in meaning first.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -11,7 +11,7 @@ use wgformer::plan::Control;
 
 use crate::lines::Lines;
 use crate::model_args::ModelArgs;
-use crate::output::Output;
+use crate::output::{Output, print_lines, printable};
 use crate::progress::Progress;
 
 #[derive(Args)]
@@ -66,19 +66,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         })
         .collect();
     if arguments.json {
-        print_json(&lines)
+        print_lines(&lines)
     } else {
         print_table(&lines)
     }
-}
-
-fn print_json(lines: &[Line<'_>]) -> Result<()> {
-    let mut stdout = Output::stdout();
-    for line in lines {
-        serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
-        stdout.write_all(b"\n")?;
-    }
-    stdout.finish()
 }
 
 fn print_table(lines: &[Line<'_>]) -> Result<()> {
@@ -100,16 +91,4 @@ fn print_table(lines: &[Line<'_>]) -> Result<()> {
     }
     writeln!(stdout, "{}", table.trim_fmt())?;
     stdout.finish()
-}
-
-/// A file's control characters must not reach the terminal.
-fn printable(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(shown).collect()
 }
