@@ -400,8 +400,8 @@ impl<'a> Found<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnswerOptions, Found, ReadWindow};
-    use crate::text::TokenOrigin;
+    use super::{AnswerOptions, Found, Paired, ReadWindow};
+    use crate::text::{Encoding, TokenOrigin, Tokens};
 
     /// `[CLS]` and the words of a context from `first` on, a token each, but for "unlike", which has two.
     fn window(context: &str, first: usize) -> ReadWindow {
@@ -506,5 +506,34 @@ mod tests {
         assert_eq!(found.null, 0.25);
         let options = options.top_k(9);
         assert!(shown(found, &options).contains(&(String::new(), 0.25, 0, 0)));
+    }
+
+    /// Also where somebody typed it into the question.
+    #[test]
+    fn the_token_in_front_stands_for_no_answer_wherever_it_is() {
+        let origin = |sequence_id: Option<usize>| TokenOrigin {
+            start: 0,
+            end: 0,
+            is_special: sequence_id.is_none(),
+            word_id: None,
+            sequence_id,
+        };
+        let sequences = [None, Some(0), Some(0), None, Some(1), None];
+        let nulls = |sequences: [Option<usize>; 6]| {
+            let paired = Paired::new(Encoding {
+                tokens: Tokens {
+                    ids: vec![2, 5, 2, 3, 6, 3],
+                    types: vec![0; 6],
+                },
+                origins: sequences.map(origin).to_vec(),
+            });
+            let ids = paired.tokens(&(4..5)).ids;
+            ReadWindow::new(&paired, &(4..5), &ids).is_null
+        };
+        let (yes, no) = (true, false);
+        assert_eq!(nulls(sequences), [yes, no, yes, no, no, no]);
+        // A tokenizer that puts nothing in front has none.
+        let without = [Some(0), Some(0), Some(0), None, Some(1), None];
+        assert_eq!(nulls(without), [no; 6]);
     }
 }
