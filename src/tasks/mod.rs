@@ -1,16 +1,24 @@
 //! What a user asks for.
 
+mod aggregation;
+mod answer;
 mod batching;
+mod characters;
 mod classify;
 mod cosine;
 mod embed;
 mod fill;
 mod rerank;
+mod spans;
 #[cfg(not(target_arch = "wasm32"))] // a browser has no threads to share a device with
 mod stream;
+mod tag;
 mod text_model;
+mod windows;
 mod zero_shot;
 
+pub use aggregation::Aggregation;
+pub use answer::{Answer, AnswerOptions, Answerer};
 pub use classify::{Classifier, Label};
 pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
@@ -18,6 +26,7 @@ pub use fill::{Filler, Filling};
 pub use rerank::{Ranked, Reranker};
 #[cfg(not(target_arch = "wasm32"))]
 pub use stream::{Stream, StreamOptions};
+pub use tag::{Entity, TagOptions, Tagger};
 pub use zero_shot::{ZeroShot, ZeroShotOptions};
 
 /// What a user can ask for.
@@ -71,6 +80,18 @@ pub static TASKS: &[Task] = &[
         command: "classify --labels",
         library: "ZeroShot",
         head: "AutoModelForSequenceClassification, for inference",
+    },
+    Task {
+        name: "entities and token tags",
+        command: "tag",
+        library: "Tagger",
+        head: "AutoModelForTokenClassification",
+    },
+    Task {
+        name: "question answering",
+        command: "answer",
+        library: "Answerer",
+        head: "AutoModelForQuestionAnswering",
     },
     Task {
         name: "masked words",

@@ -1,6 +1,7 @@
 //! A model with its tokenizer: what every task is made of.
 
 use std::future::poll_fn;
+use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
 use crate::plan::Control;
-use crate::text::{Text, Tokenizer, Tokens};
+use crate::text::{Encoding, Text, Tokenizer, Tokens};
 
 /// A model with its tokenizer. Clones share both.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ pub(super) struct Output {
 }
 
 impl TextModel {
-    /// Loads the model and the tokenizer that a directory names.
+    /// Loads the model and the tokenizer that a directory names; texts are cut to what the model takes.
     ///
     /// # Errors
     /// As [`Model::load`], and [`Error::Tokenizer`].
@@ -44,10 +45,27 @@ impl TextModel {
         head: Head,
         options: &ModelOptions,
     ) -> Result<Self> {
-        Self::load_with(gpu, own, head, options, Ok)
+        Self::load_with(gpu, own, head, options, |folder, model| {
+            Tokenizer::open(folder, model.max_tokens())
+        })
     }
 
-    /// As [`TextModel::load`], with a tokenizer that is changed somehow.
+    /// As [`TextModel::load`], but the tokenizer cuts no text.
+    ///
+    /// # Errors
+    /// As [`TextModel::load`].
+    pub(super) fn load_for_whole_texts(
+        gpu: &Gpu,
+        own: &SentenceTransformer,
+        head: Head,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        Self::load_with(gpu, own, head, options, |folder, _| {
+            Tokenizer::open(folder, usize::MAX)
+        })
+    }
+
+    /// As [`TextModel::load`], with the tokenizer that `open` makes of a folder.
     ///
     /// # Errors
     /// As [`TextModel::load`].
@@ -56,11 +74,11 @@ impl TextModel {
         own: &SentenceTransformer,
         head: Head,
         options: &ModelOptions,
-        change: impl FnOnce(Tokenizer) -> Result<Tokenizer>,
+        open: impl FnOnce(&Path, &Model) -> Result<Tokenizer>,
     ) -> Result<Self> {
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = Model::load(gpu, &own.transformer, head, max_tokens, options)?;
-        let tokenizer = change(Tokenizer::open(&own.transformer, model.max_tokens())?)?;
+        let tokenizer = open(&own.transformer, &model)?;
         Ok(Self {
             model,
             tokenizer: Arc::new(tokenizer),
@@ -125,22 +143,51 @@ impl TextModel {
                 tokens.extend(self.tokenize(some)?);
                 yield_now().await;
             }
-            let mut outputs: Vec<Output> = tokens.iter().map(Output::awaited).collect();
-            let mut done = 0;
-            for pack in pack(&tokens, &self.model) {
-                let values = self.run(&pack).await?;
-                done += values.len();
-                control.report(done, texts.len());
-                for (place, values) in pack.places.into_iter().zip(values) {
-                    outputs[place].values = values;
-                }
-            }
-            match overflow(outputs.iter().map(|output| &output.values[..])) {
-                None => Ok(outputs),
-                Some((index, value)) => Err(Error::Overflow { index, value }),
-            }
+            let report = |done| control.report(done, texts.len());
+            self.outputs_of(&tokens, report).await
         };
         self.model.plan().gpu().before(deadline, outputs).await
+    }
+
+    /// The tokens of each text, in order, and where they come from: of the text as it is given, whose characters putting
+    /// it in lower case could move.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) async fn encode_with_origins(&self, texts: &[Text<'_>]) -> Result<Vec<Encoding>> {
+        let mut encodings = Vec::with_capacity(texts.len());
+        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+            let some = some.iter().copied();
+            encodings.extend(self.tokenizer.encode_with_origins(some)?);
+            yield_now().await;
+        }
+        Ok(encodings)
+    }
+
+    /// What the model gives for each of the tokenised texts, in order. `report` is told after each batch how many are
+    /// done.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`] if a result is not finite; as [`Model::run`] for the device.
+    pub(super) async fn outputs_of(
+        &self,
+        tokens: &[Tokens],
+        mut report: impl FnMut(usize),
+    ) -> Result<Vec<Output>> {
+        let mut outputs: Vec<Output> = tokens.iter().map(Output::awaited).collect();
+        let mut done = 0;
+        for pack in pack(tokens, &self.model) {
+            let values = self.run(&pack).await?;
+            done += values.len();
+            report(done);
+            for (place, values) in pack.places.into_iter().zip(values) {
+                outputs[place].values = values;
+            }
+        }
+        match overflow(outputs.iter().map(|output| &output.values[..])) {
+            None => Ok(outputs),
+            Some((index, value)) => Err(Error::Overflow { index, value }),
+        }
     }
 
     /// The values of each text of a pack, in its order.

@@ -117,8 +117,10 @@ impl ZeroShot {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::SequenceClassification;
         // A hypothesis is never cut, for its end may be the label.
-        let cut = Tokenizer::cutting_the_first;
-        let text_model = TextModel::load_with(gpu, &own, head, options, cut)?;
+        let open = |folder: &Path, model: &Model| {
+            Tokenizer::open(folder, model.max_tokens())?.cutting_the_first()
+        };
+        let text_model = TextModel::load_with(gpu, &own, head, options, open)?;
         let labels = text_model.model.labels();
         let named = |start: &str| {
             let is_it = |label: &String| label.to_lowercase().starts_with(start);

@@ -1,9 +1,11 @@
 //! Text -> tokens.
 
+mod encoding;
 mod input;
 mod limits;
 mod tokenizer;
 mod vocabulary;
 
+pub use encoding::{Encoding, TokenOrigin};
 pub use input::Text;
 pub use tokenizer::{Tokenizer, Tokens};

@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use tokenizers::{
-    EncodeInput, PostProcessor, TruncationDirection, TruncationParams, TruncationStrategy,
+    EncodeInput, ModelWrapper, PostProcessor, TruncationDirection, TruncationParams,
+    TruncationStrategy,
 };
 
 use super::vocabulary::Vocabulary;
-use super::{Text, limits};
+use super::{Encoding, Text, limits};
 use crate::error::{Error, Result};
 
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
@@ -154,14 +155,9 @@ impl Tokenizer {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Tokens>> {
-        let texts = texts.into_iter().map(|text| crates_input(text.into()));
-        let texts: Vec<EncodeInput<'_>> = texts.collect();
+        let texts = crates_inputs(texts);
         let encodings = guarded(&self.path, || self.tokenizer.encode_batch_fast(texts, true))?;
-        let tokens = |encoding: &tokenizers::Encoding| Tokens {
-            ids: encoding.get_ids().to_vec(),
-            types: encoding.get_type_ids().to_vec(),
-        };
-        Ok(encodings.iter().map(tokens).collect())
+        Ok(encodings.iter().map(Tokens::of).collect())
     }
 
     /// The id of a token, by its name in the vocabulary.
@@ -177,6 +173,64 @@ impl Tokenizer {
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         guarded(&self.path, || self.tokenizer.decode(ids, false))
     }
+
+    /// As [`Tokenizer::encode`], with where each token comes from, which takes longer.
+    ///
+    /// ```
+    /// use wgformer::text::{Encoding, TokenOrigin, Tokenizer};
+    ///
+    /// # let folder = std::path::Path::new("tests/data/spans/bert-tags");
+    /// let tokenizer = Tokenizer::load(&folder.join("tokenizer.json"), 512)?;
+    /// let encoding: &Encoding = &tokenizer.encode_with_origins(["李白 and a cat"])?[0];
+    /// let cat: TokenOrigin = encoding.origins[5]; // after [CLS], 李, 白, and, a
+    /// assert_eq!((cat.start, cat.end, cat.word_id), (9, 12, Some(4)));
+    /// assert_eq!((cat.is_special, cat.sequence_id), (false, Some(0)));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub fn encode_with_origins<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Encoding>> {
+        let texts = crates_inputs(texts);
+        let encode = || self.tokenizer.encode_batch_char_offsets(texts, true);
+        let encodings = guarded(&self.path, encode)?;
+        Ok(encodings.iter().map(Encoding::of).collect())
+    }
+
+    /// What the vocabulary has under an id, such as `##ing`.
+    pub(crate) fn token(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
+    }
+
+    /// Whether a token that goes on with a word is another than the same letters at its start: `##ing`.
+    pub(crate) fn marks_subwords(&self) -> bool {
+        let prefix = match self.tokenizer.get_model() {
+            ModelWrapper::BPE(model) => model.continuing_subword_prefix.as_deref(),
+            ModelWrapper::WordPiece(model) => Some(&model.continuing_subword_prefix[..]),
+            ModelWrapper::WordLevel(_) | ModelWrapper::Unigram(_) => None,
+        };
+        prefix.is_some_and(|prefix| !prefix.is_empty())
+    }
+
+    /// What stands for everything that is not in the vocabulary.
+    pub(crate) fn unknown_id(&self) -> Option<u32> {
+        let named = match self.tokenizer.get_model() {
+            ModelWrapper::BPE(model) => model.unk_token.as_deref(),
+            ModelWrapper::WordPiece(model) => Some(&model.unk_token[..]),
+            ModelWrapper::WordLevel(model) => Some(&model.unk_token[..]),
+            ModelWrapper::Unigram(_) => None,
+        };
+        // Where the file names none, the families that have such tokenizers call it so.
+        self.tokenizer.token_to_id(named.unwrap_or("<unk>"))
+    }
+}
+
+fn crates_inputs<'a>(texts: impl IntoIterator<Item = impl Into<Text<'a>>>) -> Vec<EncodeInput<'a>> {
+    let texts = texts.into_iter();
+    texts.map(|text| crates_input(text.into())).collect()
 }
 
 /// What the tokenizer crate calls it.

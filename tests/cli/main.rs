@@ -12,6 +12,8 @@ mod resume;
 mod unix;
 mod search;
 mod tasks;
+mod tag;
+mod answer;
 mod models;
 mod usage;
 mod doctor;

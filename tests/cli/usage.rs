@@ -32,6 +32,13 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         "search sea",
         "search --input input.txt",
         "search sea --input input.txt --top few",
+        "tag",
+        "tag sea --input input.txt",
+        "tag sea --aggregation mean",
+        "answer",
+        "answer sea",
+        "answer --context input.txt",
+        "answer sea --context input.txt --top 0",
         "doctor sea",
     ] {
         let Ended {
@@ -42,7 +49,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         assert_eq!((code, stdout.len()), (2, 0), "{command_line}: {stderr}");
         assert!(!stderr.is_empty(), "{command_line}");
     }
-    for command in ["", "embed", "search", "doctor"] {
+    for command in ["", "embed", "search", "tag", "answer", "doctor"] {
         let help = folder.run(&format!("{command} --help")).text();
         assert!(help.contains("Usage: wgformer"), "{help}");
     }

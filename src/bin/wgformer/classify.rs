@@ -1,6 +1,6 @@
 //! `classify`: the labels of each text.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use clap::Args;
@@ -12,9 +12,8 @@ use wgformer::text::Text;
 use crate::Usage;
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
-use crate::output::Output;
+use crate::output::{Output, printable, write_line};
 use crate::pairs::PairArgs;
-use crate::ranking::printable;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -133,9 +132,7 @@ impl Model {
 
 fn write(stdout: &mut Output, line: &Line<'_>, json: bool) -> Result<()> {
     if json {
-        serde_json::to_writer(&mut *stdout, line).map_err(io::Error::from)?;
-        stdout.write_all(b"\n")?;
-        return Ok(());
+        return write_line(stdout, line);
     }
     let scores = line.labels.iter();
     let scores = scores.map(|score| format!("{} {:.3}", printable(score.label), score.score));

@@ -1,6 +1,6 @@
 //! `fill`: what could stand where a text has a mask.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -9,8 +9,7 @@ use wgformer::tasks::{Filler, Filling};
 
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
-use crate::output::Output;
-use crate::ranking::printable;
+use crate::output::{Output, printable, write_line};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -80,9 +79,7 @@ fn write(
         text,
         masks: masks.iter().map(|it| tokens(it)).collect(),
     };
-    serde_json::to_writer(&mut *stdout, &line).map_err(io::Error::from)?;
-    stdout.write_all(b"\n")?;
-    Ok(())
+    write_line(stdout, &line)
 }
 
 fn tokens(fillings: &[Filling]) -> Vec<Token<'_>> {

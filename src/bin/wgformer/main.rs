@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, thin over the library.
 
 mod adapter;
+mod answer;
 mod classify;
 mod doctor;
 mod embed;
@@ -21,6 +22,7 @@ mod ranking;
 mod rerank;
 mod search;
 mod source;
+mod tag;
 #[path = "../../whole_file/unfinished.rs"]
 mod temporary;
 mod tune;
@@ -57,6 +59,10 @@ enum Command {
     /// Fetch a model from the Hugging Face hub.
     #[cfg(feature = "hub")]
     Pull(pull::Arguments),
+    /// Find what texts name, such as people and places, with a model for token classification.
+    Tag(tag::Arguments),
+    /// Find the answer to a question in a file, with a model for question answering.
+    Answer(answer::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
@@ -86,6 +92,8 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(&arguments),
         #[cfg(feature = "hub")]
         Command::Pull(arguments) => pull::run(&arguments),
+        Command::Tag(arguments) => tag::run(&arguments),
+        Command::Answer(arguments) => answer::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

@@ -1,4 +1,4 @@
-//! The options of `embed` and `search`, and what other commands share of them.
+//! The options of commands that run a model, and what other commands share of them.
 
 use std::path::{Path, PathBuf};
 

@@ -123,3 +123,31 @@ pub(crate) fn print_document(document: &impl Serialize) -> Result<()> {
     writeln!(stdout)?;
     stdout.finish()
 }
+
+/// A JSON document per line on standard output.
+pub(crate) fn print_lines(lines: &[impl Serialize]) -> Result<()> {
+    let mut stdout = Output::stdout();
+    for line in lines {
+        write_line(&mut stdout, line)?;
+    }
+    stdout.finish()
+}
+
+/// A JSON document, and the end of its line.
+pub(crate) fn write_line(output: &mut Output, document: &impl Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *output, document).map_err(io::Error::from)?;
+    output.write_all(b"\n")?;
+    Ok(())
+}
+
+/// A file's control characters must not reach the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    let shown = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(shown).collect()
+}

@@ -1,11 +1,11 @@
 //! Candidates in their order: a table for people, a JSON line each for programs.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::output::Output;
+use crate::output::{Output, print_lines, printable};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -35,16 +35,6 @@ pub(crate) fn print(
     }
 }
 
-/// A JSON line for each.
-pub(crate) fn print_lines(lines: &[impl Serialize]) -> Result<()> {
-    let mut stdout = Output::stdout();
-    for line in lines {
-        serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
-        stdout.write_all(b"\n")?;
-    }
-    stdout.finish()
-}
-
 fn print_table(lines: &[Line<'_>]) -> Result<()> {
     let mut stdout = Output::stdout();
     if lines.is_empty() {
@@ -64,16 +54,4 @@ fn print_table(lines: &[Line<'_>]) -> Result<()> {
     }
     writeln!(stdout, "{}", table.trim_fmt())?;
     stdout.finish()
-}
-
-/// A file's control characters must not reach the terminal.
-pub(crate) fn printable(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(shown).collect()
 }

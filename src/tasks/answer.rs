@@ -1,0 +1,594 @@
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::Path;
+
+use super::characters::Characters;
+use super::spans::{Span, WindowLogits};
+use super::text_model::TextModel;
+use super::windows::{Paired, Window};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
+use crate::plan::Control;
+use crate::text::{Text, TokenOrigin, Tokens};
+
+/// Finds the answer to a question in a text, its context, as transformers' question answering pipeline does (that of
+/// version 4, its last). Clones share the model, from any thread.
+///
+/// ```
+/// use wgformer::models::ModelOptions;
+/// use wgformer::tasks::{Answer, AnswerOptions, Answerer};
+///
+/// # let folder = "tests/data/spans/bert-answers";
+/// let gpu = wgformer::Gpu::new()?;
+/// let answerer = Answerer::load(&gpu, folder, &ModelOptions::default())?;
+/// println!("up to {} tokens at once", answerer.model().max_tokens());
+/// let question = ("Where did they meet?", "Ada met Charles in London.");
+/// for answer in &answerer.answer([question], &AnswerOptions::default())?[0] {
+///     let Answer { text, score, start, end, .. } = answer;
+///     println!("{score:.3} {text:?}, characters {start} to {end}");
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
+/// With a deadline, and without blocking the thread:
+///
+/// ```
+/// # use wgformer::{plan::Control, tasks::{AnswerOptions, Answerer}};
+/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/spans/bert-answers");
+/// # let answerer = Answerer::load(&gpu, folder, &Default::default())?;
+/// # let (question, options) = (("Who met Ada?", "Ada met Charles."), AnswerOptions::default());
+/// let soon = || Control::new().timeout(std::time::Duration::from_secs(60));
+/// let answers = answerer.answer_with([question], &options, soon())?;
+/// # pollster::block_on(async {
+/// assert_eq!(answerer.answer_with_async([question], &options, soon()).await?, answers);
+///
+/// let answerer = Answerer::load_async(&gpu, folder, &Default::default()).await?;
+/// let another = wgformer::Gpu::new()?; // after the first was lost
+/// let answerer = answerer.recover(&another)?.recover_async(&another).await?;
+/// assert_eq!(answerer.answer_async([question], &options).await?, answers);
+/// # Ok::<(), wgformer::Error>(())
+/// # })?;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Answerer {
+    text_model: TextModel,
+}
+
+/// How answers are looked for; the names are those of transformers.
+///
+/// ```
+/// use wgformer::tasks::AnswerOptions;
+///
+/// let options = AnswerOptions::default()
+///     .top_k(3)
+///     .max_answer_len(30)
+///     .max_seq_len(256)
+///     .doc_stride(64)
+///     .handle_impossible_answer(true)
+///     .align_to_words(false);
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AnswerOptions {
+    top_k: usize,
+    max_answer_len: usize,
+    max_seq_len: Option<usize>,
+    doc_stride: Option<usize>,
+    handle_impossible_answer: bool,
+    align_to_words: bool,
+}
+
+impl AnswerOptions {
+    /// The most answers that are given, 1 by default.
+    #[must_use]
+    pub fn top_k(self, top_k: usize) -> Self {
+        Self { top_k, ..self }
+    }
+
+    /// The longest answer, in tokens, before it is brought to whole words; 15 by default.
+    #[must_use]
+    pub fn max_answer_len(self, max_answer_len: usize) -> Self {
+        Self {
+            max_answer_len,
+            ..self
+        }
+    }
+
+    /// The most tokens of question and context together, special tokens included: 384 by default, and never more than
+    /// the model takes. A longer context is read in parts.
+    #[must_use]
+    pub fn max_seq_len(self, max_seq_len: usize) -> Self {
+        Self {
+            max_seq_len: Some(max_seq_len),
+            ..self
+        }
+    }
+
+    /// How many tokens of a context are in one part and in the next too: 128 by default, or half of
+    /// [`AnswerOptions::max_seq_len`] if that is less.
+    #[must_use]
+    pub fn doc_stride(self, doc_stride: usize) -> Self {
+        Self {
+            doc_stride: Some(doc_stride),
+            ..self
+        }
+    }
+
+    /// Whether one answer is the empty one, with the score that there is none in the context; by default not.
+    #[must_use]
+    pub fn handle_impossible_answer(self, handle_impossible_answer: bool) -> Self {
+        Self {
+            handle_impossible_answer,
+            ..self
+        }
+    }
+
+    /// Whether an answer begins and ends with whole words, as it does by default.
+    #[must_use]
+    pub fn align_to_words(self, align_to_words: bool) -> Self {
+        Self {
+            align_to_words,
+            ..self
+        }
+    }
+
+    /// How many spans of each part are looked at: brought to whole words, several may be the same.
+    fn spans(&self) -> usize {
+        if self.align_to_words {
+            self.top_k.saturating_mul(2).saturating_add(10)
+        } else {
+            self.top_k
+        }
+    }
+
+    /// The parts of all contexts, one question after another.
+    fn windows(&self, questions: &[Paired], model: &Model) -> Result<Vec<Window>> {
+        let most = self.max_seq_len.unwrap_or(MAX_SEQ_LEN);
+        let most = most.min(model.max_tokens());
+        let stride = self.doc_stride.unwrap_or(DOC_STRIDE.min(most / 2));
+        let questions = questions.iter().enumerate();
+        let windows = questions.map(|(place, paired)| paired.windows(place, most, stride));
+        Ok(windows.collect::<Result<Vec<_>>>()?.concat())
+    }
+}
+
+const MAX_SEQ_LEN: usize = 384;
+const DOC_STRIDE: usize = 128;
+
+impl Default for AnswerOptions {
+    fn default() -> Self {
+        Self {
+            top_k: 1,
+            max_answer_len: 15,
+            max_seq_len: None,
+            doc_stride: None,
+            handle_impossible_answer: false,
+            align_to_words: true,
+        }
+    }
+}
+
+/// A part of a context that may answer the question.
+///
+/// See [`Answerer`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The context from `start` to `end`; empty where it says that there is no answer.
+    pub text: String,
+    /// How sure the model is of it. Scores of the same text, but for upper and lower case, are added up, wherever in the
+    /// context it is, so that the sum may exceed 1.
+    pub score: f32,
+    /// Its first character, counted in characters, not bytes, from the start of the context; of the same text in several
+    /// places, one of them.
+    pub start: usize,
+    /// The character after its last.
+    pub end: usize,
+}
+
+/// Parts of contexts that are kept as tokens at the same time: with a large overlap they are many times as long as the
+/// contexts.
+const WINDOWS_AT_ONCE: usize = 512;
+
+impl Answerer {
+    /// Loads a checkpoint with a head for question answering.
+    ///
+    /// # Errors
+    /// As [`Model::load`], [`Error::TensorMissing`] if it has no such head, and [`Error::Tokenizer`].
+    pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        let head = Head::QuestionAnswering;
+        let text_model = TextModel::load_for_whole_texts(gpu, &own, head, options)?;
+        Ok(Self { text_model })
+    }
+
+    /// [`Answerer::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Answerer::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.as_ref().to_owned();
+        gpu.off_thread(move || Self::load(&own, directory, &options))
+            .await
+    }
+
+    /// The same on another device, after its own was lost: [`Model::recover`].
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover(gpu)?,
+        })
+    }
+
+    /// [`Answerer::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        Ok(Self {
+            text_model: self.text_model.recover_async(gpu).await?,
+        })
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.text_model.model
+    }
+
+    /// The answers to each question with its context, the best first: at most [`AnswerOptions::top_k`], and none of a
+    /// context without a word. A context is read as a whole, however long it is.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for a question that leaves no room for its context, and as
+    /// [`Embedder::embed`](super::Embedder::embed).
+    pub fn answer<'a>(
+        &self,
+        questions: impl IntoIterator<Item = (&'a str, &'a str)>,
+        options: &AnswerOptions,
+    ) -> Result<Vec<Vec<Answer>>> {
+        pollster::block_on(self.answer_async(questions, options))
+    }
+
+    /// [`Answerer::answer`] with a deadline, or somebody who is told after each batch how many parts of contexts are
+    /// read.
+    ///
+    /// # Errors
+    /// As [`Answerer::answer`], and [`Error::Deadline`].
+    pub fn answer_with<'a>(
+        &self,
+        questions: impl IntoIterator<Item = (&'a str, &'a str)>,
+        options: &AnswerOptions,
+        control: Control<'_>,
+    ) -> Result<Vec<Vec<Answer>>> {
+        pollster::block_on(self.answer_with_async(questions, options, control))
+    }
+
+    /// [`Answerer::answer`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Answerer::answer`].
+    pub async fn answer_async<'a>(
+        &self,
+        questions: impl IntoIterator<Item = (&'a str, &'a str)>,
+        options: &AnswerOptions,
+    ) -> Result<Vec<Vec<Answer>>> {
+        let control = Control::new();
+        self.answer_with_async(questions, options, control).await
+    }
+
+    /// [`Answerer::answer_with`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Answerer::answer_with`].
+    pub async fn answer_with_async<'a>(
+        &self,
+        questions: impl IntoIterator<Item = (&'a str, &'a str)>,
+        options: &AnswerOptions,
+        mut control: Control<'_>,
+    ) -> Result<Vec<Vec<Answer>>> {
+        let questions: Vec<(&str, &str)> = questions.into_iter().collect();
+        let texts: Vec<Text<'_>> = questions.iter().copied().map(Text::from).collect();
+        let deadline = control.due();
+        let answers = async {
+            let encodings = self.text_model.encode_with_origins(&texts).await?;
+            let paired: Vec<Paired> = encodings.into_iter().map(Paired::new).collect();
+            let windows = options.windows(&paired, self.model())?;
+            let contexts = questions.iter().map(|(_, context)| *context);
+            let mut found: Vec<Found<'_>> = contexts.map(Found::new).collect();
+            let mut done = 0;
+            for some in windows.chunks(WINDOWS_AT_ONCE) {
+                let tokens = some.iter().map(|it| paired[it.question].tokens(&it.part));
+                let tokens: Vec<Tokens> = tokens.collect();
+                let report = |now| control.report(done + now, windows.len());
+                let outputs = self.text_model.outputs_of(&tokens, report).await;
+                let outputs = outputs.map_err(|error| of_question(error, some))?;
+                for (place, output) in outputs.iter().enumerate() {
+                    let (window, ids) = (&some[place], &tokens[place].ids);
+                    let read = ReadWindow::new(&paired[window.question], &window.part, ids);
+                    found[window.question].add(&read, &output.values, options);
+                }
+                done += some.len();
+            }
+            Ok(found.into_iter().map(|it| it.best(options)).collect())
+        };
+        self.model().plan().gpu().before(deadline, answers).await
+    }
+}
+
+/// The caller knows questions, not the windows that they ran in.
+fn of_question(error: Error, windows: &[Window]) -> Error {
+    match error {
+        Error::Overflow { index, value } => Error::Overflow {
+            index: windows[index].question,
+            value,
+        },
+        other => other,
+    }
+}
+
+/// A window's tokens.
+struct ReadWindow {
+    origins: Vec<TokenOrigin>,
+    /// Those of the context.
+    context: Range<usize>,
+    /// Which stand for "there is no answer": the special token in front, wherever it is.
+    is_null: Vec<bool>,
+}
+
+impl ReadWindow {
+    fn new(paired: &Paired, part: &Range<usize>, ids: &[u32]) -> Self {
+        let origins = paired.origins(part);
+        let front = origins.first().filter(|origin| origin.is_special);
+        let null = front.map(|_| ids[0]);
+        Self {
+            context: paired.place(part),
+            is_null: ids.iter().map(|id| Some(*id) == null).collect(),
+            origins,
+        }
+    }
+
+    /// The characters of a span.
+    fn characters(&self, span: &Span, align_to_words: bool) -> (usize, usize) {
+        let [first, last] = [span.first, span.last].map(|place| self.origins[place]);
+        let are_of_words = first.word_id.is_some() && last.word_id.is_some();
+        if !(align_to_words && are_of_words) {
+            return (first.start, last.end);
+        }
+        let context = &self.origins[self.context.clone()];
+        let start = context.iter().find(|it| it.word_id == first.word_id);
+        let end = context.iter().rfind(|it| it.word_id == last.word_id);
+        (
+            start.map_or(first.start, |it| it.start),
+            end.map_or(last.end, |it| it.end),
+        )
+    }
+}
+
+/// The answers to a question so far.
+struct Found<'a> {
+    context: Characters<'a>,
+    answers: Vec<Scored>,
+    /// Places in `answers` by text, in lower case.
+    places: HashMap<String, usize>,
+    /// That there is no answer: the least of all windows.
+    null: f32,
+}
+
+struct Scored {
+    text: String,
+    score: f64,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Found<'a> {
+    fn new(context: &'a str) -> Self {
+        Self {
+            context: Characters::of(context),
+            answers: Vec::new(),
+            places: HashMap::new(),
+            null: f32::INFINITY,
+        }
+    }
+
+    /// `logits`: `[tokens, 2]`.
+    fn add(&mut self, window: &ReadWindow, logits: &[f32], options: &AnswerOptions) {
+        let logits = WindowLogits {
+            logits,
+            context: window.context.clone(),
+            is_null: &window.is_null,
+        };
+        let (spans, null) = logits.best_spans(options.spans(), options.max_answer_len);
+        self.null = self.null.min(null);
+        for span in &spans {
+            let (start, end) = window.characters(span, options.align_to_words);
+            let text = self.context.slice(start, end);
+            let next = self.answers.len();
+            let place = *self.places.entry(text.to_lowercase()).or_insert(next);
+            if place == next {
+                self.answers.push(Scored {
+                    text: text.to_owned(),
+                    score: 0.0,
+                    start,
+                    end,
+                });
+            }
+            self.answers[place].score += f64::from(span.score);
+        }
+    }
+
+    fn best(mut self, options: &AnswerOptions) -> Vec<Answer> {
+        if options.handle_impossible_answer {
+            self.answers.push(Scored {
+                text: String::new(),
+                score: f64::from(self.null),
+                start: 0,
+                end: 0,
+            });
+        }
+        self.answers.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
+        let best = self.answers.into_iter().take(options.top_k);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a sum of few probabilities"
+        )]
+        let answer = best.map(|it| Answer {
+            text: it.text,
+            score: it.score as f32,
+            start: it.start,
+            end: it.end,
+        });
+        answer.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AnswerOptions, Found, Paired, ReadWindow};
+    use crate::text::{Encoding, TokenOrigin, Tokens};
+
+    /// `[CLS]` and the words of a context from `first` on, a token each, but for "unlike", which has two.
+    fn window(context: &str, first: usize) -> ReadWindow {
+        let origin = |start, end, word_id: Option<u32>| TokenOrigin {
+            start,
+            end,
+            is_special: word_id.is_none(),
+            word_id,
+            sequence_id: word_id.map(|_| 1),
+        };
+        let mut origins = vec![origin(0, 0, None)];
+        let mut start = 0;
+        for (word, number) in context.split(' ').zip(0..) {
+            let end = start + word.chars().count();
+            let parts = if word == "unlike" {
+                vec![start, start + 2, end]
+            } else {
+                vec![start, end]
+            };
+            if number as usize >= first {
+                let parts = parts.windows(2);
+                origins.extend(parts.map(|it| origin(it[0], it[1], Some(number))));
+            }
+            start = end + 1;
+        }
+        let mut is_null = vec![false; origins.len()];
+        is_null[0] = true;
+        ReadWindow {
+            context: 1..origins.len(),
+            origins,
+            is_null,
+        }
+    }
+
+    fn shown(found: Found<'_>, options: &AnswerOptions) -> Vec<(String, f32, usize, usize)> {
+        let answers = found.best(options).into_iter();
+        answers
+            .map(|it| (it.text, it.score, it.start, it.end))
+            .collect()
+    }
+
+    /// All tokens alike, the first apart.
+    fn flat(window: &ReadWindow, null: f32) -> Vec<f32> {
+        let rest = vec![0.0; 2 * window.context.len()];
+        [vec![null.ln(); 2], rest].concat()
+    }
+
+    #[test]
+    fn the_same_text_is_one_answer_wherever_it_is() {
+        let context = "Sea 💖 sea";
+        let options = AnswerOptions::default().top_k(9).max_answer_len(1);
+        let mut found = Found::new(context);
+        for first in [0, 1] {
+            let window = window(context, first);
+            found.add(&window, &flat(&window, 1.0), &options);
+        }
+        // A start and an end are 1/4 each in the first window, 1/3 in the second.
+        let (sixteenth, ninth) = (1.0 / 16.0, 1.0 / 9.0);
+        let expected = [
+            ("Sea", 2.0 * sixteenth + ninth, 0, 3),
+            ("💖", sixteenth + ninth, 4, 5),
+        ];
+        let found = shown(found, &options);
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for ((text, score, start, end), expected) in found.iter().zip(expected) {
+            assert_eq!(
+                (&text[..], *start, *end),
+                (expected.0, expected.2, expected.3)
+            );
+            assert!((score - expected.1).abs() < 1e-6, "{text}: {score}");
+        }
+    }
+
+    #[test]
+    fn an_answer_has_whole_words_unless_it_need_not() {
+        let context = "it is unlike";
+        let window = window(context, 0);
+        let mut logits = flat(&window, 1.0);
+        logits[2 * 4] = 30.0; // starts within the last word
+        logits[2 * 4 + 1] = 30.0;
+        for (align, expected) in [(true, ("unlike", 6, 12)), (false, ("like", 8, 12))] {
+            let options = AnswerOptions::default().align_to_words(align);
+            let mut found = Found::new(context);
+            found.add(&window, &logits, &options);
+            let found = shown(found, &options);
+            let (text, score, start, end) = &found[0];
+            assert_eq!((&text[..], *start, *end), expected);
+            assert!((score - 1.0).abs() < 1e-6, "{score}");
+        }
+    }
+
+    #[test]
+    fn that_there_is_no_answer_is_as_likely_as_in_the_window_that_doubts_it_most() {
+        let context = "a b";
+        let options = AnswerOptions::default().handle_impossible_answer(true);
+        let mut found = Found::new(context);
+        for null in [8.0, 2.0, 4.0] {
+            let window = window(context, 0);
+            found.add(&window, &flat(&window, null), &options);
+        }
+        // 2 of 4, squared.
+        assert_eq!(found.null, 0.25);
+        let options = options.top_k(9);
+        assert!(shown(found, &options).contains(&(String::new(), 0.25, 0, 0)));
+    }
+
+    /// Also where somebody typed it into the question.
+    #[test]
+    fn the_token_in_front_stands_for_no_answer_wherever_it_is() {
+        let origin = |sequence_id: Option<usize>| TokenOrigin {
+            start: 0,
+            end: 0,
+            is_special: sequence_id.is_none(),
+            word_id: None,
+            sequence_id,
+        };
+        let sequences = [None, Some(0), Some(0), None, Some(1), None];
+        let nulls = |sequences: [Option<usize>; 6]| {
+            let paired = Paired::new(Encoding {
+                tokens: Tokens {
+                    ids: vec![2, 5, 2, 3, 6, 3],
+                    types: vec![0; 6],
+                },
+                origins: sequences.map(origin).to_vec(),
+            });
+            let ids = paired.tokens(&(4..5)).ids;
+            ReadWindow::new(&paired, &(4..5), &ids).is_null
+        };
+        let (yes, no) = (true, false);
+        assert_eq!(nulls(sequences), [yes, no, yes, no, no, no]);
+        // A tokenizer that puts nothing in front has none.
+        let without = [Some(0), Some(0), Some(0), None, Some(1), None];
+        assert_eq!(nulls(without), [no; 6]);
+    }
+}

@@ -1,0 +1,58 @@
+use super::Tokens;
+
+/// A text or a pair of texts as tokens, and where each of them comes from.
+///
+/// See [`Tokenizer::encode_with_origins`](super::Tokenizer::encode_with_origins) for an example.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Encoding {
+    /// What a model reads.
+    pub tokens: Tokens,
+    /// One for each token.
+    pub origins: Vec<TokenOrigin>,
+}
+
+/// Where in a text a token comes from.
+///
+/// See [`Tokenizer::encode_with_origins`](super::Tokenizer::encode_with_origins) for an example.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenOrigin {
+    /// Its first character, counted in characters, not bytes, from the start of its text; 0 for a special token.
+    pub start: usize,
+    /// The character after its last.
+    pub end: usize,
+    /// Whether it is in no text: the tokenizer added it, such as `[CLS]`.
+    pub is_special: bool,
+    /// Which word of its text it is of, if any.
+    pub word_id: Option<u32>,
+    /// Which of a pair of texts it is of, 0 or 1, if any.
+    pub sequence_id: Option<usize>,
+}
+
+impl Tokens {
+    pub(super) fn of(encoding: &tokenizers::Encoding) -> Self {
+        Self {
+            ids: encoding.get_ids().to_vec(),
+            types: encoding.get_type_ids().to_vec(),
+        }
+    }
+}
+
+impl Encoding {
+    pub(super) fn of(encoding: &tokenizers::Encoding) -> Self {
+        let sequence_ids = encoding.get_sequence_ids();
+        let origins = encoding.get_offsets().iter().enumerate();
+        let origins = origins.map(|(place, (start, end))| TokenOrigin {
+            start: *start,
+            end: *end,
+            is_special: encoding.get_special_tokens_mask()[place] != 0,
+            word_id: encoding.get_word_ids()[place],
+            sequence_id: sequence_ids[place],
+        });
+        Self {
+            tokens: Tokens::of(encoding),
+            origins: origins.collect(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! `tag`: what texts name, in a table or as JSON.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Folder, ROOT, column};
+
+fn model() -> String {
+    let folder = Path::new(ROOT).join("tests/data/spans/bert-tags");
+    format!("--model '{}'", folder.display())
+}
+
+#[test]
+fn tag_prints_entities_in_a_table_or_as_json() {
+    let folder = Folder::new();
+    let input = ["Ada met 李白 💖 in London.", "", "a\u{1b}cat"];
+    folder.write("input.txt", input.join("\n"));
+    let tag = |options: &str| folder.run(&format!("tag {} {options}", model()));
+    let lines = tag("--input input.txt --json").lines();
+    assert_eq!(column(&lines, "index"), json!([0, 1, 2]));
+    assert_eq!(column(&lines, "text"), json!(input));
+    assert_eq!(lines[1]["entities"], json!([]));
+    let entities = lines[0]["entities"].as_array().unwrap();
+    assert!(entities.len() > 1, "{entities:?}");
+    for entity in entities {
+        let [start, end] = ["start", "end"].map(|key| entity[key].as_u64().unwrap() as usize);
+        let text: String = input[0].chars().skip(start).take(end - start).collect();
+        assert_eq!(entity["text"], text);
+        assert!(
+            !entity["label"].as_str().unwrap().starts_with("B-"),
+            "{entity}"
+        );
+    }
+    let printed = tag(&format!("'{}' --json", input[0])).text();
+    let start = format!(
+        r#"{{"index":0,"text":"{}","entities":[{{"label":"#,
+        input[0]
+    );
+    assert!(printed.starts_with(&start), "{printed}");
+
+    let table = tag("--input input.txt").text();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[0], ["line", "score", "label", "text"]);
+    let score = format!("{:.3}", entities[0]["score"].as_f64().unwrap());
+    assert_eq!(
+        rows[1][..3],
+        ["1", &score, entities[0]["label"].as_str().unwrap()]
+    );
+    assert!(table.contains("\\u{1b}"), "{table}");
+    assert!(
+        table.lines().all(|line| line.trim_end() == line),
+        "{table:?}"
+    );
+    assert_eq!(tag("''").text(), "nothing is named in the texts\n");
+}
+
+#[test]
+fn without_aggregation_every_token_is_there() {
+    let folder = Folder::new();
+    let text = "Ada Lovelace met C. Babbage in London.";
+    let tag = |aggregation: &str| {
+        let line = format!(
+            "tag '{text}' {} --json --aggregation {aggregation}",
+            model()
+        );
+        folder.run(&line).lines()[0]["entities"].clone()
+    };
+    let tokens = tag("none");
+    let texts: Vec<&str> = tokens
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| token["text"].as_str().unwrap())
+        .collect();
+    assert_eq!(texts[..3], ["A", "d", "a"]);
+    assert_eq!(texts[19..], ["in", "Lon", "don", "."]);
+    let labels = |entities: &Value| column(entities.as_array().unwrap(), "label").to_string();
+    let of_no_entity = |entities: &Value| labels(entities).contains("\"O\"");
+    assert!(labels(&tokens).contains("\"B-"), "{tokens}");
+    assert!(of_no_entity(&tokens), "{tokens}");
+    for aggregation in ["simple", "first", "average", "max"] {
+        let entities = tag(aggregation);
+        assert!(
+            !labels(&entities).contains('-'),
+            "{aggregation}: {entities}"
+        );
+        assert!(!of_no_entity(&entities), "{aggregation}: {entities}");
+    }
+    let [first, simple] = ["first", "simple"].map(tag);
+    assert_ne!(first, simple);
+}
+
+#[test]
+fn a_model_that_tags_nothing_is_explained() {
+    let folder = Folder::new();
+    let tag = |options: &str| folder.run(&format!("tag sea {options}"));
+    tag("--model tiny").assert_error(&["tiny", "\"classifier.weight\""]);
+    tag("--model nowhere").assert_error(&["there is no model"]);
+    let input = format!("tag --input missing.txt {}", model());
+    folder.run(&input).assert_error(&["missing.txt"]);
+}

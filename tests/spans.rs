@@ -1,0 +1,322 @@
+//! Entities of texts and answers to questions, against the pipelines of Hugging Face transformers, whose results
+//! `tests/data/span_models.py` wrote.
+
+mod common;
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use wgformer::models::ModelOptions;
+use wgformer::plan::Control;
+use wgformer::tasks::{Aggregation, Answer, AnswerOptions, Answerer, Entity, TagOptions, Tagger};
+use wgformer::text::{Encoding, Text, Tokenizer};
+use wgformer::{Error, Gpu};
+
+/// The largest difference of scores from what Hugging Face computes.
+const BOUND: f32 = 5e-4;
+
+const FAMILIES: [&str; 2] = ["bert", "roberta"];
+
+fn folder(family: &str, kind: &str) -> PathBuf {
+    PathBuf::from(format!("tests/data/spans/{family}-{kind}"))
+}
+
+fn expected<T: DeserializeOwned>(family: &str, kind: &str, key: &str) -> Vec<T> {
+    let json = std::fs::read(folder(family, kind).join("expected.json")).unwrap();
+    let mut json: Value = serde_json::from_slice(&json).unwrap();
+    let rows: Vec<T> = serde_json::from_value(json[key].take()).unwrap();
+    assert!(!rows.is_empty(), "{family}-{kind} has no {key}");
+    rows
+}
+
+fn tagger(gpu: &Gpu, family: &str) -> Tagger {
+    Tagger::load(gpu, folder(family, "tags"), &ModelOptions::default()).unwrap()
+}
+
+fn answerer(gpu: &Gpu, family: &str) -> Answerer {
+    Answerer::load(gpu, folder(family, "answers"), &ModelOptions::default()).unwrap()
+}
+
+/// The characters of a text, as Python slices it.
+fn slice(text: &str, start: usize, end: usize) -> String {
+    text.chars().skip(start).take(end - start).collect()
+}
+
+#[derive(Deserialize)]
+struct ExpectedEncoding {
+    text: Vec<String>,
+    ids: Vec<u32>,
+    offsets: Vec<(usize, usize)>,
+    special_tokens_mask: Vec<u8>,
+    word_ids: Vec<Option<u32>>,
+    sequence_ids: Vec<Option<usize>>,
+}
+
+#[test]
+fn tokens_come_from_where_transformers_says() {
+    for family in FAMILIES {
+        let path = folder(family, "tags").join("tokenizer.json");
+        let tokenizer = Tokenizer::load(&path, 64).unwrap();
+        for row in expected::<ExpectedEncoding>(family, "tags", "encodings") {
+            let text = match &row.text[..] {
+                [text] => Text::One(text),
+                [first, second] => Text::Pair(first, second),
+                other => panic!("{other:?}"),
+            };
+            let Encoding {
+                tokens, origins, ..
+            } = tokenizer.encode_with_origins([text]).unwrap().remove(0);
+            assert_eq!(tokens.ids, row.ids, "{text:?}");
+            assert_eq!(tokenizer.encode([text]).unwrap(), [tokens], "{text:?}");
+            let offsets: Vec<_> = origins.iter().map(|it| (it.start, it.end)).collect();
+            assert_eq!(offsets, row.offsets, "{text:?}");
+            let mask: Vec<u8> = origins.iter().map(|it| it.is_special.into()).collect();
+            assert_eq!(mask, row.special_tokens_mask, "{text:?}");
+            let words: Vec<_> = origins.iter().map(|it| it.word_id).collect();
+            assert_eq!(words, row.word_ids, "{text:?}");
+            let sequences: Vec<_> = origins.iter().map(|it| it.sequence_id).collect();
+            assert_eq!(sequences, row.sequence_ids, "{text:?}");
+        }
+    }
+}
+
+/// Label, start, end, score.
+type ExpectedEntity = (String, usize, usize, f32);
+
+#[derive(Deserialize)]
+struct ExpectedEntities {
+    text: String,
+    ignore_labels: Option<Vec<String>>,
+    none: Option<Vec<ExpectedEntity>>,
+    simple: Option<Vec<ExpectedEntity>>,
+    first: Option<Vec<ExpectedEntity>>,
+    average: Option<Vec<ExpectedEntity>>,
+    max: Option<Vec<ExpectedEntity>>,
+}
+
+#[test]
+fn entities_are_those_of_transformers() {
+    let (gpu, _turn) = common::gpu();
+    for family in FAMILIES {
+        let tagger = tagger(&gpu, family);
+        for row in expected::<ExpectedEntities>(family, "tags", "entities") {
+            for (aggregation, entities) in [
+                (Aggregation::None, &row.none),
+                (Aggregation::Simple, &row.simple),
+                (Aggregation::First, &row.first),
+                (Aggregation::Average, &row.average),
+                (Aggregation::Max, &row.max),
+            ] {
+                let Some(entities) = entities else { continue };
+                let mut options = TagOptions::default().aggregation(aggregation);
+                if let Some(ignored) = row.ignore_labels.clone() {
+                    options = options.ignore_labels(ignored);
+                }
+                let found = tagger.tag(&[&row.text], &options).unwrap().remove(0);
+                let case = format!("{family}, {aggregation:?}, {:?}", row.text);
+                assert_entities(&found, entities, &row.text, &case);
+            }
+        }
+    }
+}
+
+fn assert_entities(found: &[Entity], expected: &[ExpectedEntity], text: &str, case: &str) {
+    assert_eq!(found.len(), expected.len(), "{case}: {found:?}");
+    for (found, (label, start, end, score)) in found.iter().zip(expected) {
+        let place = (&found.label, found.start, found.end);
+        assert_eq!(place, (label, *start, *end), "{case}");
+        assert_eq!(found.text, slice(text, *start, *end), "{case}");
+        let difference = (found.score - score).abs();
+        assert!(difference <= BOUND, "{case}: {found:?} is not {score}");
+    }
+}
+
+#[test]
+fn texts_that_are_tagged_together_are_as_alone() {
+    let (gpu, _turn) = common::gpu();
+    let tagger = tagger(&gpu, "bert");
+    let texts = [
+        "Ada met 李白 💖.",
+        "",
+        "a cat and a dog and a train to London",
+        " ",
+    ];
+    let options = TagOptions::default().ignore_labels::<String>([]);
+    let mut told = Vec::new();
+    let control = Control::new().progress(|now| told.push((now.done, now.total)));
+    let together = tagger.tag_with(&texts, &options, control).unwrap();
+    assert_eq!(told.last(), Some(&(4, 4)));
+    for (text, together) in texts.iter().zip(&together) {
+        assert_eq!(&tagger.tag(&[text], &options).unwrap()[0], together);
+    }
+    assert!(!together[0].is_empty() && together[1].is_empty());
+    assert_eq!(
+        tagger.tag::<&str>(&[], &options).unwrap(),
+        Vec::<Vec<Entity>>::new()
+    );
+}
+
+#[derive(Deserialize)]
+struct ExpectedAnswers {
+    question: String,
+    context: String,
+    options: Options,
+    /// Text, start, end, score.
+    answers: Vec<(String, usize, usize, f32)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    top_k: Option<usize>,
+    max_answer_len: Option<usize>,
+    max_seq_len: Option<usize>,
+    doc_stride: Option<usize>,
+    handle_impossible_answer: Option<bool>,
+    align_to_words: Option<bool>,
+}
+
+impl Options {
+    fn options(&self) -> AnswerOptions {
+        let mut options = AnswerOptions::default();
+        if let Some(top_k) = self.top_k {
+            options = options.top_k(top_k);
+        }
+        if let Some(max_answer_len) = self.max_answer_len {
+            options = options.max_answer_len(max_answer_len);
+        }
+        if let Some(max_seq_len) = self.max_seq_len {
+            options = options.max_seq_len(max_seq_len);
+        }
+        if let Some(doc_stride) = self.doc_stride {
+            options = options.doc_stride(doc_stride);
+        }
+        if let Some(handle_impossible_answer) = self.handle_impossible_answer {
+            options = options.handle_impossible_answer(handle_impossible_answer);
+        }
+        if let Some(align_to_words) = self.align_to_words {
+            options = options.align_to_words(align_to_words);
+        }
+        options
+    }
+}
+
+#[test]
+fn answers_are_those_of_transformers() {
+    let (gpu, _turn) = common::gpu();
+    for family in FAMILIES {
+        let answerer = answerer(&gpu, family);
+        for row in expected::<ExpectedAnswers>(family, "answers", "answers") {
+            let question = (&row.question[..], &row.context[..]);
+            let found = answerer.answer([question], &row.options.options());
+            let found = found.unwrap().remove(0);
+            let case = format!("{family}, {question:?}");
+            assert_eq!(found.len(), row.answers.len(), "{case}: {found:?}");
+            for (found, (text, start, end, score)) in found.iter().zip(&row.answers) {
+                let answer = (&found.text, found.start, found.end);
+                assert_eq!(answer, (text, *start, *end), "{case}");
+                let difference = (found.score - score).abs();
+                assert!(difference <= BOUND, "{case}: {found:?} is not {score}");
+            }
+        }
+    }
+}
+
+#[test]
+fn questions_that_are_answered_together_are_as_alone() {
+    let (gpu, _turn) = common::gpu();
+    let answerer = answerer(&gpu, "roberta");
+    let long = "the cat and the dog went to London, ".repeat(400);
+    let questions = [
+        ("Who met Ada?", "Ada met 李白 💖 in London."),
+        ("Who?", &long), // more parts than are run at once
+        ("", "a cat"),
+    ];
+    let options = AnswerOptions::default().top_k(3);
+    let options = options.max_seq_len(40).doc_stride(15);
+    let mut told = Vec::new();
+    let control = Control::new().progress(|now| told.push((now.done, now.total)));
+    let together = answerer.answer_with(questions, &options, control).unwrap();
+    let (done, total) = told.last().unwrap();
+    assert!(done == total && *total > 512, "{done} of {total}");
+    assert!(told.is_sorted(), "{told:?}");
+    for (question, together) in questions.iter().zip(&together) {
+        assert_eq!(
+            &answerer.answer([*question], &options).unwrap()[0],
+            together
+        );
+        assert_eq!(together.len(), 3, "{question:?}");
+    }
+}
+
+#[test]
+fn there_is_no_answer_where_there_is_no_context() {
+    let (gpu, _turn) = common::gpu();
+    for family in FAMILIES {
+        let answerer = answerer(&gpu, family);
+        let questions = [("Who?", ""), ("", "")];
+        let options = AnswerOptions::default().top_k(2);
+        let none = answerer.answer(questions, &options).unwrap();
+        assert_eq!(none, [Vec::<Answer>::new(), Vec::new()], "{family}");
+        let options = options.handle_impossible_answer(true);
+        for answers in answerer.answer(questions, &options).unwrap() {
+            let answers: Vec<_> = answers.iter().map(|it| (&it.text[..], it.score)).collect();
+            assert_eq!(answers, [("", 1.0)], "{family}");
+        }
+    }
+}
+
+#[test]
+fn a_question_longer_than_the_model_is_an_error_that_names_it() {
+    let (gpu, _turn) = common::gpu();
+    for family in FAMILIES {
+        let answerer = answerer(&gpu, family);
+        let long = "what ".repeat(100);
+        for (context, options) in [
+            ("Ada met Charles.", AnswerOptions::default()),
+            ("", AnswerOptions::default()),
+            (
+                "Ada met Charles.",
+                AnswerOptions::default().max_seq_len(usize::MAX),
+            ),
+            (
+                "Ada met Charles.",
+                AnswerOptions::default().doc_stride(usize::MAX),
+            ),
+        ] {
+            let questions = [("Who?", "Ada"), (&long, context)];
+            let error = answerer.answer(questions, &options).unwrap_err();
+            assert!(matches!(error, Error::Limit { .. }), "{error}");
+            let error = error.to_string();
+            for needle in ["question 1", "tokens", "shorter question"] {
+                assert!(error.contains(needle), "{error}");
+            }
+        }
+        // An overlap that is too large matters only where there are several parts.
+        let options = AnswerOptions::default().doc_stride(usize::MAX);
+        assert_eq!(
+            answerer.answer([("Who?", "Ada")], &options).unwrap()[0].len(),
+            1
+        );
+        let options = AnswerOptions::default().top_k(0).max_answer_len(0);
+        assert!(answerer.answer([("Who?", "Ada")], &options).unwrap()[0].is_empty());
+    }
+}
+
+#[test]
+fn a_checkpoint_without_the_head_says_what_is_missing() {
+    let (gpu, _turn) = common::gpu();
+    let options = ModelOptions::default();
+    let error = Tagger::load(&gpu, folder("bert", "answers"), &options).unwrap_err();
+    assert!(
+        error.to_string().contains("\"classifier.weight\""),
+        "{error}"
+    );
+    let error = Answerer::load(&gpu, folder("bert", "tags"), &options).unwrap_err();
+    assert!(
+        error.to_string().contains("\"qa_outputs.weight\""),
+        "{error}"
+    );
+}
