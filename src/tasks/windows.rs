@@ -103,7 +103,6 @@ impl Paired {
 
 #[cfg(test)]
 mod tests {
-    use std::ops::Range;
 
     use super::{Paired, Window};
     use crate::error::Result;
