@@ -5,7 +5,7 @@
 //!
 //! # The way of the data
 //!
-//! Once: a Hugging Face directory -> a graph over its mapped weights ([`models::Builder`]) -> fused, each node with a
+//! Once: a Hugging Face directory -> a graph over its mapped weights ([`models::Network`]) -> fused, each node with a
 //! kernel, each result with a slot, the whole with the bytes that it will take ([`plan::Memory`]) -> pipelines, compiled
 //! at once, and weights, uploaded; a table too large for the device stays in its file.
 //!
@@ -38,10 +38,11 @@
 //!   on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also
 //!   times what an operation offers (`tune`).
-//! * [`models`]: a Hugging Face directory -> graph and weights.
+//! * [`models`]: a Hugging Face directory -> graph and weights. A file per family maps names and switches to `blocks`;
+//!   `heads` builds what follows; `derived` makes the parameters that a checkpoint has otherwise.
 //! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
 //! * `text`: tokenizers (feature `text`).
-//! * `tasks`: what a user asks for (feature `text`).
+//! * `tasks`: what a user asks for, a file per task over `text_model` (feature `text`).
 //! * `c_api`: the same for C (feature `c-api`).
 //! * `src/bin/wgformer/`: the command line, a file per subcommand (feature `cli`).
 //!
