@@ -12,6 +12,7 @@ mod rerank;
 mod spans;
 #[cfg(not(target_arch = "wasm32"))] // a browser has no threads to share a device with
 mod stream;
+mod summarize;
 mod tag;
 mod text_model;
 mod windows;
@@ -26,6 +27,7 @@ pub use fill::{Filler, Filling};
 pub use rerank::{Ranked, Reranker};
 #[cfg(not(target_arch = "wasm32"))]
 pub use stream::{Stream, StreamOptions};
+pub use summarize::Sentence;
 pub use tag::{Entity, TagOptions, Tagger};
 pub use zero_shot::{ZeroShot, ZeroShotOptions};
 
@@ -92,6 +94,12 @@ pub static TASKS: &[Task] = &[
         command: "answer",
         library: "Answerer",
         head: "AutoModelForQuestionAnswering",
+    },
+    Task {
+        name: "extractive summary",
+        command: "summarize",
+        library: "Embedder::summarize",
+        head: "AutoModel, SentenceTransformer",
     },
     Task {
         name: "masked words",

@@ -1,4 +1,4 @@
-//! `classify`, `rerank` and `fill`: tables for people, JSON lines for programs.
+//! `classify`, `rerank`, `fill` and `summarize`: tables for people, JSON lines for programs.
 
 use serde_json::{Value, json};
 
@@ -120,6 +120,56 @@ fn fill_prints_the_tokens_of_each_mask() {
     let table = fill("the [MASK] sat", "").text();
     assert_eq!(table.lines().count(), 2, "{table}");
     fill("no mask", "").assert_error(&["text 1", "[MASK]"]);
+}
+
+#[test]
+fn summarize_picks_sentences_as_they_stand_in_the_text() {
+    let folder = Folder::new();
+    let text = "The cat slept. The cat sat! Snow fell? The cat and the dog.";
+    folder.write("text.txt", text);
+    let summarize = |options: &str| folder.run(&format!("summarize --model tiny {options}"));
+    let lines = summarize(&format!("'{text}' --sentences 9 --json")).lines();
+    assert_eq!(column(&lines, "rank"), json!([1, 2, 3, 4]));
+    let scores: Vec<f64> = lines
+        .iter()
+        .map(|it| it["score"].as_f64().unwrap())
+        .collect();
+    assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    assert!(
+        (scores.iter().sum::<f64>() - 1.0).abs() < 1e-5,
+        "{scores:?}"
+    );
+    let sentences = [
+        "The cat slept.",
+        "The cat sat!",
+        "Snow fell?",
+        "The cat and the dog.",
+    ];
+    for line in &lines {
+        assert_eq!(
+            line["text"],
+            sentences[line["index"].as_u64().unwrap() as usize]
+        );
+    }
+    assert_eq!(
+        summarize("--input text.txt --sentences 2 --json").lines(),
+        lines[..2]
+    );
+
+    let printed = summarize("--input text.txt --sentences 2").text();
+    let mut best: Vec<u64> = lines[..2]
+        .iter()
+        .map(|it| it["index"].as_u64().unwrap())
+        .collect();
+    best.sort_unstable();
+    let expected: Vec<&str> = best
+        .iter()
+        .map(|index| sentences[*index as usize])
+        .collect();
+    let (head, summary) = printed.split_once("\n\n").unwrap();
+    assert!(head.starts_with("extractive"), "{head}");
+    assert_eq!(summary.lines().collect::<Vec<_>>(), expected);
+    assert_eq!(summarize("'' --json").text(), "");
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! `answer`: where a file answers a question.
 
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use wgformer::plan::Control;
@@ -12,7 +12,7 @@ use wgformer::tasks::{Answer, AnswerOptions, Answerer};
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, print_lines, printable};
 use crate::progress::Progress;
-use crate::source::Source;
+use crate::source::read_text;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -58,7 +58,7 @@ impl<'a> From<&'a Answer> for Found<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let context = read(&arguments.context)?;
+    let context = read_text(&arguments.context)?;
     let load = |gpu: &_, directory: &_, options: &_| Answerer::load(gpu, directory, options);
     let answerer = arguments.model.load(load, |it| it.model().plan())?;
     let mut progress: Option<Progress> = None;
@@ -84,15 +84,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     } else {
         print_table(&lines)
     }
-}
-
-fn read(path: &Path) -> Result<String> {
-    let mut source = Source::open(path)?;
-    let mut bytes = Vec::new();
-    let count = source.read_to_end(&mut bytes);
-    count.map_err(|error| anyhow!("cannot read {}: {error}", source.name))?;
-    let text = String::from_utf8(bytes).ok();
-    text.with_context(|| format!("{} is not valid UTF-8", source.name))
 }
 
 fn print_table(lines: &[Line<'_>]) -> Result<()> {

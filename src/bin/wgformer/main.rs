@@ -22,6 +22,7 @@ mod ranking;
 mod rerank;
 mod search;
 mod source;
+mod summarize;
 mod tag;
 #[path = "../../whole_file/unfinished.rs"]
 mod temporary;
@@ -59,6 +60,8 @@ enum Command {
     /// Fetch a model from the Hugging Face hub.
     #[cfg(feature = "hub")]
     Pull(pull::Arguments),
+    /// Pick the sentences of a text that are most alike to all others: an extractive summary.
+    Summarize(summarize::Arguments),
     /// Find what texts name, such as people and places, with a model for token classification.
     Tag(tag::Arguments),
     /// Find the answer to a question in a file, with a model for question answering.
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(&arguments),
         #[cfg(feature = "hub")]
         Command::Pull(arguments) => pull::run(&arguments),
+        Command::Summarize(arguments) => summarize::run(&arguments),
         Command::Tag(arguments) => tag::run(&arguments),
         Command::Answer(arguments) => answer::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

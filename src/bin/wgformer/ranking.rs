@@ -21,18 +21,27 @@ pub(crate) fn print(
     texts: &[String],
     json: bool,
 ) -> Result<()> {
-    let lines = (1..).zip(best).map(|(rank, (index, score))| Line {
+    let best = best.map(|(index, score)| (index, score, &texts[index][..]));
+    if json {
+        print_json(best)
+    } else {
+        print_table(&lines(best))
+    }
+}
+
+/// `best`: places, scores and texts, the best first.
+pub(crate) fn print_json<'a>(best: impl Iterator<Item = (usize, f32, &'a str)>) -> Result<()> {
+    print_lines(&lines(best))
+}
+
+fn lines<'a>(best: impl Iterator<Item = (usize, f32, &'a str)>) -> Vec<Line<'a>> {
+    let lines = (1..).zip(best).map(|(rank, (index, score, text))| Line {
         rank,
         index,
         score,
-        text: &texts[index],
+        text,
     });
-    let lines: Vec<Line<'_>> = lines.collect();
-    if json {
-        print_lines(&lines)
-    } else {
-        print_table(&lines)
-    }
+    lines.collect()
 }
 
 fn print_table(lines: &[Line<'_>]) -> Result<()> {

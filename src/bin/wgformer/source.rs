@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 
 pub(crate) struct Source {
     /// As people know it.
@@ -50,4 +50,14 @@ impl BufRead for Source {
     fn consume(&mut self, count: usize) {
         self.reader.consume(count);
     }
+}
+
+/// A file, or for `-` standard input, as one text.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    let mut source = Source::open(path)?;
+    let mut bytes = Vec::new();
+    let count = source.read_to_end(&mut bytes);
+    count.map_err(|error| anyhow!("cannot read {}: {error}", source.name))?;
+    let text = String::from_utf8(bytes).ok();
+    text.with_context(|| format!("{} is not valid UTF-8", source.name))
 }

@@ -1,0 +1,123 @@
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::{Embedder, cosine};
+use crate::error::Result;
+use crate::plan::Control;
+
+/// A sentence of a text that stands for others.
+///
+/// See [`Embedder::summarize`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sentence {
+    /// Its place among the text's sentences.
+    pub index: usize,
+    /// How central it is: a share, of all sentences together 1.
+    pub score: f32,
+    /// The sentence, as it stands in the text.
+    pub text: String,
+}
+
+/// Of the share that a sentence has of the others, the rest being the same for all; as PageRank has it.
+const DAMPING: f64 = 0.85;
+
+/// Rounds of sharing out, of which each brings what is left of the first guess down by [`DAMPING`] at least.
+const ROUNDS: usize = 100;
+
+impl Embedder {
+    /// The `count` sentences of a text that are most alike to all others, the most central first: an extractive summary,
+    /// which writes nothing new. By LexRank (Erkan and Radev, 2004) over the cosines of the sentences' embeddings.
+    ///
+    /// Sentences end where Unicode says that they do (Standard Annex 29). The work grows with the square of their number.
+    ///
+    /// ```
+    /// use wgformer::tasks::Sentence;
+    ///
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let embedder = wgformer::Embedder::load(&gpu, folder)?;
+    /// let text = "The cat slept. The cat sat on the mat. Snow fell. A cat likes a mat.";
+    /// let mut summary: Vec<Sentence> = embedder.summarize(text, 2)?;
+    /// summary.sort_by_key(|sentence| sentence.index); // as they stand in the text
+    /// assert_eq!(summary.len(), 2);
+    ///
+    /// let again = pollster::block_on(embedder.summarize_with_async(text, 2, Default::default()))?;
+    /// assert_eq!(again.len(), 2);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`].
+    pub fn summarize(&self, text: &str, count: usize) -> Result<Vec<Sentence>> {
+        pollster::block_on(self.summarize_with_async(text, count, Control::new()))
+    }
+
+    /// [`Embedder::summarize`], without blocking the thread while the GPU works, and with a deadline, or somebody who is
+    /// told after each batch how many sentences are embedded.
+    ///
+    /// # Errors
+    /// As [`Embedder::summarize`], and [`crate::Error::Deadline`].
+    pub async fn summarize_with_async(
+        &self,
+        text: &str,
+        count: usize,
+        control: Control<'_>,
+    ) -> Result<Vec<Sentence>> {
+        let sentences: Vec<&str> = text.unicode_sentences().map(str::trim).collect();
+        let vectors = self.embed_with_async(&sentences, control).await?;
+        let sentence = |(index, score): (usize, f64)| Sentence {
+            index,
+            score: score as f32,
+            text: sentences[index].to_owned(),
+        };
+        let scores = centralities(&vectors).into_iter().enumerate();
+        let mut ranked: Vec<Sentence> = scores.map(sentence).collect();
+        ranked.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
+        ranked.truncate(count);
+        Ok(ranked)
+    }
+}
+
+/// The share of each vector: it is given by every other, the more the smaller the angle between them is.
+fn centralities(vectors: &[Vec<f32>]) -> Vec<f64> {
+    let count = vectors.len();
+    let given: Vec<Vec<f64>> = vectors.iter().map(|from| shares(from, vectors)).collect();
+    let mut scores = vec![1.0 / count as f64; count];
+    for _ in 0..ROUNDS {
+        let mut next = vec![(1.0 - DAMPING) / count as f64; count];
+        for (score, shares) in scores.iter().zip(&given) {
+            for (next, share) in next.iter_mut().zip(shares) {
+                *next += DAMPING * score * share;
+            }
+        }
+        scores = next;
+    }
+    scores
+}
+
+/// What a vector gives to each of all, itself included, 1 in all; what points away from it gets nothing.
+fn shares(from: &[f32], vectors: &[Vec<f32>]) -> Vec<f64> {
+    let near = |to: &Vec<f32>| f64::from(cosine(from, to).max(0.0));
+    let near: Vec<f64> = vectors.iter().map(near).collect();
+    let sum: f64 = near.iter().sum();
+    match sum > 0.0 {
+        true => near.iter().map(|near| near / sum).collect(),
+        false => vec![1.0 / vectors.len() as f64; vectors.len()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::centralities;
+
+    #[test]
+    fn the_middle_of_a_fan_is_most_central() {
+        let vector = |degrees: f32| vec![degrees.to_radians().cos(), degrees.to_radians().sin()];
+        let scores = centralities(&[0.0, 40.0, 80.0, 200.0].map(vector));
+        let sum: f64 = scores.iter().sum();
+        assert!((sum - 1.0).abs() < 1e-9, "{scores:?}");
+        assert!(scores[1] > scores[0] && scores[1] > scores[2], "{scores:?}");
+        assert!(scores[3] < scores[0], "{scores:?}");
+        assert!(centralities(&[]).is_empty());
+        assert_eq!(centralities(&[vec![0.0, 0.0]]), [1.0]);
+    }
+}
