@@ -32,6 +32,7 @@ pub enum Head {
     QuestionAnswering,
 }
 
+#[cfg(feature = "text")] // which tasks need
 impl Head {
     /// Whether it gives a row for each token, rather than one for each sequence.
     #[must_use]

@@ -10,7 +10,9 @@ use crate::gpu::Gpu;
 use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
 use crate::plan::Control;
-use crate::text::{Text, Tokens};
+use crate::text::Text;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::text::Tokens;
 
 /// Turns texts into vectors: a model with its tokenizer and its pooling. Clones share all of it, from any thread.
 ///

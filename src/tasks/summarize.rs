@@ -80,7 +80,7 @@ impl Embedder {
 /// The share of each vector: it is given by every other, the more the smaller the angle between them is.
 fn centralities(vectors: &[Vec<f32>]) -> Vec<f64> {
     let count = vectors.len();
-    let given: Vec<Vec<f64>> = vectors.iter().map(|from| shares(from, vectors)).collect();
+    let given: Vec<Vec<f64>> = (0..count).map(|from| shares(from, vectors)).collect();
     let mut scores = vec![1.0 / count as f64; count];
     for _ in 0..ROUNDS {
         let mut next = vec![(1.0 - DAMPING) / count as f64; count];
@@ -94,10 +94,14 @@ fn centralities(vectors: &[Vec<f32>]) -> Vec<f64> {
     scores
 }
 
-/// What a vector gives to each of all, itself included, 1 in all; what points away from it gets nothing.
-fn shares(from: &[f32], vectors: &[Vec<f32>]) -> Vec<f64> {
-    let near = |to: &Vec<f32>| f64::from(cosine(from, to).max(0.0));
-    let near: Vec<f64> = vectors.iter().map(near).collect();
+/// What a vector gives to each of the others, 1 in all; what points away from it gets nothing. One that is near to none
+/// gives the same to all, for what it kept would make it central.
+fn shares(from: usize, vectors: &[Vec<f32>]) -> Vec<f64> {
+    let near = |to: usize| match to == from {
+        true => 0.0,
+        false => f64::from(cosine(&vectors[from], &vectors[to]).max(0.0)),
+    };
+    let near: Vec<f64> = (0..vectors.len()).map(near).collect();
     let sum: f64 = near.iter().sum();
     match sum > 0.0 {
         true => near.iter().map(|near| near / sum).collect(),
