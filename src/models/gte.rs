@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::bert::{HARMLESS, layer_sizes};
 use super::blocks::{
-    Attending, EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
+    EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
     post_norm_layers,
 };
 use super::builder::LinearNames;
 use super::heads::Heads;
-use super::positions::{rotary_of, rotary_table};
+use super::positions::{rotary_of, rotated};
 use super::roberta::masked_lm;
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
@@ -46,13 +46,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         norm: NormNames::new("embeddings.LayerNorm"),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
-    let positions = builder.graph.ids("positions", max_positions);
-    let segment_offsets = builder.graph.segment_offsets();
-    let table = rotary_table(builder, max_positions, head_dim, &rotary);
-    let attending = Attending {
-        rotary: Some((positions, table)),
-        ..Attending::everywhere(segment_offsets)
-    };
+    let attending = rotated(builder, max_positions, head_dim, &rotary);
     let old = builder.has("encoder.layer.0.attn_ln.weight");
     let names = (0..layers).map(|layer| match old {
         true => published_layer(layer, packed, &sizes),
@@ -61,7 +55,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
     Ok(Encoder {
         reads_types: max_types > 0,
-        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
+        ..Encoder::new(
+            x,
+            attending.segment_offsets,
+            &sizes,
+            vocabulary,
+            max_positions,
+        )
     })
 }
 

@@ -3,11 +3,10 @@
 
 use super::bert::{HARMLESS, layer_sizes};
 use super::blocks::{
-    Attending, EmbeddingNames, FeedForwardNames, LayerNames, NormNames, embeddings,
-    post_norm_layers,
+    EmbeddingNames, FeedForwardNames, LayerNames, NormNames, embeddings, post_norm_layers,
 };
 use super::builder::LinearNames;
-use super::positions::{rotary_of, rotary_table};
+use super::positions::{rotary_of, rotated};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Qkv;
@@ -38,13 +37,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         }),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
-    let positions = builder.graph.ids("positions", max_positions);
-    let segment_offsets = builder.graph.segment_offsets();
-    let table = rotary_table(builder, max_positions, head_dim, &rotary);
-    let attending = Attending {
-        rotary: Some((positions, table)),
-        ..Attending::everywhere(segment_offsets)
-    };
+    let attending = rotated(builder, max_positions, head_dim, &rotary);
     let names = (0..layers).map(|layer| match old {
         true => published_layer(layer, sizes.hidden),
         false => transformers_layer(layer),
@@ -52,7 +45,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
     Ok(Encoder::new(
         x,
-        segment_offsets,
+        attending.segment_offsets,
         &sizes,
         vocabulary,
         max_positions,

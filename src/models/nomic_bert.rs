@@ -4,12 +4,12 @@
 use serde_json::{Value, json};
 
 use super::blocks::{
-    Attending, EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
+    EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
     post_norm_layers,
 };
 use super::builder::LinearNames;
 use super::heads::{Heads, MaskedLmNames, Transform};
-use super::positions::{Rotary, rotary_of, rotary_table};
+use super::positions::{Rotary, rotary_of, rotated};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::{Activation, Qkv};
@@ -80,13 +80,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         }),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
-    let positions = builder.graph.ids("positions", max_positions);
-    let segment_offsets = builder.graph.segment_offsets();
-    let table = rotary_table(builder, max_positions, head_dim, &rotary);
-    let attending = Attending {
-        rotary: Some((positions, table)),
-        ..Attending::everywhere(segment_offsets)
-    };
+    let attending = rotated(builder, max_positions, head_dim, &rotary);
     let names = (0..layers).map(|layer| match old {
         true => published_layer(layer, sizes.hidden),
         false => transformers_layer(layer),
@@ -94,7 +88,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = post_norm_layers(builder, x, attending, names, &sizes)?;
     Ok(Encoder {
         reads_types: max_types > 0,
-        ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
+        ..Encoder::new(
+            x,
+            attending.segment_offsets,
+            &sizes,
+            vocabulary,
+            max_positions,
+        )
     })
 }
 

@@ -1,5 +1,6 @@
 //! Tables of what attention knows of positions.
 
+use super::blocks::Attending;
 use super::{Builder, Config};
 use crate::error::Result;
 use crate::graph::TensorId;
@@ -27,6 +28,22 @@ pub(super) fn rotary_table(
     }
     let name = format!("rotary {} {}", rotary.theta, rotary.divisor);
     builder.computed(&name, [max_positions, head_dim], values)
+}
+
+/// Attention whose queries and keys are rotated by their positions, for all layers.
+pub(super) fn rotated(
+    builder: &mut Builder<'_>,
+    max_positions: usize,
+    head_dim: usize,
+    rotary: &Rotary,
+) -> Attending {
+    let positions = builder.graph.ids("positions", max_positions);
+    let segment_offsets = builder.graph.segment_offsets();
+    let table = rotary_table(builder, max_positions, head_dim, rotary);
+    Attending {
+        rotary: Some((positions, table)),
+        ..Attending::everywhere(segment_offsets)
+    }
 }
 
 /// What a table of rotations follows from.
