@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use super::checks;
+use super::{checks, elementwise};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
+use crate::kernel::Offer;
 use crate::reference::{self, Activation};
 use crate::tensor::{Shape, Tensor};
 
@@ -61,40 +61,10 @@ impl Operation for Activate {
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
-        let shape = request.operands[0].shape.clone();
-        let variant = Variant {
-            kernel: &ACTIVATION,
-            constants: vec![("KIND", number(self.activation))],
-            tile: None,
-            bindings: vec![Binding::Operand(0)],
-            dispatch: Arc::new(move |sizes| {
-                let count = shape.elements(sizes);
-                Dispatch::new(
-                    count.div_ceil(WORKGROUP_SIZE),
-                    &Params {
-                        count: count as u32,
-                    },
-                )
-            }),
-        };
-        vec![variant.into()]
+        elementwise::offers(
+            &elementwise::ACTIVATION,
+            vec![("KIND", number(self.activation))],
+            request,
+        )
     }
-}
-
-pub(super) static ACTIVATION: Kernel = Kernel {
-    name: "activation",
-    wgsl: include_str!("../../shaders/activation.wgsl"),
-    bindings: &[Access::Read, Access::ReadWrite],
-    params_size: size_of::<Params>(),
-    constants: &["KIND"],
-    features: wgpu::Features::empty(),
-    cooperative_matrix: None,
-};
-
-const WORKGROUP_SIZE: usize = 64; // as the shader has it
-
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
-struct Params {
-    count: u32,
 }

@@ -1,11 +1,11 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::checks;
 use super::layer_norm::LayerNorm;
+use super::{checks, elementwise};
 use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
-use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
+use crate::kernel::Offer;
 use crate::reference;
 use crate::tensor::{Shape, Tensor};
 
@@ -53,23 +53,7 @@ impl Operation for Add {
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
-        let shape = request.operands[0].shape.clone();
-        let variant = Variant {
-            kernel: &ADD,
-            constants: vec![],
-            tile: None,
-            bindings: vec![Binding::Operand(0), Binding::Operand(1)],
-            dispatch: Arc::new(move |sizes| {
-                let count = shape.elements(sizes);
-                Dispatch::new(
-                    count.div_ceil(WORKGROUP_SIZE),
-                    &Params {
-                        count: count as u32,
-                    },
-                )
-            }),
-        };
-        vec![variant.into()]
+        elementwise::offers(&elementwise::ADD, vec![], request)
     }
 
     /// A sum that is normalised at once need not be stored.
@@ -83,22 +67,4 @@ impl Operation for Add {
             }) as Arc<dyn Operation>
         })
     }
-}
-
-pub(super) static ADD: Kernel = Kernel {
-    name: "add",
-    wgsl: include_str!("../../shaders/add.wgsl"),
-    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
-    params_size: size_of::<Params>(),
-    constants: &[],
-    features: wgpu::Features::empty(),
-    cooperative_matrix: None,
-};
-
-const WORKGROUP_SIZE: usize = 64; // as the shader has it
-
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
-struct Params {
-    count: u32,
 }

@@ -14,13 +14,15 @@
 //! `tests/shaders/adapters.rs`.
 //!
 //! What operations share is in `checks` (of shapes), `row_lanes` (how many lanes share a row), `cooperative` (who has
-//! matrix units) and `linear_kernels` (every linear layer, a file per way to run it).
+//! matrix units), `elementwise` (kernels of one element at a time) and `linear_kernels` (every linear layer, a file per
+//! way to run it).
 
 mod activation;
 mod add;
 mod attention;
 mod checks;
 mod cooperative;
+mod elementwise;
 mod embedding_sum;
 mod layer_norm;
 mod linear;
@@ -46,8 +48,8 @@ pub(crate) const COL_MULTIPLE: usize = linear_kernels::K_MULTIPLE;
 
 /// Every kernel of the crate, for tools that look at all of them.
 pub static KERNELS: &[&Kernel] = &[
-    &activation::ACTIVATION,
-    &add::ADD,
+    &elementwise::ACTIVATION,
+    &elementwise::ADD,
     &attention::ATTENTION,
     &attention::ATTENTION_COOPERATIVE_16,
     &attention::ATTENTION_COOPERATIVE_8,
@@ -66,7 +68,7 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_SUBGROUP,
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
-    &multiply::MULTIPLY,
+    &elementwise::MULTIPLY,
     &pool::POOL,
     &pool::POOL_SUBGROUP,
     &pool::POOL_TEXTURE,
