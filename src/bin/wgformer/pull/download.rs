@@ -42,8 +42,8 @@ pub(super) fn whole(
     partial: &Path,
     mut progress: impl FnMut(u64),
 ) -> Result<()> {
-    let name = &file.name;
-    for is_last in [false, true] {
+    // Its checksum, if that is wrong; then nothing is kept.
+    let mut attempt = || -> Result<Option<String>> {
         while bytes(partial) != Some(file.size) {
             patiently(|| {
                 let before = bytes(partial);
@@ -54,22 +54,26 @@ pub(super) fn whole(
                 }
             })?;
         }
-        let found = file
-            .digest
-            .of(partial)
-            .with_context(|| cannot_read(partial))?;
+        let found = file.digest.of(partial);
+        let found = found.with_context(|| cannot_read(partial))?;
         if found == file.digest.hex() {
-            return Ok(());
+            return Ok(None);
         }
         fs::remove_file(partial).with_context(|| cannot_write(partial))?;
-        if is_last {
-            let expected = file.digest.hex();
-            return Err(anyhow!(
-                "{name}: what was fetched has the checksum {found}, and the hub says {expected}; nothing was kept, try again"
-            ));
-        }
+        Ok(Some(found))
+    };
+    if attempt()?.is_none() {
+        return Ok(());
     }
-    unreachable!("the last time round returns")
+    // What an earlier run left may have been wrong: once more, from the beginning.
+    match attempt()? {
+        None => Ok(()),
+        Some(found) => Err(anyhow!(
+            "{}: what was fetched has the checksum {found}, and the hub says {}; nothing was kept, try again",
+            file.name,
+            file.digest.hex()
+        )),
+    }
 }
 
 fn bytes(path: &Path) -> Option<u64> {
