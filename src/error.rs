@@ -186,6 +186,21 @@ pub enum Error {
         tensor: String,
     },
 
+    /// A checkpoint has no weights for what should follow its encoder.
+    #[error(
+        "{location}: there is no head for {head}, no tensor {tensor:?}; it was saved as {saved_as}: take a model that was trained for that"
+    )]
+    HeadMissing {
+        /// Where it was looked for.
+        location: String,
+        /// What it would be for.
+        head: &'static str,
+        /// The name of the first of its tensors.
+        tensor: String,
+        /// The classes of transformers that `architectures` in `config.json` names.
+        saved_as: String,
+    },
+
     /// A weight has another shape than the configuration says.
     #[error(
         "{location}: tensor {tensor:?} has shape {found:?}, and the model's configuration needs {expected:?}"
@@ -223,6 +238,17 @@ pub enum Error {
         index: usize,
         /// The value found.
         value: f32,
+    },
+
+    /// A text is longer than its model takes, and was not to be cut.
+    #[error(
+        "text {index} is longer than the {most} tokens that the model takes: shorten it, let it be cut, or split it into passages"
+    )]
+    TooLong {
+        /// Which text, counted from 0 in the caller's order.
+        index: usize,
+        /// The most tokens that the model takes, special tokens included.
+        most: usize,
     },
 
     /// One of many texts could not be embedded.

@@ -65,6 +65,8 @@ fn line(row: &Row) -> Value {
     fn number(field: &Field) -> Value {
         match field {
             Field::Float(value) => json!(value),
+            Field::Byte(value) => json!(value),
+            Field::UByte(value) => json!(value),
             Field::ListInternal(list) => list.elements().iter().map(number).collect(),
             other => panic!("{other}"),
         }
@@ -214,6 +216,33 @@ fn rows_hold_what_the_lines_of_json_hold() {
     folder
         .embed("--input in.txt --format parquet --output /dev/full")
         .assert_error(&["cannot write /dev/full"]);
+}
+
+#[test]
+fn small_numbers_and_passages_are_what_the_lines_of_json_hold() {
+    let folder = Folder::new();
+    let long = mixed_lines(60).join(" ");
+    folder.write("in.txt", format!("{long}\nsea\n"));
+    for options in [
+        "--precision int8",
+        "--precision ubinary",
+        "--precision int8 --pooling none",
+    ] {
+        let options = format!("--input in.txt {options}");
+        let lines = folder.embed(&options).lines();
+        let output = folder.embed(&format!("{options} --output out.parquet"));
+        output.bytes();
+        let found: Vec<Value> = rows(&folder.path("out.parquet")).iter().map(line).collect();
+        assert_eq!(column(&found, "embedding"), column(&lines, "embedding"));
+    }
+    let lines = folder.embed("--input in.txt --overflow chunk").lines();
+    let output = folder.embed("--input in.txt --overflow chunk --output out.parquet");
+    output.bytes();
+    for (row, line) in rows(&folder.path("out.parquet")).iter().zip(&lines) {
+        assert_eq!(row.get_long(2).unwrap(), line["start"]);
+        assert_eq!(row.get_long(3).unwrap(), line["end"]);
+        assert_eq!(row.get_long(4).unwrap(), line["tokens"]);
+    }
 }
 
 #[test]

@@ -43,13 +43,15 @@ impl From<&Error> for wgformer_status {
     /// Complete: an error that is added has to be given its code here.
     fn from(error: &Error) -> Self {
         match error {
-            Error::Shape { .. } | Error::Input { .. } | Error::Vector { .. } => {
-                Self::InvalidArgument
-            }
+            Error::Shape { .. }
+            | Error::Input { .. }
+            | Error::Vector { .. }
+            | Error::TooLong { .. } => Self::InvalidArgument,
             Error::Io { .. } | Error::Write { .. } => Self::Io,
             Error::Malformed { .. }
             | Error::Outdated { .. }
             | Error::TensorMissing { .. }
+            | Error::HeadMissing { .. }
             | Error::TensorShape { .. }
             | Error::NotFinite { .. } => Self::Malformed,
             Error::Unsupported { .. } | Error::NoVariant { .. } => Self::Unsupported,

@@ -18,6 +18,7 @@ use crate::ops::Activation;
 /// assert_eq!(config.string("model_type")?, "bert");
 /// assert_eq!(config.activation("hidden_act", "gelu")?, wgformer::ops::Activation::Gelu);
 /// assert_eq!(config.labels()?, ["LABEL_0", "LABEL_1"]);
+/// assert_eq!(config.architectures(), ["BertModel"]);
 /// assert_eq!(config.size_or_none("pad_token_id", 1)?, 0);
 /// assert!(!config.boolean("is_decoder", false)?);
 /// assert!(config.value("auto_map").is_none());
@@ -171,6 +172,14 @@ impl Config {
         labels.filter(|labels| !labels.is_empty()).ok_or_else(|| {
             self.malformed("id2label must give a name to each number from 0 on".to_owned())
         })
+    }
+
+    /// The classes of transformers that the checkpoint was saved as, such as `BertForMaskedLM`; none where it does not say.
+    #[must_use]
+    pub fn architectures(&self) -> Vec<String> {
+        let classes = self.get("architectures").and_then(Value::as_array);
+        let names = classes.into_iter().flatten().filter_map(Value::as_str);
+        names.map(str::to_owned).collect()
     }
 
     /// The value of a key as it is; `None` where it is missing or null.

@@ -22,6 +22,7 @@ use crate::tensor::Sizes;
 /// let logits = model.run(&batch, &[1])?; // of the second token: [1, vocabulary]
 /// assert_eq!(logits.len(), model.vocabulary());
 /// println!("{} bytes, {} tokens at most", model.memory().total(), model.encoder().max_tokens());
+/// println!("{}", model.head());
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 ///
@@ -106,6 +107,12 @@ impl MaskedLm {
     #[must_use]
     pub fn encoder(&self) -> &Model {
         &self.encoder
+    }
+
+    /// What runs the head.
+    #[must_use]
+    pub fn head(&self) -> &Plan {
+        &self.head
     }
 
     /// The number of entries of the vocabulary.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use super::derived::NetworkWeights;
 use super::{Builder, Checkpoint, Config, Encoder, Family, ScoreFunction};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ops::Pooling;
 use crate::plan::Weights;
@@ -88,14 +88,13 @@ impl Network {
     ///
     /// # Errors
     /// [`crate::Error::Io`], [`crate::Error::Malformed`] or [`crate::Error::Unsupported`] for the files,
-    /// [`crate::Error::TensorMissing`] or [`crate::Error::TensorShape`] for the weights.
+    /// [`crate::Error::TensorMissing`], [`crate::Error::HeadMissing`] or [`crate::Error::TensorShape`] for the weights.
     pub fn open(directory: &Path, head: Head) -> Result<Self> {
         let config = Config::read(&directory.join("config.json"))?;
         let family = Family::of(&config)?;
         let checkpoint = Arc::new(Checkpoint::open(directory)?);
         let mut builder = Builder::new(&*checkpoint);
         let encoder = (family.build)(&config, &mut builder)?;
-        let heads = || (family.heads)(&config);
         let labels = config.labels()?;
         let (output, columns) = match head {
             Head::HiddenStates => (encoder.hidden_states, encoder.hidden),
@@ -107,14 +106,19 @@ impl Network {
                 (pooled, encoder.hidden)
             }
             Head::SequenceClassification => {
-                let logits = heads()?.classify_sequences(&mut builder, &encoder, labels.len())?;
-                (logits, labels.len())
+                let heads = (family.heads)(&config)?;
+                let logits = heads.classify_sequences(&mut builder, &encoder, labels.len());
+                (named(logits, "classifying texts", &config)?, labels.len())
             }
             Head::TokenClassification => {
-                let logits = heads()?.classify_tokens(&mut builder, &encoder, labels.len())?;
-                (logits, labels.len())
+                let heads = (family.heads)(&config)?;
+                let logits = heads.classify_tokens(&mut builder, &encoder, labels.len());
+                (named(logits, "classifying tokens", &config)?, labels.len())
             }
-            Head::QuestionAnswering => (heads()?.find_spans(&mut builder, &encoder)?, 2),
+            Head::QuestionAnswering => {
+                let logits = (family.heads)(&config)?.find_spans(&mut builder, &encoder);
+                (named(logits, "answering questions", &config)?, 2)
+            }
         };
         builder.graph.set_output(output);
         let Builder { graph, derived, .. } = builder;
@@ -157,7 +161,8 @@ impl Network {
         let columns = Dim::Fixed(encoder.hidden);
         let hidden_states = head.graph.input("hidden_states", [Dim::Tokens, columns]);
         let masked_lm = (family.heads)(&config)?.masked_lm;
-        let logits = masked_lm.predict(&mut head, hidden_states, &encoder)?;
+        let logits = masked_lm.predict(&mut head, hidden_states, &encoder);
+        let logits = named(logits, "predicting tokens", &config)?;
         head.graph.set_output(logits);
         let Builder { graph, derived, .. } = head;
         let weights = NetworkWeights {
@@ -174,6 +179,19 @@ impl Network {
             labels: Vec::new(),
         })
     }
+}
+
+/// What was built of a head; where a weight of it is missing, which head that would have been.
+fn named<T>(built: Result<T>, head: &'static str, config: &Config) -> Result<T> {
+    built.map_err(|error| match error {
+        Error::TensorMissing { location, tensor } => Error::HeadMissing {
+            location,
+            head,
+            tensor,
+            saved_as: config.architectures().join(", "),
+        },
+        error => error,
+    })
 }
 
 impl std::fmt::Debug for Network {

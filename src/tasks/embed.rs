@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::passages::{Passage, passages};
 #[cfg(not(target_arch = "wasm32"))]
 use super::stream::{Stream, StreamOptions};
 use super::text_model::{Output, TextModel};
@@ -55,6 +56,7 @@ pub struct EmbedderOptions {
     pub(crate) per_token: bool,
     pub(crate) prompt: Option<String>,
     pub(crate) dimensions: Option<usize>,
+    pub(crate) refuse_long_texts: bool,
     pub(crate) model: ModelOptions,
 }
 
@@ -133,6 +135,25 @@ impl EmbedderOptions {
         }
     }
 
+    /// Whether a text that is longer than the model takes is [`Error::TooLong`]; by default it is cut.
+    ///
+    /// ```
+    /// # use wgformer::tasks::EmbedderOptions;
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let options = EmbedderOptions::default().refuse_long_texts(true);
+    /// let embedder = wgformer::Embedder::load_with(&gpu, folder, &options)?;
+    /// let error = embedder.embed(&["short", &"long ".repeat(100)]).unwrap_err();
+    /// assert!(matches!(error, wgformer::Error::TooLong { index: 1, .. }));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn refuse_long_texts(self, refuse: bool) -> Self {
+        Self {
+            refuse_long_texts: refuse,
+            ..self
+        }
+    }
+
     /// How the model is loaded.
     #[must_use]
     pub fn model(self, model: ModelOptions) -> Self {
@@ -153,6 +174,8 @@ impl EmbedderOptions {
 pub struct Embedding {
     /// How many tokens the text has, special tokens included, after it was cut to the model's length.
     pub tokens: usize,
+    /// Whether it had more, which were cut off.
+    pub is_cut: bool,
     /// `[hidden]`, or `[tokens, hidden]` with [`EmbedderOptions::per_token`].
     pub values: Vec<f32>,
 }
@@ -198,7 +221,9 @@ impl Embedder {
             });
         }
         let prompt = own.prompt(options.prompt.as_deref())?.to_owned();
-        let mut text_model = text_model.with_prompt(&prompt);
+        let mut text_model = text_model
+            .with_prompt(&prompt)
+            .refusing_long_texts(options.refuse_long_texts);
         if let Some(dimensions) = options.dimensions {
             if !(1..=hidden).contains(&dimensions) {
                 return Err(Error::Input {
@@ -324,7 +349,8 @@ impl Embedder {
     /// One vector per text, in order: `[hidden]` each.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`], [`Error::Overflow`] if a result is not finite; as [`Model::run`] for the device.
+    /// [`Error::Tokenizer`], [`Error::TooLong`] if long texts are refused, [`Error::Overflow`] if a result is not finite;
+    /// as [`Model::run`] for the device.
     pub fn embed<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
         pollster::block_on(self.embed_async(texts))
     }
@@ -486,6 +512,25 @@ impl Embedder {
         Stream::start(self, texts.into_iter(), options)
     }
 
+    /// A text in parts that the model takes whole, prompt included, each of which shares about `overlap` tokens with the
+    /// next: whole words, where a word is not longer than all that the model takes.
+    ///
+    /// ```
+    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
+    /// let text = "a long story ".repeat(50);
+    /// for passage in embedder.passages(&text, 8)? {
+    ///     println!("{} to {}: {:?}", passage.start, passage.end, embedder.embed(&[passage.text])?);
+    /// }
+    /// assert_eq!(embedder.passages("a cat", 8)?.len(), 1);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`]; [`Error::Input`] if `overlap` leaves no room for more.
+    pub fn passages<'a>(&self, text: &'a str, overlap: usize) -> Result<Vec<Passage<'a>>> {
+        passages(&self.text_model, text, overlap)
+    }
+
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text, `[texts, hidden]`.
     ///
     /// The rows are whole, whatever [`EmbedderOptions::dimensions`] keeps of them.
@@ -502,11 +547,12 @@ impl Embedder {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Tokenizer`].
+    /// [`Error::Tokenizer`], [`Error::TooLong`].
     pub fn batch<S: AsRef<str>>(&self, texts: &[S]) -> Result<Batch> {
         let mut batch = Batch::new();
         let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
-        for tokens in self.text_model.tokenize(&texts)? {
+        for (index, tokens) in self.text_model.tokenize(&texts)?.iter().enumerate() {
+            self.text_model.check_length(index, tokens)?;
             batch.push(&tokens.ids, &tokens.types);
         }
         Ok(batch)
@@ -514,8 +560,12 @@ impl Embedder {
 }
 
 impl From<Output> for Embedding {
-    fn from(Output { tokens, values }: Output) -> Self {
-        Self { tokens, values }
+    fn from(output: Output) -> Self {
+        Self {
+            tokens: output.tokens,
+            is_cut: output.is_cut,
+            values: output.values,
+        }
     }
 }
 
@@ -525,6 +575,7 @@ impl Embedding {
     pub(super) fn awaited(tokens: &Tokens) -> Self {
         Self {
             tokens: tokens.ids.len(),
+            is_cut: tokens.is_cut,
             values: Vec::new(),
         }
     }

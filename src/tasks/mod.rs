@@ -8,6 +8,8 @@ mod classify;
 mod cosine;
 mod embed;
 mod fill;
+mod passages;
+mod precision;
 mod rerank;
 mod spans;
 #[cfg(not(target_arch = "wasm32"))] // a browser has no threads to share a device with
@@ -24,6 +26,8 @@ pub use classify::{Classifier, Label};
 pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
 pub use fill::{Filler, Filling};
+pub use passages::Passage;
+pub use precision::{to_int8, to_ubinary};
 pub use rerank::{Ranked, Reranker};
 #[cfg(not(target_arch = "wasm32"))]
 pub use stream::{Stream, StreamOptions};

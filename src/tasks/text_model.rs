@@ -21,6 +21,8 @@ pub(super) struct TextModel {
     per_token: bool,
     /// What is put before every text.
     prompt: Arc<str>,
+    /// Whether a text that is longer than the model takes is an error, rather than cut.
+    refuses_long_texts: bool,
     /// The columns of a row that are kept, and whether it then has length 1.
     kept: Option<(usize, bool)>,
 }
@@ -30,6 +32,8 @@ pub(super) struct TextModel {
 pub(super) struct Output {
     /// How many tokens the text has, special tokens included, after it was cut to the model's length.
     pub(super) tokens: usize,
+    /// Whether it had more.
+    pub(super) is_cut: bool,
     /// A row of [`Model::columns`], or one per token.
     pub(super) values: Vec<f32>,
 }
@@ -85,6 +89,7 @@ impl TextModel {
             lower_case: own.lower_case,
             per_token: head.is_per_token(),
             prompt: own.prompt(None)?.into(),
+            refuses_long_texts: false,
             kept: None,
         })
     }
@@ -93,6 +98,14 @@ impl TextModel {
     pub(super) fn with_prompt(self, prompt: &str) -> Self {
         Self {
             prompt: prompt.into(),
+            ..self
+        }
+    }
+
+    /// The same model; `refuses`: whether a text that is longer than it takes is an error.
+    pub(super) fn refusing_long_texts(self, refuses: bool) -> Self {
+        Self {
+            refuses_long_texts: refuses,
             ..self
         }
     }
@@ -126,11 +139,21 @@ impl TextModel {
         self.tokenizer.encode(texts)
     }
 
+    /// # Errors
+    /// [`Error::TooLong`] for text `index`, if long texts are refused.
+    pub(super) fn check_length(&self, index: usize, tokens: &Tokens) -> Result<()> {
+        if tokens.is_cut && self.refuses_long_texts {
+            let most = self.model.max_tokens();
+            return Err(Error::TooLong { index, most });
+        }
+        Ok(())
+    }
+
     /// What the model gives for each text, in order. `control` is told after each batch how many are done.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`], [`Error::Deadline`], [`Error::Overflow`] if a result is not finite; as [`Model::run`] for
-    /// the device.
+    /// [`Error::Tokenizer`], [`Error::TooLong`], [`Error::Deadline`], [`Error::Overflow`] if a result is not finite; as
+    /// [`Model::run`] for the device.
     pub(super) async fn outputs(
         &self,
         texts: &[Text<'_>],
@@ -140,7 +163,10 @@ impl TextModel {
         let outputs = async {
             let mut tokens = Vec::with_capacity(texts.len());
             for some in texts.chunks(TOKENIZED_AT_ONCE) {
-                tokens.extend(self.tokenize(some)?);
+                for text in self.tokenize(some)? {
+                    self.check_length(tokens.len(), &text)?;
+                    tokens.push(text);
+                }
                 yield_now().await;
             }
             let report = |done| control.report(done, texts.len());
@@ -255,6 +281,7 @@ impl Output {
     fn awaited(tokens: &Tokens) -> Self {
         Self {
             tokens: tokens.ids.len(),
+            is_cut: tokens.is_cut,
             values: Vec::new(),
         }
     }

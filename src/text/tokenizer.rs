@@ -26,6 +26,7 @@ const MAX_BYTES: u64 = 128 << 20;
 /// let tokens: &Tokens = &tokenizer.encode(["a cat"])?[0];
 /// println!("{:?}", tokens.ids); // [CLS], the words' own, [SEP]
 /// assert_eq!(tokens.ids.len(), tokens.types.len());
+/// assert!(!tokens.is_cut);
 /// assert_eq!(tokenizer.decode(&tokens.ids[..1])?, "[CLS]");
 /// assert_eq!(tokenizer.id_of("[CLS]"), Some(tokens.ids[0]));
 /// let same = Tokenizer::load(&folder.join("tokenizer.json"), 512)?; // this file alone
@@ -47,6 +48,8 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// Token types: which of a pair of texts each is of.
     pub types: Vec<u32>,
+    /// Whether the text had more tokens than these.
+    pub is_cut: bool,
 }
 
 impl Tokenizer {

@@ -1,7 +1,7 @@
 //! `embed`: what is made of texts, and in which form it is printed.
 
 use serde_json::{Value, json};
-use wgformer::tasks::cosine;
+use wgformer::tasks::{cosine, to_int8, to_ubinary};
 
 use crate::generated_model::HIDDEN;
 use crate::harness::{Folder, column, mixed_lines, npy, real, vector};
@@ -62,6 +62,47 @@ fn a_numpy_array_holds_the_same_numbers() {
     let lines = folder.embed(texts).vectors();
     let array = folder.embed(&format!("{texts} --format npy")).bytes();
     assert_eq!(npy::<f32>(&array), (vec![3, HIDDEN as u64], lines.concat()));
+}
+
+#[test]
+fn a_lower_precision_is_made_of_the_same_numbers() {
+    let folder = Folder::new();
+    let texts = "'hello world' '' 'the cat and the dog'";
+    let full = folder.embed(texts).vectors();
+    let as_ints = |precision: &str| -> Vec<Vec<i64>> {
+        let lines = folder.embed(&format!("{texts} --precision {precision}"));
+        serde_json::from_value(column(&lines.lines(), "embedding")).unwrap()
+    };
+    let int8: Vec<Vec<i8>> = full.iter().map(|it| to_int8(it)).collect();
+    let ubinary: Vec<Vec<u8>> = full.iter().map(|it| to_ubinary(it)).collect();
+    let widened = |rows: &[Vec<i8>]| -> Vec<Vec<i64>> {
+        let rows = rows.iter().map(|row| row.iter().map(|it| i64::from(*it)));
+        rows.map(Iterator::collect).collect()
+    };
+    assert_eq!(as_ints("int8"), widened(&int8));
+    for (full, int8) in full.iter().zip(&int8) {
+        let int8: Vec<f32> = int8.iter().map(|it| f32::from(*it)).collect();
+        assert!(cosine(full, &int8) > 0.9999, "{}", cosine(full, &int8));
+    }
+    let bits = as_ints("ubinary");
+    for (full, bits) in full.iter().zip(&bits) {
+        for (place, value) in full.iter().enumerate() {
+            assert_eq!(bits[place / 8] >> (7 - place % 8) & 1 == 1, *value > 0.0);
+        }
+    }
+    let array = |precision: &str| {
+        let array = format!("{texts} --precision {precision} --format npy");
+        folder.embed(&array).bytes()
+    };
+    let columns = HIDDEN as u64;
+    assert_eq!(npy::<i8>(&array("int8")), (vec![3, columns], int8.concat()));
+    let packed = (vec![3, columns.div_ceil(8)], ubinary.concat());
+    assert_eq!(npy::<u8>(&array("ubinary")), packed);
+    let tokens = folder
+        .embed("hello --pooling none --precision ubinary")
+        .lines();
+    let tokens: Vec<Vec<u8>> = serde_json::from_value(tokens[0]["embedding"].clone()).unwrap();
+    assert_eq!(tokens.len(), 3);
 }
 
 #[test]

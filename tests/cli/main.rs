@@ -7,6 +7,7 @@ mod harness;
 mod embed;
 mod files;
 mod inputs;
+mod long_texts;
 mod resume;
 #[cfg(unix)]
 mod unix;

@@ -29,7 +29,7 @@ fn safe(folder: &Folder, name: &str) -> u64 {
     let Ok(json) = fs::read(folder.path(name)) else {
         return 0;
     };
-    serde_json::from_slice::<Value>(&json).unwrap()["texts"]
+    serde_json::from_slice::<Value>(&json).unwrap()["rows"]
         .as_u64()
         .unwrap()
 }

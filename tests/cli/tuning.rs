@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wgformer::tuning::Measurements;
 
-use crate::harness::{Folder, run};
+use crate::harness::{Folder, ROOT, column, run};
 
 /// With a cache folder of its own, so that nobody's measurements are used or replaced.
 fn command(folder: &Folder, command_line: &str) -> Command {
@@ -26,10 +26,13 @@ fn document(folder: &Folder, command_line: &str) -> Value {
 fn doctor_shows_what_runs_each_step_of_a_model_and_why() {
     let folder = Folder::new();
     let text = run(&mut command(&folder, "doctor --plan tiny"), b"").text();
-    assert!(text.contains("kernels: the built-in choice for "), "{text}");
+    assert!(
+        text.contains("kernels of embed: the built-in choice for "),
+        "{text}"
+    );
     assert!(text.contains(" f32 weights, "), "{text}");
     let report = document(&folder, "doctor --plan tiny --dtype int8 --json");
-    let plan = &report["plan"];
+    let plan = &report["plans"][0];
     assert!(
         plan["summary"]
             .as_str()
@@ -40,8 +43,13 @@ fn doctor_shows_what_runs_each_step_of_a_model_and_why() {
     assert!(first("step").contains(first("kernel")));
     assert!(first("kernel").starts_with("embedding_sum"));
     assert!(first("reason").starts_with("built in"));
+    let masked_lm = format!("'{ROOT}/tests/data/heads/bert-masked-lm'");
+    let report = document(&folder, &format!("doctor --plan {masked_lm} --json"));
+    let plans = report["plans"].as_array().unwrap();
+    assert_eq!(column(plans, "command"), json!(["embed", "fill"]));
+    assert_eq!(plans[1]["steps"].as_array().unwrap().len(), 3, "{report}");
     let without = document(&folder, "doctor --json");
-    assert!(without.get("plan").is_none());
+    assert!(without.get("plans").is_none());
     run(&mut command(&folder, "doctor --plan nothing"), b"").assert_error(&["nothing"]);
 }
 
@@ -52,7 +60,7 @@ fn what_tune_measures_is_used_from_then_on_unless_it_is_damaged() {
     let file = report["file"].as_str().unwrap();
     let reason = || {
         let report = document(&folder, "doctor --plan tiny --json");
-        report["plan"]["reason"].as_str().unwrap().to_owned()
+        report["plans"][0]["reason"].as_str().unwrap().to_owned()
     };
     let before = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
     if report["measured"].as_array().unwrap().is_empty() {
@@ -76,7 +84,7 @@ fn doctor_says_why_a_file_of_measurements_is_ignored() {
     let file = Path::new(report["file"].as_str().unwrap());
     let assert_reason = |why: &str| {
         let report = document(&folder, "doctor --plan tiny --json");
-        let reason = report["plan"]["reason"].as_str().unwrap();
+        let reason = report["plans"][0]["reason"].as_str().unwrap();
         assert!(reason.starts_with("the built-in choice"), "{reason}");
         let ignored = format!("; ignored: {}: {why}", file.display());
         assert!(reason.contains(&ignored), "{reason}");
@@ -113,7 +121,7 @@ fn a_variant_is_named_by_operation_and_kernel() {
     );
 
     let report = document(&folder, "doctor --plan tiny --json");
-    let steps = report["plan"]["steps"].as_array().unwrap();
+    let steps = report["plans"][0]["steps"].as_array().unwrap();
     let names = [
         "linear_texture",
         "linear_cooperative_8",

@@ -8,16 +8,16 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
 use wgformer::gpu::{AdapterChoice, Capabilities, Vendor};
-use wgformer::models::ModelOptions;
+use wgformer::models::{MaskedLm, Model, ModelOptions};
 use wgformer::plan;
-use wgformer::tasks::EmbedderOptions;
-use wgformer::tuning::ChosenBy;
+use wgformer::tuning::{ChosenBy, Measurements};
 use wgformer::verify::{Row, Verdict};
-use wgformer::{Embedder, Gpu, verify};
+use wgformer::{Gpu, verify};
 
 use crate::adapter::{Adapter, AdapterArgs, Limits};
 use crate::locate::locate;
 use crate::model_args::{DEFAULT_MODEL, DType, value_name};
+use crate::networks::{Named, networks};
 use crate::output::{Output, print_document};
 use crate::quiet::quietly;
 use crate::tuned;
@@ -45,12 +45,15 @@ struct Report {
     chosen: Option<usize>,
     reason: String,
     self_test: Option<SelfTest>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<Plan>,
+    /// Of all that the model runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    plans: Vec<Plan>,
 }
 
 #[derive(Serialize)]
 struct Plan {
+    /// The subcommand that runs it.
+    command: &'static str,
     /// Who chose the kernels.
     reason: String,
     summary: String,
@@ -81,11 +84,11 @@ struct SelfTest {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let choice = arguments.adapter.choice();
     let (all, gpu) = quietly(|| (Gpu::adapters(), Gpu::open(&choice)));
-    let mut plan = None;
+    let mut plans = Vec::new();
     let (chosen, reason, self_test) = match &gpu {
         Ok(gpu) => {
             if let Some(model) = &arguments.plan {
-                plan = Some(plan_of(gpu, model, arguments.dtype)?);
+                plans = plans_of(gpu, model, arguments.dtype)?;
             }
             let chosen = all
                 .iter()
@@ -106,7 +109,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         chosen,
         reason,
         self_test,
-        plan,
+        plans,
     };
     if arguments.json {
         print_document(&report)?;
@@ -123,28 +126,66 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
-    let (measurements, ignored) = match tuned::read(gpu.capabilities()) {
-        Ok(measurements) => (measurements, None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let is_measured = measurements.is_some();
-    let model_options = ModelOptions::default()
+/// The plan of each of a model's networks, with the batches that they would have here.
+fn plans_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Vec<Plan>> {
+    let measured = Measured::read(gpu.capabilities());
+    let options = ModelOptions::default()
         .weight_type(dtype.into())
-        .selection(tuned::selection(&[], measurements));
-    let options = EmbedderOptions::default().model(model_options);
-    let embedder = Embedder::load_with(gpu, locate(model)?, &options)?;
-    let plan = embedder.model().plan();
-    let ignored = match ignored {
-        None if is_measured => ignored_by(plan, dtype, &tuned::file(gpu.capabilities())?),
+        .selection(tuned::selection(&[], measured.measurements.clone()));
+    let (folder, networks) = networks(&locate(model)?)?;
+    let describe = |command, plan: &plan::Plan| describe(command, plan, dtype, &measured);
+    let plans = networks.into_iter().map(|Named { command, head, .. }| {
+        let any_length = usize::MAX;
+        if let Some(head) = head {
+            let model = Model::load(gpu, &folder, head, any_length, &options)?;
+            return describe(command, model.plan());
+        }
+        let model = MaskedLm::load(gpu, &folder, any_length, &options)?;
+        describe(command, model.head())
+    });
+    plans.collect()
+}
+
+/// What `tune` left of an adapter.
+struct Measured {
+    measurements: Option<Measurements>,
+    /// Why there is a file and nothing of it holds.
+    ignored: Option<String>,
+}
+
+impl Measured {
+    fn read(capabilities: &Capabilities) -> Self {
+        match tuned::read(capabilities) {
+            Ok(measurements) => Self {
+                measurements,
+                ignored: None,
+            },
+            Err(error) => Self {
+                measurements: None,
+                ignored: Some(error.to_string()),
+            },
+        }
+    }
+}
+
+fn describe(
+    command: &'static str,
+    plan: &plan::Plan,
+    dtype: DType,
+    measured: &Measured,
+) -> Result<Plan> {
+    let capabilities = plan.gpu().capabilities();
+    let is_measured = measured.measurements.is_some();
+    let ignored = match measured.ignored.clone() {
+        None if is_measured => ignored_by(plan, dtype, &tuned::file(capabilities)?),
         ignored => ignored,
     };
     let reason = match ignored {
         None if is_measured => format!(
             "what `wgformer tune` measured, {}, else the built-in choice",
-            tuned::file(gpu.capabilities())?.display()
+            tuned::file(capabilities)?.display()
         ),
-        ignored => built_in(gpu.capabilities(), ignored.as_deref()),
+        ignored => built_in(capabilities, ignored.as_deref()),
     };
     let text = plan.to_string();
     let mut lines = text.lines().map(str::to_owned);
@@ -156,6 +197,7 @@ fn plan_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Plan> {
         reason: reason.to_string(),
     });
     Ok(Plan {
+        command,
         reason,
         summary,
         steps: steps.collect(),
@@ -230,7 +272,7 @@ fn print(report: &Report) -> Result<()> {
     writeln!(stdout, "\nchosen: {chosen} ({})", report.reason)?;
     let results = report.self_test.as_ref().map(|test| &test.results[..]);
     print_self_test(&mut stdout, results.unwrap_or_default())?;
-    if let Some(plan) = &report.plan {
+    for plan in &report.plans {
         print_plan(&mut stdout, plan)?;
     }
     stdout.finish()
@@ -303,7 +345,7 @@ fn print_self_test(stdout: &mut Output, results: &[Row]) -> Result<()> {
 }
 
 fn print_plan(stdout: &mut Output, plan: &Plan) -> Result<()> {
-    writeln!(stdout, "\nkernels: {}", plan.reason)?;
+    writeln!(stdout, "\nkernels of {}: {}", plan.command, plan.reason)?;
     writeln!(stdout, "{}", plan.summary)?;
     for step in &plan.steps {
         writeln!(stdout, "{}", step.step)?;

@@ -3,6 +3,8 @@
 mod format;
 mod origin;
 mod partial;
+mod pieces;
+mod precision;
 
 use std::path::{Path, PathBuf};
 
@@ -16,9 +18,11 @@ use crate::Usage;
 use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
 use crate::progress::Progress;
-use format::{Format, Row, Rows};
+use format::{Format, Row, Rows, Shape};
 use origin::Origin;
 use partial::Partial;
+use pieces::{Overflow, Piece};
+use precision::Precision;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -46,6 +50,15 @@ pub(crate) struct Arguments {
     /// Keep this many of a vector's elements, the first ones, for models that were trained for it (Matryoshka).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     dimensions: Option<u32>,
+    /// What the elements of vectors are written as.
+    #[arg(long, value_enum, default_value_t = Precision::Float32)]
+    precision: Precision,
+    /// What to do with a text that is longer than the model takes.
+    #[arg(long, value_enum, default_value_t = Overflow::Truncate)]
+    overflow: Overflow,
+    /// How many tokens a passage shares with the next, with --overflow chunk.
+    #[arg(long, value_name = "TOKENS", default_value_t = 32)]
+    overlap: u32,
     #[command(flatten)]
     model: ModelArgs,
 }
@@ -65,6 +78,7 @@ enum PoolingChoice {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // What can fail at once fails before the model is loaded.
+    arguments.check()?;
     let texts = arguments.input.open()?;
     let mut rows = arguments.create_output()?;
     if arguments.resume {
@@ -72,43 +86,78 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return arguments.resume(texts);
     }
     let embedder = arguments.load()?;
-    embed(&embedder, texts, 0, |row| rows.write(row))?;
+    arguments.embed(&embedder, texts, 0, |row| rows.write(row))?;
     rows.finish(embedder.dimensions())
 }
 
-/// Embeds all texts but the first `done`, which are passed over, and has each of the rest written.
-fn embed(
-    embedder: &Embedder,
-    Texts { texts, total }: Texts,
-    done: usize,
-    mut write: impl FnMut(&Row<'_>) -> Result<()>,
-) -> Result<()> {
-    // What cannot be read again ends the rest, as it did before.
-    let passed = texts
-        .enumerate()
-        .filter(move |(index, text)| *index >= done || text.is_err());
-    let rest = passed.map(|(_, text)| text);
-    let mut progress = Progress::new(total, "texts").from(done);
-    let options = StreamOptions::default().first_index(done);
-    let stream = embedder.stream(rest, &options);
-    let stream = stream.on_batch(move |texts| progress.advance(texts));
-    for (index, embedded) in (done..).zip(stream) {
-        let (text, embedding): (String, _) = embedded?;
-        write(&Row {
-            index,
-            text: &text,
-            tokens: embedding.tokens,
-            values: &embedding.values,
-            dimensions: embedder.dimensions(),
-        })?;
-    }
-    Ok(())
-}
-
 impl Arguments {
+    fn check(&self) -> Result<()> {
+        if self.is_per_token() && self.overflow == Overflow::Chunk {
+            let message = "--pooling none gives a vector per token: --overflow chunk, which gives one per passage, does not go with it";
+            return Err(Usage(message).into());
+        }
+        Ok(())
+    }
+
+    fn is_per_token(&self) -> bool {
+        self.pooling == Some(PoolingChoice::None)
+    }
+
     fn create_output(&self) -> Result<Box<dyn Rows>> {
-        let per_token = self.pooling == Some(PoolingChoice::None);
-        self.format().create(self.output.as_deref(), per_token)
+        let shape = Shape {
+            per_token: self.is_per_token(),
+            in_passages: self.overflow == Overflow::Chunk,
+            precision: self.precision,
+        };
+        self.format().create(self.output.as_deref(), shape)
+    }
+
+    /// Embeds all texts, or their passages, but the first `done`, which are passed over, and has each of the rest written.
+    fn embed(
+        &self,
+        embedder: &Embedder,
+        texts: Texts,
+        done: usize,
+        mut write: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let (pieces, total) = self.pieces(embedder, texts);
+        // What cannot be read again ends the rest, as it did before.
+        let passed = pieces
+            .enumerate()
+            .filter(move |(number, piece)| *number >= done || piece.is_err());
+        let rest = passed.map(|(_, piece)| piece);
+        let mut progress = Progress::new(total, "texts").from(done);
+        let options = StreamOptions::default().first_index(done);
+        let stream = embedder.stream(rest, &options);
+        let stream = stream.on_batch(move |texts| progress.advance(texts));
+        for embedded in stream {
+            let (piece, embedding): (Piece, _) = embedded?;
+            write(&Row {
+                index: piece.index,
+                text: &piece.text,
+                place: piece.place,
+                tokens: embedding.tokens,
+                is_cut: embedding.is_cut,
+                values: &embedding.values,
+                dimensions: embedder.dimensions(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What is embedded, and how many there are, where that is known.
+    fn pieces(
+        &self,
+        embedder: &Embedder,
+        Texts { texts, total }: Texts,
+    ) -> (Box<dyn Iterator<Item = Result<Piece>> + Send>, Option<u64>) {
+        if self.overflow == Overflow::Chunk {
+            let overlap = self.overlap as usize;
+            let passages = pieces::passages(texts, embedder.clone(), overlap);
+            (Box::new(passages), None)
+        } else {
+            (Box::new(pieces::whole(texts)), total)
+        }
     }
 
     fn format(&self) -> Format {
@@ -137,7 +186,8 @@ impl Arguments {
         if let Some(dimensions) = self.dimensions {
             options = options.dimensions(dimensions as usize);
         }
-        self.model.load(options)
+        let refuse = self.overflow == Overflow::Error;
+        self.model.load(options.refuse_long_texts(refuse))
     }
 
     /// Through [`Partial`].
@@ -152,8 +202,8 @@ impl Arguments {
         };
         let embedder = self.load()?;
         let mut partial = Partial::open(output, self.origin(input, &embedder)?)?;
-        let done = partial.texts();
-        let embedded = embed(&embedder, texts, done, |row| partial.write(row));
+        let done = partial.rows();
+        let embedded = self.embed(&embedder, texts, done, |row| partial.write(row));
         partial.save()?; // also what was embedded before an error
         embedded?;
         partial.finish(self.create_output()?, embedder.dimensions())
@@ -165,6 +215,9 @@ impl Arguments {
             ("--no-normalize", self.no_normalize.then(String::new)),
             ("--prompt", self.prompt.clone()),
             ("--dimensions", self.dimensions.map(|it| it.to_string())),
+            ("--overflow", Some(value_name(&self.overflow))),
+            ("--overlap", Some(self.overlap.to_string())),
+            ("--precision", Some(value_name(&self.precision))),
             ("--format", Some(value_name(&self.format()))),
             (
                 "--input-format",

@@ -12,6 +12,7 @@ mod lines;
 mod locate;
 mod model_args;
 mod models;
+mod networks;
 mod output;
 mod pairs;
 mod progress;

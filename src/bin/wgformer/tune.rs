@@ -1,5 +1,6 @@
 //! `tune`: which kernels and tiles are fastest on this adapter, for a model's shapes.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,7 +9,6 @@ use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets};
 use serde::Serialize;
-use wgformer::models::{Head, Network, SentenceTransformer};
 use wgformer::tensor::WeightType;
 use wgformer::tuning::{Bound, Measurements};
 use wgformer::verify;
@@ -16,6 +16,7 @@ use wgformer::verify;
 use crate::adapter::{Adapter, AdapterArgs};
 use crate::locate::locate;
 use crate::model_args::{DEFAULT_MODEL, DType};
+use crate::networks::{Named, networks};
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
 use crate::tuned;
@@ -51,10 +52,7 @@ struct Measured {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let own = SentenceTransformer::read(&locate(&arguments.model)?)?;
-    let (pooling, normalize) = (own.pooling, own.normalize);
-    let head = Head::Pooled { pooling, normalize };
-    let graph = Network::open(&own.transformer, head)?.graph;
+    let networks = networks(&locate(&arguments.model)?)?.1;
     let gpu = arguments.adapter.open()?;
     let capabilities = gpu.capabilities();
     let file = tuned::file(capabilities)?;
@@ -64,13 +62,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(dtype) => vec![dtype.into()],
         None => WeightType::ALL.to_vec(),
     };
-    let tunables: Vec<_> = types
-        .into_iter()
-        .flat_map(|weight_type| verify::tunables(&gpu, &graph, weight_type))
-        .collect();
+    // A head's graph has the encoder's nodes again.
+    let mut tunables = BTreeMap::new();
+    for weight_type in types {
+        for Named { network, .. } in &networks {
+            for tunable in verify::tunables(&gpu, &network.graph, weight_type) {
+                let class = tunable.class().to_owned();
+                tunables.entry(class).or_insert(tunable);
+            }
+        }
+    }
     let mut progress = Progress::new(Some(tunables.len() as u64), "shapes");
     let mut found = Measurements::new(capabilities);
-    for tunable in &tunables {
+    for tunable in tunables.values() {
         verify::tune(&gpu, tunable, &mut found)?;
         progress.advance(1);
     }

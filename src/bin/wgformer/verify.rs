@@ -1,4 +1,4 @@
-//! `verify`: every kernel, and then a model's forward pass step by step, against the reference.
+//! `verify`: every kernel, and then a model's forward pass and its heads step by step, against the reference.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use wgformer::models::{Head, Network, SentenceTransformer};
+use wgformer::models::Network;
 use wgformer::plan::{Plan, PlanOptions};
 use wgformer::tensor::Sizes;
 use wgformer::verify::{Row, Verdict};
@@ -16,6 +16,7 @@ use wgformer::{Gpu, verify};
 
 use crate::adapter::{Adapter, AdapterArgs};
 use crate::locate::locate;
+use crate::networks::networks;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
 
@@ -73,24 +74,21 @@ fn judge(verdicts: impl Iterator<Item = Verdict> + Clone, adapter: &str) -> Resu
     ))
 }
 
-/// A model's steps, each a row.
+/// The steps of all that a model runs, each a row.
 fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
-    let own = SentenceTransformer::read(directory)?;
-    let (pooling, normalize) = (own.pooling, own.normalize);
-    let head = Head::Pooled { pooling, normalize };
-    let Network { graph, weights, .. } = Network::open(&own.transformer, head)?;
     let capacity = Sizes {
         tokens: 64,
         sequences: 6,
         longest: 40,
     };
-    let plan = Plan::compile(
-        gpu,
-        &graph,
-        Arc::clone(&weights),
-        &PlanOptions::new(capacity),
-    )?;
-    Ok(verify::rows(&verify::steps(&plan, &*weights)?))
+    let mut outcomes = Vec::new();
+    for named in networks(directory)?.1 {
+        let Network { graph, weights, .. } = named.network;
+        let options = PlanOptions::new(capacity);
+        let plan = Plan::compile(gpu, &graph, Arc::clone(&weights), &options)?;
+        outcomes.extend(verify::steps(&plan, &*weights)?);
+    }
+    Ok(verify::rows(&outcomes))
 }
 
 fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {

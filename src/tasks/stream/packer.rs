@@ -97,15 +97,20 @@ where
     fn add_all(&mut self, texts: Vec<T>) -> Result<Option<Error>, HungUp> {
         if let Ok(tokens) = self.tokenize(&texts) {
             for (text, tokens) in texts.into_iter().zip(tokens) {
-                self.add(text, tokens)?;
+                if let Some(error) = self.add(text, tokens)? {
+                    return Ok(Some(error));
+                }
             }
             return Ok(None);
         }
         for text in texts {
             match self.tokenize(std::slice::from_ref(&text)) {
                 Ok(tokens) => {
-                    if let Some(tokens) = tokens.into_iter().next() {
-                        self.add(text, tokens)?;
+                    let Some(tokens) = tokens.into_iter().next() else {
+                        continue;
+                    };
+                    if let Some(error) = self.add(text, tokens)? {
+                        return Ok(Some(error));
                     }
                 }
                 Err(error) => {
@@ -123,7 +128,13 @@ where
         self.embedder.text_model.tokenize(&texts)
     }
 
-    fn add(&mut self, text: T, tokens: Tokens) -> Result<(), HungUp> {
+    /// The error, if the text is too long.
+    fn add(&mut self, text: T, tokens: Tokens) -> Result<Option<Error>, HungUp> {
+        let index = self.first_index + self.texts.len();
+        let checked = self.embedder.text_model.check_length(index, &tokens);
+        if let Err(error) = checked {
+            return Ok(Some(error));
+        }
         let (length, results) = (
             tokens.ids.len(),
             self.embedder.text_model.values_of(tokens.ids.len()),
@@ -135,7 +146,7 @@ where
         if self.count >= self.window_tokens || self.bytes >= WINDOW_BYTES {
             self.send_window()?;
         }
-        Ok(())
+        Ok(None)
     }
 
     /// First the window, when there is room for it, then its batches: so there are never more of these than of its own.

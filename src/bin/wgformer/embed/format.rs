@@ -5,6 +5,7 @@ mod npy;
 #[cfg(feature = "parquet")]
 mod parquet;
 
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Result;
@@ -12,6 +13,7 @@ use anyhow::Result;
 use anyhow::anyhow;
 use clap::ValueEnum;
 
+use super::precision::{Precision, Vector};
 use crate::input::extension;
 
 /// `--format`
@@ -19,21 +21,43 @@ use crate::input::extension;
 pub(super) enum Format {
     /// A JSON line per text.
     Jsonl,
-    /// One NumPy array, and with --pooling none another of where each text's rows begin.
+    /// One NumPy array, and where a text may have several rows another of where each text's begin.
     Npy,
     /// A row per text; for builds with the feature parquet.
     Parquet,
 }
 
-/// A text with what became of it.
+/// What all rows of a file have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    /// A vector per token.
+    pub(super) per_token: bool,
+    /// A row per passage of a text.
+    pub(super) in_passages: bool,
+    pub(super) precision: Precision,
+}
+
+/// A text, or a passage of one, with what became of it.
 pub(super) struct Row<'a> {
-    /// Its number, from 0.
+    /// The text's number, from 0.
     pub(super) index: usize,
     pub(super) text: &'a str,
+    /// The passage's characters in its text.
+    pub(super) place: Option<Range<usize>>,
     pub(super) tokens: usize,
+    /// Whether there were more tokens, which were cut off.
+    pub(super) is_cut: bool,
     /// `[dimensions]`, or `[tokens, dimensions]` where there is a vector per token.
     pub(super) values: &'a [f32],
     pub(super) dimensions: usize,
+}
+
+impl<'a> Row<'a> {
+    /// One, or one per token.
+    fn vectors(&self, precision: Precision) -> impl Iterator<Item = Vector<'a>> + use<'a> {
+        let vectors = self.values.chunks(self.dimensions);
+        vectors.map(move |vector| precision.of(vector))
+    }
 }
 
 /// Takes rows, in order; nothing is under its name before it is finished.
@@ -54,13 +78,13 @@ impl Format {
         }
     }
 
-    /// No path is standard output; `per_token`: whether rows have a vector per token.
-    pub(super) fn create(self, path: Option<&Path>, per_token: bool) -> Result<Box<dyn Rows>> {
+    /// No path is standard output.
+    pub(super) fn create(self, path: Option<&Path>, shape: Shape) -> Result<Box<dyn Rows>> {
         Ok(match self {
-            Self::Jsonl => Box::new(jsonl::Jsonl::create(path, per_token)?),
-            Self::Npy => Box::new(npy::Npy::create(path, per_token)?),
+            Self::Jsonl => Box::new(jsonl::Jsonl::create(path, shape)?),
+            Self::Npy => Box::new(npy::Npy::create(path, shape)?),
             #[cfg(feature = "parquet")]
-            Self::Parquet => Box::new(parquet::Parquet::create(path, per_token)?),
+            Self::Parquet => Box::new(parquet::Parquet::create(path, shape)?),
             #[cfg(not(feature = "parquet"))]
             Self::Parquet => return Err(anyhow!("cannot write Parquet: {}", crate::NO_PARQUET)),
         })

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,8 @@ struct Paths {
 #[derive(Serialize, Deserialize)]
 struct Checkpoint {
     origin: Origin,
-    /// How many texts are embedded.
-    texts: usize,
+    /// How many texts, or passages of texts, are embedded.
+    rows: usize,
     /// How much of the data that is, from its start.
     bytes: u64,
     /// Of that much.
@@ -68,7 +69,7 @@ impl Partial {
         }
         let checkpoint = earlier.unwrap_or(Checkpoint {
             origin,
-            texts: 0,
+            rows: 0,
             bytes: 0,
             hash: origin::in_hex(&hasher),
         });
@@ -85,18 +86,18 @@ impl Partial {
         Ok(partial)
     }
 
-    /// How many texts are embedded.
-    pub(super) fn texts(&self) -> usize {
-        self.checkpoint.texts
+    /// How many texts, or passages of texts, are embedded.
+    pub(super) fn rows(&self) -> usize {
+        self.checkpoint.rows
     }
 
-    /// Adds the next text.
+    /// Adds the next one.
     pub(super) fn write(&mut self, row: &Row<'_>) -> Result<()> {
         let record = record(row)?;
         let written = self.data.write_all(&record);
         written.map_err(|error| self.paths.explain(&error))?;
         self.hasher.write(&record);
-        self.checkpoint.texts += 1;
+        self.checkpoint.rows += 1;
         self.checkpoint.bytes += record.len() as u64;
         if self.saved.elapsed() >= INTERVAL {
             self.save()?;
@@ -117,7 +118,7 @@ impl Partial {
         Ok(saved.map_err(|error| self.paths.explain(&error))?)
     }
 
-    /// Gives all texts, from the first on, to `rows`, and when these are finished removes both files.
+    /// Gives all of them, from the first on, to `rows`, and when these are finished removes both files.
     pub(super) fn finish(mut self, mut rows: Box<dyn Rows>, dimensions: usize) -> Result<()> {
         self.save()?;
         let Self {
@@ -130,19 +131,21 @@ impl Partial {
         let mut data = data.into_inner().map_err(|error| failed(error.into()))?;
         data.rewind().map_err(failed)?;
         let mut records = BufReader::with_capacity(1 << 16, data);
-        for index in 0..checkpoint.texts {
+        for _ in 0..checkpoint.rows {
             let record = Record::read(&mut records).map_err(failed)?;
             rows.write(&Row {
-                index,
+                index: record.index,
                 text: &record.text,
+                place: record.place,
                 tokens: record.tokens,
+                is_cut: record.is_cut,
                 values: &record.values,
                 dimensions,
             })?;
         }
         rows.finish(dimensions)?;
         // Should it end between any of these: the next run then finds one that has done nothing yet.
-        (checkpoint.texts, checkpoint.bytes) = (0, 0);
+        (checkpoint.rows, checkpoint.bytes) = (0, 0);
         checkpoint.hash = origin::in_hex(&XxHash3_128::new());
         paths.write_checkpoint(&checkpoint).map_err(failed)?;
         let data = records.into_inner();
@@ -256,34 +259,51 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// A text's length in bytes, the text, its number of tokens, that of its values, and these, all little-endian.
+/// All little-endian: the text's number, its passage's place or nothing, its length in bytes, the text, its number of
+/// tokens, whether it was cut, the number of its values, and these.
 fn record(row: &Row<'_>) -> Result<Vec<u8>> {
-    let mut record = Vec::with_capacity(12 + row.text.len() + 4 * row.values.len());
-    record.extend(u32::try_from(row.text.len())?.to_le_bytes());
+    let mut record = Vec::with_capacity(41 + row.text.len() + 4 * row.values.len());
+    let place = row.place.clone().unwrap_or(NO_PLACE);
+    for number in [row.index, place.start, place.end, row.text.len()] {
+        record.extend((number as u64).to_le_bytes());
+    }
     record.extend(row.text.as_bytes());
     record.extend(u32::try_from(row.tokens)?.to_le_bytes());
+    record.push(u8::from(row.is_cut));
     record.extend(u32::try_from(row.values.len())?.to_le_bytes());
     record.extend(row.values.iter().flat_map(|value| value.to_le_bytes()));
     Ok(record)
 }
 
+/// That of a whole text: no passage ends before it begins.
+const NO_PLACE: Range<usize> = Range { start: 1, end: 0 };
+
 struct Record {
+    index: usize,
     text: String,
+    place: Option<Range<usize>>,
     tokens: usize,
+    is_cut: bool,
     values: Vec<f32>,
 }
 
 impl Record {
     fn read(reader: &mut impl Read) -> io::Result<Self> {
-        let mut text = vec![0; read_u32(reader)?];
+        let index = read_number::<8>(reader)?;
+        let place = read_number::<8>(reader)?..read_number::<8>(reader)?;
+        let mut text = vec![0; read_number::<8>(reader)?];
         reader.read_exact(&mut text)?;
-        let tokens = read_u32(reader)?;
-        let mut values = vec![0; 4 * read_u32(reader)?];
+        let tokens = read_number::<4>(reader)?;
+        let is_cut = read_number::<1>(reader)? != 0;
+        let mut values = vec![0; 4 * read_number::<4>(reader)?];
         reader.read_exact(&mut values)?;
         let values = values.chunks_exact(4);
         Ok(Self {
+            index,
             text: String::from_utf8(text).map_err(io::Error::other)?,
+            place: Some(place).filter(|place| *place != NO_PLACE),
             tokens,
+            is_cut,
             values: values
                 .map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
                 .collect(),
@@ -291,8 +311,9 @@ impl Record {
     }
 }
 
-fn read_u32(reader: &mut impl Read) -> io::Result<usize> {
-    let mut bytes = [0; 4];
-    reader.read_exact(&mut bytes)?;
-    Ok(u32::from_le_bytes(bytes) as usize)
+/// One of so many bytes.
+fn read_number<const BYTES: usize>(reader: &mut impl Read) -> io::Result<usize> {
+    let mut number = [0; 8];
+    reader.read_exact(&mut number[..BYTES])?;
+    usize::try_from(u64::from_le_bytes(number)).map_err(io::Error::other)
 }

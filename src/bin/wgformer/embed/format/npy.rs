@@ -1,4 +1,4 @@
-//! One NumPy array of all vectors, and one of offsets if there is a vector per token.
+//! One NumPy array of all vectors, and one of offsets where a text may have several.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -8,56 +8,70 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use npyz::{AutoSerialize, WriterBuilder};
 
-use super::{Row, Rows};
+use super::{Precision, Row, Rows, Shape};
 use crate::Usage;
 use crate::output::{Output, explain};
 
 pub(super) struct Npy {
-    per_token: bool,
+    precision: Precision,
     values: Array,
     rows: u64,
-    /// Where each text's rows start, and the last one's end, if there is one row per token.
+    /// How many texts they are of.
+    texts: usize,
+    /// Where each text's rows start, and the last one's end, if there may be several.
     offsets: Option<Array>,
 }
 
 impl Npy {
-    pub(super) fn create(path: Option<&Path>, per_token: bool) -> Result<Self> {
-        let offsets = if per_token {
+    pub(super) fn create(path: Option<&Path>, shape: Shape) -> Result<Self> {
+        let offsets = if shape.per_token || shape.in_passages {
             let path = path.filter(|path| *path != Path::new("-"));
             let path = path.ok_or(Usage(
-                "--format npy with --pooling none writes two files: name the first with --output FILE",
+                "--format npy with --pooling none or --overflow chunk writes two files: name the first with --output FILE",
             ))?;
-            let mut offsets = Array::create(Some(&offsets_path(path)))?;
-            offsets.write(&0_u64.to_le_bytes())?;
-            Some(offsets)
+            Some(Array::create(Some(&offsets_path(path)))?)
         } else {
             None
         };
         Ok(Self {
-            per_token,
+            precision: shape.precision,
             values: Array::create(path)?,
             rows: 0,
+            texts: 0,
             offsets,
         })
     }
-}
 
-impl Rows for Npy {
-    fn write(&mut self, row: &Row<'_>) -> Result<()> {
-        for value in row.values {
-            self.values.write(&value.to_le_bytes())?;
-        }
-        self.rows += if self.per_token { row.tokens as u64 } else { 1 };
+    fn write_offset(&mut self) -> Result<()> {
         if let Some(offsets) = &mut self.offsets {
             offsets.write(&self.rows.to_le_bytes())?;
         }
         Ok(())
     }
+}
+
+impl Rows for Npy {
+    fn write(&mut self, row: &Row<'_>) -> Result<()> {
+        if row.index == self.texts {
+            self.write_offset()?;
+            self.texts += 1;
+        }
+        for vector in row.vectors(self.precision) {
+            self.values.write(&vector.bytes())?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
 
     /// Both files are written whole before either gets its name.
-    fn finish(self: Box<Self>, dimensions: usize) -> Result<()> {
-        let shape = [self.rows, dimensions as u64];
-        let output = self.values.write_out(&shape, f32::from_le_bytes)?;
+    fn finish(mut self: Box<Self>, dimensions: usize) -> Result<()> {
+        self.write_offset()?;
+        let shape = [self.rows, self.precision.columns(dimensions) as u64];
+        let output = match self.precision {
+            Precision::Float32 => self.values.write_out(&shape, f32::from_le_bytes)?,
+            Precision::Int8 => self.values.write_out(&shape, i8::from_le_bytes)?,
+            Precision::Ubinary => self.values.write_out(&shape, u8::from_le_bytes)?,
+        };
         if let Some(offsets) = self.offsets {
             let count = offsets.bytes / 8;
             let output = offsets.write_out(&[count], u64::from_le_bytes)?;

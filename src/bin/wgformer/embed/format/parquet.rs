@@ -1,47 +1,60 @@
-//! A Parquet file of the columns `index`, `text`, `tokens` and `embedding`: a list of floats, or of a list per token.
+//! A Parquet file of the columns `index`, `text`, `tokens` and `embedding`: a list of numbers, or of a list per token.
+//! Passages have `start` and `end` too.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use ::parquet::basic::Compression;
-use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int64Type};
+use ::parquet::data_type::{ByteArray, ByteArrayType, DataType, FloatType, Int32Type, Int64Type};
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::schema::parser::parse_message_type;
 use ::parquet::schema::types::ColumnPath;
 use anyhow::{Result, anyhow};
 
-use super::{Row, Rows};
+use super::{Precision, Row, Rows, Shape, Vector};
 use crate::output::Output;
 
 /// Rows of so many bytes are a row group, which has to be in memory until it is whole.
 const GROUP_BYTES: usize = 32 << 20;
 
-const SCHEMA: &str = "message wgformer {
-    required int64 index;
-    required binary text (string);
-    required int64 tokens;
-    required group embedding (list) {
-        repeated group list { required float element; }
-    }
-}";
+fn schema(shape: Shape) -> String {
+    let element = match shape.precision {
+        Precision::Float32 => "required float element;",
+        Precision::Int8 => "required int32 element (integer(8, true));",
+        Precision::Ubinary => "required int32 element (integer(8, false));",
+    };
+    let vector = if shape.per_token {
+        format!("required group element (list) {{ repeated group list {{ {element} }} }}")
+    } else {
+        element.to_owned()
+    };
+    let place = if shape.in_passages {
+        "required int64 start; required int64 end;"
+    } else {
+        ""
+    };
+    format!(
+        "message wgformer {{
+            required int64 index;
+            required binary text (string);
+            {place}
+            required int64 tokens;
+            required group embedding (list) {{ repeated group list {{ {vector} }} }}
+        }}"
+    )
+}
 
-const SCHEMA_PER_TOKEN: &str = "message wgformer {
-    required int64 index;
-    required binary text (string);
-    required int64 tokens;
-    required group embedding (list) {
-        repeated group list {
-            required group element (list) {
-                repeated group list { required float element; }
-            }
-        }
+impl Shape {
+    /// Of the lists around a number.
+    fn depth(self) -> i16 {
+        if self.per_token { 2 } else { 1 }
     }
-}";
+}
 
 pub(super) struct Parquet {
     writer: SerializedFileWriter<Output>,
-    per_token: bool,
+    shape: Shape,
     group: Group,
 }
 
@@ -50,19 +63,22 @@ pub(super) struct Parquet {
 struct Group {
     indices: Vec<i64>,
     texts: Vec<ByteArray>,
+    places: [Vec<i64>; 2],
     tokens: Vec<i64>,
-    values: Vec<f32>,
+    floats: Vec<f32>,
+    /// Instead of floats.
+    integers: Vec<i32>,
     /// Which list a value begins: 0 a text's, 1 in it, and where there is one per token 1 a token's and 2 in it.
     repetition: Vec<i16>,
     bytes: usize,
 }
 
 impl Parquet {
-    pub(super) fn create(path: Option<&Path>, per_token: bool) -> Result<Self> {
-        let (schema, values) = if per_token {
-            (SCHEMA_PER_TOKEN, "embedding.list.element.list.element")
+    pub(super) fn create(path: Option<&Path>, shape: Shape) -> Result<Self> {
+        let values = if shape.per_token {
+            "embedding.list.element.list.element"
         } else {
-            (SCHEMA, "embedding.list.element")
+            "embedding.list.element"
         };
         let values = ColumnPath::new(values.split('.').map(str::to_owned).collect());
         // Vectors hardly repeat, and do not shrink.
@@ -74,49 +90,81 @@ impl Parquet {
             .build();
         let writer = SerializedFileWriter::new(
             Output::create(path)?,
-            Arc::new(parse_message_type(schema)?),
+            Arc::new(parse_message_type(&schema(shape))?),
             Arc::new(properties),
         );
         Ok(Self {
             writer: writer.map_err(explain)?,
-            per_token,
+            shape,
             group: Group::default(),
         })
     }
 
     fn write_group(&mut self) -> Result<()> {
         let group = std::mem::take(&mut self.group);
+        let depth = self.shape.depth();
         let mut writer = self.writer.next_row_group().map_err(explain)?;
         write_column::<Int64Type>(&mut writer, &group.indices, None)?;
         write_column::<ByteArrayType>(&mut writer, &group.texts, None)?;
+        if self.shape.in_passages {
+            for ends in &group.places {
+                write_column::<Int64Type>(&mut writer, ends, None)?;
+            }
+        }
         write_column::<Int64Type>(&mut writer, &group.tokens, None)?;
         // Nothing is optional and no list is empty: every level is defined.
-        let depth = if self.per_token { 2 } else { 1 };
-        let defined = vec![depth; group.values.len()];
-        write_column::<FloatType>(
-            &mut writer,
-            &group.values,
-            Some((&defined, &group.repetition)),
-        )?;
+        let defined = vec![depth; group.repetition.len()];
+        let levels = Some((&defined[..], &group.repetition[..]));
+        match self.shape.precision {
+            Precision::Float32 => {
+                write_column::<FloatType>(&mut writer, &group.floats, levels)?;
+            }
+            Precision::Int8 | Precision::Ubinary => {
+                write_column::<Int32Type>(&mut writer, &group.integers, levels)?;
+            }
+        }
         writer.close().map_err(explain)?;
         Ok(())
     }
 }
 
+impl Group {
+    /// A vector's numbers; how many they are.
+    fn add(&mut self, vector: &Vector<'_>) -> usize {
+        match vector {
+            Vector::Float32(values) => {
+                self.floats.extend(*values);
+                values.len()
+            }
+            Vector::Int8(values) => {
+                self.integers.extend(values.iter().map(|it| i32::from(*it)));
+                values.len()
+            }
+            Vector::Ubinary(values) => {
+                self.integers.extend(values.iter().map(|it| i32::from(*it)));
+                values.len()
+            }
+        }
+    }
+}
+
 impl Rows for Parquet {
     fn write(&mut self, row: &Row<'_>) -> Result<()> {
+        let depth = self.shape.depth();
         let group = &mut self.group;
         group.indices.push(i64::try_from(row.index)?);
         group.texts.push(row.text.as_bytes().to_vec().into());
+        if let Some(place) = &row.place {
+            group.places[0].push(i64::try_from(place.start)?);
+            group.places[1].push(i64::try_from(place.end)?);
+        }
         group.tokens.push(i64::try_from(row.tokens)?);
-        group.values.extend(row.values);
-        let deepest = if self.per_token { 2 } else { 1 };
-        let repetition = (0..row.values.len()).map(|place| match place {
-            0 => 0,
-            _ if place % row.dimensions == 0 => 1,
-            _ => deepest,
-        });
-        group.repetition.extend(repetition);
+        for (place, vector) in row.vectors(self.shape.precision).enumerate() {
+            let count = group.add(&vector);
+            let first = i16::from(place > 0);
+            group.repetition.push(first);
+            group.repetition.extend(vec![depth; count - 1]);
+        }
         group.bytes += row.text.len() + 8 * row.values.len();
         if group.bytes >= GROUP_BYTES {
             self.write_group()?;
