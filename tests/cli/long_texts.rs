@@ -66,7 +66,7 @@ fn a_long_text_is_split_into_passages_that_overlap() {
             let last = own[own.len() - 1];
             assert_eq!(
                 place(last, "end"),
-                text.trim_end().chars().count(),
+                text.chars().count(),
                 "{text}"
             );
             for line in &own {
