@@ -1,10 +1,13 @@
-//! Many lines through `Embedder::stream`, beside the same batches alone: tokenised and packed before, run one after
-//! another. What reading, tokenising and handing over cost beyond that is what the stages could not overlap.
+//! The lines of a file through `Embedder::stream`, beside the same batches alone: tokenised and packed before, run one
+//! after another. What reading, tokenising and handing over cost beyond that is what the stages could not overlap.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader, Seek, Write};
+
+use wgformer::Result;
 use wgformer::models::{Batch, Model};
 use wgformer::tasks::{Embedder, Embedding, StreamOptions};
 use wgformer::text::Tokenizer;
-use wgformer::{Error, Result};
 
 use super::report::{Row, Target};
 use super::{Bench, Best, minilm};
@@ -37,11 +40,12 @@ pub(crate) fn measure(bench: &Bench) -> Figures {
     };
     let lines = lines(count);
     verify(&embedder, &lines[..VERIFIED]);
+    let file = written(&lines);
     let (packed, tokens) = pack(&embedder, &lines);
     let (mut batches, mut stream) = (Best::new(), Best::new());
     for _ in 0..rounds {
         batches.time(|| run_all(embedder.model(), &packed));
-        stream.time(|| assert_eq!(stream_all(&embedder, &lines).len(), lines.len()));
+        stream.time(|| assert_eq!(stream_all(&embedder, &file).len(), lines.len()));
     }
     Figures {
         lines: lines.len(),
@@ -59,15 +63,25 @@ fn lines(count: usize) -> Vec<String> {
     (0..count).map(|place| line(place).to_owned()).collect()
 }
 
-fn stream_all(embedder: &Embedder, lines: &[String]) -> Vec<Embedding> {
-    let lines: Vec<Result<String>> = lines.iter().cloned().map(Ok::<_, Error>).collect();
+/// A file of lines, which is gone when it is closed.
+fn written(lines: &[String]) -> File {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all((lines.join("\n") + "\n").as_bytes())
+        .unwrap();
+    file
+}
+
+fn stream_all(embedder: &Embedder, file: &File) -> Vec<Embedding> {
+    let mut file = file.try_clone().unwrap();
+    file.rewind().unwrap();
+    let lines = BufReader::new(file).lines().map(|line| Ok(line.unwrap()));
     let stream = embedder.stream(lines, &StreamOptions::default());
-    stream.map(|item| item.unwrap().1).collect()
+    stream.map(|item: Result<_>| item.unwrap().1).collect()
 }
 
 /// The same vectors as without a stream, to the bit.
 fn verify(embedder: &Embedder, lines: &[String]) {
-    assert!(stream_all(embedder, lines) == embedder.embeddings(lines).unwrap());
+    assert!(stream_all(embedder, &written(lines)) == embedder.embeddings(lines).unwrap());
 }
 
 /// All lines in full batches, the longest first, and their tokens.

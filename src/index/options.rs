@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
+use crate::plan::SUBMIT_TIME;
 use crate::tensor::WeightType;
 
 /// What says how near two vectors are.
@@ -46,22 +48,36 @@ impl fmt::Display for Metric {
 /// How an [`Index`](super::Index) compares vectors and stores them.
 ///
 /// ```
+/// use std::time::Duration;
 /// use wgformer::index::{IndexOptions, Metric};
 /// use wgformer::tensor::WeightType;
 ///
 /// let options = IndexOptions::default()
 ///     .metric(Metric::DotProduct)
 ///     .weight_type(WeightType::F16)
-///     .memory_budget(256 << 20);
+///     .memory_budget(256 << 20)
+///     .submit_time(Duration::from_millis(20));
 /// # let _ = options;
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IndexOptions {
     /// The cosine, or what a file says, where there is none.
     pub(super) metric: Option<Metric>,
     pub(super) weight_type: WeightType,
     pub(super) memory_budget: Option<u64>,
+    pub(super) submit_time: Duration,
+}
+
+impl Default for IndexOptions {
+    fn default() -> Self {
+        Self {
+            metric: None,
+            weight_type: WeightType::F32,
+            memory_budget: None,
+            submit_time: SUBMIT_TIME,
+        }
+    }
 }
 
 impl IndexOptions {
@@ -91,6 +107,15 @@ impl IndexOptions {
     pub fn memory_budget(self, memory_budget: u64) -> Self {
         Self {
             memory_budget: Some(memory_budget),
+            ..self
+        }
+    }
+
+    /// The longest that one submit of a search is meant to take, [`SUBMIT_TIME`] by default.
+    #[must_use]
+    pub fn submit_time(self, submit_time: Duration) -> Self {
+        Self {
+            submit_time,
             ..self
         }
     }

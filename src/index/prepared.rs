@@ -96,6 +96,7 @@ fn plan_options(queries: usize, options: &IndexOptions) -> PlanOptions {
     PlanOptions {
         weight_type: options.weight_type,
         memory_budget: options.memory_budget,
+        submit_time: options.submit_time,
         ..PlanOptions::new(sizes(queries))
     }
 }

@@ -64,11 +64,7 @@ fn a_long_text_is_split_into_passages_that_overlap() {
             let place = |line: &Value, key: &str| line[key].as_u64().unwrap() as usize;
             assert_eq!(place(own[0], "start"), 0);
             let last = own[own.len() - 1];
-            assert_eq!(
-                place(last, "end"),
-                text.chars().count(),
-                "{text}"
-            );
+            assert_eq!(place(last, "end"), text.chars().count(), "{text}");
             for line in &own {
                 assert_eq!(line["text"].as_str().unwrap(), characters(text, line));
                 assert!(line.get("cut").is_none() && place(line, "tokens") <= POSITIONS);

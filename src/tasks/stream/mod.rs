@@ -4,6 +4,7 @@
 //! vectors. The stream hands windows out in their order, and waits for the batches of each. Every way between two stages
 //! holds a few things at most, so that whatever is slowest sets the pace of all.
 
+mod bell;
 mod chunk;
 mod packer;
 mod reader;
@@ -11,13 +12,16 @@ mod runner;
 mod window;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TrySendError};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::vec;
 
+use self::bell::Bell;
 use self::chunk::Chunk;
 use self::packer::Packer;
 use self::runner::Job;
@@ -105,6 +109,8 @@ pub struct Stream<T, E> {
     ready: vec::IntoIter<(T, Embedding)>,
     /// What comes after them, and ends the stream.
     failure: Option<E>,
+    /// Whose batches run.
+    window: Option<Window<T>>,
     on_batch: Box<dyn FnMut(usize) + Send>,
     stages: Option<Stages<T, E>>,
 }
@@ -115,6 +121,7 @@ struct Stages<T, E> {
     windows: Option<Receiver<Result<Window<T>, E>>>,
     chunks: SyncSender<Chunk<T, E>>,
     jobs: Sender<Option<Job>>,
+    bell: Arc<Bell>,
     is_stopped: Arc<AtomicBool>,
     /// All but the reader, who may wait for its input for ever.
     threads: Vec<JoinHandle<()>>,
@@ -137,6 +144,7 @@ where
         Self {
             ready: Vec::new().into_iter(),
             failure,
+            window: None,
             on_batch: Box::new(|_| ()),
             stages,
         }
@@ -153,26 +161,101 @@ impl<T, E> Stream<T, E> {
     }
 }
 
+/// What to do where a channel is empty.
+#[derive(Clone, Copy)]
+enum Empty {
+    Wait,
+    ComeBack,
+}
+
+impl Empty {
+    fn receive<M>(self, channel: &Receiver<M>) -> Result<M, TryRecvError> {
+        match self {
+            Self::Wait => channel.recv().map_err(|_| TryRecvError::Disconnected),
+            Self::ComeBack => channel.try_recv(),
+        }
+    }
+}
+
+impl<T, E: From<Error>> Stream<T, E> {
+    /// The next text with its embedding, as [`Iterator::next`] gives it, without blocking the thread while it is waited
+    /// for. Nothing is lost if the future is dropped: what would have come out comes next.
+    ///
+    /// Dropping the stream itself waits for the batches under way, also here.
+    ///
+    /// ```
+    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
+    /// # pollster::block_on(async {
+    /// let numbers = (0..100).map(|number| Ok(number.to_string()));
+    /// let mut stream = embedder.stream(numbers, &wgformer::tasks::StreamOptions::default());
+    /// let mut count = 0;
+    /// while let Some(embedded) = stream.next_async().await {
+    ///     let (text, embedding): (String, _) = embedded?;
+    ///     assert_eq!(text, count.to_string());
+    ///     assert_eq!(embedding.values.len(), embedder.dimensions());
+    ///     count += 1;
+    /// }
+    /// assert_eq!(count, 100);
+    /// # Ok::<(), wgformer::Error>(()) })?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    pub async fn next_async(&mut self) -> Option<Result<(T, Embedding), E>> {
+        poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(T, Embedding), E>>> {
+        if let Some(stages) = &self.stages {
+            stages.bell.wait(context.waker()); // first: what comes from now on rings
+        }
+        self.advance(Empty::ComeBack)
+    }
+
+    fn advance(&mut self, empty: Empty) -> Poll<Option<Result<(T, Embedding), E>>> {
+        loop {
+            if let Some(embedded) = self.ready.next() {
+                return Poll::Ready(Some(Ok(embedded)));
+            }
+            if let Some(failure) = self.failure.take() {
+                self.stages = None;
+                return Poll::Ready(Some(Err(failure)));
+            }
+            if let Some(window) = self.window.as_mut().filter(|window| window.left > 0) {
+                match empty.receive(&window.done) {
+                    Ok(done) => {
+                        (self.on_batch)(done.places.len());
+                        window.take(done);
+                    }
+                    Err(TryRecvError::Empty) => return Poll::Pending,
+                    Err(TryRecvError::Disconnected) => window.give_up(),
+                }
+                continue;
+            }
+            if let Some(window) = self.window.take() {
+                let (ready, failure) = window.finish();
+                self.ready = ready.into_iter();
+                self.failure = failure.map(E::from);
+                continue;
+            }
+            let Some(windows) = self.stages.as_ref().and_then(|it| it.windows.as_ref()) else {
+                return Poll::Ready(None);
+            };
+            match empty.receive(windows) {
+                Ok(Ok(window)) => self.window = Some(window),
+                Ok(Err(failure)) => self.failure = Some(failure),
+                Err(TryRecvError::Empty) => return Poll::Pending,
+                Err(TryRecvError::Disconnected) => self.stages = None, // every text is through
+            }
+        }
+    }
+}
+
 impl<T, E: From<Error>> Iterator for Stream<T, E> {
     type Item = Result<(T, Embedding), E>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(embedded) = self.ready.next() {
-                return Some(Ok(embedded));
-            }
-            if let Some(failure) = self.failure.take() {
-                self.stages = None;
-                return Some(Err(failure));
-            }
-            match self.stages.as_ref()?.windows.as_ref()?.recv() {
-                Ok(Ok(window)) => {
-                    let (ready, failure) = window.finish(&mut self.on_batch);
-                    self.ready = ready.into_iter();
-                    self.failure = failure.map(E::from);
-                }
-                Ok(Err(failure)) => self.failure = Some(failure),
-                Err(_) => self.stages = None, // every text is through
+            if let Poll::Ready(next) = self.advance(Empty::Wait) {
+                return next;
             }
         }
     }
@@ -196,6 +279,7 @@ where
             windows: Some(windows),
             chunks: to_packer.clone(),
             jobs: to_runners.clone(),
+            bell: Arc::default(),
             is_stopped: Arc::default(),
             threads: Vec::new(),
         };
@@ -206,7 +290,13 @@ where
             let work = move || runner::run(&embedder, &jobs, &is_stopped);
             stages.threads.push(spawn("running", first_index, work)?);
         }
-        let packer = Packer::new(embedder.clone(), options, to_stream, to_runners);
+        let packer = Packer::new(
+            embedder.clone(),
+            options,
+            to_stream,
+            Arc::clone(&stages.bell),
+            to_runners,
+        );
         let pack = move || packer.pack_all(&chunks);
         stages.threads.push(spawn("tokenising", first_index, pack)?);
         let read = move || reader::read(texts, first_index, &to_packer);

@@ -1,10 +1,12 @@
 //! The second stage: texts to tokens, and these to windows of packed batches.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SendError, Sender, SyncSender};
 
 use super::super::batching::pack;
 use super::super::{Embedder, Embedding};
+use super::bell::Bell;
 use super::chunk::Chunk;
 use super::runner::Job;
 use super::window::Window;
@@ -18,6 +20,8 @@ const WINDOW_BYTES: usize = 32 << 20;
 pub(super) struct Packer<T, E> {
     embedder: Embedder,
     windows: SyncSender<Result<Window<T>, E>>,
+    /// Rings for each window.
+    bell: Arc<Bell>,
     jobs: Sender<Option<Job>>,
     /// How many tokens make a window.
     window_tokens: usize,
@@ -48,12 +52,14 @@ where
         embedder: Embedder,
         options: &StreamOptions,
         windows: SyncSender<Result<Window<T>, E>>,
+        bell: Arc<Bell>,
         jobs: Sender<Option<Job>>,
     ) -> Self {
         let batch_tokens = embedder.model().batch_tokens();
         Self {
             embedder,
             windows,
+            bell,
             jobs,
             window_tokens: batch_tokens.saturating_mul(options.window_batches),
             first_index: options.first_index,
@@ -64,7 +70,7 @@ where
         }
     }
 
-    /// Packs to the end, to the first error, or until nobody listens.
+    /// Packs to the end, to the first error, or until nobody listens; then the bell rings once more.
     pub(super) fn pack_all(mut self, chunks: &Receiver<Chunk<T, E>>) {
         // Of what a panic leaves behind only the sender and a number are used.
         let result = catch_unwind(AssertUnwindSafe(|| self.pack_chunks(chunks)));
@@ -72,6 +78,9 @@ where
             let error = panicked("tokenising", self.first_index, &*panic);
             let _ = self.windows.send(Err(error.into()));
         }
+        let bell = Arc::clone(&self.bell);
+        drop(self); // that there are no more windows can be seen from now on
+        bell.ring();
     }
 
     fn pack_chunks(&mut self, chunks: &Receiver<Chunk<T, E>>) -> Result<(), HungUp> {
@@ -163,13 +172,17 @@ where
             texts,
             embeddings: tokens.iter().map(Embedding::awaited).collect(),
             done,
+            left: packs.len(),
+            failure: None,
         }))?;
+        self.bell.ring();
         for pack in packs {
             let done = sender.clone();
             let job = Job {
                 pack,
                 first_index,
                 done,
+                bell: Arc::clone(&self.bell),
             };
             self.jobs.send(Some(job))?;
         }

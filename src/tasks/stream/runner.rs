@@ -3,10 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::Embedder;
 use super::super::batching::Pack;
+use super::bell::Bell;
 use super::panicked;
 use crate::error::Result;
 
@@ -16,6 +17,8 @@ pub(super) struct Job {
     /// The number of the first text of its window.
     pub(super) first_index: usize,
     pub(super) done: Sender<Done>,
+    /// Rings when it is done.
+    pub(super) bell: Arc<Bell>,
 }
 
 /// A batch that has run.
@@ -50,5 +53,6 @@ pub(super) fn run(
             places: job.pack.places,
             values,
         }); // unless the stream was dropped meanwhile
+        job.bell.ring();
     }
 }
