@@ -94,7 +94,13 @@ impl Operation for DisentangledAttention {
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
         let reach = (request.fixed(2, 0) / 2) as u32;
-        vec![self.portable(heads, head_dim, reach).into()]
+        let portable = self.portable(heads, head_dim, reach);
+        let texture = self.texture(request, heads, head_dim, reach);
+        [portable]
+            .into_iter()
+            .chain(texture)
+            .map(Offer::from)
+            .collect()
     }
 }
 
@@ -125,6 +131,48 @@ impl DisentangledAttention {
             }),
         }
     }
+
+    fn texture(
+        &self,
+        request: &Request<'_>,
+        heads: usize,
+        head_dim: usize,
+        reach: u32,
+    ) -> Option<Variant> {
+        let lanes = request.capabilities.subgroup_size()? as usize;
+        let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
+        if !head_dim.is_multiple_of(4)
+            || head_dim > 128
+            || 3 * heads * head_dim / 4 > largest
+            || 2 * (2 * reach as usize + 1) > largest
+            || !32_usize.is_multiple_of(lanes)
+        {
+            return None;
+        }
+        // What is loaded of distances is for one query, and more of them share only what costs little.
+        let (rows, scale) = (lanes, self.scale);
+        Some(Variant {
+            kernel: &DISENTANGLED_ATTENTION_TEXTURE,
+            constants: vec![
+                ("HEAD_DIM", head_dim as u32),
+                ("LANES", lanes as u32),
+                ("ROWS", rows as u32),
+            ],
+            tile: None,
+            bindings: bindings(),
+            dispatch: Arc::new(move |sizes: &Sizes| {
+                let query_tiles = sizes.longest.div_ceil(rows);
+                let params = TextureParams {
+                    sequences: sizes.sequences as u32,
+                    heads: heads as u32,
+                    query_tiles: query_tiles as u32,
+                    scale,
+                    reach,
+                };
+                Dispatch::new(sizes.sequences * query_tiles * heads, &params)
+            }),
+        })
+    }
 }
 
 fn bindings() -> Vec<Binding> {
@@ -145,10 +193,30 @@ pub(super) static DISENTANGLED_ATTENTION: Kernel = Kernel {
     cooperative_matrix: None,
 };
 
+pub(super) static DISENTANGLED_ATTENTION_TEXTURE: Kernel = Kernel {
+    name: "disentangled_attention_texture",
+    wgsl: include_str!("../../shaders/disentangled_attention_texture.wgsl"),
+    bindings: &[Access::Load, Access::Read, Access::Load, Access::Store],
+    params_size: size_of::<TextureParams>(),
+    constants: &["HEAD_DIM", "LANES", "ROWS"],
+    features: wgpu::Features::SUBGROUP,
+    cooperative_matrix: None,
+};
+
 #[repr(C)]
 #[derive(Clone, Copy, bytemuck::NoUninit)]
 struct Params {
     tokens: u32,
+    sequences: u32,
+    heads: u32,
+    query_tiles: u32,
+    scale: f32,
+    reach: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, bytemuck::NoUninit)]
+struct TextureParams {
     sequences: u32,
     heads: u32,
     query_tiles: u32,

@@ -56,6 +56,7 @@ pub static KERNELS: &[&Kernel] = &[
     &attention::ATTENTION_COOPERATIVE_8,
     &attention::ATTENTION_TEXTURE,
     &disentangled_attention::DISENTANGLED_ATTENTION,
+    &disentangled_attention::DISENTANGLED_ATTENTION_TEXTURE,
     &embedding_sum::EMBEDDING_SUM,
     &embedding_sum::EMBEDDING_SUM_TEXTURE,
     &embedding_sum::EMBEDDING_SUM_VEC4,
