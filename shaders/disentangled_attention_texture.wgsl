@@ -1,16 +1,18 @@
 // Disentangled softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(score(q, key)) * value, within q's own segment, where with d for how far k is behind q
 // score(q, k) = scale * (query[q] . key[k] + query[q] . position_key[d] + position_query[d] . key[k]).
-// As `attention_texture` in all but its scores: one subgroup per segment, tile of ROWS queries and head, all in registers;
-// each lane owns queries, and keys and values are passed round by shuffles. The rows of a distance are loaded by each lane
-// for its own queries. head_dim is a multiple of 4, at most 128.
-// For software adapters. A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
+// One subgroup per segment, tile of LANES queries and head, all in registers. Each lane owns a query; keys and values are
+// loaded LANES at a time, one to a lane, and passed round by shuffles at constant lanes, while a lane loads the vectors of
+// its own query's distances. The online softmax is rescaled once per LANES keys, counted from the segment's start: a
+// query's result depends on its segment alone. head_dim is a multiple of 4, at most 128.
+// For software adapters, as `attention_texture`; more queries to a lane would share keys and values alone, and are slower.
+// A workgroup is one subgroup: LANES must be the adapter's only subgroup size.
 
 struct Params {
     first_workgroup: u32,  // of those that run now
     sequences: u32,
     heads: u32,
-    query_tiles: u32,      // tiles of ROWS queries in the longest segment
+    query_tiles: u32,      // tiles of LANES queries in the longest segment
     scale: f32,
     reach: u32,            // further keys have the vectors of the furthest within it
 }
@@ -23,10 +25,8 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 const LANES: u32 = 8u;
-const ROWS: u32 = 16u;  // queries of a tile, a multiple of LANES
 const HEAD_DIM: u32 = 32u;
-const VECTORS: u32 = HEAD_DIM / 4u;    // of a head's row
-const ROW_GROUPS: u32 = ROWS / LANES;  // queries of a lane
+const VECTORS: u32 = HEAD_DIM / 4u;  // of a head's row
 const LOWEST: f32 = -3.4028235e38;
 
 @compute @workgroup_size(LANES)
@@ -42,82 +42,67 @@ fn disentangled_attention_texture(
     if sequence < params.sequences {
         let start = segment_offsets[sequence];
         let end = segment_offsets[sequence + 1u];
-        let first_query = start + query_tile * ROWS;
+        let first_query = start + query_tile * LANES;
         if first_query < end {
             let query_column = head * VECTORS;
             let key_column = (params.heads + head) * VECTORS;
             let value_column = (2u * params.heads + head) * VECTORS;
             let entries = 2u * params.reach + 1u;
 
-            // Lane l holds queries l, l + LANES, …; queries past the end repeat the last one.
-            var query: array<array<vec4<f32>, VECTORS>, ROW_GROUPS>;
-            for (var g = 0u; g < ROW_GROUPS; g++) {
-                let row = min(first_query + g * LANES + lane, end - 1u);
-                for (var v = 0u; v < VECTORS; v++) { query[g][v] = textureLoad(qkv, vec2(query_column + v, row)); }
-            }
+            // Past the end the last query is repeated.
+            let token = first_query + lane;
+            var query: array<vec4<f32>, VECTORS>;
+            for (var v = 0u; v < VECTORS; v++) { query[v] = textureLoad(qkv, vec2(query_column + v, min(token, end - 1u))); }
 
-            var context: array<array<vec4<f32>, VECTORS>, ROW_GROUPS>;
-            var weights: array<array<f32, LANES>, ROW_GROUPS>;  // scores first
-            var entry: array<array<u32, LANES>, ROW_GROUPS>;    // of the keys, as this lane's queries see them
-            var row_max: array<f32, ROW_GROUPS>;
-            var row_sum: array<f32, ROW_GROUPS>;
-            for (var g = 0u; g < ROW_GROUPS; g++) { row_max[g] = LOWEST; }
+            var context: array<vec4<f32>, VECTORS>;
+            var weights: array<f32, LANES>;  // scores first
+            var entry: array<u32, LANES>;    // of the keys, as this lane's query sees them
+            var row_max = LOWEST;
+            var row_sum = 0.0;
             for (var first_key = start; first_key < end; first_key += LANES) {
                 let row = min(first_key + lane, end - 1u);
-                for (var g = 0u; g < ROW_GROUPS; g++) {
-                    let first_entry = i32(first_key + params.reach) - i32(first_query + g * LANES + lane);
-                    for (var l = 0u; l < LANES; l++) {
-                        weights[g][l] = 0.0;
-                        entry[g][l] = u32(clamp(first_entry + i32(l), 0, 2 * i32(params.reach)));
-                    }
+                let first_entry = i32(first_key + params.reach) - i32(token);
+                for (var l = 0u; l < LANES; l++) {
+                    weights[l] = 0.0;
+                    entry[l] = u32(clamp(first_entry + i32(l), 0, 2 * i32(params.reach)));
                 }
                 for (var v = 0u; v < VECTORS; v++) {
                     let keys = textureLoad(qkv, vec2(key_column + v, row));
                     for (var l = 0u; l < LANES; l++) {
                         let key = subgroupShuffle(keys, l);
-                        for (var g = 0u; g < ROW_GROUPS; g++) {
-                            let position_key = textureLoad(positions, vec2(query_column + v, entry[g][l]));
-                            let position_query = textureLoad(positions, vec2(query_column + v, entries + entry[g][l]));
-                            weights[g][l] += dot(query[g][v], key + position_key) + dot(position_query, key);
-                        }
+                        let position_key = textureLoad(positions, vec2(query_column + v, entry[l]));
+                        let position_query = textureLoad(positions, vec2(query_column + v, entries + entry[l]));
+                        weights[l] += dot(query[v], key + position_key) + dot(position_query, key);
                     }
                 }
 
-                for (var g = 0u; g < ROW_GROUPS; g++) {
-                    var new_max = row_max[g];
-                    for (var l = 0u; l < LANES; l++) {
-                        let score = weights[g][l] * (params.scale * 1.442695);  // log2(e), for exp2
-                        weights[g][l] = select(LOWEST, score, first_key + l < end);
-                        new_max = max(new_max, weights[g][l]);
-                    }
-                    let rescale = exp2(row_max[g] - new_max);
-                    row_max[g] = new_max;
-                    row_sum[g] *= rescale;
-                    for (var v = 0u; v < VECTORS; v++) { context[g][v] *= rescale; }
-                    for (var l = 0u; l < LANES; l++) {
-                        weights[g][l] = exp2(weights[g][l] - new_max);  // 0 past the end
-                        row_sum[g] += weights[g][l];
-                    }
+                var new_max = row_max;
+                for (var l = 0u; l < LANES; l++) {
+                    let score = weights[l] * (params.scale * 1.442695);  // log2(e), for exp2
+                    weights[l] = select(LOWEST, score, first_key + l < end);
+                    new_max = max(new_max, weights[l]);
+                }
+                let rescale = exp2(row_max - new_max);
+                row_max = new_max;
+                row_sum *= rescale;
+                for (var v = 0u; v < VECTORS; v++) { context[v] *= rescale; }
+                for (var l = 0u; l < LANES; l++) {
+                    weights[l] = exp2(weights[l] - new_max);  // 0 past the end
+                    row_sum += weights[l];
                 }
 
                 for (var v = 0u; v < VECTORS; v++) {
                     let values = textureLoad(qkv, vec2(value_column + v, row));
                     for (var l = 0u; l < LANES; l++) {
-                        let value = subgroupShuffle(values, l);
-                        for (var g = 0u; g < ROW_GROUPS; g++) {
-                            context[g][v] = fma(vec4(weights[g][l]), value, context[g][v]);
-                        }
+                        context[v] = fma(vec4(weights[l]), subgroupShuffle(values, l), context[v]);
                     }
                 }
             }
 
-            for (var g = 0u; g < ROW_GROUPS; g++) {
-                let row = first_query + g * LANES + lane;
-                let factor = 1.0 / row_sum[g];
-                if row < end {
-                    for (var v = 0u; v < VECTORS; v++) {
-                        textureStore(y, vec2(query_column + v, row), context[g][v] * factor);
-                    }
+            let factor = 1.0 / row_sum;
+            if token < end {
+                for (var v = 0u; v < VECTORS; v++) {
+                    textureStore(y, vec2(query_column + v, token), context[v] * factor);
                 }
             }
         }

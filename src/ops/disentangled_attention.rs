@@ -149,19 +149,14 @@ impl DisentangledAttention {
         {
             return None;
         }
-        // What is loaded of distances is for one query, and more of them share only what costs little.
-        let (rows, scale) = (lanes, self.scale);
+        let scale = self.scale;
         Some(Variant {
             kernel: &DISENTANGLED_ATTENTION_TEXTURE,
-            constants: vec![
-                ("HEAD_DIM", head_dim as u32),
-                ("LANES", lanes as u32),
-                ("ROWS", rows as u32),
-            ],
+            constants: vec![("HEAD_DIM", head_dim as u32), ("LANES", lanes as u32)],
             tile: None,
             bindings: bindings(),
             dispatch: Arc::new(move |sizes: &Sizes| {
-                let query_tiles = sizes.longest.div_ceil(rows);
+                let query_tiles = sizes.longest.div_ceil(lanes);
                 let params = TextureParams {
                     sequences: sizes.sequences as u32,
                     heads: heads as u32,
@@ -198,7 +193,7 @@ pub(super) static DISENTANGLED_ATTENTION_TEXTURE: Kernel = Kernel {
     wgsl: include_str!("../../shaders/disentangled_attention_texture.wgsl"),
     bindings: &[Access::Load, Access::Read, Access::Load, Access::Store],
     params_size: size_of::<TextureParams>(),
-    constants: &["HEAD_DIM", "LANES", "ROWS"],
+    constants: &["HEAD_DIM", "LANES"],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
