@@ -31,7 +31,7 @@ const WORKGROUP_SIZE: u32 = ROW_GROUPS * KEY_GROUPS;
 
 const VECTORS: u32 = (HEAD_DIM + 3u) / 4u;  // of a head's row, its tail filled with zeros
 const COLUMNS: u32 = (VECTORS + KEY_GROUPS - 1u) / KEY_GROUPS;   // vectors of the result that a lane computes
-const DEPTH: u32 = min(VECTORS, 2u);                             // vectors of queries and keys at a time
+const DEPTH: u32 = min(VECTORS, 2u / COLUMNS);                   // vectors of queries and keys at a time, as registers allow
 const STEP: u32 = max(4u / COLUMNS, 1u);                         // values between two tests of the loop over them
 const VALUE_STRIDE: u32 = COLUMNS * KEY_GROUPS;                  // vectors of a value, those past VECTORS undefined
 const VALUES: u32 = 2u * WORKGROUP_SIZE / VALUE_STRIDE / STEP * STEP;  // at a time
@@ -111,8 +111,7 @@ fn disentangled_attention(
             var row_sum = vec4(0.0);  // of this lane's keys
             var scores: array<vec4<f32>, 4>;
             var query: array<vec4<f32>, 4>;
-            var position_key: array<vec4<f32>, 7>;
-            var position_query: array<vec4<f32>, 7>;
+            var key: array<vec4<f32>, 4>;
             for (var first_key = start; first_key < end; first_key += KEY_TILE) {
                 // The entry of the tile's first key as its last query sees it.
                 let first_entry = i32(first_key) - i32(first_query + QUERY_TILE - 1u) + i32(params.reach);
@@ -148,21 +147,19 @@ fn disentangled_attention(
                     workgroupBarrier();
                     for (var d4 = 0u; d4 < DEPTH; d4++) {
                         for (var r = 0u; r < 4u; r++) { query[r] = rows[d4 * QUERY_STRIDE + 4u * row_group + r]; }
-                        // Of the first key as the last query sees it, and the six after it.
+                        for (var k = 0u; k < 4u; k++) { key[k] = columns[d4 * KEY_STRIDE + k * KEY_GROUPS + key_group]; }
+                        // By distance, from the first key as the last query sees it: so fewest registers are in use.
                         let nearest = d4 * DISTANCES + ROW_GROUPS - 1u - row_group + key_group;
                         for (var u = 0u; u < 7u; u++) {
                             let at = nearest + u % 4u * DISTANCE_GROUPS + u / 4u;
-                            position_key[u] = rows[POSITION_KEYS + at];
-                            position_query[u] = rows[POSITION_QUERIES + at];
-                        }
-                        for (var k = 0u; k < 4u; k++) {
-                            let key = columns[d4 * KEY_STRIDE + k * KEY_GROUPS + key_group];
-                            scores[k] += vec4(
-                                dot(query[0], key + position_key[k + 3u]) + dot(position_query[k + 3u], key),
-                                dot(query[1], key + position_key[k + 2u]) + dot(position_query[k + 2u], key),
-                                dot(query[2], key + position_key[k + 1u]) + dot(position_query[k + 1u], key),
-                                dot(query[3], key + position_key[k]) + dot(position_query[k], key),
-                            );
+                            let position_key = rows[POSITION_KEYS + at];
+                            let position_query = rows[POSITION_QUERIES + at];
+                            for (var r = 0u; r < 4u; r++) {
+                                let k = u + r - 3u;
+                                if k < 4u {
+                                    scores[k][r] += dot(query[r], key[k] + position_key) + dot(position_query, key[k]);
+                                }
+                            }
                         }
                     }
                 }
