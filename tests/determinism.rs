@@ -195,11 +195,14 @@ fn a_row_of_a_linear_layer_does_not_depend_on_the_rows_around_it() {
 #[test]
 fn attention_does_not_depend_on_the_sequences_around_it() {
     let (gpu, _turn) = common::gpu();
-    let (lengths, heads, head_dim) = ([70, 1, 33], 2, 20);
-    for distances in [Distances::default(), NEAR] {
-        let (peak, values) = (1.0, Values::Unit);
-        let case = cases::attention_with(&lengths, heads, head_dim, peak, values, distances);
-        let case = case.unwrap();
+    let (lengths, heads, head_dim, values) = ([70, 1, 33], 2, 20, Values::Unit);
+    let within = |distances| {
+        let case = cases::attention_with(&lengths, heads, head_dim, 1.0, values, distances);
+        case.unwrap()
+    };
+    let shape = (heads, head_dim);
+    let disentangled = cases::disentangled_attention(&lengths, shape, 40, 1.0, values).unwrap();
+    for case in [within(Distances::default()), within(NEAR), disentangled] {
         let [Data::U32(offsets), Data::F32(qkv)] = &case.inputs[..] else {
             panic!("offsets, and qkv of floats")
         };

@@ -296,6 +296,19 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     assert!(
         message(graph.attention(qkv, segments, plain.bias(x))).contains("bias must be a parameter")
     );
+    let [five, six, seven] =
+        [5, 6, 7].map(|rows| graph.parameter(&format!("{rows} distances"), [rows, 32]));
+    let mut attend = |qkv, positions| graph.disentangled_attention(qkv, segments, positions, 1.0);
+    assert!(attend(qkv, [five, five]).is_ok());
+    let found = message(attend(qkv, [six, six]));
+    assert_eq!(
+        found,
+        "disentangled_attention: position keys must be [2 * reach + 1, heads * head_dim], is [6, 32] for 4 heads of 8"
+    );
+    assert!(message(attend(qkv, [odd, odd])).contains("is [4, 7] for 4 heads"));
+    assert!(message(attend(qkv, [five, seven])).contains("position queries [7, 32]"));
+    assert!(message(attend(qkv, [five, x])).contains("position queries must be a parameter"));
+    assert!(message(attend(x, [five, five])).contains("qkv must be"));
     let positions = graph.ids("positions", 4);
     assert!(graph.rotary(qkv, positions, w).is_ok());
     let found = message(graph.rotary(qkv, positions, odd));

@@ -142,6 +142,18 @@ proptest! {
     }
 
     #[test]
+    fn disentangled_attention(
+        lengths in vec(0_usize..150, 1..6),
+        heads in 1_usize..5,
+        head_dim in columns(256),
+        reach in 0_usize..200,
+        peak in 0.0_f32..80.0,
+        values in values(),
+    ) {
+        check(cases::disentangled_attention(&lengths, (heads, head_dim), reach, peak, values))?;
+    }
+
+    #[test]
     fn layer_norm(rows in 1_usize..200, cols in columns(1500), values in values(), residual: bool) {
         check(cases::layer_norm(rows, cols, values, residual))?;
     }

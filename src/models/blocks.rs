@@ -134,19 +134,38 @@ pub(super) fn embeddings(
     columns: usize,
     eps: f32,
 ) -> Result<TensorId> {
+    embeddings_from(
+        builder,
+        names,
+        vocabulary,
+        columns,
+        eps,
+        |builder, name, rows| builder.parameter(name, [rows, columns]),
+    )
+}
+
+/// The same from tables that `table` finds by name and number of rows, `[rows, columns]`.
+pub(super) fn embeddings_from(
+    builder: &mut Builder<'_>,
+    names: &EmbeddingNames,
+    vocabulary: usize,
+    columns: usize,
+    eps: f32,
+    table: impl Fn(&mut Builder<'_>, &str, usize) -> Result<TensorId>,
+) -> Result<TensorId> {
     let ids = builder.graph.ids("ids", vocabulary);
-    let word = builder.parameter(names.word, [vocabulary, columns])?;
+    let word = table(builder, names.word, vocabulary)?;
     let position = match names.position {
         Some((name, rows)) => Some((
             builder.graph.ids("positions", rows),
-            builder.parameter(name, [rows, columns])?,
+            table(builder, name, rows)?,
         )),
         None => None,
     };
     let type_rows = names.token_type.map_or(1, |(_, rows)| rows);
     let types = builder.graph.ids("types", type_rows);
     let token_type = match names.token_type {
-        Some((name, rows)) => builder.parameter(name, [rows, columns])?,
+        Some((name, rows)) => table(builder, name, rows)?,
         None => builder.zeros([type_rows, columns]),
     };
     let (positions, position) = match position {
@@ -199,6 +218,15 @@ pub(super) struct Attending {
     pub(super) window: Option<usize>,
     /// What is added to scores by distance.
     pub(super) bias: Option<TensorId>,
+    /// How scores depend on where tokens are to each other, instead of a bias and a window.
+    pub(super) disentangled: Option<Disentangled>,
+}
+
+/// Keys and queries of distances ([`crate::Graph::disentangled_attention`]).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Disentangled {
+    pub(super) positions: [TensorId; 2],
+    pub(super) scale: f32,
 }
 
 impl Attending {
@@ -209,6 +237,7 @@ impl Attending {
             rotary: None,
             window: None,
             bias: None,
+            disentangled: None,
         }
     }
 }
@@ -320,7 +349,18 @@ fn attention(
     if let Some((positions, table)) = attending.rotary {
         qkv = graph.rotary(qkv, positions, table)?;
     }
-    let scale = 1.0 / ((hidden / sizes.heads) as f32).sqrt();
+    let segment_offsets = attending.segment_offsets;
+    let context = match attending.disentangled {
+        Some(Disentangled { positions, scale }) => {
+            graph.disentangled_attention(qkv, segment_offsets, positions, scale)?
+        }
+        None => graph.attention(qkv, segment_offsets, options(attending, sizes))?,
+    };
+    graph.linear(context, output.weight, output.bias)
+}
+
+fn options(attending: Attending, sizes: &LayerSizes) -> AttentionOptions {
+    let scale = 1.0 / ((sizes.hidden / sizes.heads) as f32).sqrt();
     let mut options = AttentionOptions::new(scale);
     if let Some(window) = attending.window {
         options = options.window(window);
@@ -328,8 +368,7 @@ fn attention(
     if let Some(bias) = attending.bias {
         options = options.bias(bias);
     }
-    let context = graph.attention(qkv, attending.segment_offsets, options)?;
-    graph.linear(context, output.weight, output.bias)
+    options
 }
 
 fn feed_forward(

@@ -3,6 +3,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::derived::{Derived, DerivedParameters};
+use super::projection::{Norm, Projection};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorId};
 use crate::plan::Weights;
@@ -75,6 +76,50 @@ impl LinearNames {
             first_row: Some(row),
             ..self
         }
+    }
+}
+
+/// A table whose rows go through a linear layer at load.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    name: String,
+    shape: [usize; 2],
+    /// Which of its rows stands at each place, if not all in order.
+    rows: Option<Arc<[u32]>>,
+    /// The name of its layer norm, and the epsilon.
+    norm: Option<(&'static str, f32)>,
+}
+
+impl Table {
+    /// All its rows, as they are.
+    pub(super) fn new(name: impl Into<String>, shape: [usize; 2]) -> Self {
+        Self {
+            name: name.into(),
+            shape,
+            rows: None,
+            norm: None,
+        }
+    }
+
+    /// These of its rows, in this order.
+    pub(super) fn at(self, rows: Arc<[u32]>) -> Self {
+        Self {
+            rows: Some(rows),
+            ..self
+        }
+    }
+
+    /// Through a layer norm before anything else.
+    pub(super) fn normalised(self, name: &'static str, eps: f32) -> Self {
+        Self {
+            norm: Some((name, eps)),
+            ..self
+        }
+    }
+
+    /// How many rows are taken.
+    pub(super) fn places(&self) -> usize {
+        self.rows.as_ref().map_or(self.shape[0], |rows| rows.len())
     }
 }
 
@@ -249,6 +294,43 @@ impl<'a> Builder<'a> {
                 false => None,
             },
         })
+    }
+
+    /// A table's rows through a linear layer of `n` outputs: `[places, n]`.
+    ///
+    /// # Errors
+    /// As [`Builder::parameter`].
+    pub(super) fn projected(
+        &mut self,
+        table: &Table,
+        names: &LinearNames,
+        n: usize,
+    ) -> Result<TensorId> {
+        let k = table.shape[1];
+        let (weight, bias) = (
+            format!("{}.weight", names.name),
+            format!("{}.bias", names.name),
+        );
+        let norm = match table.norm {
+            Some((name, eps)) => Some(Norm {
+                weight: self.look_up(&format!("{name}.weight"), &[k])?,
+                bias: self.look_up(&format!("{name}.bias"), &[k])?,
+                eps,
+            }),
+            None => None,
+        };
+        let projection = Projection {
+            table: self.look_up(&table.name, &table.shape)?,
+            places: table.rows.clone(),
+            norm,
+            weight: self.look_up(&weight, &[n, k])?,
+            bias: match names.bias {
+                true => Some(self.look_up(&bias, &[n])?),
+                false => None,
+            },
+        };
+        let name = format!("{} through {}", projection.table, projection.weight);
+        Ok(self.derive(name, [table.places(), n], Derived::Projected(projection)))
     }
 
     /// A linear layer of few outputs, such as a classifier's, followed by rows of zeros up to a multiple of four: the

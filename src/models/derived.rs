@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Checkpoint;
+use super::projection::Projection;
 use crate::error::Result;
 use crate::plan::Weights;
 
@@ -18,6 +19,8 @@ pub(super) enum Derived {
     Rows { of: String, first: usize },
     /// Computed from the configuration, row-major.
     Values(Arc<[f32]>),
+    /// A table of the checkpoint through one of its linear layers.
+    Projected(Projection),
 }
 
 /// Those of a graph, by their names: each with its shape.
@@ -54,6 +57,7 @@ impl NetworkWeights {
                     }
                 }
             }
+            Derived::Projected(projection) => values = projection.rows(&self.checkpoint, rows)?,
         }
         Ok(values)
     }

@@ -9,6 +9,7 @@ mod blocks;
 mod builder;
 mod checkpoint;
 mod config;
+mod deberta_v2;
 mod derived;
 mod distilbert;
 mod electra;
@@ -26,6 +27,7 @@ mod network;
 mod nomic_bert;
 mod pickle;
 mod positions;
+mod projection;
 mod roberta;
 mod safetensors_file;
 mod score_function;
@@ -78,6 +80,12 @@ pub static FAMILIES: &[Family] = &[
     Family::new("albert", "ALBERT", albert::build, albert::heads),
     Family::new("bert", "BERT, MiniLM", bert::build, bert::heads),
     Family::new("camembert", "CamemBERT", roberta::build, roberta::heads),
+    Family::new(
+        "deberta-v2",
+        "DeBERTa v2, v3",
+        deberta_v2::build,
+        deberta_v2::heads,
+    ),
     Family::new(
         "distilbert",
         "DistilBERT",

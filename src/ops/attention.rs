@@ -63,7 +63,7 @@ struct Attention {
 }
 
 /// The largest head that the kernels hold in registers.
-const MAX_HEAD_DIM: usize = 256;
+pub(super) const MAX_HEAD_DIM: usize = 256;
 
 impl Operation for Attention {
     fn name(&self) -> &'static str {
@@ -140,7 +140,7 @@ fn check_bias(operation: &'static str, bias: &TensorInfo, heads: usize) -> Resul
 /// four times as many keys, and so lanes to a query, keep it to 2, or dg2 spills and M1 has 384 threads left. Where scores
 /// are masked or biased, that takes registers too, and 3 are too many.
 /// Figures in docs/performance.md, other shapes in docs/rejected-optimizations.md.
-fn tiles(head_dim: usize, by_distance: bool) -> (usize, usize) {
+pub(super) fn tiles(head_dim: usize, by_distance: bool) -> (usize, usize) {
     match head_dim.div_ceil(4) {
         ..=8 => (32, 32),
         16..=24 if !by_distance => (32, 32),

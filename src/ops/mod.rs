@@ -22,6 +22,7 @@ mod add;
 mod attention;
 mod checks;
 mod cooperative;
+mod disentangled_attention;
 mod elementwise;
 mod embedding_sum;
 mod layer_norm;
@@ -54,6 +55,8 @@ pub static KERNELS: &[&Kernel] = &[
     &attention::ATTENTION_COOPERATIVE_16,
     &attention::ATTENTION_COOPERATIVE_8,
     &attention::ATTENTION_TEXTURE,
+    &disentangled_attention::DISENTANGLED_ATTENTION,
+    &disentangled_attention::DISENTANGLED_ATTENTION_TEXTURE,
     &embedding_sum::EMBEDDING_SUM,
     &embedding_sum::EMBEDDING_SUM_TEXTURE,
     &embedding_sum::EMBEDDING_SUM_VEC4,

@@ -26,12 +26,24 @@ pub fn attention(
     window: Option<usize>,
     bias: Option<&Tensor>,
 ) -> Tensor {
+    let sees = |query: usize, key: usize| window.is_none_or(|it| key.abs_diff(query) <= it);
+    attended(qkv, segment_offsets, sees, |head, query, key| {
+        let bias = bias.map_or(0.0, |bias| bias_of(bias, head, query, key));
+        let product = dot(row(qkv, 0, head, query), row(qkv, 1, head, key));
+        f64::from(scale) * product + bias
+    })
+}
+
+/// The values of the keys that a query of the same segment sees, weighted by the softmax of their scores, which are of
+/// head, query and key.
+pub(super) fn attended(
+    qkv: &Tensor,
+    segment_offsets: &Tensor,
+    sees: impl Fn(usize, usize) -> bool,
+    score: impl Fn(usize, usize, usize) -> f64,
+) -> Tensor {
     let [_, heads, tokens, head_dim] = *qkv.shape() else {
         panic!("qkv is [3, heads, tokens, head_dim]")
-    };
-    let row = |part: usize, head: usize, token: usize| {
-        let start = ((part * heads + head) * tokens + token) * head_dim;
-        &qkv.f32()[start..start + head_dim]
     };
     let mut values = vec![0.0; tokens * heads * head_dim];
     for segment in segment_offsets.u32().windows(2) {
@@ -40,16 +52,12 @@ pub fn attention(
             .clone()
             .flat_map(|query| (0..heads).map(move |head| (query, head)))
         {
-            let is_seen = |key: &usize| window.is_none_or(|window| key.abs_diff(query) <= window);
-            let keys = segment.clone().filter(is_seen);
-            let scores = keys.clone().map(|key| {
-                let bias = bias.map_or(0.0, |bias| bias_of(bias, head, query, key));
-                f64::from(scale) * dot(row(0, head, query), row(1, head, key)) + bias
-            });
+            let keys = segment.clone().filter(|key| sees(query, *key));
+            let scores = keys.clone().map(|key| score(head, query, key));
             let weights = softmax_of(&scores.collect::<Vec<_>>());
             let context = &mut values[(query * heads + head) * head_dim..][..head_dim];
             for (key, weight) in keys.zip(weights) {
-                for (context, value) in context.iter_mut().zip(row(2, head, key)) {
+                for (context, value) in context.iter_mut().zip(row(qkv, 2, head, key)) {
                     *context += weight * f64::from(*value);
                 }
             }
@@ -58,11 +66,24 @@ pub fn attention(
     rounded(&[tokens, heads * head_dim], values)
 }
 
+/// Of a head, a token's query (part 0), key (1) or value (2).
+pub(super) fn row(qkv: &Tensor, part: usize, head: usize, token: usize) -> &[f32] {
+    let [_, heads, tokens, head_dim] = *qkv.shape() else {
+        panic!("qkv is [3, heads, tokens, head_dim]")
+    };
+    let start = ((part * heads + head) * tokens + token) * head_dim;
+    &qkv.f32()[start..start + head_dim]
+}
+
 /// `bias[head, clamp(key - query, -reach, reach) + reach]`
 fn bias_of(bias: &Tensor, head: usize, query: usize, key: usize) -> f64 {
     let reach = bias.shape()[1] / 2;
-    let place = (key + reach).saturating_sub(query).min(2 * reach);
-    bias.f32()[head * (2 * reach + 1) + place].into()
+    bias.f32()[head * (2 * reach + 1) + entry_of(query, key, reach)].into()
+}
+
+/// `clamp(key - query, -reach, reach) + reach`
+pub(super) fn entry_of(query: usize, key: usize, reach: usize) -> usize {
+    (key + reach).saturating_sub(query).min(2 * reach)
 }
 
 /// `exp(x[i] - max) / sum`, in f64.

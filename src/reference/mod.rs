@@ -5,6 +5,7 @@
 mod activation;
 mod add;
 mod attention;
+mod disentangled_attention;
 mod embedding_sum;
 mod layer_norm;
 mod linear;
@@ -18,6 +19,7 @@ mod top_k;
 pub use activation::{Activation, activation};
 pub use add::add;
 pub use attention::attention;
+pub use disentangled_attention::disentangled_attention;
 pub use embedding_sum::embedding_sum;
 pub use layer_norm::layer_norm;
 pub use linear::linear;

@@ -54,9 +54,10 @@ const NAMES: [&str; 7] = [
 ];
 
 /// Vocabularies of SentencePiece, which are not read.
-const SENTENCEPIECE: [&str; 4] = [
+const SENTENCEPIECE: [&str; 5] = [
     "sentencepiece.bpe.model",
     "spiece.model",
+    "spm.model",
     "sentencepiece.model",
     "tokenizer.model",
 ];

@@ -43,7 +43,16 @@ SIZES = {
     "max_position_embeddings": 20,
 }
 
-# Of each family what differs from these.
+DEBERTA = {
+    "relative_attention": True,
+    "position_buckets": 8,
+    "norm_rel_ebd": "layer_norm",
+    "share_att_key": True,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+}
+
+# Of each family what differs from these; their places are their seeds: new ones go to the end.
 FAMILIES = {
     "albert": {"embedding_size": 12},
     "bert": {},
@@ -57,6 +66,9 @@ FAMILIES = {
     "nomic_bert": {},
     "roberta": {"pad_token_id": 1, "type_vocab_size": 1},
     "xlm-roberta": {"type_vocab_size": 1},
+    "deberta-v2": DEBERTA | {"embedding_size": 12},
+    "deberta-v2-not-legacy": DEBERTA
+    | {"model_type": "deberta-v2", "legacy": False, "share_att_key": False, "pooler_hidden_act": "tanh"},
 }
 
 HEADS = {

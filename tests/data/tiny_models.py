@@ -178,6 +178,35 @@ def as_alibaba_published_it(folder, model):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
+def as_microsoft_published_it(folder, model):
+    """With what the configurations of v3 say, and no more."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    kept = [
+        "attention_probs_dropout_prob",
+        "hidden_act",
+        "hidden_dropout_prob",
+        "hidden_size",
+        "initializer_range",
+        "intermediate_size",
+        "layer_norm_eps",
+        "max_position_embeddings",
+        "max_relative_positions",
+        "model_type",
+        "norm_rel_ebd",
+        "num_attention_heads",
+        "num_hidden_layers",
+        "position_biased_input",
+        "position_buckets",
+        "relative_attention",
+        "share_att_key",
+        "type_vocab_size",
+        "vocab_size",
+    ]
+    published = {key: config[key] for key in kept} | {"pos_att_type": "p2c|c2p"}
+    path.write_text(json.dumps(published, indent=2) + "\n")
+
+
 # Of each model what differs from a plain BertModel: `config`, options of its configuration; `class`; `dtype` and
 # `max_shard_size`, how its weights are stored; `then`, what is done to its folder afterwards; `sentences`, what
 # sentence-transformers makes of it. Its place is its seed: a new one goes to the end.
@@ -274,6 +303,71 @@ MODELS = {
     "torch-in-shards": {"then": partial(by_torch, shards=2)},
     "torch-f16": {"dtype": torch.float16, "then": by_torch},
     "torch-bf16-in-shards": {"dtype": torch.bfloat16, "config": {"num_hidden_layers": 1}, "then": partial(by_torch, shards=2)},
+    # Texts longer than the distances that have a bucket of their own, and than all that have one.
+    "deberta-v3": {
+        "class": AutoModelForMaskedLM,
+        "config": {
+            "model_type": "deberta-v2",
+            "relative_attention": True,
+            "position_buckets": 16,
+            "norm_rel_ebd": "layer_norm",
+            "share_att_key": True,
+            "pos_att_type": "p2c|c2p",
+            "position_biased_input": False,
+            "max_position_embeddings": 60,
+        },
+        "then": as_microsoft_published_it,
+    },
+    "deberta-v3-of-few-distances": {
+        "config": {
+            "model_type": "deberta-v2",
+            "relative_attention": True,
+            "position_buckets": 8,
+            "max_relative_positions": 20,
+            "norm_rel_ebd": "layer_norm",
+            "share_att_key": True,
+            "pos_att_type": ["c2p", "p2c"],
+            "position_biased_input": False,
+            "max_position_embeddings": 150,
+            "num_hidden_layers": 1,
+            "layer_norm_eps": 0.1,
+        },
+    },
+    "deberta-v2": {
+        "config": {
+            "model_type": "deberta-v2",
+            "relative_attention": True,
+            "max_relative_positions": 10,
+            "pos_att_type": ["p2c", "c2p"],
+            "type_vocab_size": 2,
+        },
+    },
+    "deberta-of-content-to-position": {
+        "config": {
+            "model_type": "deberta-v2",
+            "hidden_size": 35,
+            "num_attention_heads": 5,
+            "relative_attention": True,
+            "position_buckets": 7,
+            "max_relative_positions": 30,
+            "pos_att_type": ["c2p"],
+            "position_biased_input": False,
+            "max_position_embeddings": 60,
+            "num_hidden_layers": 1,
+        },
+    },
+    "deberta-of-position-to-content": {
+        "config": {
+            "model_type": "deberta-v2",
+            "embedding_size": 20,
+            "relative_attention": True,
+            "share_att_key": True,
+            "pos_att_type": ["p2c"],
+            "type_vocab_size": 3,
+            "num_hidden_layers": 1,
+        },
+    },
+    "deberta-without-relative-attention": {"config": {"model_type": "deberta-v2", "num_hidden_layers": 1}},
 }
 
 
@@ -348,7 +442,7 @@ def embeddings(folder):
     return torch.stack([model.encode(text, convert_to_tensor=True, show_progress_bar=False) for text in TEXTS])
 
 
-KEY_BIASES = ("key.bias", "k_lin.bias", "attn.k.bias", "k_proj.bias")
+KEY_BIASES = ("key.bias", "k_lin.bias", "attn.k.bias", "k_proj.bias", "key_proj.bias")
 
 
 def check_that_every_tensor_matters(model, inputs, hidden):

@@ -1,5 +1,9 @@
 //! `config.json`
 
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
 use tempfile::TempDir;
 use wgformer::models::{Head, Network};
 
@@ -69,5 +73,43 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
         let directory = replaced("config.json", text);
         let needles = format!("config.json; {needles}");
         attempt(&needles, directory, "Malformed", &needles);
+    }
+}
+
+#[test]
+fn what_is_not_done_of_deberta_is_refused_by_key_and_value() {
+    let table = r#"
+        conv_kernel_size         |  3                      |  Unsupported    |  config.json; conv_kernel_size; "3"; supported: 0
+        pos_att_type             |  "p2c|p2p"              |  Unsupported    |  pos_att_type; "p2p"; c2p, p2c
+        pos_att_type             |  ["p2c", 2]             |  Malformed      |  pos_att_type; names; ["p2c",2]
+        pos_att_type             |  7                      |  Malformed      |  pos_att_type; is 7
+        norm_rel_ebd             |  "rms_norm"             |  Unsupported    |  norm_rel_ebd; "rms_norm"; none, layer_norm
+        relative_attention       |  false                  |  Unsupported    |  relative_attention; "false"; pos_att_type
+        attention_head_size      |  8                      |  Unsupported    |  attention_head_size; "8"; supported: 16
+        position_buckets         |  1                      |  Malformed      |  position_buckets; at least 2; are 1 and 60
+        position_buckets         |  120                    |  Malformed      |  position_buckets; are 120 and 60
+        position_buckets         |  268435456              |  Malformed      |  position_buckets
+        position_buckets         |  18                     |  TensorShape    |  rel_embeddings.weight; [32, 32]; [36, 32]
+        position_buckets         |  "16"                   |  Malformed      |  position_buckets; is "16"
+        max_relative_positions   |  [60]                   |  Malformed      |  max_relative_positions; is [60]
+        max_position_embeddings  |  32769                  |  Unsupported    |  max_position_embeddings; "32769"; at most 32768
+        share_att_key            |  false                  |  TensorMissing  |  layer.0.attention.self.pos_key_proj.weight
+        position_biased_input    |  true                   |  TensorMissing  |  embeddings.position_embeddings.weight
+        type_vocab_size          |  2                      |  TensorMissing  |  embeddings.token_type_embeddings.weight
+        embedding_size           |  16                     |  TensorShape    |  word_embeddings.weight; [60, 32]; [60, 16]
+        z_steps                  |  2                      |  Unsupported    |  key "z_steps"
+    "#;
+    let folder = Path::new("tests/data/tiny/deberta-v3");
+    let text = fs::read_to_string(folder.join("config.json")).unwrap();
+    for row in rows::<4>(table) {
+        let [key, value, variant, needles] = row;
+        let mut config: Value = parsed(&text);
+        config[key] = parsed(value);
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
+        let weights = "model.safetensors";
+        fs::copy(folder.join(weights), directory.path().join(weights)).unwrap();
+        let graph = || Network::open(directory.path(), Head::HiddenStates);
+        expect_error(&row.join(" "), graph, variant, needles);
     }
 }

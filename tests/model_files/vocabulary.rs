@@ -146,7 +146,7 @@ fn tokenizer_files_that_do_not_do_are_named_with_what_would() {
         let directory = bytes(file, text);
         expect_error(needles, || open(directory.path()), variant, needles);
     }
-    for file in ["sentencepiece.bpe.model", "spiece.model"] {
+    for file in ["sentencepiece.bpe.model", "spiece.model", "spm.model"] {
         let directory = without("tokenizer.json");
         fs::write(directory.path().join(file), b"\n").unwrap();
         let needles = format!("{file}; tokenizer.json; save_pretrained");

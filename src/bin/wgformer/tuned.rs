@@ -87,7 +87,7 @@ impl std::str::FromStr for Named {
         }
         Err(if kernels.is_empty() {
             format!(
-                "no operation {operation:?} is known; there is matmul, attention, layer_norm, embedding_sum, pool, rotary, softmax, activation, add and multiply"
+                "no operation {operation:?} is known; there is matmul, attention, disentangled_attention, layer_norm, embedding_sum, pool, rotary, softmax, activation, add and multiply"
             )
         } else {
             format!(

@@ -21,6 +21,7 @@
 //!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
 //!     cases::top_k(9, 132, 10, true, unit)?,
 //!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), reach: None })?,
+//!     cases::disentangled_attention(&[7, 40], (3, 32), 15, 1.0, unit)?,
 //!     cases::rotary(9, 3, 32, 32, unit)?,
 //!     cases::activation(9, 130, Activation::Gelu, unit)?,
 //!     cases::add(9, 130)?,
@@ -37,6 +38,7 @@
 mod activation;
 mod add;
 mod attention;
+mod disentangled_attention;
 mod embedding_sum;
 mod layer_norm;
 mod linear;
@@ -50,6 +52,7 @@ mod top_k;
 pub use activation::activation;
 pub use add::add;
 pub use attention::{Distances, attention, attention_with};
+pub use disentangled_attention::disentangled_attention;
 pub use embedding_sum::embedding_sum;
 pub use layer_norm::layer_norm;
 pub use linear::{Combine, Epilogue, linear};
@@ -72,6 +75,7 @@ pub fn all() -> Vec<Recipe> {
         qkv_linear::table,
         rotary::table,
         attention::table,
+        disentangled_attention::table,
         layer_norm::table,
         embedding_sum::table,
         pool::table,
@@ -92,6 +96,7 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| qkv_linear(20, 12, 32, true)),
         Box::new(|| rotary(20, 12, 64, 64, Values::Unit)),
         Box::new(|| attention(&[7, 40], 12, 32, 1.0, Values::Unit)),
+        Box::new(|| disentangled_attention(&[7, 40], (12, 64), 31, 1.0, Values::Unit)),
         Box::new(|| layer_norm(9, 384, Values::Unit, false)),
         Box::new(|| embedding_sum(9, 384)),
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
@@ -141,6 +146,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| qkv_linear(TILES, 1, 4, true)),
         Box::new(|| rotary(ROWS, 8, 8, 8, Values::Unit)),
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
+        Box::new(|| disentangled_attention(&[1; ROWS], (1, 4), 1, 1.0, Values::Unit)),
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; LANES], 8, Pooling::Mean, true, Values::Unit)),

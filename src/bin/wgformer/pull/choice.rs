@@ -21,12 +21,13 @@ const SETTINGS: [&str; 8] = [
 ];
 
 /// What tokenizers are made of where there is no `tokenizer.json`.
-const VOCABULARIES: [&str; 5] = [
+const VOCABULARIES: [&str; 6] = [
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
     "spiece.model",
+    "spm.model",
 ];
 
 /// Weights, best first: the whole, and how the shards of it begin and end, which an index names.
