@@ -301,10 +301,10 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     let found = message(graph.rotary(qkv, positions, odd));
     assert_eq!(
         found,
-        "rotary: table must have an even number of columns, at most the head's 8, is [4, 7]"
+        "rotary: rotations must have an even number of columns, at most the head's 8, are [tokens, 7]"
     );
     let long = graph.parameter("long", [4, 10]);
-    assert!(message(graph.rotary(qkv, positions, long)).contains("is [4, 10]"));
+    assert!(message(graph.rotary(qkv, positions, long)).contains("are [tokens, 10]"));
     let short = graph.parameter("short", [3, 8]);
     assert!(message(graph.rotary(qkv, positions, short)).contains("ids below 3"));
     assert!(message(graph.rotary(x, positions, w)).contains("qkv must be"));

@@ -24,6 +24,7 @@ mod checks;
 mod cooperative;
 mod elementwise;
 mod embedding_sum;
+mod gated_linear;
 mod layer_norm;
 mod linear;
 mod linear_kernels;

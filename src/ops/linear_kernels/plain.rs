@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{BINDINGS, Flags, Problem, Projection, bindings};
+use super::{BINDINGS, Flags, Problem, Projection, bindings, parameters};
 use crate::graph::Request;
 use crate::kernel::{Dispatch, Kernel, Layout, Offer, Variant};
 
@@ -14,19 +14,20 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
         kernel: &LINEAR,
         constants: vec![("WEIGHT_BITS", request.weight_type.bits())],
         tile: None,
-        bindings: bindings(request, projection, Layout::RowMajor),
+        bindings: bindings(
+            projection,
+            parameters(request, projection, Layout::RowMajor),
+        ),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
             let params = Params {
                 m: m as u32,
                 n: n as u32,
                 k: k as u32,
-                bias: flags.bias,
-                activation: flags.activation,
-                other: flags.other,
-                split_head_dim: flags.split_head_dim,
+                flags,
             };
-            Dispatch::new((m * n).div_ceil(WORKGROUP_SIZE), &params)
+            let columns = n / if flags.gated == 1 { 2 } else { 1 };
+            Dispatch::new((m * columns).div_ceil(WORKGROUP_SIZE), &params)
         }),
     };
     variant.into()
@@ -48,8 +49,5 @@ struct Params {
     m: u32,
     n: u32,
     k: u32,
-    bias: u32,
-    activation: u32,
-    other: u32,
-    split_head_dim: u32,
+    flags: Flags,
 }

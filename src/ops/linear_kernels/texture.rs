@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use super::{Problem, Projection, scales};
+use super::{Problem, Projection, parameters};
 use crate::graph::Request;
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Layout, Offer, Variant};
 
 const ROWS: usize = 16; // as the shader has it
 const VECTORS: usize = 2; // of a lane, likewise
+const RUN: usize = 4; // columns of a vector, which precede those that they are gates of or turned with
 
 /// One subgroup per tile, on textures. Query, key and value need no splitting there: a tensor's axes before the tokens
 /// lie side by side in a row.
@@ -23,10 +24,16 @@ pub(super) fn offer(
         return None;
     }
     let epilogue = &projection.epilogue;
+    let head_dim = epilogue.split_head_dim.unwrap_or(0);
+    if epilogue.rotated() > 0 && (head_dim % (2 * RUN) > 0 || epilogue.rotated() % (2 * RUN) > 0) {
+        return None;
+    }
     let layout = Layout::Panels {
         lanes: n / 4,
         k_multiple: 4,
     };
+    let parameters = parameters(request, projection, layout);
+    let [weight, scales, bias] = parameters.map(|it| projection.paired(RUN, problem, it));
     let variant = Variant {
         kernel: &LINEAR_TEXTURE,
         constants: vec![
@@ -35,17 +42,16 @@ pub(super) fn offer(
             ("BIAS", u32::from(!projection.biases.is_empty())),
             ("ACTIVATION", epilogue.activation()),
             ("OTHER", epilogue.other()),
+            ("HEAD_DIM", head_dim.max(4) as u32),
+            ("ROTATED", epilogue.rotated() as u32),
+            ("GATED", u32::from(epilogue.gated)),
         ],
         tile: None,
         bindings: vec![
             Binding::Operand(0),
-            Binding::Matrix {
-                operands: projection.weights.clone(),
-                stored_as: request.weight_type,
-                layout,
-            },
-            scales(request, projection),
-            Binding::Small(projection.biases.clone()),
+            weight,
+            scales,
+            bias,
             projection.other(),
         ],
         dispatch: Arc::new(move |sizes| {
@@ -73,7 +79,16 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
         Access::Store,
     ],
     params_size: size_of::<Params>(),
-    constants: &["LANES", "WEIGHT_BITS", "BIAS", "ACTIVATION", "OTHER"],
+    constants: &[
+        "LANES",
+        "WEIGHT_BITS",
+        "BIAS",
+        "ACTIVATION",
+        "OTHER",
+        "HEAD_DIM",
+        "ROTATED",
+        "GATED",
+    ],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
