@@ -4,7 +4,7 @@
 struct Params {
     first_workgroup: u32,  // of those that run now
     m: u32,                // rows of x and y
-    n: u32,                // columns of y
+    n: u32,                // columns of y, or twice as many if gated
     k: u32,                // columns of x
     bias: u32,             // 1: add the bias
     activation: u32,       // 0: none, else as `activated` has it

@@ -7,7 +7,7 @@
 struct Params {
     first_workgroup: u32,  // of those that run now
     m: u32,                // rows of x and y
-    n: u32,                // columns of y, a multiple of 4
+    n: u32,                // columns of y, or twice as many if gated, a multiple of 4
     k: u32,                // columns of x, a multiple of 4
     bias: u32,             // 1: add the bias
     activation: u32,       // 0: none, else as `activated` has it

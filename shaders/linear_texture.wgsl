@@ -8,8 +8,10 @@
 struct Params {
     first_workgroup: u32,  // of those that run now
     m: u32,                // rows of x and y
-    n: u32,                // columns of y, a multiple of 4
+    n: u32,                // columns of y, or twice as many if PAIRS is 1, a multiple of 4
     k: u32,                // columns of x, a multiple of 4
+    head_dim: u32,         // if PAIRS is 2, a multiple of 8
+    rotated: u32,          // how many of a head's columns are turned, likewise
 }
 
 // Of x, other and y, a texel is four columns; of the weight, four of the n: at one of the k in f32, two in f16, four in int8.
@@ -17,8 +19,8 @@ struct Params {
 @group(0) @binding(1) var weight: texture_storage_2d<rgba32uint, read>;     // k * WEIGHT_BITS / 32 high, n / 4 wide
 @group(0) @binding(2) var<storage, read> scale: array<vec4<f32>>;           // [n], read in int8
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;            // [n], read if BIAS
-@group(0) @binding(4) var other: texture_storage_2d<rgba32float, read>;     // m high, n / 4 wide, read if OTHER; or ROTATED / 4 wide, a cosine, then a sine
-@group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;        // m high, n / 4 wide, n / 8 if GATED
+@group(0) @binding(4) var other: texture_storage_2d<rgba32float, read>;     // m high, n / 4 wide, read if OTHER; or rotated / 4 wide, a cosine, then a sine, if PAIRS is 2
+@group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;        // m high, n / 4 wide, n / 8 if PAIRS is 1
 @group(1) @binding(0) var<uniform> params: Params;
 
 const LANES: u32 = 8u;
@@ -28,11 +30,8 @@ const WEIGHT_BITS: u32 = 32u;
 const BIAS: u32 = 1u;        // 1: add `bias`
 const ACTIVATION: u32 = 0u;  // 0: none, else as `activated` has it
 const OTHER: u32 = 0u;       // 1: add `other`, last; 2: multiply by it
-const HEAD_DIM: u32 = 8u;    // a multiple of 8 if ROTATED
-const ROTATED: u32 = 0u;     // > 0: turn so many of a head's columns of query and key, by `other`; a multiple of 8
-const GATED: u32 = 0u;       // 1: half of the columns are gates, y has the others times those
+const PAIRS: u32 = 0u;       // of a lane's two vectors, which stand side by side in the weight, 1: one is the gate of the other; 2: in query and key one is turned with the other, by `other`
 
-const PAIRED: bool = (ROTATED > 0u) | (GATED == 1u);  // a lane's two vectors stand side by side in the weight
 const ROW_GROUPS: u32 = ROWS / LANES;
 
 // erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
@@ -133,16 +132,16 @@ fn store(row: u32, column4: u32, factor: vec4<f32>, offset: vec4<f32>, sum: vec4
 fn store_pair(row: u32, column4: u32, factors: mat2x4<f32>, offsets: mat2x4<f32>, sums: mat2x4<f32>) {
     let first = with_bias(factors[0], offsets[0], sums[0]);
     let second = with_bias(factors[1], offsets[1], sums[1]);
-    let d4 = column4 % (HEAD_DIM / 4u);
-    if GATED == 1u {
+    let d4 = column4 % max(params.head_dim / 4u, 1u);
+    if PAIRS == 1u {
         textureStore(y, vec2(column4 / 2u, row), activated(first, ACTIVATION) * second);
-    } else if (4u * d4 < ROTATED) & (column4 < params.n / 12u * 2u) {
+    } else if (4u * d4 < params.rotated) & (column4 < params.n / 12u * 2u) {
         let turn0 = textureLoad(other, vec2(d4, row));
         let turn1 = textureLoad(other, vec2(d4 + 1u, row));
         let cosine = vec4(turn0.xz, turn1.xz);
         let sine = vec4(turn0.yw, turn1.yw);
         textureStore(y, vec2(column4 - d4 / 2u, row), fma(first, cosine, -second * sine));
-        textureStore(y, vec2(column4 - d4 / 2u + ROTATED / 8u, row), fma(second, cosine, first * sine));
+        textureStore(y, vec2(column4 - d4 / 2u + params.rotated / 8u, row), fma(second, cosine, first * sine));
     } else {
         textureStore(y, vec2(column4, row), first);
         textureStore(y, vec2(column4 + 1u, row), second);
@@ -160,8 +159,8 @@ fn linear_texture(
     let column_tiles = (width + VECTORS * LANES - 1u) / (VECTORS * LANES);
     let first_row = tile / column_tiles * ROWS;
     let first_column4 = tile % column_tiles * VECTORS * LANES;
-    let c0 = first_column4 + select(lane, 2u * lane, PAIRED);  // this lane's columns
-    let c1 = c0 + select(LANES, 1u, PAIRED);
+    let c0 = first_column4 + select(2u * lane, lane, PAIRS == 0u);  // this lane's columns
+    let c1 = c0 + select(1u, LANES, PAIRS == 0u);
     if first_row < params.m {
         // Lane l holds rows l, l + LANES, …; rows past the end repeat the last one, columns likewise.
         var a: array<vec4<f32>, ROW_GROUPS>;
@@ -231,7 +230,7 @@ fn linear_texture(
             if r == 8u { t0 = s8; t1 = s9; t2 = s10; t3 = s11; }
             if r == 12u { t0 = s12; t1 = s13; t2 = s14; t3 = s15; }
             let row = first_row + r;
-            if PAIRED {
+            if PAIRS > 0u {
                 if c0 < width {
                     let factors = mat2x4(factor0, factor1);
                     let offsets = mat2x4(offset0, offset1);

@@ -349,7 +349,7 @@ impl Graph {
     }
 
     /// A row of `table`, a matrix of parameters, for each of `indices`: `[tokens, columns]`; the same tensor each time.
-    pub(crate) fn rows(&mut self, table: TensorId, indices: TensorId) -> TensorId {
+    pub(crate) fn table_rows(&mut self, table: TensorId, indices: TensorId) -> TensorId {
         let source = Source::Rows { table, indices };
         if let Some(place) = self.tensors.iter().position(|it| it.source == source) {
             return TensorId(place);

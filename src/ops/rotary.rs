@@ -43,7 +43,7 @@ impl Graph {
         let operands = self.operands("rotary", &[positions, table])?;
         let (max_positions, _) = checks::matrix("rotary", "table", operands[1])?;
         checks::indices("rotary", "positions", operands[0], max_positions)?;
-        let rotations = self.rows(table, positions);
+        let rotations = self.table_rows(table, positions);
         self.apply(Arc::new(Rotary), &[qkv, rotations])
     }
 }

@@ -355,7 +355,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("linear_texture", "turns the other way", "-second * sine", "second * sine"),
     mutation("linear_texture", "turns values too", "column4 < params.n / 12u * 2u", "column4 < params.n / 4u"),
     mutation("linear_texture", "turns every token as the first", "vec2(d4, row)", "vec2(d4, 0u)"),
-    mutation("linear_texture", "leaves pairs side by side", "column4 - d4 / 2u + ROTATED / 8u", "column4 - d4 / 2u + 1u"),
+    mutation("linear_texture", "leaves pairs side by side", "column4 - d4 / 2u + params.rotated / 8u", "column4 - d4 / 2u + 1u"),
 
     mutation("rotary", "turns the other way", "select(partner, -partner, is_first)", "select(-partner, partner, is_first)"),
     mutation("rotary", "turns values too", "row < 2u *", "row < 3u *"),

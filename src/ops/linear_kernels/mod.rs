@@ -204,8 +204,7 @@ fn parameters(request: &Request<'_>, projection: &Projection, layout: Layout) ->
 
 /// The epilogue as numbers in `Params`: it is chosen while a kernel on buffers runs, so that all linear layers of a model
 /// share a pipeline.
-#[repr(C)]
-#[derive(Clone, Copy, bytemuck::NoUninit)]
+#[derive(Clone, Copy)]
 struct Flags {
     bias: u32,
     activation: u32,

@@ -106,7 +106,12 @@ struct Params {
     m: u32,
     n: u32,
     k: u32,
-    flags: Flags,
+    bias: u32,
+    activation: u32,
+    other: u32,
+    split_head_dim: u32,
+    rotated: u32,
+    gated: u32,
     k_padded: u32,
 }
 
@@ -131,7 +136,12 @@ impl Params {
             m: m as u32,
             n: problem.n as u32,
             k: problem.k as u32,
-            flags,
+            bias: flags.bias,
+            activation: flags.activation,
+            other: flags.other,
+            split_head_dim: flags.split_head_dim,
+            rotated: flags.rotated,
+            gated: flags.gated,
             k_padded: problem.k.next_multiple_of(K_MULTIPLE) as u32,
         }
     }

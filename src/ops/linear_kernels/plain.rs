@@ -24,7 +24,12 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
                 m: m as u32,
                 n: n as u32,
                 k: k as u32,
-                flags,
+                bias: flags.bias,
+                activation: flags.activation,
+                other: flags.other,
+                split_head_dim: flags.split_head_dim,
+                rotated: flags.rotated,
+                gated: flags.gated,
             };
             let columns = n / if flags.gated == 1 { 2 } else { 1 };
             Dispatch::new((m * columns).div_ceil(WORKGROUP_SIZE), &params)
@@ -49,5 +54,10 @@ struct Params {
     m: u32,
     n: u32,
     k: u32,
-    flags: Flags,
+    bias: u32,
+    activation: u32,
+    other: u32,
+    split_head_dim: u32,
+    rotated: u32,
+    gated: u32,
 }

@@ -24,10 +24,15 @@ pub(super) fn offer(
         return None;
     }
     let epilogue = &projection.epilogue;
-    let head_dim = epilogue.split_head_dim.unwrap_or(0);
-    if epilogue.rotated() > 0 && (head_dim % (2 * RUN) > 0 || epilogue.rotated() % (2 * RUN) > 0) {
+    let (head_dim, rotated) = (epilogue.split_head_dim.unwrap_or(0), epilogue.rotated());
+    if rotated > 0 && (head_dim % (2 * RUN) > 0 || rotated % (2 * RUN) > 0) {
         return None;
     }
+    let pairs = match (epilogue.gated, rotated) {
+        (true, _) => 1,
+        (false, 0) => 0,
+        (false, _) => 2,
+    };
     let layout = Layout::Panels {
         lanes: n / 4,
         k_multiple: 4,
@@ -42,9 +47,7 @@ pub(super) fn offer(
             ("BIAS", u32::from(!projection.biases.is_empty())),
             ("ACTIVATION", epilogue.activation()),
             ("OTHER", epilogue.other()),
-            ("HEAD_DIM", head_dim.max(4) as u32),
-            ("ROTATED", epilogue.rotated() as u32),
-            ("GATED", u32::from(epilogue.gated)),
+            ("PAIRS", pairs),
         ],
         tile: None,
         bindings: vec![
@@ -60,6 +63,8 @@ pub(super) fn offer(
                 m: m as u32,
                 n: n as u32,
                 k: k as u32,
+                head_dim: head_dim as u32,
+                rotated: rotated as u32,
             };
             Dispatch::new(m.div_ceil(ROWS) * n.div_ceil(4 * VECTORS * lanes), &params)
         }),
@@ -85,9 +90,7 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
         "BIAS",
         "ACTIVATION",
         "OTHER",
-        "HEAD_DIM",
-        "ROTATED",
-        "GATED",
+        "PAIRS",
     ],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
@@ -99,4 +102,6 @@ struct Params {
     m: u32,
     n: u32,
     k: u32,
+    head_dim: u32,
+    rotated: u32,
 }
