@@ -4,18 +4,20 @@
 struct Params {
     first_workgroup: u32,  // of those that run now
     m: u32,                // rows of x and y
-    n: u32,                // columns of y
+    n: u32,                // columns of y, or twice as many if gated
     k: u32,                // columns of x
     bias: u32,             // 1: add the bias
     activation: u32,       // 0: none, else as `activated` has it
     other: u32,            // 1: add `other`, last; 2: multiply by it
     split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
+    rotated: u32,          // > 0: turn so many of a head's columns of query and key, by `other`
+    gated: u32,            // 1: half of the columns are gates, y has the others times those
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;         // [m, k]
 @group(0) @binding(1) var<storage, read> weight: array<u32>;    // [n, k] in row-major order, an f32, two f16 or four int8 a word; then scale [n], in int8, and bias [n], in f32
-@group(0) @binding(2) var<storage, read> other: array<f32>;     // [m, n], read if params.other
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
+@group(0) @binding(2) var<storage, read> other: array<f32>;     // [m, n], read if params.other, or [m, rotated], a cosine, then a sine
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;   // [m, n], [m, n / 2] if params.gated, or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;
@@ -78,7 +80,32 @@ fn output_index(row: u32, column: u32) -> u32 {
         let size = params.split_head_dim;
         return (column / size * params.m + row) * size + column % size;
     }
-    return row * params.n + column;
+    return row * columns() + column;
+}
+
+// Of y. Gates are the first half of the weight's.
+fn columns() -> u32 {
+    return select(params.n, params.n / 2u, params.gated == 1u);
+}
+
+// Of one row of x and one of the weight's columns.
+fn product(row: u32, column: u32) -> f32 {
+    var sum = 0.0;
+    for (var i = 0u; i < params.k; i++) {
+        sum = fma(x[row * params.k + i], weight_at(column * params.k + i), sum);
+    }
+    if WEIGHT_BITS == 8u { sum *= after_weight(column); }
+    if params.bias == 1u { sum += after_weight(select(0u, params.n, WEIGHT_BITS == 8u) + column); }
+    return sum;
+}
+
+// An element of query or key, with the one that it is paired with.
+fn turned(row: u32, column: u32, d: u32, v: f32) -> f32 {
+    let half = params.rotated / 2u;
+    let is_first = d < half;
+    let partner = product(row, select(column - half, column + half, is_first));
+    let at = row * params.rotated + 2u * (d % half);
+    return fma(v, other[at], select(partner, -partner, is_first) * other[at + 1u]);
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -88,18 +115,15 @@ fn linear(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let output = (params.first_workgroup + workgroup.x + workgroup.y * workgroups.x) * WORKGROUP_SIZE + lane;
-    if output < params.m * params.n {
-        let row = output / params.n;
-        let column = output % params.n;
-        var sum = 0.0;
-        for (var i = 0u; i < params.k; i++) {
-            sum = fma(x[row * params.k + i], weight_at(column * params.k + i), sum);
-        }
-        if WEIGHT_BITS == 8u { sum *= after_weight(column); }
-        if params.bias == 1u { sum += after_weight(select(0u, params.n, WEIGHT_BITS == 8u) + column); }
-        sum = activated(sum, params.activation);
-        if params.other == 1u { sum += other[row * params.n + column]; }
-        if params.other == 2u { sum *= other[row * params.n + column]; }
-        y[output_index(row, column)] = sum;
+    if output < params.m * columns() {
+        let row = output / columns();
+        let column = output % columns();
+        var v = activated(product(row, column), params.activation);
+        if params.other == 1u { v += other[row * params.n + column]; }
+        if params.other == 2u { v *= other[row * params.n + column]; }
+        if params.gated == 1u { v *= product(row, params.n / 2u + column); }
+        let d = column % max(params.split_head_dim, 1u);
+        if (d < params.rotated) & (column < params.n / 3u * 2u) { v = turned(row, column, d, v); }
+        y[output_index(row, column)] = v;
     }
 }

@@ -9,20 +9,22 @@ enable wgpu_cooperative_matrix;
 struct Params {
     first_workgroup: u32,  // of those that run now
     m: u32,                // rows of x and y
-    n: u32,                // columns of y, a multiple of 4
+    n: u32,                // columns of y, or twice as many if gated, a multiple of 4
     k: u32,                // columns of x, a multiple of 4
     bias: u32,             // 1: add `bias`
     activation: u32,       // 0: none, else as `activated` has it
     other: u32,            // 1: add `other`, last; 2: multiply by it
     split_head_dim: u32,   // > 0: write query, key and value apart, each contiguous per head of this size
+    rotated: u32,          // > 0: turn so many of a head's columns of query and key, by `other`
+    gated: u32,            // 1: half of the columns are gates, y has the others times those
     k_padded: u32,         // k as the weight has it, a multiple of 32
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;         // [m, k]
 @group(0) @binding(1) var<storage, read> weight: array<f16>;          // [n_padded / MATRIX][k_padded / MATRIX][MATRIX columns][MATRIX k], n_padded a multiple of 64
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;      // [n], read if params.bias
-@group(0) @binding(3) var<storage, read> other: array<vec4<f32>>;     // [m, n], read if params.other
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;   // [m, n], or [3, heads, m, head_dim] if params.split_head_dim > 0
+@group(0) @binding(3) var<storage, read> other: array<vec4<f32>>;     // [m, n], read if params.other, or [m, rotated], a cosine, then a sine
+@group(0) @binding(4) var<storage, read_write> y: array<vec2<f32>>;   // [m, n], [m, n / 2] if params.gated, or [3, heads, m, head_dim] if params.split_head_dim > 0
 @group(1) @binding(0) var<uniform> params: Params;
 
 alias MatrixA = coop_mat8x8<f16, A>;
@@ -82,23 +84,43 @@ fn sigmoid(v: vec4<f32>) -> vec4<f32> {
     return select(vec4(1.0), e, v < vec4(0.0)) / (1.0 + e);
 }
 
-fn output_index(row: u32, column: u32) -> u32 {  // in vec4s
+fn output_index(row: u32, column: u32) -> u32 {  // in vec2s
     if params.split_head_dim > 0u {
         // [part, head, row, within the head]; parts and heads follow one another among the columns.
         let size = params.split_head_dim;
-        return ((column / size * params.m + row) * size + column % size) / 4u;
+        return ((column / size * params.m + row) * size + column % size) / 2u;
     }
-    return (row * params.n + column) / 4u;
+    return (row * params.n + column) / 2u;
 }
 
+// Where query and key are turned, the weight has two of a head's columns before the two that are paired with them.
+fn store_pairs(row: u32, column: u32, v: vec4<f32>) {
+    let at = output_index(row, column);
+    let d = column % max(params.split_head_dim, 1u);
+    if (d < params.rotated) & (column < params.n / 3u * 2u) {
+        let turn = other[(row * params.rotated + d) / 4u];
+        y[at - d / 4u] = fma(v.xy, turn.xz, -v.zw * turn.yw);
+        y[at - d / 4u + params.rotated / 4u] = fma(v.zw, turn.xz, v.xy * turn.yw);
+    } else {
+        y[at] = v.xy;
+        y[at + 1u] = v.zw;
+    }
+}
+
+// Where columns are gated, the weight has two gates before the two columns that pass them.
 fn store(row: u32, column: u32, sum: vec4<f32>) {
     if (row < params.m) & (column < params.n) {
         var v = sum;
         if params.bias == 1u { v += bias[column / 4u]; }
+        let passed = v.zw;
         v = activated(v, params.activation);
         if params.other == 1u { v += other[(row * params.n + column) / 4u]; }
         if params.other == 2u { v *= other[(row * params.n + column) / 4u]; }
-        y[output_index(row, column)] = v;
+        if params.gated == 1u {
+            y[(row * params.n + column) / 4u] = v.xy * passed;
+        } else {
+            store_pairs(row, column, v);
+        }
     }
 }
 

@@ -8,8 +8,10 @@
 struct Params {
     first_workgroup: u32,  // of those that run now
     m: u32,                // rows of x and y
-    n: u32,                // columns of y, a multiple of 4
+    n: u32,                // columns of y, or twice as many if PAIRS is 1, a multiple of 4
     k: u32,                // columns of x, a multiple of 4
+    head_dim: u32,         // if PAIRS is 2, a multiple of 8
+    rotated: u32,          // how many of a head's columns are turned, likewise
 }
 
 // Of x, other and y, a texel is four columns; of the weight, four of the n: at one of the k in f32, two in f16, four in int8.
@@ -17,8 +19,8 @@ struct Params {
 @group(0) @binding(1) var weight: texture_storage_2d<rgba32uint, read>;     // k * WEIGHT_BITS / 32 high, n / 4 wide
 @group(0) @binding(2) var<storage, read> scale: array<vec4<f32>>;           // [n], read in int8
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;            // [n], read if BIAS
-@group(0) @binding(4) var other: texture_storage_2d<rgba32float, read>;     // m high, n / 4 wide, read if OTHER
-@group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;        // m high, n / 4 wide
+@group(0) @binding(4) var other: texture_storage_2d<rgba32float, read>;     // m high, n / 4 wide, read if OTHER; or rotated / 4 wide, a cosine, then a sine, if PAIRS is 2
+@group(0) @binding(5) var y: texture_storage_2d<rgba32float, write>;        // m high, n / 4 wide, n / 8 if PAIRS is 1
 @group(1) @binding(0) var<uniform> params: Params;
 
 const LANES: u32 = 8u;
@@ -28,6 +30,7 @@ const WEIGHT_BITS: u32 = 32u;
 const BIAS: u32 = 1u;        // 1: add `bias`
 const ACTIVATION: u32 = 0u;  // 0: none, else as `activated` has it
 const OTHER: u32 = 0u;       // 1: add `other`, last; 2: multiply by it
+const PAIRS: u32 = 0u;       // of a lane's two vectors, which stand side by side in the weight, 1: one is the gate of the other; 2: in query and key one is turned with the other, by `other`
 
 const ROW_GROUPS: u32 = ROWS / LANES;
 
@@ -110,14 +113,39 @@ fn multiply(row: vec4<f32>, b0: mat4x4<f32>, b1: mat4x4<f32>, sums: mat2x4<f32>)
     return mat2x4(s0, s1);
 }
 
-fn store(row: u32, column4: u32, factor: vec4<f32>, offset: vec4<f32>, sum: vec4<f32>) {
+fn with_bias(factor: vec4<f32>, offset: vec4<f32>, sum: vec4<f32>) -> vec4<f32> {
     var value = sum;
     if WEIGHT_BITS == 8u { value *= factor; }
     if BIAS == 1u { value += offset; }
+    return value;
+}
+
+fn store(row: u32, column4: u32, factor: vec4<f32>, offset: vec4<f32>, sum: vec4<f32>) {
+    var value = with_bias(factor, offset, sum);
     value = activated(value, ACTIVATION);
     if OTHER == 1u { value += textureLoad(other, vec2(column4, row)); }
     if OTHER == 2u { value *= textureLoad(other, vec2(column4, row)); }
     textureStore(y, vec2(column4, row), value);
+}
+
+// Gates and what passes them, or columns of a head and those that they are paired with.
+fn store_pair(row: u32, column4: u32, factors: mat2x4<f32>, offsets: mat2x4<f32>, sums: mat2x4<f32>) {
+    let first = with_bias(factors[0], offsets[0], sums[0]);
+    let second = with_bias(factors[1], offsets[1], sums[1]);
+    let d4 = column4 % max(params.head_dim / 4u, 1u);
+    if PAIRS == 1u {
+        textureStore(y, vec2(column4 / 2u, row), activated(first, ACTIVATION) * second);
+    } else if (4u * d4 < params.rotated) & (column4 < params.n / 12u * 2u) {
+        let turn0 = textureLoad(other, vec2(d4, row));
+        let turn1 = textureLoad(other, vec2(d4 + 1u, row));
+        let cosine = vec4(turn0.xz, turn1.xz);
+        let sine = vec4(turn0.yw, turn1.yw);
+        textureStore(y, vec2(column4 - d4 / 2u, row), fma(first, cosine, -second * sine));
+        textureStore(y, vec2(column4 - d4 / 2u + params.rotated / 8u, row), fma(second, cosine, first * sine));
+    } else {
+        textureStore(y, vec2(column4, row), first);
+        textureStore(y, vec2(column4 + 1u, row), second);
+    }
 }
 
 @compute @workgroup_size(LANES)
@@ -130,7 +158,9 @@ fn linear_texture(
     let width = params.n / 4u;
     let column_tiles = (width + VECTORS * LANES - 1u) / (VECTORS * LANES);
     let first_row = tile / column_tiles * ROWS;
-    let column4 = tile % column_tiles * VECTORS * LANES + lane;
+    let first_column4 = tile % column_tiles * VECTORS * LANES;
+    let c0 = first_column4 + select(2u * lane, lane, PAIRS == 0u);  // this lane's columns
+    let c1 = c0 + select(1u, LANES, PAIRS == 0u);
     if first_row < params.m {
         // Lane l holds rows l, l + LANES, …; rows past the end repeat the last one, columns likewise.
         var a: array<vec4<f32>, ROW_GROUPS>;
@@ -154,8 +184,8 @@ fn linear_texture(
             for (var g = 0u; g < ROW_GROUPS; g++) {
                 a[g] = textureLoad(x, vec2(k4, min(first_row + g * LANES + lane, params.m - 1u)));
             }
-            let b0 = load_weight(min(column4, width - 1u), k4);
-            let b1 = load_weight(min(column4 + LANES, width - 1u), k4);
+            let b0 = load_weight(min(c0, width - 1u), k4);
+            let b1 = load_weight(min(c1, width - 1u), k4);
             s0 = multiply(subgroupShuffle(a[0u / LANES], 0u % LANES), b0, b1, s0);
             s1 = multiply(subgroupShuffle(a[1u / LANES], 1u % LANES), b0, b1, s1);
             s2 = multiply(subgroupShuffle(a[2u / LANES], 2u % LANES), b0, b1, s2);
@@ -175,8 +205,6 @@ fn linear_texture(
         }
 
         // Loaded once for all rows: a buffer's vector costs as much as ten texels.
-        let c0 = column4;
-        let c1 = column4 + LANES;
         var factor0 = vec4(1.0);
         var factor1 = vec4(1.0);
         if WEIGHT_BITS == 8u {
@@ -202,6 +230,17 @@ fn linear_texture(
             if r == 8u { t0 = s8; t1 = s9; t2 = s10; t3 = s11; }
             if r == 12u { t0 = s12; t1 = s13; t2 = s14; t3 = s15; }
             let row = first_row + r;
+            if PAIRS > 0u {
+                if c0 < width {
+                    let factors = mat2x4(factor0, factor1);
+                    let offsets = mat2x4(offset0, offset1);
+                    store_pair(row, c0, factors, offsets, t0);
+                    store_pair(min(row + 1u, last), c0, factors, offsets, t1);
+                    store_pair(min(row + 2u, last), c0, factors, offsets, t2);
+                    store_pair(min(row + 3u, last), c0, factors, offsets, t3);
+                }
+                continue;
+            }
             if c0 < width {
                 store(row, c0, factor0, offset0, t0[0]);
                 store(min(row + 1u, last), c0, factor0, offset0, t1[0]);

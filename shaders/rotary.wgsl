@@ -1,5 +1,5 @@
-// Rotary position embedding of query and key; values are copied. Of a row x with the table's (c, s) for its token's
-// position, and half = rotated / 2:
+// Rotary position embedding of query and key; values are copied. Of a row x with the (c, s) of its token, and
+// half = rotated / 2:
 // y[d] = x[d] * c[d] - x[d + half] * s[d]; y[d + half] = x[d + half] * c[d] + x[d] * s[d], for d < half; others are copied.
 // One lane per element.
 
@@ -13,9 +13,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read> qkv: array<f32>;        // query, key, value: [3, heads, tokens, head_dim]
-@group(0) @binding(1) var<storage, read> positions: array<u32>;  // [tokens]
-@group(0) @binding(2) var<storage, read> table: array<f32>;      // [max_positions, rotated]: cosines, then sines
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;    // as qkv
+@group(0) @binding(1) var<storage, read> rotations: array<f32>;  // [tokens, rotated]: a cosine, then a sine
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;    // as qkv
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;
@@ -35,9 +34,9 @@ fn rotary(
             let half = params.rotated / 2u;
             let is_first = d < half;
             let partner = qkv[select(i - half, i + half, is_first)];
-            let at = positions[row % params.tokens] * params.rotated + d % half;
-            let cosine = table[at];
-            let sine = table[at + half];
+            let at = row % params.tokens * params.rotated + 2u * (d % half);
+            let cosine = rotations[at];
+            let sine = rotations[at + 1u];
             v = fma(v, cosine, select(partner, -partner, is_first) * sine);
         }
         y[i] = v;

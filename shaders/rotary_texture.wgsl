@@ -1,5 +1,5 @@
-// Rotary position embedding of query and key, on textures; values are copied. Of a row x with the table's (c, s) for its
-// token's position, and half = rotated / 2, a multiple of 4:
+// Rotary position embedding of query and key, on textures; values are copied. Of a row x with the (c, s) of its token, and
+// half = rotated / 2, a multiple of 4:
 // y[d] = x[d] * c[d] - x[d + half] * s[d]; y[d + half] = x[d + half] * c[d] + x[d] * s[d], for d < half; others are copied.
 // One workgroup per head of query, key or value and as many tokens as it has lanes, one lane per token.
 
@@ -12,10 +12,9 @@ struct Params {
 }
 
 // A texel is four columns.
-@group(0) @binding(0) var qkv: texture_storage_2d<rgba32float, read>;    // query, key, value: tokens high, 3 * heads * head_dim / 4 wide
-@group(0) @binding(1) var<storage, read> positions: array<u32>;          // [tokens]
-@group(0) @binding(2) var table: texture_storage_2d<rgba32float, read>;  // [max_positions, rotated]: cosines, then sines
-@group(0) @binding(3) var y: texture_storage_2d<rgba32float, write>;     // as qkv
+@group(0) @binding(0) var qkv: texture_storage_2d<rgba32float, read>;        // query, key, value: tokens high, 3 * heads * head_dim / 4 wide
+@group(0) @binding(1) var rotations: texture_storage_2d<rgba32float, read>;  // tokens high, rotated / 4 wide: a cosine, then a sine
+@group(0) @binding(2) var y: texture_storage_2d<rgba32float, write>;         // as qkv
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 8u;
@@ -33,12 +32,13 @@ fn rotary_texture(
         let start = head * params.head_dim / 4u;
         var half = params.rotated / 8u;  // in texels
         if head >= 2u * params.heads { half = 0u; }
-        let position = positions[token];
         for (var c4 = 0u; c4 < half; c4++) {
             let first = textureLoad(qkv, vec2(start + c4, token));
             let second = textureLoad(qkv, vec2(start + half + c4, token));
-            let cosine = textureLoad(table, vec2(c4, position));
-            let sine = textureLoad(table, vec2(half + c4, position));
+            let turn0 = textureLoad(rotations, vec2(2u * c4, token));
+            let turn1 = textureLoad(rotations, vec2(2u * c4 + 1u, token));
+            let cosine = vec4(turn0.xz, turn1.xz);
+            let sine = vec4(turn0.yw, turn1.yw);
             textureStore(y, vec2(start + c4, token), fma(first, cosine, -second * sine));
             textureStore(y, vec2(start + half + c4, token), fma(second, cosine, first * sine));
         }

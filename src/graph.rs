@@ -54,12 +54,20 @@ pub struct TensorInfo {
 ///
 /// ```
 /// use wgformer::graph::{Domain, Graph, Source};
+/// use wgformer::tensor::Dim;
 ///
 /// let mut graph = Graph::new();
 /// let ids = graph.ids("ids", 30522);
 /// let weight = graph.parameter("weight", [4, 8]);
 /// assert_eq!(graph.tensor(ids).source, Source::Input(Domain::Below(30522)));
 /// assert_eq!(graph.tensor(weight).source, Source::Parameter);
+///
+/// let qkv = graph.input("qkv", [Dim::Fixed(3), Dim::Fixed(2), Dim::Tokens, Dim::Fixed(8)]);
+/// let (indices, table) = (graph.ids("positions", 24), graph.parameter("rotations", [24, 8]));
+/// graph.rotary(qkv, indices, table)?;
+/// let rotations = graph.nodes()[0].inputs[1];
+/// assert_eq!(graph.tensor(rotations).source, Source::Rows { table, indices });
+/// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -67,6 +75,13 @@ pub enum Source {
     Input(Domain),
     /// From the model's weights, once.
     Parameter,
+    /// From a parameter that stays on the host: each run brings a row of it for every token.
+    Rows {
+        /// The parameter, a matrix.
+        table: TensorId,
+        /// The input that says which row.
+        indices: TensorId,
+    },
     /// From the graph's node at this place.
     Node(usize),
 }
@@ -91,6 +106,7 @@ pub enum Domain {
 /// because of the checks that stand beside them.
 ///
 /// ```
+/// use std::sync::Arc;
 /// use wgformer::graph::{Graph, Operation};
 /// use wgformer::ops::Activation;
 /// use wgformer::tensor::{Dim, Sizes, Tensor};
@@ -101,8 +117,8 @@ pub enum Domain {
 /// let y = graph.linear(x, weight, None)?;
 /// graph.activation(y, Activation::Gelu)?;
 ///
-/// let [linear, gelu]: [&dyn Operation; 2] = [0, 1].map(|node| &*graph.nodes()[node].operation);
-/// let fused = linear.absorb(gelu, 0).expect("a linear layer with a gelu is one node");
+/// let [linear, gelu] = graph.nodes() else { panic!("two operations") };
+/// let fused: Arc<dyn Operation> = linear.operation.absorb(linear, gelu).expect("a linear layer with a gelu is one node");
 /// let operands = [graph.tensor(x), graph.tensor(weight)];
 /// assert_eq!(fused.infer(&operands)?, graph.tensor(y).shape);
 ///
@@ -148,11 +164,11 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
         false
     }
 
-    /// The one operation that equals this one followed by `consumer`, which reads its result as operand `operand`.
+    /// The one operation that equals this one, as node `own`, followed by `consumer`, which alone reads its result, once.
     ///
     /// The fused operation takes this one's operands and then the consumer's others, in order.
-    fn absorb(&self, consumer: &dyn Operation, operand: usize) -> Option<Arc<dyn Operation>> {
-        let _ = (consumer, operand);
+    fn absorb(&self, own: &Node, consumer: &Node) -> Option<Arc<dyn Operation>> {
+        let _ = (own, consumer);
         None
     }
 }
@@ -332,6 +348,28 @@ impl Graph {
         })
     }
 
+    /// A row of `table`, a matrix of parameters, for each of `indices`: `[tokens, columns]`; the same tensor each time.
+    pub(crate) fn table_rows(&mut self, table: TensorId, indices: TensorId) -> TensorId {
+        let source = Source::Rows { table, indices };
+        if let Some(place) = self.tensors.iter().position(|it| it.source == source) {
+            return TensorId(place);
+        }
+        let of = self.tensor(table);
+        let columns = of.shape.dims().last().copied();
+        self.add_tensor(TensorInfo {
+            name: format!("rows of {}", of.name),
+            shape: [Dim::Tokens, columns.unwrap_or(Dim::Fixed(1))].into(),
+            dtype: DType::F32,
+            source,
+        })
+    }
+
+    /// The tensors that are [`Source::Rows`].
+    pub(crate) fn brought_rows(&self) -> impl Iterator<Item = TensorId> + '_ {
+        let ids = (0..self.tensors.len()).map(TensorId);
+        ids.filter(|id| matches!(self.tensor(*id).source, Source::Rows { .. }))
+    }
+
     /// The result of `operation`.
     ///
     /// # Errors
@@ -341,16 +379,7 @@ impl Graph {
         operation: Arc<dyn Operation>,
         inputs: &[TensorId],
     ) -> Result<TensorId> {
-        let operands: Option<Vec<&TensorInfo>> =
-            inputs.iter().map(|id| self.tensors.get(id.0)).collect();
-        let operands = operands.ok_or_else(|| Error::Shape {
-            operation: operation.name(),
-            message: "an operand is not of this graph".to_owned(),
-        })?;
-        for operand in &operands {
-            check_size(operation.name(), operand)?;
-        }
-        let shape = operation.infer(&operands)?;
+        let shape = operation.infer(&self.operands(operation.name(), inputs)?)?;
         let name = format!("{}.{}", operation.name(), self.nodes.len());
         let source = Source::Node(self.nodes.len());
         let output = self.add_tensor(TensorInfo {
@@ -365,6 +394,27 @@ impl Graph {
             output,
         });
         Ok(output)
+    }
+
+    /// What is known of the operands of an operation.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if one is not of this graph, or too large for any.
+    pub(crate) fn operands(
+        &self,
+        operation: &'static str,
+        inputs: &[TensorId],
+    ) -> Result<Vec<&TensorInfo>> {
+        let operands = inputs.iter().map(|id| self.tensors.get(id.0));
+        let operands: Option<Vec<&TensorInfo>> = operands.collect();
+        let operands = operands.ok_or_else(|| Error::Shape {
+            operation,
+            message: "an operand is not of this graph".to_owned(),
+        })?;
+        for operand in &operands {
+            check_size(operation, operand)?;
+        }
+        Ok(operands)
     }
 
     fn add_tensor(&mut self, info: TensorInfo) -> TensorId {
@@ -442,7 +492,7 @@ impl Graph {
         };
         for id in &node.inputs {
             let tensor = &mut graph.tensors[id.0];
-            if let Source::Node(_) = tensor.source {
+            if let Source::Node(_) | Source::Rows { .. } = tensor.source {
                 tensor.source = Source::Input(Domain::Any);
             }
             let is_input = matches!(tensor.source, Source::Input(_));

@@ -9,9 +9,11 @@ use crate::tensor::{Sizes, WeightType};
 
 mod offer;
 mod packing;
+mod pairs;
 
 pub use offer::Offer;
 pub use packing::{Layout, Matrix};
+pub use pairs::Pairs;
 
 /// What a kernel binds, and what it does with it.
 ///
@@ -212,6 +214,8 @@ pub enum Binding {
     },
     /// The scales of the rows of matrices that are stacked and stored as int8, in f32.
     Scales(Vec<usize>),
+    /// One of those of parameters, but for a table, with its rows (a vector's elements) in another order.
+    Paired(Pairs, Box<Binding>),
     /// Several of those of parameters, but for a table, one after another: devices bind few buffers, some only four.
     Together(Vec<Binding>),
     /// Inputs of the graph that are u32, one for each token, one after another, for as many tokens as a run has.

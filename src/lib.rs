@@ -32,8 +32,8 @@
 //! * [`ops`]: a file per operation: its formula, its checks, its kernels and their `Params`.
 //! * [`tuning`]: which of the kernels that an operation offers: its best, what was measured on this adapter, or one that
 //!   is named.
-//! * [`plan`]: graph -> fused graph -> slots, kernels, weights (`memory`: what they take; `host_tables`: what stays on the
-//!   host) -> `pool`: whose turn it is -> record, submit (`speed`: how much at a time; `control`: until when), read back.
+//! * [`plan`]: graph -> fused graph -> slots, kernels, weights (`memory`: what they take; `host_tables` and `rows`: what
+//!   stays on the host) -> `pool`: whose turn it is -> record, submit (`speed`: how much at a time; `control`: until when), read back.
 //!   `warm_up` runs each pipeline before anybody waits for it. It also traces a run step by step, and interprets a graph
 //!   on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also

@@ -233,6 +233,45 @@ fn a_pre_norm_layer_takes_seven_dispatches() {
     );
 }
 
+/// `gelu(x · a^T) * (other · b^T)`, the product either way round, and the fused graph.
+fn gated(other_input: bool, gate_first: bool) -> (Graph, Graph) {
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(4)]);
+    let other = match other_input {
+        true => graph.input("other", [Dim::Tokens, Dim::Fixed(4)]),
+        false => x,
+    };
+    let [a, b] = ["a", "b"].map(|name| graph.parameter(name, [8, 4]));
+    let gate = graph.linear(x, a, None).unwrap();
+    let gate = graph.activation(gate, Activation::Gelu).unwrap();
+    let passed = graph.linear(other, b, None).unwrap();
+    match gate_first {
+        true => graph.multiply(gate, passed).unwrap(),
+        false => graph.multiply(passed, gate).unwrap(),
+    };
+    let fused = wgformer::plan::fuse(&graph);
+    (graph, fused)
+}
+
+#[test]
+fn a_gate_and_what_passes_it_are_one_dispatch() {
+    let mut random = Random::new(3);
+    let weights = ["a", "b"].map(|name| (name.to_owned(), random.weights(&[8, 4])));
+    let weights = HashMap::from(weights);
+    let x: Vec<f32> = (0..12).map(|_| random.unit()).collect();
+    for gate_first in [false, true] {
+        let (graph, fused) = gated(false, gate_first);
+        assert_eq!((graph.nodes().len(), fused.nodes().len()), (4, 1));
+        let result = |graph: &Graph| {
+            let tensors = interpret(graph, &weights, &capacity(3), &[Value::F32(&x)]).unwrap();
+            tensors[&graph.output().unwrap()].clone()
+        };
+        assert_eq!(result(&graph), result(&fused), "gate first: {gate_first}");
+        let (_, of_two_inputs) = gated(true, gate_first);
+        assert_eq!(of_two_inputs.nodes().len(), 2, "{of_two_inputs}");
+    }
+}
+
 #[test]
 fn operands_that_do_not_fit_are_refused_by_name() {
     let mut graph = Graph::new();
@@ -314,13 +353,18 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     let found = message(graph.rotary(qkv, positions, odd));
     assert_eq!(
         found,
-        "rotary: table must have an even number of columns, at most the head's 8, is [4, 7]"
+        "rotary: rotations must have an even number of columns, at most the head's 8, are [tokens, 7]"
     );
     let long = graph.parameter("long", [4, 10]);
-    assert!(message(graph.rotary(qkv, positions, long)).contains("is [4, 10]"));
+    assert!(message(graph.rotary(qkv, positions, long)).contains("are [tokens, 10]"));
     let short = graph.parameter("short", [3, 8]);
     assert!(message(graph.rotary(qkv, positions, short)).contains("ids below 3"));
     assert!(message(graph.rotary(x, positions, w)).contains("qkv must be"));
+    let elsewhere = (0..99).fold(positions, |_, _| graph.ids("ids", 4));
+    let mut another = Graph::new();
+    let of_another = another.input("qkv", dims);
+    let found = message(another.rotary(of_another, elsewhere, w));
+    assert_eq!(found, "rotary: an operand is not of this graph");
     let other = Graph::new().input("elsewhere", [1, 1]);
     assert!(
         Graph::new().activation(other, Activation::Gelu).is_err(),

@@ -101,8 +101,15 @@ proptest! {
     #![proptest_config(config(8))]
 
     #[test]
-    fn qkv_linear(tokens in 1_usize..100, heads in 1_usize..6, head_dim in columns(70), bias: bool) {
-        check(cases::qkv_linear(tokens, heads, head_dim, bias))?;
+    fn qkv_linear(
+        tokens in 1_usize..100,
+        heads in 1_usize..6,
+        head_dim in columns(70),
+        pairs in 0_usize..40,
+        bias: bool,
+    ) {
+        let rotated = (2 * pairs).min(head_dim / 2 * 2);
+        check(cases::qkv_linear(tokens, heads, head_dim, rotated, bias))?;
     }
 
     #[test]

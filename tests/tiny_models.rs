@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use wgformer::Gpu;
-use wgformer::models::{Batch, Head, Model, ModelOptions};
+use wgformer::models::{Batch, Head, Model, ModelOptions, Network};
 use wgformer::ops::Pooling;
 use wgformer::tensor::{Tensor, WeightType};
 
@@ -141,4 +141,24 @@ fn smaller_weights_keep_the_direction_of_every_hidden_state() {
 fn cosine(a: &[f32], b: &[f32]) -> f32 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}
+
+/// What follows a product element by element, the turning of query and key and the gate are done in its kernel; beside
+/// the layers there are the embeddings and, where norms come first, the one that the first layer lacks.
+#[test]
+fn a_layer_takes_at_most_seven_dispatches() {
+    for (name, layers) in [
+        ("gte", 2),
+        ("gte-as-published", 2),
+        ("jina-bert", 2),
+        ("jina-embeddings-v3", 2),
+        ("modernbert", 4),
+        ("nomic-bert", 2),
+        ("plain", 2),
+    ] {
+        let directory = PathBuf::from("tests/data/tiny").join(name);
+        let network = Network::open(&directory, Head::HiddenStates).unwrap();
+        let fused = wgformer::plan::fuse(&network.graph);
+        assert_eq!(fused.nodes().len(), 1 + 7 * layers, "{name}: {fused}");
+    }
 }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::graph::TensorId;
 
 /// The cosines and sines that rotate a head of `head_dim` columns at each position (Su and others, 2021):
-/// `[max_positions, head_dim]`, the first half cosines. In f32 as transformers computes them.
+/// `[max_positions, head_dim]`, a cosine and a sine for each pair. In f32 as transformers computes them.
 pub(super) fn rotary_table(
     builder: &mut Builder<'_>,
     max_positions: usize,
@@ -24,9 +24,8 @@ pub(super) fn rotary_table(
         .collect();
     let mut values = Vec::with_capacity(max_positions * head_dim);
     for position in 0..max_positions {
-        let angle = |frequency: &f32| position as f32 * frequency;
-        values.extend(frequencies.iter().map(|it| angle(it).cos()));
-        values.extend(frequencies.iter().map(|it| angle(it).sin()));
+        let angles = frequencies.iter().map(|it| position as f32 * it);
+        values.extend(angles.flat_map(|angle| [angle.cos(), angle.sin()]));
     }
     let name = format!("rotary {} {}", rotary.theta, rotary.divisor);
     builder.computed(&name, [max_positions, head_dim], values)

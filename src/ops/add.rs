@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::layer_norm::LayerNorm;
 use super::{checks, elementwise};
 use crate::error::Result;
-use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::graph::{Graph, Node, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::Offer;
 use crate::reference;
 use crate::tensor::{Shape, Tensor};
@@ -57,10 +57,10 @@ impl Operation for Add {
     }
 
     /// A sum that is normalised at once need not be stored.
-    fn absorb(&self, consumer: &dyn Operation, operand: usize) -> Option<Arc<dyn Operation>> {
-        let norm = (consumer as &dyn Any).downcast_ref::<LayerNorm>()?;
-        let fits = operand == 0 && !norm.residual;
-        fits.then(|| {
+    fn absorb(&self, _own: &Node, consumer: &Node) -> Option<Arc<dyn Operation>> {
+        let consumer = consumer.operation.as_ref() as &dyn Any;
+        let norm = consumer.downcast_ref::<LayerNorm>()?;
+        (!norm.residual).then(|| {
             Arc::new(LayerNorm {
                 eps: norm.eps,
                 residual: true,

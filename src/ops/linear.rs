@@ -4,10 +4,11 @@ use std::sync::Arc;
 use super::activation::Activate;
 use super::add::Add;
 use super::checks;
+use super::gated_linear;
 use super::linear_kernels::{self, Combine, Epilogue, Projection};
 use super::multiply::Multiply;
 use crate::error::Result;
-use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::graph::{Graph, Node, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::Offer;
 use crate::reference::{self, Activation};
 use crate::tensor::{Dim, Shape, Sizes, Tensor};
@@ -127,17 +128,20 @@ impl Operation for Linear {
                 activation: self.activation,
                 combine: self.other(),
                 split_head_dim: None,
+                rotations: None,
+                gated: false,
             },
         };
         linear_kernels::offers(request, &projection)
     }
 
     /// What follows element by element is done before the sum leaves the registers.
-    fn absorb(&self, consumer: &dyn Operation, _operand: usize) -> Option<Arc<dyn Operation>> {
+    fn absorb(&self, own: &Node, consumer: &Node) -> Option<Arc<dyn Operation>> {
         if self.combine.is_some() {
             return None;
         }
-        let consumer = consumer as &dyn Any;
+        let reads_same = consumer.inputs[0] == own.inputs[0];
+        let consumer = consumer.operation.as_ref() as &dyn Any;
         let (mut activation, mut combine) = (self.activation, None);
         if let Some(activate) = consumer.downcast_ref::<Activate>() {
             if activation.replace(activate.activation).is_some() {
@@ -147,6 +151,14 @@ impl Operation for Linear {
             combine = Some(Combine::Add);
         } else if consumer.is::<Multiply>() {
             combine = Some(Combine::Multiply);
+        } else if let Some(Self {
+            bias,
+            activation: of_other,
+            combine: Some(Combine::Multiply),
+        }) = consumer.downcast_ref::<Self>()
+        {
+            let two = [(self.bias, activation), (*bias, *of_other)];
+            return gated_linear::of_two(two).filter(|_| reads_same);
         } else {
             return None;
         }

@@ -25,6 +25,7 @@ mod cooperative;
 mod disentangled_attention;
 mod elementwise;
 mod embedding_sum;
+mod gated_linear;
 mod layer_norm;
 mod linear;
 mod linear_kernels;

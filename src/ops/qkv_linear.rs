@@ -1,9 +1,11 @@
+use std::any::Any;
 use std::sync::Arc;
 
 use super::checks;
-use super::linear_kernels::{self, Epilogue, Projection};
+use super::linear_kernels::{self, Epilogue, Projection, Rotations};
+use super::rotary::{self, Rotary};
 use crate::error::Result;
-use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
+use crate::graph::{Graph, Node, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::Offer;
 use crate::reference;
 use crate::tensor::{Dim, Shape, Sizes, Tensor};
@@ -56,17 +58,31 @@ impl Graph {
             Arc::new(QkvLinear {
                 heads,
                 bias: biases.is_some(),
+                rotary: false,
             }),
             &inputs,
         )
     }
 }
 
-/// Query, key and value of attention; operands: x, three weights, three biases if there are any.
+/// Query, key and value of attention, query and key turned if `rotary` is set; operands: x, three weights, three biases
+/// if there are any, the rotations of each token.
 #[derive(Debug)]
 struct QkvLinear {
     heads: usize,
     bias: bool,
+    rotary: bool,
+}
+
+impl QkvLinear {
+    /// The operands before the rotations.
+    fn own_operands(&self) -> usize {
+        if self.bias { 7 } else { 4 }
+    }
+
+    fn rotations(&self) -> Option<usize> {
+        self.rotary.then_some(self.own_operands())
+    }
 }
 
 impl Operation for QkvLinear {
@@ -75,7 +91,8 @@ impl Operation for QkvLinear {
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let expected = if self.bias { 7 } else { 4 };
+        let own = self.own_operands();
+        let expected = own + usize::from(self.rotary);
         if operands.len() != expected {
             return Err(checks::error(
                 self.name(),
@@ -97,7 +114,7 @@ impl Operation for QkvLinear {
                 ("another", weight),
             )?;
         }
-        for bias in &operands[4..] {
+        for bias in &operands[4..own] {
             checks::vector(self.name(), "bias", bias, hidden)?;
         }
         if self.heads == 0 || hidden % self.heads != 0 {
@@ -106,18 +123,26 @@ impl Operation for QkvLinear {
                 format!("{hidden} columns do not divide into {} heads", self.heads),
             ));
         }
-        let (heads, head_dim) = (Dim::Fixed(self.heads), Dim::Fixed(hidden / self.heads));
+        let head_dim = hidden / self.heads;
+        if let Some(rotations) = self.rotations() {
+            rotary::check(self.name(), operands[rotations], head_dim)?;
+        }
+        let (heads, head_dim) = (Dim::Fixed(self.heads), Dim::Fixed(head_dim));
         Ok([Dim::Fixed(3), heads, Dim::Tokens, head_dim].into())
     }
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
         let three = |first: usize| [operands[first], operands[first + 1], operands[first + 2]];
-        reference::qkv_linear(
+        let qkv = reference::qkv_linear(
             operands[0],
             three(1),
             self.bias.then(|| three(4)),
             self.heads,
-        )
+        );
+        match self.rotations() {
+            None => qkv,
+            Some(rotations) => reference::rotary(&qkv, operands[rotations]),
+        }
     }
 
     fn work(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> f64 {
@@ -132,8 +157,25 @@ impl Operation for QkvLinear {
                 activation: None,
                 combine: None,
                 split_head_dim: Some(request.fixed(1, 0) / self.heads),
+                rotations: self.rotations().map(|operand| Rotations {
+                    operand,
+                    rotated: request.fixed(operand, 1),
+                }),
+                gated: false,
             },
         };
         linear_kernels::offers(request, &projection)
+    }
+
+    /// Query and key are turned before they leave the registers.
+    fn absorb(&self, _own: &Node, consumer: &Node) -> Option<Arc<dyn Operation>> {
+        let consumer = consumer.operation.as_ref() as &dyn Any;
+        if self.rotary || !consumer.is::<Rotary>() {
+            return None;
+        }
+        Some(Arc::new(Self {
+            rotary: true,
+            ..*self
+        }))
     }
 }

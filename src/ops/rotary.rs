@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
-use crate::tensor::{Shape, Tensor};
+use crate::tensor::{Dim, Shape, Tensor};
 
 impl Graph {
     /// Rotary position embedding (Su and others, 2021): elements of query and key are turned, in pairs, by angles that
@@ -16,7 +16,10 @@ impl Graph {
     /// Values, and what of a row lies past r, are copied.
     ///
     /// `qkv` and the result: query, key and value, `[3, heads, tokens, head_dim]`; `positions`: `[tokens]`; `table`:
-    /// `[max_positions, r]`, of each position r / 2 cosines, then as many sines; r is even, and at most head_dim.
+    /// `[max_positions, r]`, of each position for each d a cosine, then a sine; r is even, and at most head_dim. The table
+    /// stays on the host, and each run brings the rows of its positions ([`crate::graph::Source::Rows`]).
+    ///
+    /// A plan does it in the kernel of the [`Graph::qkv_linear`] before it.
     ///
     /// ```
     /// # use wgformer::{Graph, tensor::Dim};
@@ -37,13 +40,17 @@ impl Graph {
         positions: TensorId,
         table: TensorId,
     ) -> Result<TensorId> {
-        self.apply(Arc::new(Rotary), &[qkv, positions, table])
+        let operands = self.operands("rotary", &[positions, table])?;
+        let (max_positions, _) = checks::matrix("rotary", "table", operands[1])?;
+        checks::indices("rotary", "positions", operands[0], max_positions)?;
+        let rotations = self.table_rows(table, positions);
+        self.apply(Arc::new(Rotary), &[qkv, rotations])
     }
 }
 
-/// Rotary position embedding.
+/// Rotary position embedding; operands: query, key and value, and the rotations of each token.
 #[derive(Debug)]
-struct Rotary;
+pub(super) struct Rotary;
 
 impl Operation for Rotary {
     fn name(&self) -> &'static str {
@@ -51,22 +58,14 @@ impl Operation for Rotary {
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let [qkv, positions, table] = checks::operands(self.name(), operands)?;
+        let [qkv, rotations] = checks::operands(self.name(), operands)?;
         let (_, head_dim) = checks::heads(self.name(), qkv)?;
-        let (max_positions, rotated) = checks::matrix(self.name(), "table", table)?;
-        if rotated % 2 == 1 || rotated > head_dim {
-            let message = format!(
-                "table must have an even number of columns, at most the head's {head_dim}, is {}",
-                table.shape
-            );
-            return Err(checks::error(self.name(), message));
-        }
-        checks::indices(self.name(), "positions", positions, max_positions)?;
+        check(self.name(), rotations, head_dim)?;
         Ok(qkv.shape.clone())
     }
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
-        reference::rotary(operands[0], operands[1], operands[2])
+        reference::rotary(operands[0], operands[1])
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
@@ -76,14 +75,31 @@ impl Operation for Rotary {
     }
 }
 
+/// That rotations fit rows of `head_dim` elements.
+pub(super) fn check(
+    operation: &'static str,
+    rotations: &TensorInfo,
+    head_dim: usize,
+) -> Result<()> {
+    let (rows, rotated) = checks::rows_and_cols(operation, "rotations", rotations)?;
+    if rows != Dim::Tokens || rotated % 2 == 1 || rotated > head_dim {
+        let message = format!(
+            "rotations must have an even number of columns, at most the head's {head_dim}, are {}",
+            rotations.shape
+        );
+        return Err(checks::error(operation, message));
+    }
+    Ok(())
+}
+
 fn portable(request: &Request<'_>) -> Variant {
     let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
-    let rotated = request.fixed(2, 1);
+    let rotated = request.fixed(1, 1);
     Variant {
         kernel: &ROTARY,
         constants: vec![],
         tile: None,
-        bindings: bindings(),
+        bindings: vec![Binding::Operand(0), Binding::Operand(1)],
         dispatch: Arc::new(move |sizes| {
             let count = 3 * heads * sizes.tokens * head_dim;
             let params = Params {
@@ -100,17 +116,16 @@ fn portable(request: &Request<'_>) -> Variant {
 
 fn texture(request: &Request<'_>) -> Option<Variant> {
     let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
-    let (max_positions, rotated) = (request.fixed(2, 0), request.fixed(2, 1));
-    let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
+    let rotated = request.fixed(1, 1);
     let lanes = texture_lanes(request.capabilities, 3 * heads * head_dim)?;
-    if !head_dim.is_multiple_of(4) || !rotated.is_multiple_of(8) || max_positions > largest {
+    if !head_dim.is_multiple_of(4) || !rotated.is_multiple_of(8) {
         return None;
     }
     Some(Variant {
         kernel: &ROTARY_TEXTURE,
         constants: vec![("WORKGROUP_SIZE", lanes as u32)],
         tile: None,
-        bindings: bindings(),
+        bindings: vec![Binding::Operand(0), Binding::Operand(1)],
         dispatch: Arc::new(move |sizes| {
             let params = TextureParams {
                 tokens: sizes.tokens as u32,
@@ -123,18 +138,10 @@ fn texture(request: &Request<'_>) -> Option<Variant> {
     })
 }
 
-fn bindings() -> Vec<Binding> {
-    vec![
-        Binding::Operand(0),
-        Binding::Operand(1),
-        Binding::Small(vec![2]),
-    ]
-}
-
 pub(super) static ROTARY: Kernel = Kernel {
     name: "rotary",
     wgsl: include_str!("../../shaders/rotary.wgsl"),
-    bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
+    bindings: &[Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
     constants: &[],
     features: wgpu::Features::empty(),
@@ -146,7 +153,7 @@ const WORKGROUP_SIZE: usize = 64; // as the shader has it
 pub(super) static ROTARY_TEXTURE: Kernel = Kernel {
     name: "rotary_texture",
     wgsl: include_str!("../../shaders/rotary_texture.wgsl"),
-    bindings: &[Access::Load, Access::Read, Access::Load, Access::Store],
+    bindings: &[Access::Load, Access::Load, Access::Store],
     params_size: size_of::<TextureParams>(),
     constants: &["WORKGROUP_SIZE"],
     features: wgpu::Features::empty(),

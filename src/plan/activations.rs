@@ -13,7 +13,7 @@ use crate::kernel::{Binding, Offer, Storage};
 #[derive(Debug)]
 pub(super) struct Activations {
     pub(super) slots: Vec<Resource>,
-    /// One per input of the graph that kernels bind, in order: [`storage::bound_inputs`].
+    /// One per input of the graph and tensor of rows that kernels bind, in order: [`storage::bound_inputs`].
     pub(super) inputs: Vec<Resource>,
     /// What runs bring beside the inputs, in the order of [`Plan::brought`].
     pub(super) brought: Vec<wgpu::Buffer>,
@@ -42,7 +42,7 @@ impl Activations {
         let slots = plan.slots.slots.iter().enumerate();
         let slots = slots.map(|(number, slot)| create(gpu, &format!("slot {number}"), slot));
         let slots = slots.collect::<Result<Vec<_>>>()?;
-        let inputs = storage::bound_inputs(&plan.graph, &plan.storage).map(|(_, input, kept)| {
+        let inputs = storage::bound_inputs(&plan.graph, &plan.storage).map(|(input, kept)| {
             let need = storage::need(&plan.graph, input, kept, &plan.capacity);
             create(gpu, &plan.graph.tensor(input).name, &need)
         });
@@ -88,7 +88,7 @@ impl Activations {
         let mut activations: HashMap<TensorId, &Resource> =
             storage::bound_inputs(&plan.graph, &plan.storage)
                 .zip(&self.inputs)
-                .map(|((_, input, _), resource)| (input, resource))
+                .map(|((input, _), resource)| (input, resource))
                 .collect();
         activations.extend(
             plan.slots

@@ -21,35 +21,30 @@ pub fn fuse(graph: &Graph) -> Graph {
     let uses = count_uses(graph);
     let mut nodes: Vec<Node> = Vec::with_capacity(graph.nodes().len());
     for node in graph.nodes() {
-        let fused = (0..node.inputs.len()).find_map(|operand| {
-            let read_once = uses[node.inputs[operand].index()] == 1;
-            let producer = nodes
-                .iter()
-                .position(|producer| producer.output == node.inputs[operand])?;
-            let fused = merge(&nodes[producer], node, operand).filter(|_| read_once)?;
-            Some((producer, fused))
-        });
-        match fused {
-            Some((producer, fused)) => {
-                nodes.remove(producer);
-                nodes.push(fused); // where the consumer stood: by then its other operands are there
-            }
-            None => nodes.push(node.clone()),
+        let mut node = node.clone();
+        while let Some((producer, fused)) = absorbed(&node, &nodes, &uses) {
+            nodes.remove(producer);
+            node = fused; // where the consumer stood: by then its other operands are there
         }
+        nodes.push(node);
     }
     graph.with_nodes(nodes)
 }
 
-fn merge(producer: &Node, consumer: &Node, operand: usize) -> Option<Node> {
-    let operation = producer
-        .operation
-        .absorb(consumer.operation.as_ref(), operand)?;
+/// Which of the nodes before it absorbs this one, and what both are together.
+fn absorbed(node: &Node, before: &[Node], uses: &[usize]) -> Option<(usize, Node)> {
+    node.inputs.iter().find_map(|operand| {
+        let producer = before.iter().position(|it| it.output == *operand)?;
+        let fused = merge(&before[producer], node).filter(|_| uses[operand.index()] == 1)?;
+        Some((producer, fused))
+    })
+}
+
+fn merge(producer: &Node, consumer: &Node) -> Option<Node> {
+    let operation = producer.operation.absorb(producer, consumer)?;
+    let others = consumer.inputs.iter().copied();
     let mut inputs = producer.inputs.clone();
-    inputs.extend(
-        (0..consumer.inputs.len())
-            .filter(|other| *other != operand)
-            .map(|other| consumer.inputs[other]),
-    );
+    inputs.extend(others.filter(|other| *other != producer.output));
     Some(Node {
         operation,
         inputs,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use super::inputs::{self, Value};
-use super::weights::Weights;
+use super::rows::Rows;
+use super::weights::{Weights, read};
 use crate::error::Result;
-use crate::graph::{Graph, Source, TensorId};
+use crate::graph::{Graph, TensorId};
 use crate::tensor::{Sizes, Tensor};
 
 /// The graph's output, and every tensor on the way, computed by `reference/`.
@@ -43,17 +44,17 @@ pub fn interpret(
         );
     }
     for node in graph.nodes() {
-        for input in node
-            .inputs
-            .iter()
-            .filter(|input| graph.tensor(**input).source == Source::Parameter)
-        {
-            if !tensors.contains_key(input) {
-                let parameter = graph.tensor(*input);
-                let shape = parameter.shape.resolve(sizes);
-                let values = super::weights::read(&parameter.name, &shape, weights)?.into_owned();
-                tensors.insert(*input, Tensor::new(shape, values));
+        for input in &node.inputs {
+            if tensors.contains_key(input) {
+                continue;
             }
+            let info = graph.tensor(*input);
+            let shape = info.shape.resolve(sizes);
+            let values = match Rows::of(graph, *input, weights)? {
+                Some(rows) => rows.gather(values),
+                None => read(&info.name, &shape, weights)?.into_owned(),
+            };
+            tensors.insert(*input, Tensor::new(shape, values));
         }
         let operands: Vec<&Tensor> = node.inputs.iter().map(|input| &tensors[input]).collect();
         let result = node.operation.reference(&operands);

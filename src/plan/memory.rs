@@ -130,7 +130,7 @@ pub(super) fn needed(
     let nodes = || graph.nodes().iter().zip(offers);
     let slots = slots.slots.iter().map(|slot| slot.bytes(limits));
     let (mut inputs, mut copied) = (0, 0);
-    for (_, input, kept) in bound_inputs(graph, storage) {
+    for (input, kept) in bound_inputs(graph, storage) {
         let bytes = need(graph, input, kept, capacity).bytes(limits);
         inputs += bytes;
         copied += match kept {

@@ -15,6 +15,7 @@ mod pipelines;
 mod pool;
 mod readback;
 mod recording;
+mod rows;
 mod run;
 mod self_test;
 mod shared;
@@ -51,6 +52,7 @@ use choose::{Choice, choose};
 use parameters::{Parameters, Uploader};
 use pool::Pool;
 use readback::Readback;
+use rows::Rows;
 use speed::Speed;
 
 use crate::error::{Error, Result};
@@ -184,8 +186,10 @@ pub struct Plan {
     steps: Vec<Step>,
     reasons: Vec<Reason>,
     weight_type: WeightType,
-    /// Where the tables lie that stay on the host, if there are any.
+    /// Where the tables lie that are too large for the device, if there are any.
     weights: Option<Arc<dyn Weights>>,
+    /// What fills the tensors of [`Source::Rows`].
+    rows: HashMap<TensorId, Rows>,
     /// What its weights and one run take.
     needed: Memory,
     submit_time: Duration,
@@ -355,6 +359,7 @@ impl Plan {
             reasons,
             storage,
         } = choice;
+        let rows = rows(&graph, &storage, &*weights)?;
         let pipelines = pipelines::compile(gpu, &offers)?;
         shared.room.set_limit(room);
         let left = shared.room.left();
@@ -380,6 +385,7 @@ impl Plan {
             steps,
             reasons,
             weights,
+            rows,
             needed,
         })
     }
@@ -446,6 +452,13 @@ impl Plan {
         self.steps.iter().flat_map(|step| &step.brought)
     }
 
+    /// Which of the graph's inputs this is.
+    fn place_of(&self, input: TensorId) -> usize {
+        let mut inputs = self.graph.inputs().iter();
+        let place = inputs.position(|other| *other == input);
+        place.expect("it is one of the inputs")
+    }
+
     /// How a node's result is read in a run of `sizes`.
     fn readback(&self, result: TensorId, sizes: &Sizes) -> Readback {
         Readback::of(&self.graph, result, self.storage[&result], sizes)
@@ -486,6 +499,19 @@ fn slots(graph: &Graph, choice: &Choice, capacity: &Sizes) -> Slots {
     Slots::assign(graph, |tensor| {
         storage::need(graph, tensor, choice.storage[&tensor], capacity)
     })
+}
+
+/// Of the tensors that runs bring rows for, what they bring.
+fn rows(
+    graph: &Graph,
+    storage: &HashMap<TensorId, Storage>,
+    weights: &dyn Weights,
+) -> Result<HashMap<TensorId, Rows>> {
+    let mut rows = HashMap::new();
+    for tensor in graph.brought_rows().filter(|it| storage.contains_key(it)) {
+        rows.extend(Rows::of(graph, tensor, weights)?.map(|it| (tensor, it)));
+    }
+    Ok(rows)
 }
 
 /// Every step with its weights on the device.

@@ -11,7 +11,7 @@ use super::weights::{Weights, read};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Gpu, Resource, buffer_bytes, in_copies, texture_bytes};
 use crate::graph::{Graph, Node};
-use crate::kernel::{Access, Binding, Layout, Matrix, Offer};
+use crate::kernel::{Access, Binding, Layout, Matrix, Offer, Pairs};
 use crate::tensor::{Sizes, WeightType};
 
 /// What is on the device.
@@ -31,6 +31,8 @@ struct Part {
     /// Names and shapes, one after another.
     tensors: Vec<(String, Vec<usize>)>,
     content: Content,
+    /// The order of its rows, if they are not as they come.
+    pairs: Option<Pairs>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -116,6 +118,12 @@ impl Part {
     fn of(graph: &Graph, node: &Node, binding: &Binding) -> Option<Self> {
         let (operands, content) = match binding {
             Binding::Operand(_) | Binding::Indices(_) | Binding::Together(_) => return None,
+            Binding::Paired(pairs, binding) => {
+                return Some(Self {
+                    pairs: Some(*pairs),
+                    ..Self::of(graph, node, binding)?
+                });
+            }
             Binding::Small(operands) => (&operands[..], Content::Small),
             Binding::Scales(operands) => (&operands[..], Content::Scales),
             Binding::Table {
@@ -143,6 +151,7 @@ impl Part {
         Some(Self {
             tensors: operands.iter().map(tensor).collect(),
             content,
+            pairs: None,
         })
     }
 
@@ -265,8 +274,13 @@ impl<'a> Uploader<'a> {
             Content::Scales => WeightType::I8,
             Content::Matrix { stored_as, .. } => stored_as,
         };
-        let values = self.concatenated(&part.tensors, stored_as)?;
         let [_, cols] = part.rows_and_cols();
+        let values = self.concatenated(&part.tensors, stored_as)?;
+        let values = match (part.pairs, part.content) {
+            (None, _) => values,
+            (Some(pairs), Content::Small) => Cow::Owned(pairs.arrange(&values, 1)),
+            (Some(pairs), _) => Cow::Owned(pairs.arrange(&values, cols)),
+        };
         Ok(match (part.content, values) {
             (Content::Small, Cow::Borrowed(values)) => Cow::Borrowed(bytemuck::cast_slice(values)),
             (Content::Small, Cow::Owned(values)) => Cow::Owned(bytemuck::cast_vec(values)),

@@ -37,14 +37,14 @@ pub(super) fn of_tensors(graph: &Graph, offers: &[Offer]) -> Option<HashMap<Tens
     Some(storage)
 }
 
-/// Those of the graph's inputs that kernels bind as they are, with their places among the inputs; others are read by
-/// nobody, or among what a run brings.
+/// Those of the graph's inputs that kernels bind as they are, and then the rows that runs bring; other inputs are read by
+/// nobody, or among what else a run brings.
 pub(super) fn bound_inputs<'a>(
     graph: &'a Graph,
     of_tensors: &'a HashMap<TensorId, Storage>,
-) -> impl Iterator<Item = (usize, TensorId, Storage)> + 'a {
-    let inputs = graph.inputs().iter().copied().enumerate();
-    inputs.filter_map(|(place, input)| Some((place, input, *of_tensors.get(&input)?)))
+) -> impl Iterator<Item = (TensorId, Storage)> + 'a {
+    let inputs = graph.inputs().iter().copied().chain(graph.brought_rows());
+    inputs.filter_map(|input| Some((input, *of_tensors.get(&input)?)))
 }
 
 /// The memory that a tensor needs at most.

@@ -66,7 +66,7 @@ impl Plan {
     /// Ids and offsets stay: as one of them a NaN would be an index past the end of something.
     fn poison_inputs(&self, activations: &Activations) -> Result<()> {
         let inputs = storage::bound_inputs(&self.graph, &self.storage).zip(&activations.inputs);
-        for ((_, input, kept), resource) in inputs {
+        for ((input, kept), resource) in inputs {
             if self.graph.tensor(input).dtype == DType::F32 {
                 let need = storage::need(&self.graph, input, kept, &self.capacity);
                 self.fill(f32::NAN, resource, &need)?;

@@ -16,7 +16,7 @@ use crate::tensor::Sizes;
 /// One buffer that holds it all, and where each part goes.
 pub(super) struct Uploads {
     staging: wgpu::Buffer,
-    /// One per input of the graph that kernels bind, in order, then what else is brought, then the `Params`.
+    /// One per input of the graph and tensor of rows that kernels bind, in order, then what else is brought, then the `Params`.
     parts: Vec<Part>,
 }
 
@@ -50,10 +50,14 @@ impl Uploads {
             });
             bytes.extend_from_slice(part);
         };
-        for (place, input, kept) in bound_inputs(&plan.graph, &plan.storage) {
-            let value = &values[place];
+        for (input, kept) in bound_inputs(&plan.graph, &plan.storage) {
+            let rows = plan.rows.get(&input).map(|rows| rows.gather(values));
+            let value = match &rows {
+                Some(rows) => Value::F32(rows),
+                None => values[plan.place_of(input)],
+            };
             let texels = Texels::of(&plan.graph.tensor(input).shape, sizes);
-            let rows = match (kept, value) {
+            let lines = match (kept, value) {
                 (Storage::Textures, Value::F32(values)) => Cow::Owned(padded(
                     4 * texels.width(),
                     bytemuck::cast_slice(&texels.to_texture(values)),
@@ -61,7 +65,7 @@ impl Uploads {
                 _ => Cow::Borrowed(value.bytes()),
             };
             let width = 4 * texels.width() / TEXEL_BYTES as usize;
-            add(&rows, [width, texels.rows]);
+            add(&lines, [width, texels.rows]);
         }
         for brought in plan.brought() {
             let words = brought.words(plan.weights.as_deref(), sizes.tokens, values)?;

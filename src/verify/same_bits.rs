@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::Case;
 use super::builder::Builder;
 use super::cases;
 use super::check::kinds_of_adapter;
@@ -11,7 +12,7 @@ use super::values::Values;
 use crate::gpu::{Capabilities, Gpu};
 use crate::graph::{Graph, Request};
 use crate::kernel::{Offer, Storage};
-use crate::ops::Pooling;
+use crate::ops::{Activation, Pooling, Qkv};
 use crate::plan::{Plan, PlanOptions, Value, fuse, tested};
 use crate::tensor::{Data, Sizes, WeightType};
 use crate::tuning::that_run;
@@ -30,19 +31,48 @@ fn sizes(rows: usize) -> Sizes {
 
 #[test]
 fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
-    let rows = [5, 20, 50, 200, 1000];
-    let gpu = Gpu::new().unwrap();
-    let mut case = Builder::rows(1000);
+    let mut case = Builder::rows(MOST_ROWS);
     let x = case.input("x", K, Values::Unit);
     let weight = case.parameter("weight", [N, K]);
     let bias = case.parameter("bias", [N]);
     case.graph.linear(x, weight, Some(bias)).unwrap();
-    let case = case.finish(String::new(), Tolerance::dot(K));
-    let Data::F32(x) = &case.inputs[0] else {
-        panic!("x is of floats")
-    };
+    check(&case.finish(String::new(), Tolerance::dot(K)), 1);
+}
 
+#[test]
+fn a_row_has_the_same_bits_where_it_is_gated() {
+    let mut case = Builder::rows(MOST_ROWS);
+    let x = case.input("x", K, Values::Unit);
+    let [gate, weight] = ["gate", "weight"].map(|name| case.parameter(name, [N / 2, K]));
+    let gate = case.graph.linear(x, gate, None).unwrap();
+    let gate = case.graph.activation(gate, Activation::Gelu).unwrap();
+    let y = case.graph.linear(x, weight, None).unwrap();
+    case.graph.multiply(y, gate).unwrap();
+    check(&case.finish(String::new(), Tolerance::dot(K)), 1);
+}
+
+#[test]
+fn a_row_has_the_same_bits_where_it_is_turned() {
+    const HEADS: usize = 8;
+    let mut case = Builder::rows(MOST_ROWS);
+    let x = case.input("x", K, Values::Unit);
+    let [query, key, value] =
+        ["query", "key", "value"].map(|name| case.parameter(name, [N / 3, K]));
+    let weights = Qkv { query, key, value };
+    let qkv = case.graph.qkv_linear(x, weights, None, HEADS).unwrap();
+    let (positions, table) = (case.ids("positions", 9), case.parameter("table", [9, 40]));
+    case.graph.rotary(qkv, positions, table).unwrap();
+    check(&case.finish(String::new(), Tolerance::dot(K)), 3 * HEADS);
+}
+
+const MOST_ROWS: usize = 1000;
+
+/// Runs of few and many rows on whatever is offered; `outer`: how many pieces of the result a row's bits are in.
+fn check(case: &Case, outer: usize) {
+    let rows = [5, 20, 50, 200, MOST_ROWS];
+    let gpu = Gpu::new().unwrap();
     let graph = fuse(&case.graph);
+    assert_eq!(graph.nodes().len(), 1, "{graph}");
     for weight_type in WeightType::ALL {
         // Cooperative matrices have bits of their own.
         let mut bits = BTreeMap::<_, BTreeSet<_>>::new();
@@ -52,7 +82,7 @@ fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
                 assert_eq!(places.len(), offer.variants().len(), "{offer:?}");
             }
             let class = offer.largest().kernel.cooperative_matrix;
-            let mut options = PlanOptions::new(sizes(1000));
+            let mut options = PlanOptions::new(sizes(MOST_ROWS));
             options.weight_type = weight_type;
             let plan = Plan::with_offers(
                 &gpu,
@@ -63,11 +93,16 @@ fn a_row_has_the_same_bits_whatever_tile_its_batch_takes() {
             )
             .unwrap();
             for rows in rows {
-                let y = plan
-                    .run(&sizes(rows), &[Value::F32(&x[..rows * K])])
-                    .unwrap();
+                let first = |input| match input {
+                    Value::F32(x) => Value::F32(&x[..rows * K]),
+                    Value::U32(positions) => Value::U32(&positions[..rows]),
+                };
+                let values: Vec<Value<'_>> = case.values().into_iter().map(first).collect();
+                let y = plan.run(&sizes(rows), &values).unwrap();
+                let pieces = y.chunks(y.len() / outer);
+                let row = pieces.flat_map(|piece| &piece[..piece.len() / rows]);
                 let of_class = bits.entry(class).or_default();
-                of_class.insert(y[..N].iter().map(|v| v.to_bits()).collect::<Vec<_>>());
+                of_class.insert(row.map(|v| v.to_bits()).collect::<Vec<_>>());
             }
         }
         for (class, bits) in bits {

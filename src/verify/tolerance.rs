@@ -43,6 +43,36 @@ impl Tolerance {
         }
     }
 
+    /// Two such sums, each times a number in [-1, 1].
+    ///
+    /// See [`Tolerance::product_of_dots`] for an example.
+    #[must_use]
+    pub fn turned_dots(k: usize) -> Self {
+        let largest = largest_dot(k);
+        Self {
+            absolute: 2.0 * Self::dot(k).allowed(largest) + 4.0 * EPSILON * f64::from(largest),
+            relative: 0.0,
+        }
+    }
+
+    /// The product of two such sums.
+    ///
+    /// ```
+    /// use wgformer::verify::Tolerance;
+    ///
+    /// let (one, turned) = (Tolerance::dot(384), Tolerance::turned_dots(384)); // by a cosine and a sine
+    /// let product = Tolerance::product_of_dots(384); // of a gate and what passes it
+    /// assert!(turned.allowed(1.0) > one.allowed(1.0) && product.allowed(1.0) > one.allowed(1.0));
+    /// ```
+    #[must_use]
+    pub fn product_of_dots(k: usize) -> Self {
+        let largest = largest_dot(k);
+        Self {
+            absolute: 2.0 * f64::from(largest) * Self::dot(k).allowed(largest),
+            relative: 0.0,
+        }
+    }
+
     /// Weights exp(s) / sum over `terms` of scores up to `range` in size: exp is good to 3 + 2 |x| units in the last
     /// place (Vulkan's and WGSL's bound), a score of that size is rounded to epsilon * range, and the sum adds its own.
     ///
@@ -156,6 +186,11 @@ impl Tolerance {
         let share = self.error(gpu, reference) / self.allowed(reference);
         if share.is_nan() { f64::INFINITY } else { share }
     }
+}
+
+/// How far a sum of `k` products of numbers in [-1, 1] lies from 0 at most, as [`Tolerance::dot`] has it.
+fn largest_dot(k: usize) -> f32 {
+    5.0 / 3.0 * (k as f32).sqrt()
 }
 
 #[cfg(test)]

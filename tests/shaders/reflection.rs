@@ -199,15 +199,7 @@ fn check_variant(variant: &Variant, dispatched_params: usize) -> Result<(), Stri
     let (_output, inputs) = kernel.bindings.split_last().unwrap();
     same("number of inputs", &variant.bindings.len(), &inputs.len())?;
     for (binding, access) in variant.bindings.iter().zip(inputs) {
-        let fits = match binding {
-            Binding::Operand(_) => [Access::Read, Access::Load].contains(access),
-            Binding::Small(_) => [Access::Read, Access::Load].contains(access),
-            Binding::Scales(_) => *access == Access::Read,
-            Binding::Table { .. } | Binding::Indices(_) => *access == Access::Read,
-            Binding::Together(_) => *access == Access::Read,
-            Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(access),
-        };
-        same("kind of binding", &fits, &true)?;
+        same("kind of binding", &fits(binding, *access), &true)?;
         if let Binding::Table { indices, .. } = binding {
             let names_rows =
                 |other: &Binding| matches!(other, Binding::Indices(all) if all.contains(indices));
@@ -216,6 +208,18 @@ fn check_variant(variant: &Variant, dispatched_params: usize) -> Result<(), Stri
         }
     }
     Ok(())
+}
+
+fn fits(binding: &Binding, access: Access) -> bool {
+    match binding {
+        Binding::Operand(_) => [Access::Read, Access::Load].contains(&access),
+        Binding::Small(_) => [Access::Read, Access::Load].contains(&access),
+        Binding::Scales(_) => access == Access::Read,
+        Binding::Table { .. } | Binding::Indices(_) => access == Access::Read,
+        Binding::Together(_) => access == Access::Read,
+        Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(&access),
+        Binding::Paired(_, of) => fits(of, access),
+    }
 }
 
 #[test]

@@ -5,12 +5,11 @@
 //! An x beyond 65504, the largest f16, is infinite there; layer norms, attention and gelu, whose results a model
 //! multiplies, stay far below.
 
-use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, dispatch};
-use super::{Problem, Projection};
+use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, RUN, dispatch};
+use super::{Problem, Projection, parameters};
 use crate::graph::Request;
 use crate::kernel::{Binding, Kernel, Layout, Offer, Variant};
 use crate::ops::cooperative;
-use crate::tensor::WeightType;
 
 // As the shaders have them.
 const TILE: usize = 64; // rows, and columns
@@ -23,7 +22,7 @@ pub(super) fn offers(
 ) -> Vec<Offer> {
     let kernels = [&LINEAR_COOPERATIVE_16, &LINEAR_COOPERATIVE_8];
     cooperative::offers(request, kernels, |kernel, size, workgroup_size| {
-        variant(kernel, size, workgroup_size, projection, problem)
+        variant(kernel, size, workgroup_size, request, projection, problem)
     })
 }
 
@@ -31,27 +30,22 @@ fn variant(
     kernel: &'static Kernel,
     size: u32,
     workgroup_size: u32,
+    request: &Request<'_>,
     projection: &Projection,
     problem: &Problem,
 ) -> Variant {
+    let layout = Layout::SquareMatrices {
+        size: size as usize,
+        n_multiple: TILE,
+        k_multiple: K_MULTIPLE,
+    };
+    let parameters = parameters(request, projection, layout);
+    let [weight, _, bias] = parameters.map(|it| projection.paired(RUN, problem, it));
     Variant {
         kernel,
         constants: vec![("WORKGROUP_SIZE", workgroup_size)],
         tile: Some([TILE, TILE]),
-        bindings: vec![
-            Binding::Operand(0),
-            Binding::Matrix {
-                operands: projection.weights.clone(),
-                stored_as: WeightType::F16,
-                layout: Layout::SquareMatrices {
-                    size: size as usize,
-                    n_multiple: TILE,
-                    k_multiple: K_MULTIPLE,
-                },
-            },
-            Binding::Small(projection.biases.clone()),
-            projection.other(),
-        ],
+        bindings: vec![Binding::Operand(0), weight, bias, projection.other()],
         dispatch: dispatch([TILE, TILE], problem, projection),
     }
 }

@@ -11,7 +11,7 @@ mod tile;
 use super::{Activation, activation, checks};
 use crate::error::Result;
 use crate::graph::{Request, TensorInfo};
-use crate::kernel::{Access, Binding, Layout, Offer};
+use crate::kernel::{Access, Binding, Layout, Offer, Pairs};
 use crate::tensor::{Dim, WeightType};
 
 pub(super) use padded::{K_MULTIPLE, PANEL};
@@ -37,6 +37,18 @@ pub(super) struct Epilogue {
     pub(super) combine: Option<(Combine, usize)>,
     /// Write query, key and value apart, each contiguous per head of this size.
     pub(super) split_head_dim: Option<usize>,
+    /// Turn query and key.
+    pub(super) rotations: Option<Rotations>,
+    /// Of two weights, multiply what the second gives by the activation of what the first gives.
+    pub(super) gated: bool,
+}
+
+/// By what query and key are turned.
+#[derive(Clone, Copy)]
+pub(super) struct Rotations {
+    pub(super) operand: usize,
+    /// How many of a head's columns are.
+    pub(super) rotated: usize,
 }
 
 impl Epilogue {
@@ -53,6 +65,11 @@ impl Epilogue {
             Some((Combine::Multiply, _)) => 2,
         }
     }
+
+    /// How many of a head's columns are turned.
+    fn rotated(&self) -> usize {
+        self.rotations.map_or(0, |it| it.rotated)
+    }
 }
 
 /// One product: which operands are its weights, stacked along their rows, and its biases, and what follows.
@@ -64,9 +81,38 @@ pub(super) struct Projection {
 }
 
 impl Projection {
-    /// What is added last, or multiplied by; without one, x is bound twice and read once.
+    /// What is added last, or multiplied by, or turns; without one, x is bound twice and read once.
     fn other(&self) -> Binding {
-        Binding::Operand(self.epilogue.combine.map_or(0, |(_, operand)| operand))
+        let combined = self.epilogue.combine.map(|(_, operand)| operand);
+        let turning = self.epilogue.rotations.map(|it| it.operand);
+        Binding::Operand(combined.or(turning).unwrap_or(0))
+    }
+
+    /// One of the bindings of weights, `run` columns before those that they are gates of or turned with: one lane has
+    /// both.
+    fn paired(&self, run: usize, problem: &Problem, binding: Binding) -> Binding {
+        let Epilogue {
+            split_head_dim,
+            rotations,
+            gated,
+            ..
+        } = self.epilogue;
+        let pairs = match (rotations, split_head_dim) {
+            (Some(Rotations { rotated, .. }), Some(head_dim)) => Pairs {
+                rows: problem.n / 3 * 2, // of query and key
+                block: head_dim,
+                paired: rotated,
+                run,
+            },
+            _ if gated => Pairs {
+                rows: problem.n,
+                block: problem.n,
+                paired: problem.n,
+                run,
+            },
+            _ => return binding,
+        };
+        Binding::Paired(pairs, Box::new(binding))
     }
 }
 
@@ -99,12 +145,14 @@ pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offe
             .sum(),
         k: request.fixed(0, 1),
     };
+    let epilogue = &projection.epilogue;
     let vectors = [
-        Some(problem.n),
-        Some(problem.k),
-        projection.epilogue.split_head_dim,
+        problem.n / if epilogue.gated { 2 } else { 1 },
+        problem.k,
+        epilogue.split_head_dim.unwrap_or(0),
+        epilogue.rotated(),
     ];
-    let by_vectors = vectors.into_iter().flatten().all(|length| length % 4 == 0);
+    let by_vectors = vectors.iter().all(|length| length % 4 == 0);
 
     let mut offers = vec![];
     if by_vectors {
@@ -132,29 +180,26 @@ struct Problem {
 const BINDINGS: &[Access] = &[Access::Read, Access::Read, Access::Read, Access::ReadWrite];
 
 /// What fills them.
-fn bindings(request: &Request<'_>, projection: &Projection, layout: Layout) -> Vec<Binding> {
+fn bindings(projection: &Projection, parameters: [Binding; 3]) -> Vec<Binding> {
+    vec![
+        Binding::Operand(0),
+        Binding::Together(parameters.into()),
+        projection.other(),
+    ]
+}
+
+/// The weight, its scales, which are nothing unless it is of integers, and the bias.
+fn parameters(request: &Request<'_>, projection: &Projection, layout: Layout) -> [Binding; 3] {
     let weight = Binding::Matrix {
         operands: projection.weights.clone(),
         stored_as: request.weight_type,
         layout,
     };
-    vec![
-        Binding::Operand(0),
-        Binding::Together(vec![
-            weight,
-            scales(request, projection),
-            Binding::Small(projection.biases.clone()),
-        ]),
-        projection.other(),
-    ]
-}
-
-/// Nothing, unless weights are integers.
-fn scales(request: &Request<'_>, projection: &Projection) -> Binding {
-    match request.weight_type {
+    let scales = match request.weight_type {
         WeightType::I8 => Binding::Scales(projection.weights.clone()),
         WeightType::F32 | WeightType::F16 => Binding::Small(vec![]),
-    }
+    };
+    [weight, scales, Binding::Small(projection.biases.clone())]
 }
 
 /// The epilogue as numbers in `Params`: it is chosen while a kernel on buffers runs, so that all linear layers of a model
@@ -165,6 +210,8 @@ struct Flags {
     activation: u32,
     other: u32,
     split_head_dim: u32,
+    rotated: u32,
+    gated: u32,
 }
 
 impl Flags {
@@ -175,6 +222,8 @@ impl Flags {
             activation: epilogue.activation(),
             other: epilogue.other(),
             split_head_dim: epilogue.split_head_dim.unwrap_or(0) as u32,
+            rotated: epilogue.rotated() as u32,
+            gated: u32::from(epilogue.gated),
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{BINDINGS, Flags, Problem, Projection};
-use crate::kernel::{Access, COOPERATIVE_MATRIX, Dispatch, Kernel, Layout};
+use super::{BINDINGS, Flags, Problem, Projection, bindings, parameters};
+use crate::graph::Request;
+use crate::kernel::{Access, Binding, COOPERATIVE_MATRIX, Dispatch, Kernel, Layout};
 use crate::tensor::Sizes;
 
 /// What k is padded to: the largest TILE_K of the shaders.
@@ -12,12 +13,22 @@ pub(in crate::ops) const K_MULTIPLE: usize = 32;
 /// Columns of a panel of the weight, likewise.
 pub(in crate::ops) const PANEL: usize = 64;
 
-/// The weight's layout, for all but the cooperative ones.
-pub(super) fn panels() -> Layout {
-    Layout::Panels {
+/// Columns of a vector that precede those that they are gates of or turned with, likewise.
+pub(super) const RUN: usize = 2;
+
+/// What fills the bindings of all but the cooperative ones.
+pub(super) fn panels(
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+) -> Vec<Binding> {
+    let layout = Layout::Panels {
         lanes: PANEL / 4,
         k_multiple: K_MULTIPLE,
-    }
+    };
+    let parameters = parameters(request, projection, layout);
+    let parameters = parameters.map(|it| projection.paired(RUN, problem, it));
+    bindings(projection, parameters)
 }
 
 pub(in crate::ops) static LINEAR_TILE: Kernel = Kernel {
@@ -99,6 +110,8 @@ struct Params {
     activation: u32,
     other: u32,
     split_head_dim: u32,
+    rotated: u32,
+    gated: u32,
     k_padded: u32,
 }
 
@@ -127,6 +140,8 @@ impl Params {
             activation: flags.activation,
             other: flags.other,
             split_head_dim: flags.split_head_dim,
+            rotated: flags.rotated,
+            gated: flags.gated,
             k_padded: problem.k.next_multiple_of(K_MULTIPLE) as u32,
         }
     }

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{BINDINGS, Flags, Problem, Projection, bindings};
+use super::{BINDINGS, Flags, Problem, Projection, bindings, parameters};
 use crate::graph::Request;
 use crate::kernel::{Dispatch, Kernel, Layout, Offer, Variant};
 
@@ -14,7 +14,10 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
         kernel: &LINEAR,
         constants: vec![("WEIGHT_BITS", request.weight_type.bits())],
         tile: None,
-        bindings: bindings(request, projection, Layout::RowMajor),
+        bindings: bindings(
+            projection,
+            parameters(request, projection, Layout::RowMajor),
+        ),
         dispatch: Arc::new(move |sizes| {
             let m = rows.resolve(sizes);
             let params = Params {
@@ -25,8 +28,11 @@ pub(super) fn offer(request: &Request<'_>, projection: &Projection, problem: &Pr
                 activation: flags.activation,
                 other: flags.other,
                 split_head_dim: flags.split_head_dim,
+                rotated: flags.rotated,
+                gated: flags.gated,
             };
-            Dispatch::new((m * n).div_ceil(WORKGROUP_SIZE), &params)
+            let columns = n / if flags.gated == 1 { 2 } else { 1 };
+            Dispatch::new((m * columns).div_ceil(WORKGROUP_SIZE), &params)
         }),
     };
     variant.into()
@@ -52,4 +58,6 @@ struct Params {
     activation: u32,
     other: u32,
     split_head_dim: u32,
+    rotated: u32,
+    gated: u32,
 }

@@ -1,5 +1,5 @@
 use super::padded::{LINEAR_SUBGROUP, dispatch, panels};
-use super::{Problem, Projection, bindings};
+use super::{Problem, Projection};
 use crate::graph::Request;
 use crate::kernel::{Offer, Variant};
 
@@ -25,7 +25,7 @@ pub(super) fn offer(
             ("WEIGHT_BITS", request.weight_type.bits()),
         ],
         tile: Some(tile),
-        bindings: bindings(request, projection, panels()),
+        bindings: panels(request, projection, problem),
         dispatch: dispatch(tile, problem, projection),
     };
     Some(variant.into())

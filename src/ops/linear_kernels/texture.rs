@@ -1,11 +1,12 @@
 use std::sync::Arc;
 
-use super::{Problem, Projection, scales};
+use super::{Problem, Projection, parameters};
 use crate::graph::Request;
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Layout, Offer, Variant};
 
 const ROWS: usize = 16; // as the shader has it
 const VECTORS: usize = 2; // of a lane, likewise
+const RUN: usize = 4; // columns of a vector, which precede those that they are gates of or turned with
 
 /// One subgroup per tile, on textures. Query, key and value need no splitting there: a tensor's axes before the tokens
 /// lie side by side in a row.
@@ -23,10 +24,21 @@ pub(super) fn offer(
         return None;
     }
     let epilogue = &projection.epilogue;
+    let (head_dim, rotated) = (epilogue.split_head_dim.unwrap_or(0), epilogue.rotated());
+    if rotated > 0 && (head_dim % (2 * RUN) > 0 || rotated % (2 * RUN) > 0) {
+        return None;
+    }
+    let pairs = match (epilogue.gated, rotated) {
+        (true, _) => 1,
+        (false, 0) => 0,
+        (false, _) => 2,
+    };
     let layout = Layout::Panels {
         lanes: n / 4,
         k_multiple: 4,
     };
+    let parameters = parameters(request, projection, layout);
+    let [weight, scales, bias] = parameters.map(|it| projection.paired(RUN, problem, it));
     let variant = Variant {
         kernel: &LINEAR_TEXTURE,
         constants: vec![
@@ -35,17 +47,14 @@ pub(super) fn offer(
             ("BIAS", u32::from(!projection.biases.is_empty())),
             ("ACTIVATION", epilogue.activation()),
             ("OTHER", epilogue.other()),
+            ("PAIRS", pairs),
         ],
         tile: None,
         bindings: vec![
             Binding::Operand(0),
-            Binding::Matrix {
-                operands: projection.weights.clone(),
-                stored_as: request.weight_type,
-                layout,
-            },
-            scales(request, projection),
-            Binding::Small(projection.biases.clone()),
+            weight,
+            scales,
+            bias,
             projection.other(),
         ],
         dispatch: Arc::new(move |sizes| {
@@ -54,6 +63,8 @@ pub(super) fn offer(
                 m: m as u32,
                 n: n as u32,
                 k: k as u32,
+                head_dim: head_dim as u32,
+                rotated: rotated as u32,
             };
             Dispatch::new(m.div_ceil(ROWS) * n.div_ceil(4 * VECTORS * lanes), &params)
         }),
@@ -73,7 +84,14 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
         Access::Store,
     ],
     params_size: size_of::<Params>(),
-    constants: &["LANES", "WEIGHT_BITS", "BIAS", "ACTIVATION", "OTHER"],
+    constants: &[
+        "LANES",
+        "WEIGHT_BITS",
+        "BIAS",
+        "ACTIVATION",
+        "OTHER",
+        "PAIRS",
+    ],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
@@ -84,4 +102,6 @@ struct Params {
     m: u32,
     n: u32,
     k: u32,
+    head_dim: u32,
+    rotated: u32,
 }

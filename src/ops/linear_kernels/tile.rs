@@ -2,7 +2,7 @@
 //! tiles are large enough to compute with and many enough to fill the adapter.
 
 use super::padded::{LINEAR_SMALL, LINEAR_TILE, PANEL, dispatch, panels};
-use super::{Problem, Projection, bindings};
+use super::{Problem, Projection};
 use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
 use crate::kernel::{Constants, Kernel, Offer, Variant};
@@ -111,7 +111,7 @@ fn variant(
         kernel,
         constants,
         tile: Some(tile),
-        bindings: bindings(request, projection, panels()),
+        bindings: panels(request, projection, problem),
         dispatch: dispatch(tile, problem, projection),
     }
 }

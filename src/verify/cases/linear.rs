@@ -23,6 +23,8 @@ pub enum Combine {
     Add,
     /// The result is multiplied by it, as by a gate.
     Multiply,
+    /// It is what another linear layer makes of the same input, and the result its gate.
+    Gate,
 }
 
 impl Epilogue {
@@ -60,7 +62,8 @@ impl Epilogue {
     #[must_use]
     pub fn every() -> Vec<Self> {
         let mut every = Vec::new();
-        for combine in [None, Some(Combine::Add), Some(Combine::Multiply)] {
+        let others = [Combine::Add, Combine::Multiply, Combine::Gate].map(Some);
+        for combine in [None].into_iter().chain(others) {
             for activation in [None, Some(Activation::Gelu)] {
                 for bias in [false, true] {
                     every.push(Self {
@@ -137,9 +140,15 @@ pub fn linear([m, n, k]: [usize; 3], epilogue: Epilogue, values: Values) -> Resu
     let x = case.input("x", k, values);
     let weight = case.parameter("weight", [n, k]);
     let bias = epilogue.bias.then(|| case.parameter("bias", [n]));
-    let other = epilogue
-        .combine
-        .map(|_| case.input("other", n, Values::Unit));
+    let other = match epilogue.combine {
+        None => None,
+        Some(Combine::Add | Combine::Multiply) => Some(case.input("other", n, Values::Unit)),
+        Some(Combine::Gate) => {
+            let weight = case.parameter("other weight", [n, k]);
+            let bias = epilogue.bias.then(|| case.parameter("other bias", [n]));
+            Some(case.graph.linear(x, weight, bias)?)
+        }
+    };
     let mut y = case.graph.linear(x, weight, bias)?;
     let mut name = format!("{m} x {n} x {k}");
     if epilogue.bias {
@@ -158,8 +167,16 @@ pub fn linear([m, n, k]: [usize; 3], epilogue: Epilogue, values: Values) -> Resu
             case.graph.multiply(other, y)?;
             name += " * gate";
         }
+        (Some(Combine::Gate), Some(other)) => {
+            case.graph.multiply(other, y)?;
+            name += " as a gate";
+        }
         _ => {}
     }
-    let tolerance = Tolerance::dot(k).scaled(values.magnitude());
+    let magnitude = values.magnitude();
+    let tolerance = match epilogue.combine {
+        Some(Combine::Gate) => Tolerance::product_of_dots(k).scaled(magnitude * magnitude),
+        _ => Tolerance::dot(k).scaled(magnitude),
+    };
     Ok(case.finish(format!("{name} {values:?}"), tolerance))
 }

@@ -14,7 +14,7 @@
 //! let of_any_size = [
 //!     cases::linear([17, 64, 32], cases::Epilogue { bias: true, ..Default::default() }, unit)?,
 //!     cases::linear([17, 64, 32], cases::Epilogue { combine: Some(cases::Combine::Multiply), ..Default::default() }, unit)?,
-//!     cases::qkv_linear(20, 3, 32, true)?,
+//!     cases::qkv_linear(20, 3, 32, 32, true)?,
 //!     cases::attention(&[7, 40], 3, 32, 1.0, unit)?,
 //!     cases::layer_norm(9, 384, unit, false)?,
 //!     cases::embedding_sum(9, 384)?,
@@ -93,7 +93,7 @@ pub fn all() -> Vec<Recipe> {
 pub fn quick() -> Vec<Recipe> {
     vec![
         Box::new(|| linear([33, 384, 384], Epilogue::ALL, Values::Unit)),
-        Box::new(|| qkv_linear(20, 12, 32, true)),
+        Box::new(|| qkv_linear(20, 12, 32, 0, true)),
         Box::new(|| rotary(20, 12, 64, 64, Values::Unit)),
         Box::new(|| attention(&[7, 40], 12, 32, 1.0, Values::Unit)),
         Box::new(|| disentangled_attention(&[7, 40], (12, 64), 31, 1.0, Values::Unit)),
@@ -143,7 +143,7 @@ pub fn folded() -> Vec<Recipe> {
     const TILES: usize = 34 * 64; // rows, of 64 x 64 tiles
     vec![
         Box::new(|| linear([TILES, 4, 4], Epilogue::ALL, Values::Unit)),
-        Box::new(|| qkv_linear(TILES, 1, 4, true)),
+        Box::new(|| qkv_linear(TILES, 1, 4, 0, true)),
         Box::new(|| rotary(ROWS, 8, 8, 8, Values::Unit)),
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
         Box::new(|| disentangled_attention(&[1; ROWS], (1, 4), 1, 1.0, Values::Unit)),

@@ -3,6 +3,7 @@ use super::super::builder::Builder;
 use super::super::case::{Case, Recipe};
 use super::super::values::Values;
 use crate::error::Result;
+use crate::graph::TensorId;
 use crate::tensor::Dim;
 
 pub(super) fn table() -> Vec<Recipe> {
@@ -24,6 +25,15 @@ pub(super) fn table() -> Vec<Recipe> {
     table
 }
 
+/// Turns `rotated` elements of each head of query and key.
+pub(super) fn turn(case: &mut Builder, qkv: TensorId, rotated: usize) -> Result<()> {
+    const MAX_POSITIONS: usize = 9;
+    let positions = case.ids("positions", MAX_POSITIONS);
+    let table = case.parameter("table", [MAX_POSITIONS, rotated]);
+    case.graph.rotary(qkv, positions, table)?;
+    Ok(())
+}
+
 /// Rotary position embedding of `rotated` elements of each head, by a table of few positions whose entries are any numbers
 /// in [-1, 1].
 ///
@@ -36,16 +46,13 @@ pub fn rotary(
     rotated: usize,
     values: Values,
 ) -> Result<Case> {
-    const MAX_POSITIONS: usize = 9;
     let mut case = Builder::rows(tokens);
     let qkv = values.fill(&mut case.random, 3 * heads * tokens * head_dim);
     case.inputs.push(qkv.into());
     let (three, heads_dim) = (Dim::Fixed(3), Dim::Fixed(heads));
     let dims = [three, heads_dim, Dim::Tokens, Dim::Fixed(head_dim)];
     let qkv = case.graph.input("qkv", dims);
-    let positions = case.ids("positions", MAX_POSITIONS);
-    let table = case.parameter("table", [MAX_POSITIONS, rotated]);
-    case.graph.rotary(qkv, positions, table)?;
+    turn(&mut case, qkv, rotated)?;
     let name =
         format!("{tokens} tokens, {heads} heads of {head_dim}, {rotated} turned, {values:?}");
     let tolerance = Tolerance::dot(2).scaled(values.magnitude());
