@@ -518,7 +518,8 @@ impl Embedder {
     /// ```
     /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
     /// let text = "a long story ".repeat(50);
-    /// for passage in embedder.passages(&text, 8)? {
+    /// let passages: Vec<wgformer::tasks::Passage> = embedder.passages(&text, 8)?;
+    /// for passage in &passages {
     ///     println!("{} to {}: {:?}", passage.start, passage.end, embedder.embed(&[passage.text])?);
     /// }
     /// assert_eq!(embedder.passages("a cat", 8)?.len(), 1);
