@@ -10,7 +10,7 @@ expected.safetensors
     offsets         those of sequence i are at offsets[i] to offsets[i + 1]
     logits          [sequences, labels], [tokens, labels], [tokens, 2] or [tokens, vocabulary], by the head
 
-Every sequence is computed alone, so that no padding takes part, in f32, by the model as it is loaded again from its
+JinaBERT v2, which transformers lacks, is that of jina_bert.py. Every sequence is computed alone, so that no padding takes part, in f32, by the model as it is loaded again from its
 folder.
 """
 
@@ -30,7 +30,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from tiny_models import DISTILBERT, randomise, sequences
+import jina_bert
+from tiny_models import DISTILBERT, JINA_BERT, randomise, sequences
 
 HERE = Path(__file__).resolve().parent / "heads"
 
@@ -105,7 +106,10 @@ def write(name, family, options, head, seed):
     model.save_pretrained(folder)
     model = auto_class.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32).eval()
     inputs = sequences(model.config, generator)
-    logits = [logits_of(model, ids, types) for ids, types in inputs]
+    save_logits(folder, inputs, [logits_of(model, ids, types) for ids, types in inputs])
+
+
+def save_logits(folder, inputs, logits):
     tensors = {
         "ids": torch.cat([ids for ids, _ in inputs]),
         "types": torch.cat([types for _, types in inputs]),
@@ -113,7 +117,32 @@ def write(name, family, options, head, seed):
         "logits": torch.cat(logits),
     }
     save_file(tensors, folder / "expected.safetensors")
-    print(f"{name}: {sum(f.stat().st_size for f in folder.rglob('*'))} bytes, logits up to {tensors['logits'].abs().max():.1f}")
+    print(f"{folder.name}: {sum(f.stat().st_size for f in folder.rglob('*'))} bytes, logits up to {tensors['logits'].abs().max():.1f}")
+
+
+JINA_BERT_HEADS = {
+    "sequences": (jina_bert.ForSequenceClassification, 3),
+    "tokens": (jina_bert.ForTokenClassification, 5),
+    "spans": (jina_bert.ForQuestionAnswering, 2),
+    "masked-lm": (jina_bert.ForMaskedLM, 2),
+}
+
+
+def write_jina_bert(name, head, seed):
+    folder = HERE / name
+    model_class, labels = head
+    labels = {"id2label": {str(i): f"LABEL_{i}" for i in range(labels)}}
+    architectures = {"architectures": [f"JinaBert{model_class.__name__}"]}
+    generator = torch.Generator().manual_seed(seed)
+    model = model_class(JINA_BERT | SIZES | {"feed_forward_type": "geglu"} | labels | architectures)
+    randomise(model, generator)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save(folder)
+    model = model_class.load(folder)
+    ids = [torch.randint(model.config["vocab_size"], (n,), generator=generator) for n in (7, 1, 20, 2, 13)]
+    inputs = [(some, torch.randint(2, some.shape, generator=generator)) for some in ids]
+    with torch.no_grad():
+        save_logits(folder, inputs, [model(*text) for text in inputs])
 
 
 def main():
@@ -126,6 +155,10 @@ def main():
             name = f"{family}-{head}"
             if not names or name in names:
                 write(name, family, options, of_head, 100 + 10 * i + j)
+    for j, (head, of_head) in enumerate(JINA_BERT_HEADS.items()):
+        name = f"jina_bert-{head}"
+        if not names or name in names:
+            write_jina_bert(name, of_head, 1000 + j)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,12 @@ class Encoder(nn.Module):
         self.layer = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
 
 
+class Pooler(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.dense = nn.Linear(config["hidden_size"], config["hidden_size"])
+
+
 class JinaBert(nn.Module):
     """Of one sequence: ids and types, `[tokens]`, to hidden states, `[tokens, hidden_size]`."""
 
@@ -127,3 +133,86 @@ class JinaBert(nn.Module):
         model = cls(json.loads((folder / "config.json").read_text()))
         model.load_state_dict(load_file(folder / "model.safetensors"))
         return model.eval()
+
+
+class Headed(nn.Module):
+    """What its heads have in common, which are BERT's: of one sequence the hidden states of `bert`."""
+
+    def __init__(self, config, pooled):
+        super().__init__()
+        self.config = config
+        self.bert = JinaBert(config)
+        if pooled:
+            self.bert.pooler = Pooler(config)
+
+    save = JinaBert.save
+    load = classmethod(JinaBert.load.__func__)
+
+
+class ForSequenceClassification(Headed):
+    """The first token through the pooler and tanh: `[1, labels]`."""
+
+    def __init__(self, config):
+        super().__init__(config, pooled=True)
+        self.classifier = nn.Linear(config["hidden_size"], len(config["id2label"]))
+
+    def forward(self, ids, types):
+        first = self.bert(ids, types)[:1]
+        return self.classifier(self.bert.pooler.dense(first).tanh())
+
+
+class ForTokenClassification(Headed):
+    """`[tokens, labels]`"""
+
+    def __init__(self, config):
+        super().__init__(config, pooled=False)
+        self.classifier = nn.Linear(config["hidden_size"], len(config["id2label"]))
+
+    def forward(self, ids, types):
+        return self.classifier(self.bert(ids, types))
+
+
+class ForQuestionAnswering(Headed):
+    """`[tokens, 2]`"""
+
+    def __init__(self, config):
+        super().__init__(config, pooled=False)
+        self.qa_outputs = nn.Linear(config["hidden_size"], 2)
+
+    def forward(self, ids, types):
+        return self.qa_outputs(self.bert(ids, types))
+
+
+class Transform(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.dense = nn.Linear(config["hidden_size"], config["hidden_size"])
+        self.LayerNorm = nn.LayerNorm(config["hidden_size"], eps=config["layer_norm_eps"])
+
+    def forward(self, x):
+        return self.LayerNorm(nn.functional.gelu(self.dense(x)))
+
+
+class Predictions(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.transform = Transform(config)
+        self.bias = nn.Parameter(torch.zeros(config["vocab_size"]))
+
+
+class Cls(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.predictions = Predictions(config)
+
+
+class ForMaskedLM(Headed):
+    """With the embeddings' weight: `[tokens, vocabulary]`"""
+
+    def __init__(self, config):
+        super().__init__(config, pooled=False)
+        self.cls = Cls(config)
+
+    def forward(self, ids, types):
+        x = self.cls.predictions.transform(self.bert(ids, types))
+        return x @ self.bert.embeddings.word_embeddings.weight.T + self.cls.predictions.bias

@@ -178,6 +178,19 @@ def as_alibaba_published_it(folder, model):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
+def as_alibaba_stretched_it(folder, model):
+    """For 8 times longer texts, by the formula of its published code for rotations (`NTKScalingRotaryEmbedding`)."""
+    as_alibaba_published_it(folder, model)
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    factor, theta = 8.0, config["rope_theta"]
+    config["rope_scaling"] = {"type": "ntk", "factor": factor}
+    path.write_text(json.dumps(config, indent=2) + "\n")
+    size = config["hidden_size"] // config["num_attention_heads"]
+    frequencies = 1 / (theta * factor) ** (torch.arange(0, size, 2).float() / size)
+    model.rotary_emb.inv_freq = frequencies / factor ** (2 / size)
+
+
 def as_microsoft_published_it(folder, model):
     """With what the configurations of v3 say, and no more."""
     path = folder / "config.json"
@@ -368,6 +381,7 @@ MODELS = {
         },
     },
     "deberta-without-relative-attention": {"config": {"model_type": "deberta-v2", "num_hidden_layers": 1}},
+    "gte-stretched-as-published": {"config": {"model_type": "gte"}, "then": as_alibaba_stretched_it},
 }
 
 
