@@ -72,7 +72,7 @@ impl Classifier {
     /// Loads a checkpoint with a head for sequence classification.
     ///
     /// # Errors
-    /// As [`Model::load`], [`crate::Error::TensorMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
+    /// As [`Model::load`], [`crate::Error::HeadMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::SequenceClassification;
