@@ -26,9 +26,10 @@
  *   once, by the function of its type that ends in _free; that function takes null too. Handles may be freed in any
  *   order: each keeps what it needs. A function that leaves a handle in the caller's variable sets it to null first, so
  *   that it may be freed whether the call succeeded or not.
- *   A row of a list and the strings that it points to are the list's, and stay until it is freed. Strings that a function
- *   returns are the library's, and stay as long as its comment says; a NUL inside of one is written as \0. What the caller
- *   passes is only read or written during the call, and stays the caller's.
+ *   A row of a list and the strings that it points to are the list's, and stay until it is freed; a later release may add
+ *   to the end of a row. Strings that a function returns are the library's, and stay as long as its comment says. A NUL
+ *   inside of a string is written as \0. What the caller passes is only read or written during the call, and stays the
+ *   caller's.
  *
  * Pointers
  *   Null where a function needs something is an error that names the argument. Any other pointer must be to what the
@@ -169,7 +170,7 @@ typedef struct wgformer_embedder_options wgformer_embedder_options;
 typedef struct wgformer_entities wgformer_entities;
 
 /**
- * A model that says what could stand where a text has the mask token, [MASK] or <mask>, with its tokenizer.
+ * A model that says what could stand where a text has the mask token, `[MASK]` or `<mask>`, with its tokenizer.
  */
 typedef struct wgformer_filler wgformer_filler;
 
@@ -540,8 +541,8 @@ wgformer_status wgformer_zero_shot_options_set_multi_label(wgformer_zero_shot_op
                                                            bool multi_label);
 
 /**
- * The sentence that is to follow from the text, with {} where the label is to stand: This example is {}. where it is not
- * set.
+ * The sentence that is to follow from the text, with `{}` where the label is to stand; `This example is {}.` where it is
+ * not set.
  */
 wgformer_status wgformer_zero_shot_options_set_template(wgformer_zero_shot_options *options,
                                                         wgformer_text template_);
@@ -745,7 +746,7 @@ void wgformer_classifier_free(wgformer_classifier *classifier);
 
 /**
  * Loads a Hugging Face directory with a head for sequence classification that has a label whose name begins with
- * entail.
+ * `entail`.
  *
  * `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the
  * model's own.

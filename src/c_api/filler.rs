@@ -14,7 +14,7 @@ use super::texts::{texts, wgformer_text};
 use crate::error::Error;
 use crate::tasks::{Filler, Filling};
 
-/// A model that says what could stand where a text has the mask token, [MASK] or <mask>, with its tokenizer.
+/// A model that says what could stand where a text has the mask token, `[MASK]` or `<mask>`, with its tokenizer.
 #[derive(Debug)]
 pub struct wgformer_filler(Filler);
 

@@ -18,7 +18,7 @@ pub struct wgformer_text {
 /// One text.
 ///
 /// # Safety
-/// As [`array`], of its bytes.
+/// As [`array()`], of its bytes.
 pub(super) unsafe fn text<'a>(text: wgformer_text, name: &str) -> Result<&'a str, Failure> {
     // SAFETY: as the caller says.
     let bytes = unsafe { array(text.data.cast::<u8>(), text.length, name) }?;
@@ -28,7 +28,7 @@ pub(super) unsafe fn text<'a>(text: wgformer_text, name: &str) -> Result<&'a str
 /// An array of texts.
 ///
 /// # Safety
-/// As [`array`], of the texts and of the bytes of each.
+/// As [`array()`], of the texts and of the bytes of each.
 pub(super) unsafe fn texts<'a>(
     pointer: *const wgformer_text,
     count: usize,

@@ -19,7 +19,7 @@ use crate::tasks::{ZeroShot, ZeroShotOptions};
 pub struct wgformer_zero_shot(ZeroShot);
 
 /// Loads a Hugging Face directory with a head for sequence classification that has a label whose name begins with
-/// entail.
+/// `entail`.
 ///
 /// `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the
 /// model's own.

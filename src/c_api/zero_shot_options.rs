@@ -26,8 +26,8 @@ pub extern "C" fn wgformer_zero_shot_options_set_multi_label(
     })
 }
 
-/// The sentence that is to follow from the text, with {} where the label is to stand: This example is {}. where it is not
-/// set.
+/// The sentence that is to follow from the text, with `{}` where the label is to stand; `This example is {}.` where it is
+/// not set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wgformer_zero_shot_options_set_template(
     options: Option<&mut wgformer_zero_shot_options>,
