@@ -17,7 +17,7 @@ examples: driver model ## run every example
 		cargo run --release --example $$(basename $$example .rs) || exit 1; \
 	done
 
-c-example: driver model ## build the library for C, compile examples/c/ with it and run it
+c-example: driver model ## build the library for C, compile examples/c/ with it and run them
 	@scripts/c-example.sh
 
 test: driver checkers model ## run every test, and kernels and models again on other adapters

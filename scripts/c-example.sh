@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the library for C, compiles the example with it and runs it. This is all
+# Builds the library for C, compiles the examples with it and runs them. This is all
 # that a program of your own needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,5 +9,7 @@ release=$(cd "$CARGO_TARGET_DIR/release" && pwd)
 
 set -x
 cargo rustc --release --lib --features c-api --crate-type cdylib,staticlib
-"${CC:-cc}" -std=c99 -Iinclude examples/c/embed.c -L"$release" -lwgformer -Wl,-rpath,"$release" -o "$release/c-example"
-"$release/c-example"
+for example in embed tasks; do
+	"${CC:-cc}" -std=c99 -Iinclude "examples/c/$example.c" -L"$release" -lwgformer -Wl,-rpath,"$release" -o "$release/c-$example"
+	"$release/c-$example"
+done

@@ -54,6 +54,7 @@ fn classifiers_give_what_the_pipeline_gives() {
         let classifier = Classifier::load(&gpu, folder(name), &ModelOptions::default()).unwrap();
         let texts = strings(&expected["texts"]);
         let labels = classifier.classify(&texts).unwrap();
+        places_are_those_of(classifier.labels(), &labels);
         for ((text, labels), expected) in texts.iter().zip(&labels).zip(list(&expected["labels"])) {
             are_labels(labels, expected, &format!("{name}, {text:?}"));
         }
@@ -67,6 +68,12 @@ fn classifiers_give_what_the_pipeline_gives() {
         {
             are_labels(labels, expected, &format!("{name}, {pair:?}"));
         }
+    }
+}
+
+fn places_are_those_of(names: &[String], found: &[Vec<Label>]) {
+    for label in found.iter().flatten() {
+        assert_eq!(names[label.index], label.label);
     }
 }
 
@@ -91,6 +98,7 @@ fn any_labels_are_told_apart_as_by_the_pipeline() {
         ("templated", one.clone().template(template)),
     ] {
         let found = model.classify(&texts, &labels, &options).unwrap();
+        places_are_those_of(&labels, &found);
         for (found, expected) in found.iter().zip(list(&expected[key])) {
             are_labels(found, expected, key);
         }

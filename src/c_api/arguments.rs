@@ -58,15 +58,22 @@ pub(super) unsafe fn array<'a, T>(
     Ok(unsafe { slice::from_raw_parts(pointer, count) })
 }
 
-/// An array of `count` elements to be written, which may hold anything before.
+/// Room for a table of floats, row-major, where the caller has room for `capacity` of them; it may hold anything before.
 ///
 /// # Safety
-/// Where `count` is not 0, `pointer` is null, or one to room for as many elements that nobody else uses during `'a`.
-pub(super) unsafe fn array_mut<'a, T>(
-    pointer: *mut T,
-    count: usize,
+/// Where the table is not empty, `pointer` is null, or one to as much room that nobody else uses during `'a`.
+pub(super) unsafe fn table<'a>(
+    pointer: *mut f32,
+    capacity: usize,
+    [rows, columns]: [usize; 2],
     name: &str,
-) -> Result<&'a mut [MaybeUninit<T>], Failure> {
+) -> Result<&'a mut [MaybeUninit<f32>], Failure> {
+    let needed = rows.checked_mul(columns);
+    let Some(count) = needed.filter(|needed| *needed <= capacity) else {
+        return Err(Failure::invalid_argument(format!(
+            "capacity is {capacity} floats, and {name} need {rows} times {columns}"
+        )));
+    };
     if count == 0 {
         return Ok(&mut []);
     }

@@ -57,6 +57,14 @@ pub(super) fn guarded(work: impl FnOnce() -> Result<(), Failure>) -> wgformer_st
     failure.status
 }
 
+/// Drops what may have to do with a driver.
+pub(super) fn free<T>(handle: Option<Box<T>>) {
+    guarded(|| {
+        drop(handle);
+        Ok(())
+    });
+}
+
 thread_local! {
     static LAST_MESSAGE: RefCell<CString> = RefCell::default();
 }

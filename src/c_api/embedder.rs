@@ -3,26 +3,18 @@
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
 
-use super::arguments::{array, array_mut, cleared, required, string, utf8};
-use super::boundary::{Failure, guarded};
+use super::arguments::{cleared, required, table};
+use super::boundary::{free, guarded};
+use super::embedder_options::wgformer_embedder_options;
 use super::gpu::wgformer_gpu;
-use super::options::wgformer_embedder_options;
+use super::loading::loaded;
 use super::status::wgformer_status;
-use crate::tasks::{Embedder, EmbedderOptions};
+use super::texts::{texts, wgformer_text};
+use crate::tasks::Embedder;
 
 /// A model with its tokenizer and its pooling.
 #[derive(Debug)]
-pub struct wgformer_embedder(Embedder);
-
-/// A text in UTF-8. It needs no NUL at its end, and may hold some.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct wgformer_text {
-    /// Its bytes; may be null where there are none.
-    pub data: *const c_char,
-    /// How many they are.
-    pub length: usize,
-}
+pub struct wgformer_embedder(pub(super) Embedder);
 
 /// Loads a Hugging Face directory: config.json, weights, the tokenizer and, if there, its sentence-transformers
 /// files.
@@ -38,12 +30,9 @@ pub unsafe extern "C" fn wgformer_embedder_load(
 ) -> wgformer_status {
     guarded(|| {
         let out = cleared(embedder, "embedder")?;
-        let gpu = required(gpu, "gpu")?;
+        let options = options.map(|options| &options.0);
         // SAFETY: the caller passes a string that stays as it is during the call.
-        let directory = unsafe { string(directory, "directory") }?;
-        let default = EmbedderOptions::default();
-        let options = options.map_or(&default, |options| &options.0);
-        let embedder = Embedder::load_with(&gpu.gpu, directory, options)?;
+        let embedder = unsafe { loaded(gpu, directory, options, Embedder::load_with) }?;
         *out = Some(Box::new(wgformer_embedder(embedder)));
         Ok(())
     })
@@ -84,17 +73,10 @@ pub unsafe extern "C" fn wgformer_embedder_embed(
     guarded(|| {
         let embedder = &required(embedder, "embedder")?.0;
         // SAFETY: the caller passes as many texts, which stay as they are during the call.
-        let texts = unsafe { array(texts, count, "texts") }?;
-        let texts = texts.iter().enumerate().map(|(place, text)| {
-            let name = format!("texts[{place}]");
-            // SAFETY: the same of their bytes.
-            let bytes = unsafe { array(text.data.cast::<u8>(), text.length, &name) }?;
-            utf8(bytes, &name)
-        });
-        let texts: Vec<&str> = texts.collect::<Result<_, _>>()?;
-        let needed = room(count, embedder.dimensions(), capacity)?;
+        let texts = unsafe { self::texts(texts, count, "texts") }?;
+        let shape = [count, embedder.dimensions()];
         // SAFETY: the caller gives as much room, and nobody else uses it during the call.
-        let vectors = unsafe { array_mut(vectors, needed, "vectors") }?;
+        let vectors = unsafe { table(vectors, capacity, shape, "vectors") }?;
         let found = embedder.embed(&texts)?;
         for (place, value) in vectors.iter_mut().zip(found.into_iter().flatten()) {
             place.write(value);
@@ -103,21 +85,8 @@ pub unsafe extern "C" fn wgformer_embedder_embed(
     })
 }
 
-/// The floats that the vectors take.
-fn room(count: usize, dimensions: usize, capacity: usize) -> Result<usize, Failure> {
-    let needed = count.checked_mul(dimensions);
-    needed.filter(|needed| *needed <= capacity).ok_or_else(|| {
-        Failure::invalid_argument(format!(
-            "capacity is {capacity} floats, and {count} vectors of {dimensions} need more"
-        ))
-    })
-}
-
 /// Frees the handle, and the model with the last of its handles; null is ignored.
 #[unsafe(no_mangle)]
 pub extern "C" fn wgformer_embedder_free(embedder: Option<Box<wgformer_embedder>>) {
-    guarded(|| {
-        drop(embedder);
-        Ok(())
-    });
+    free(embedder);
 }

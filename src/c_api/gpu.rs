@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::arguments::{cleared, string};
-use super::boundary::{Failure, c_string, guarded};
+use super::boundary::{Failure, c_string, free, guarded};
 use super::status::wgformer_status;
 use crate::gpu::{AdapterChoice, Gpu};
 
@@ -70,8 +70,5 @@ pub extern "C" fn wgformer_gpu_description(gpu: Option<&wgformer_gpu>) -> *const
 /// Frees the handle; null is ignored. Models that were loaded on it keep what they need.
 #[unsafe(no_mangle)]
 pub extern "C" fn wgformer_gpu_free(gpu: Option<Box<wgformer_gpu>>) {
-    guarded(|| {
-        drop(gpu);
-        Ok(())
-    });
+    free(gpu);
 }

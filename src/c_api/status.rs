@@ -15,7 +15,7 @@ pub enum wgformer_status {
     InvalidArgument = 1,
     /// A file is missing, or cannot be read or written.
     Io = 2,
-    /// A file of the model is broken or contradicts another.
+    /// A file of the model is broken, contradicts another, or has not the head that the task needs.
     Malformed = 3,
     /// The model asks for something that this library, or this adapter, does not do.
     Unsupported = 4,
@@ -29,7 +29,7 @@ pub enum wgformer_status {
     DeviceLost = 8,
     /// Something needs more than the device allows.
     Limit = 9,
-    /// The model overflows on a text: its vector would hold an infinity or a NaN.
+    /// The model overflows on a text: its result would hold an infinity or a NaN.
     Overflow = 10,
     /// A bug in this library, which may have reported itself on standard error. Handles can still be freed.
     Internal = 11,

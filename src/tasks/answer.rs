@@ -197,7 +197,7 @@ impl Answerer {
     /// Loads a checkpoint with a head for question answering.
     ///
     /// # Errors
-    /// As [`Model::load`], [`Error::TensorMissing`] if it has no such head, and [`Error::Tokenizer`].
+    /// As [`Model::load`], [`Error::HeadMissing`] if it has no such head, and [`Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::QuestionAnswering;

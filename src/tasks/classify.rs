@@ -64,13 +64,15 @@ pub struct Label {
     pub label: String,
     /// From 0 to 1; any number where the checkpoint says that its logits are the result.
     pub score: f32,
+    /// Its place among all labels, those of [`Classifier::labels`] or those that were asked for: names may be the same.
+    pub index: usize,
 }
 
 impl Classifier {
     /// Loads a checkpoint with a head for sequence classification.
     ///
     /// # Errors
-    /// As [`Model::load`], [`crate::Error::TensorMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
+    /// As [`Model::load`], [`crate::Error::HeadMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::SequenceClassification;
@@ -198,9 +200,11 @@ impl Classifier {
 
 /// Labels with their scores, the best first.
 pub(super) fn ranked(labels: &[impl AsRef<str>], scores: &[f32]) -> Vec<Label> {
-    let labels = labels.iter().zip(scores).map(|(label, score)| Label {
+    let pairs = labels.iter().zip(scores).enumerate();
+    let labels = pairs.map(|(index, (label, score))| Label {
         label: label.as_ref().to_owned(),
         score: *score,
+        index,
     });
     let mut labels: Vec<Label> = labels.collect();
     labels.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable

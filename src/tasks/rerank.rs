@@ -70,7 +70,7 @@ impl Reranker {
     /// Loads a checkpoint that classifies pairs and has one label.
     ///
     /// # Errors
-    /// As [`Model::load`], [`crate::Error::Unsupported`] if it has more labels, and [`crate::Error::Tokenizer`].
+    /// As [`Model::load`], [`crate::Error::Input`] if it has more labels, and [`crate::Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::SequenceClassification;

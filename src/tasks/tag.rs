@@ -122,7 +122,7 @@ impl Tagger {
     /// Loads a checkpoint with a head for token classification.
     ///
     /// # Errors
-    /// As [`Model::load`], [`crate::Error::TensorMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
+    /// As [`Model::load`], [`crate::Error::HeadMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let text_model = TextModel::load(gpu, &own, Head::TokenClassification, options)?;

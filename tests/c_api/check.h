@@ -31,3 +31,10 @@ static wgformer_text text(const char *string)
     result.length = strlen(string);
     return result;
 }
+
+static inline unsigned long bits(float value)
+{
+    uint32_t result;
+    memcpy(&result, &value, sizeof result);
+    return result;
+}

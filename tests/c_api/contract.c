@@ -104,7 +104,8 @@ static void wrong_texts_and_vectors_are_refused(const wgformer_embedder *embedde
     FAILS(INVALID_ARGUMENT, "vectors is null",
           wgformer_embedder_embed(embedder, texts, 2, NULL, ROOM));
     char words[100];
-    sprintf(words, "capacity is %zu floats, and 2 vectors of %zu", 2 * dimensions - 1, dimensions);
+    sprintf(words, "capacity is %zu floats, and vectors need 2 times %zu", 2 * dimensions - 1,
+            dimensions);
     FAILS(INVALID_ARGUMENT, words,
           wgformer_embedder_embed(embedder, texts, 2, vectors, 2 * dimensions - 1));
     texts[1].data = NULL;

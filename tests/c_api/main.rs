@@ -10,3 +10,4 @@ mod common;
 mod header;
 mod library;
 mod programs;
+mod tasks;

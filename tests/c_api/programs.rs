@@ -10,6 +10,7 @@ use wgformer::tensor::WeightType;
 
 use crate::common;
 use crate::library::{Linking, program, run, scratch, succeed};
+use crate::tasks;
 
 const MODEL: &str = "tests/data/tiny/plain";
 
@@ -26,6 +27,16 @@ fn every_function_keeps_its_word() {
             ]),
     );
     assert_eq!(version.trim_end(), env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn every_function_of_the_tasks_keeps_its_word() {
+    let (_gpu, _turn) = common::gpu();
+    succeed(
+        program("tests/c_api/task_contract.c", Linking::Static)
+            .arg(MODEL)
+            .args(&tasks::MODELS[..6]),
+    );
 }
 
 /// A copy of the model with one file changed.
@@ -99,6 +110,19 @@ fn the_example_finds_the_related_sentences() {
         said.contains("without a model: cannot read models/missing"),
         "{said}"
     );
+}
+
+#[test]
+fn the_example_of_tasks_shows_labels_entities_and_answers() {
+    let (_gpu, _turn) = common::gpu();
+    let said = succeed(&mut program("examples/c/tasks.c", Linking::Shared));
+    for start in ["label negative: ", "entity ", "answer "] {
+        let lines = said.lines();
+        assert!(
+            lines.filter(|line| line.starts_with(start)).count() > 0,
+            "{start}: {said}"
+        );
+    }
 }
 
 /// Else that no program leaks would say nothing.

@@ -19,9 +19,7 @@ static void write_vectors(const wgformer_embedder_options *options)
     CHECK(vectors != NULL);
     SUCCEEDS(wgformer_embedder_embed(embedder, texts, count, vectors, floats));
     for (size_t i = 0; i < floats; i++) {
-        uint32_t bits;
-        memcpy(&bits, vectors + i, sizeof bits);
-        printf("%08lx", (unsigned long)bits);
+        printf("%08lx", bits(vectors[i]));
     }
     printf("\n");
     free(vectors);
