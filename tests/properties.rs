@@ -69,6 +69,11 @@ proptest! {
     }
 
     #[test]
+    fn normalize(rows in 1_usize..300, cols in columns(1500), values in values()) {
+        check(cases::normalize(rows, cols, values))?;
+    }
+
+    #[test]
     fn softmax(rows in 1_usize..300, cols in 1_usize..3000, values in values()) {
         check(cases::softmax(rows, cols, values))?;
     }

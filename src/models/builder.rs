@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Checkpoint;
 use super::derived::{Derived, DerivedParameters};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorId};
@@ -216,6 +217,7 @@ impl<'a> Builder<'a> {
         }
         let name = format!("{found} [{}..{}]", rows.start, rows.end);
         let derived = Derived::Rows {
+            from: None,
             of: found,
             first: rows.start,
         };
@@ -287,7 +289,34 @@ impl<'a> Builder<'a> {
 
     fn filled_up<const N: usize>(&mut self, of: String, shape: [usize; N]) -> TensorId {
         let name = format!("{of} up to {}", shape[0]);
-        self.derive(name, shape, Derived::Rows { of, first: 0 })
+        let derived = Derived::Rows {
+            from: None,
+            of,
+            first: 0,
+        };
+        self.derive(name, shape, derived)
+    }
+
+    /// A weight of another checkpoint, followed by rows of zeros up to `rows` of them.
+    ///
+    /// # Errors
+    /// As [`Builder::parameter`].
+    pub(super) fn parameter_of<const N: usize>(
+        &mut self,
+        checkpoint: &Arc<Checkpoint>,
+        name: &str,
+        mut shape: [usize; N],
+        rows: usize,
+    ) -> Result<TensorId> {
+        checkpoint.expect_shape(name, &shape)?;
+        shape[0] = rows;
+        let derived = Derived::Rows {
+            from: Some(Arc::clone(checkpoint)),
+            of: name.to_owned(),
+            first: 0,
+        };
+        let name = format!("{name} of {}", checkpoint.location());
+        Ok(self.derive(name, shape, derived))
     }
 }
 

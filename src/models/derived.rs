@@ -14,8 +14,12 @@ use crate::plan::Weights;
 pub(super) enum Derived {
     /// Zeros.
     Zeros,
-    /// Rows of a tensor of the checkpoint, from this one on; past its last one zeros.
-    Rows { of: String, first: usize },
+    /// Rows of a tensor of the checkpoint, or of another one, from this one on; past its last one zeros.
+    Rows {
+        from: Option<Arc<Checkpoint>>,
+        of: String,
+        first: usize,
+    },
     /// Computed from the configuration, row-major.
     Values(Arc<[f32]>),
 }
@@ -44,8 +48,8 @@ impl NetworkWeights {
             Derived::Values(all) => {
                 rows.for_each(|row| values.extend_from_slice(&all[row * cols..(row + 1) * cols]));
             }
-            Derived::Rows { of, first } => {
-                let all = self.checkpoint.values(of)?;
+            Derived::Rows { from, of, first } => {
+                let all = from.as_ref().unwrap_or(&self.checkpoint).values(of)?;
                 for row in rows {
                     let start = (first + row) * cols;
                     match all.get(start..start + cols) {

@@ -26,10 +26,12 @@ mod network;
 mod nomic_bert;
 mod pickle;
 mod positions;
+mod projection;
 mod roberta;
 mod safetensors_file;
 mod score_function;
 mod sentence_transformers;
+mod sparse;
 mod torch_file;
 mod zip;
 
@@ -41,9 +43,11 @@ pub use config::Config;
 pub use masked_lm::MaskedLm;
 pub use model::{Model, ModelOptions};
 pub use network::{Head, Network};
+pub use projection::{Dense, Projection};
 pub(crate) use safetensors_file::SafetensorsFile;
 pub use score_function::ScoreFunction;
-pub use sentence_transformers::SentenceTransformer;
+pub use sentence_transformers::{Output, SentenceTransformer};
+pub use sparse::{SparseHead, Splade};
 
 use crate::error::{Error, Result};
 use heads::Heads;

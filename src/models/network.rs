@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::derived::NetworkWeights;
-use super::{Builder, Checkpoint, Config, Encoder, Family, ScoreFunction};
+use super::{Builder, Checkpoint, Config, Encoder, Family, Projection, ScoreFunction};
 use crate::error::Result;
 use crate::graph::Graph;
 use crate::ops::Pooling;
@@ -12,7 +12,7 @@ use crate::tensor::Dim;
 /// What follows the encoder.
 ///
 /// See [`Model`](super::Model).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Head {
     /// Nothing: the encoder's hidden states, `[tokens, hidden]`.
@@ -23,6 +23,18 @@ pub enum Head {
         pooling: Pooling,
         /// Whether the vector has length 1.
         normalize: bool,
+    },
+    /// One vector per sequence that has gone through what follows the pooling: `[sequences, columns]`.
+    Projected {
+        /// How tokens become one vector.
+        pooling: Pooling,
+        /// One after another.
+        projections: Vec<Projection>,
+    },
+    /// One vector per token that has gone through these: `[tokens, columns]`.
+    ProjectedTokens {
+        /// One after another.
+        projections: Vec<Projection>,
     },
     /// The checkpoint's classification of whole sequences, a logit per label: `[sequences, labels]`.
     SequenceClassification,
@@ -38,8 +50,11 @@ impl Head {
     #[must_use]
     pub(crate) fn is_per_token(&self) -> bool {
         match self {
-            Self::HiddenStates | Self::TokenClassification | Self::QuestionAnswering => true,
-            Self::Pooled { .. } | Self::SequenceClassification => false,
+            Self::HiddenStates
+            | Self::ProjectedTokens { .. }
+            | Self::TokenClassification
+            | Self::QuestionAnswering => true,
+            Self::Pooled { .. } | Self::Projected { .. } | Self::SequenceClassification => false,
         }
     }
 }
@@ -105,6 +120,18 @@ impl Network {
                     .graph
                     .pool(hidden_states, offsets, pooling, normalize)?;
                 (pooled, encoder.hidden)
+            }
+            Head::Projected {
+                pooling,
+                projections,
+            } => {
+                let (hidden_states, offsets) = (encoder.hidden_states, encoder.segment_offsets);
+                let pooled = builder.graph.pool(hidden_states, offsets, pooling, false)?;
+                Projection::build_all(&projections, &mut builder, pooled, encoder.hidden)?
+            }
+            Head::ProjectedTokens { projections } => {
+                let hidden_states = encoder.hidden_states;
+                Projection::build_all(&projections, &mut builder, hidden_states, encoder.hidden)?
             }
             Head::SequenceClassification => {
                 let logits = heads()?.classify_sequences(&mut builder, &encoder, labels.len())?;

@@ -28,6 +28,7 @@ mod layer_norm;
 mod linear;
 mod linear_kernels;
 mod multiply;
+mod normalize;
 mod pool;
 mod qkv_linear;
 mod rotary;
@@ -69,6 +70,8 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
     &elementwise::MULTIPLY,
+    &normalize::NORMALIZE,
+    &normalize::NORMALIZE_TEXTURE,
     &pool::POOL,
     &pool::POOL_SUBGROUP,
     &pool::POOL_TEXTURE,

@@ -179,16 +179,17 @@ impl Embedder {
         options: &EmbedderOptions,
     ) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
+        if !options.per_token {
+            own.expect_vector()?;
+        }
+        let normalize = options.normalize.unwrap_or(own.normalize);
         let head = if options.per_token {
             Head::HiddenStates
         } else {
-            Head::Pooled {
-                pooling: options.pooling.unwrap_or(own.pooling),
-                normalize: options.normalize.unwrap_or(own.normalize),
-            }
+            own.head(options.pooling.unwrap_or(own.pooling), normalize)
         };
         let text_model = TextModel::load(gpu, &own, head, &options.model)?;
-        let hidden = text_model.model.columns();
+        let hidden = text_model.model.hidden();
         if let Some((dimensions, path)) =
             own.dimensions.clone().filter(|(count, _)| *count != hidden)
         {
@@ -200,13 +201,14 @@ impl Embedder {
         let prompt = own.prompt(options.prompt.as_deref())?.to_owned();
         let mut text_model = text_model.with_prompt(&prompt);
         if let Some(dimensions) = options.dimensions {
-            if !(1..=hidden).contains(&dimensions) {
+            let columns = text_model.model.columns();
+            if !(1..=columns).contains(&dimensions) {
                 return Err(Error::Input {
                     name: "dimensions".to_owned(),
-                    message: format!("must be 1 to {hidden}, is {dimensions}"),
+                    message: format!("must be 1 to {columns}, is {dimensions}"),
                 });
             }
-            let normalize = matches!(head, Head::Pooled { normalize, .. } if normalize);
+            let normalize = normalize && !options.per_token;
             text_model = text_model.with_columns(dimensions, normalize);
         }
         Ok(Self {

@@ -10,6 +10,7 @@ mod embed;
 mod fill;
 mod rerank;
 mod spans;
+mod sparse;
 #[cfg(not(target_arch = "wasm32"))] // a browser has no threads to share a device with
 mod stream;
 mod summarize;
@@ -25,6 +26,7 @@ pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
 pub use fill::{Filler, Filling};
 pub use rerank::{Ranked, Reranker};
+pub use sparse::{SparseEmbedder, SparseEmbedding, TokenWeight};
 #[cfg(not(target_arch = "wasm32"))]
 pub use stream::{Stream, StreamOptions};
 pub use summarize::Sentence;
@@ -58,6 +60,12 @@ pub static TASKS: &[Task] = &[
         command: "embed",
         library: "Embedder",
         head: "AutoModel, SentenceTransformer",
+    },
+    Task {
+        name: "sparse embeddings",
+        command: "embed --sparse",
+        library: "SparseEmbedder",
+        head: "AutoModelForMaskedLM, SparseEncoder, BGE-M3",
     },
     Task {
         name: "semantic search",

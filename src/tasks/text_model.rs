@@ -77,16 +77,41 @@ impl TextModel {
         open: impl FnOnce(&Path, &Model) -> Result<Tokenizer>,
     ) -> Result<Self> {
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+        let per_token = head.is_per_token();
         let model = Model::load(gpu, &own.transformer, head, max_tokens, options)?;
+        Self::with_tokenizer(model, own, per_token, open)
+    }
+
+    /// Of an encoder, with the directory's tokenizer, which cuts texts to what it takes.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) fn of(encoder: Model, own: &SentenceTransformer) -> Result<Self> {
+        Self::with_tokenizer(encoder, own, true, |folder, model| {
+            Tokenizer::open(folder, model.max_tokens())
+        })
+    }
+
+    fn with_tokenizer(
+        model: Model,
+        own: &SentenceTransformer,
+        per_token: bool,
+        open: impl FnOnce(&Path, &Model) -> Result<Tokenizer>,
+    ) -> Result<Self> {
         let tokenizer = open(&own.transformer, &model)?;
         Ok(Self {
             model,
             tokenizer: Arc::new(tokenizer),
             lower_case: own.lower_case,
-            per_token: head.is_per_token(),
+            per_token,
             prompt: own.prompt(None)?.into(),
             kept: None,
         })
+    }
+
+    /// The same tokenizer, with another model, such as one on another device.
+    pub(super) fn with_model(self, model: Model) -> Self {
+        Self { model, ..self }
     }
 
     /// The same model, with another prompt.
@@ -126,6 +151,19 @@ impl TextModel {
         self.tokenizer.encode(texts)
     }
 
+    /// [`TextModel::tokenize`], which lets others, and a deadline, have their turn.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) async fn tokenize_in_turns(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
+        let mut tokens = Vec::with_capacity(texts.len());
+        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+            tokens.extend(self.tokenize(some)?);
+            yield_now().await;
+        }
+        Ok(tokens)
+    }
+
     /// What the model gives for each text, in order. `control` is told after each batch how many are done.
     ///
     /// # Errors
@@ -138,11 +176,7 @@ impl TextModel {
     ) -> Result<Vec<Output>> {
         let deadline = control.due();
         let outputs = async {
-            let mut tokens = Vec::with_capacity(texts.len());
-            for some in texts.chunks(TOKENIZED_AT_ONCE) {
-                tokens.extend(self.tokenize(some)?);
-                yield_now().await;
-            }
+            let tokens = self.tokenize_in_turns(texts).await?;
             let report = |done| control.report(done, texts.len());
             self.outputs_of(&tokens, report).await
         };

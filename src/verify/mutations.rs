@@ -78,6 +78,18 @@ const MUTATIONS: &[Mutation] = &[
     mutation("multiply", "writes one element past the end", "i < params.count", "i <= params.count"),
     mutation("multiply", "workgroups overlap by one", "* WORKGROUP_SIZE + lane", "* (WORKGROUP_SIZE - 1u) + lane"),
 
+    mutation("normalize", "a row begins one element too early", "row * params.cols", "row * (params.cols - 1u)"),
+    mutation("normalize", "does not divide by the length", " * scale;", ";"),
+    mutation("normalize", "divides by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
+    mutation("normalize", "sums some of the lanes only", "sum += partial[i * GROUPS + lane % GROUPS];", "sum = partial[i * GROUPS + lane % GROUPS];"),
+    mutation("normalize", "leaves the last column out of the sum", "squares = fma", "if c + 1u < params.cols { continue; } squares = fma"),
+    mutation("normalize", "writes one row past the end", "row < params.rows", "row <= params.rows"),
+
+    mutation("normalize_texture", "does not divide by the length", "vec2(c4, row)) * scale", "vec2(c4, row))"),
+    mutation("normalize_texture", "leaves a column of four out of the sum", "(squares.z + squares.w)", "squares.z"),
+    mutation("normalize_texture", "drops the last vector", "params.cols / 4u", "(params.cols - 1u) / 4u"),
+    mutation("normalize_texture", "reads the first row only", "let v = textureLoad(x, vec2(c4, row));", "let v = textureLoad(x, vec2(c4, 0u));"),
+
     mutation("softmax", "takes the first element for the maximum", "local_max = max(local_max, x[start + c]);", "local_max = x[start];"),
     mutation("softmax", "a row begins one element too early", "row * params.cols", "row * (params.cols - 1u)"),
     mutation("softmax", "leaves the last column out of the sum", "local_sum += exp", "if c + 1u < params.cols { continue; } local_sum += exp"),

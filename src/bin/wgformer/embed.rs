@@ -1,6 +1,7 @@
 //! `embed`: texts to vectors.
 
 mod format;
+mod model;
 mod origin;
 mod partial;
 
@@ -8,15 +9,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use wgformer::Embedder;
 use wgformer::ops::Pooling;
-use wgformer::tasks::{EmbedderOptions, StreamOptions};
+use wgformer::tasks::{EmbedderOptions, SparseEmbedder};
 
 use crate::Usage;
 use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
-use crate::progress::Progress;
-use format::{Format, Row, Rows};
+use format::{Format, Rows};
+use model::Model;
 use origin::Origin;
 use partial::Partial;
 
@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// Keep this many of a vector's elements, the first ones, for models that were trained for it (Matryoshka).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     dimensions: Option<u32>,
+    /// Weights of the vocabulary's entries instead of a vector, with a model for that (SPLADE, BGE-M3).
+    #[arg(long, conflicts_with_all = ["pooling", "no_normalize", "dimensions"])]
+    sparse: bool,
     #[command(flatten)]
     model: ModelArgs,
 }
@@ -71,43 +74,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         drop(rows); // it can be written, and will be when everything is embedded
         return arguments.resume(texts);
     }
-    let embedder = arguments.load()?;
-    embed(&embedder, texts, 0, |row| rows.write(row))?;
-    rows.finish(embedder.dimensions())
-}
-
-/// Embeds all texts but the first `done`, which are passed over, and has each of the rest written.
-fn embed(
-    embedder: &Embedder,
-    Texts { texts, total }: Texts,
-    done: usize,
-    mut write: impl FnMut(&Row<'_>) -> Result<()>,
-) -> Result<()> {
-    // What cannot be read again ends the rest, as it did before.
-    let passed = texts
-        .enumerate()
-        .filter(move |(index, text)| *index >= done || text.is_err());
-    let rest = passed.map(|(_, text)| text);
-    let mut progress = Progress::new(total, "texts").from(done);
-    let options = StreamOptions::default().first_index(done);
-    let stream = embedder.stream(rest, &options);
-    let stream = stream.on_batch(move |texts| progress.advance(texts));
-    for (index, embedded) in (done..).zip(stream) {
-        let (text, embedding): (String, _) = embedded?;
-        write(&Row {
-            index,
-            text: &text,
-            tokens: embedding.tokens,
-            values: &embedding.values,
-            dimensions: embedder.dimensions(),
-        })?;
-    }
-    Ok(())
+    let model = arguments.load()?;
+    model.embed(texts, 0, |row| rows.write(row))?;
+    rows.finish(model.kind().dimensions())
 }
 
 impl Arguments {
     fn create_output(&self) -> Result<Box<dyn Rows>> {
         let per_token = self.pooling == Some(PoolingChoice::None);
+        if self.sparse && self.format() != Format::Jsonl {
+            return Err(Usage(
+                "--sparse writes JSON lines: leave --format out, or name another --output",
+            )
+            .into());
+        }
         self.format().create(self.output.as_deref(), per_token)
     }
 
@@ -116,7 +96,10 @@ impl Arguments {
         self.format.unwrap_or_else(|| Format::of(output))
     }
 
-    fn load(&self) -> Result<Embedder> {
+    fn load(&self) -> Result<Model> {
+        if self.sparse {
+            return self.load_sparse().map(Model::Sparse);
+        }
         let mut options = EmbedderOptions::default();
         options = match self.pooling {
             None => options,
@@ -137,7 +120,18 @@ impl Arguments {
         if let Some(dimensions) = self.dimensions {
             options = options.dimensions(dimensions as usize);
         }
-        self.model.load(options)
+        self.model.load(options).map(Model::Vectors)
+    }
+
+    fn load_sparse(&self) -> Result<SparseEmbedder> {
+        let load = |gpu: &_, directory: &_, options: &_| {
+            let embedder = SparseEmbedder::load(gpu, directory, options)?;
+            match &self.prompt {
+                Some(prompt) => embedder.with_prompt(prompt),
+                None => Ok(embedder),
+            }
+        };
+        self.model.load_task(load, |it| it.model().plan())
     }
 
     /// Through [`Partial`].
@@ -150,21 +144,22 @@ impl Arguments {
             let message = "--resume reads its input again and keeps its output: name files with --input and --output";
             return Err(Usage(message).into());
         };
-        let embedder = self.load()?;
-        let mut partial = Partial::open(output, self.origin(input, &embedder)?)?;
+        let model = self.load()?;
+        let mut partial = Partial::open(output, self.origin(input, &model)?)?;
         let done = partial.texts();
-        let embedded = embed(&embedder, texts, done, |row| partial.write(row));
+        let embedded = model.embed(texts, done, |row| partial.write(row));
         partial.save()?; // also what was embedded before an error
         embedded?;
-        partial.finish(self.create_output()?, embedder.dimensions())
+        partial.finish(self.create_output()?, model.kind())
     }
 
-    fn origin(&self, input: &Path, embedder: &Embedder) -> Result<Origin> {
+    fn origin(&self, input: &Path, model: &Model) -> Result<Origin> {
         let own = [
             ("--pooling", self.pooling.as_ref().map(value_name)),
             ("--no-normalize", self.no_normalize.then(String::new)),
             ("--prompt", self.prompt.clone()),
             ("--dimensions", self.dimensions.map(|it| it.to_string())),
+            ("--sparse", self.sparse.then(String::new)),
             ("--format", Some(value_name(&self.format()))),
             (
                 "--input-format",
@@ -173,11 +168,6 @@ impl Arguments {
             ("--field", self.input.field.clone()),
         ];
         let options = own.into_iter().chain(self.model.decisive());
-        Origin::new(
-            embedder.model().plan(),
-            input,
-            &self.model.directory()?,
-            options,
-        )
+        Origin::new(model.plan(), input, &self.model.directory()?, options)
     }
 }

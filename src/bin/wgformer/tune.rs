@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets};
 use serde::Serialize;
-use wgformer::models::{Head, Network, SentenceTransformer};
+use wgformer::models::{Network, SentenceTransformer};
 use wgformer::tensor::WeightType;
 use wgformer::tuning::{Bound, Measurements};
 use wgformer::verify;
@@ -52,8 +52,7 @@ struct Measured {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let own = SentenceTransformer::read(&locate(&arguments.model)?)?;
-    let (pooling, normalize) = (own.pooling, own.normalize);
-    let head = Head::Pooled { pooling, normalize };
+    let head = own.head(own.pooling, own.normalize);
     let graph = Network::open(&own.transformer, head)?.graph;
     let gpu = arguments.adapter.open()?;
     let capabilities = gpu.capabilities();

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use wgformer::models::{Head, Network, SentenceTransformer};
+use wgformer::models::{Network, SentenceTransformer};
 use wgformer::plan::{Plan, PlanOptions};
 use wgformer::tensor::Sizes;
 use wgformer::verify::{Row, Verdict};
@@ -76,8 +76,7 @@ fn judge(verdicts: impl Iterator<Item = Verdict> + Clone, adapter: &str) -> Resu
 /// A model's steps, each a row.
 fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
     let own = SentenceTransformer::read(directory)?;
-    let (pooling, normalize) = (own.pooling, own.normalize);
-    let head = Head::Pooled { pooling, normalize };
+    let head = own.head(own.pooling, own.normalize);
     let Network { graph, weights, .. } = Network::open(&own.transformer, head)?;
     let capacity = Sizes {
         tokens: 64,

@@ -19,6 +19,7 @@
 //!     cases::layer_norm(9, 384, unit, false)?,
 //!     cases::embedding_sum(9, 384)?,
 //!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
+//!     cases::normalize(9, 132, unit)?,
 //!     cases::top_k(9, 132, 10, true, unit)?,
 //!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), reach: None })?,
 //!     cases::rotary(9, 3, 32, 32, unit)?,
@@ -41,6 +42,7 @@ mod embedding_sum;
 mod layer_norm;
 mod linear;
 mod multiply;
+mod normalize;
 mod pool;
 mod qkv_linear;
 mod rotary;
@@ -54,6 +56,7 @@ pub use embedding_sum::embedding_sum;
 pub use layer_norm::layer_norm;
 pub use linear::{Combine, Epilogue, linear};
 pub use multiply::multiply;
+pub use normalize::normalize;
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
 pub use rotary::rotary;
@@ -76,6 +79,7 @@ pub fn all() -> Vec<Recipe> {
         embedding_sum::table,
         pool::table,
         softmax::table,
+        normalize::table,
         top_k::table,
         activation::table,
         add::table,
@@ -96,6 +100,7 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| embedding_sum(9, 384)),
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(9, 130, Values::Unit)),
+        Box::new(|| normalize(9, 130, Values::Unit)),
         Box::new(|| top_k(9, 132, 10, true, Values::Unit)),
         Box::new(|| activation(9, 130, Activation::Gelu, Values::Extreme)),
         Box::new(|| add(9, 130)),
@@ -145,6 +150,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; LANES], 8, Pooling::Mean, true, Values::Unit)),
         Box::new(|| softmax(LANES, 8, Values::Unit)),
+        Box::new(|| normalize(LANES, 8, Values::Unit)),
         Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),
         Box::new(|| activation(ROWS, 64, Activation::Gelu, Values::Unit)),
         Box::new(|| add(ROWS, 64)),

@@ -11,6 +11,7 @@ use anyhow::Result;
 #[cfg(not(feature = "parquet"))]
 use anyhow::anyhow;
 use clap::ValueEnum;
+use wgformer::tasks::SparseEmbedder;
 
 use crate::input::extension;
 
@@ -31,9 +32,27 @@ pub(super) struct Row<'a> {
     pub(super) index: usize,
     pub(super) text: &'a str,
     pub(super) tokens: usize,
-    /// `[dimensions]`, or `[tokens, dimensions]` where there is a vector per token.
     pub(super) values: &'a [f32],
-    pub(super) dimensions: usize,
+    pub(super) kind: Kind<'a>,
+}
+
+/// What the values of a row are.
+#[derive(Clone, Copy)]
+pub(super) enum Kind<'a> {
+    /// Of so many dimensions: `[dimensions]`, or `[tokens, dimensions]` where there is a vector per token.
+    Vectors(usize),
+    /// Pairs of an id, by its bits, and a weight, the heaviest first.
+    Sparse(&'a SparseEmbedder),
+}
+
+impl Kind<'_> {
+    /// Of a vector.
+    pub(super) fn dimensions(self) -> usize {
+        match self {
+            Self::Vectors(dimensions) => dimensions,
+            Self::Sparse(_) => 2,
+        }
+    }
 }
 
 /// Takes rows, in order; nothing is under its name before it is finished.

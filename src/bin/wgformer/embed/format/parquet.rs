@@ -110,10 +110,11 @@ impl Rows for Parquet {
         group.texts.push(row.text.as_bytes().to_vec().into());
         group.tokens.push(i64::try_from(row.tokens)?);
         group.values.extend(row.values);
+        let dimensions = row.kind.dimensions();
         let deepest = if self.per_token { 2 } else { 1 };
         let repetition = (0..row.values.len()).map(|place| match place {
             0 => 0,
-            _ if place % row.dimensions == 0 => 1,
+            _ if place % dimensions == 0 => 1,
             _ => deepest,
         });
         group.repetition.extend(repetition);
