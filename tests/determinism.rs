@@ -229,6 +229,7 @@ fn attention_does_not_depend_on_the_sequences_around_it() {
 const NEAR: Distances = Distances {
     window: Some(20),
     reach: Some(4),
+    expanded: false,
 };
 
 /// Tiles of keys that no query of a tile sees are not read: zero times infinity would be NaN.

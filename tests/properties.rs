@@ -140,9 +140,10 @@ proptest! {
         head_dim in columns(256),
         window in option::of(0_usize..200),
         reach in option::of(0_usize..200),
+        expanded: bool,
         values in values(),
     ) {
-        let distances = Distances { window, reach };
+        let distances = Distances { window, reach, expanded };
         check(cases::attention_with(&lengths, heads, head_dim, 1.0, values, distances))?;
     }
 
@@ -154,6 +155,16 @@ proptest! {
     #[test]
     fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500)) {
         check(cases::embedding_sum(tokens, hidden))?;
+    }
+
+    #[test]
+    fn max_sim(
+        lengths in vec(0_usize..150, 1..6),
+        queries in 1_usize..80,
+        cols in 1_usize..300,
+        values in values(),
+    ) {
+        check(cases::max_sim(&lengths, queries, cols, values))?;
     }
 
     #[test]

@@ -8,8 +8,8 @@ use serde_json::Value;
 use wgformer::Gpu;
 use wgformer::models::ModelOptions;
 use wgformer::tasks::{
-    Classifier, Embedder, EmbedderOptions, Filler, Label, Reranker, SparseEmbedder, ZeroShot,
-    ZeroShotOptions,
+    Classifier, Embedder, EmbedderOptions, Filler, Label, LateInteraction, Reranker, Side,
+    SparseEmbedder, StreamOptions, ZeroShot, ZeroShotOptions,
 };
 
 /// The largest difference of a score.
@@ -321,6 +321,95 @@ fn models_without_sparse_vectors_say_what_is_missing() {
     assert!(error.contains("embed --sparse"), "{error}");
 }
 
+#[test]
+fn vectors_of_tokens_and_their_scores_are_those_of_sentence_transformers() {
+    let (gpu, _turn) = common::gpu();
+    for name in [
+        "pylate",
+        "pylate-attending",
+        "pylate-unexpanded",
+        "pylate-modernbert",
+        "colbert",
+        "bge-m3",
+    ] {
+        let (folder, expected) = retrieval(name);
+        let model = LateInteraction::load(&gpu, &folder, &ModelOptions::default()).unwrap();
+        let texts = strings(&expected["texts"]);
+        let queries = strings(&expected["queries"]);
+        let documents = model.embed(Side::Document, &texts).unwrap();
+        let embedded = model.embed(Side::Query, &queries).unwrap();
+        for (side, texts, found, key) in [
+            (Side::Document, &texts, &documents, "document_vectors"),
+            (Side::Query, &queries, &embedded, "query_vectors"),
+        ] {
+            for ((text, found), expected) in texts.iter().zip(found).zip(list(&expected[key])) {
+                let what = format!("{name}, {side:?} {text:?}");
+                let vectors: Vec<&[f32]> = found.values.chunks(model.dimensions()).collect();
+                assert_eq!(vectors.len(), list(expected).len(), "{what}");
+                for (found, expected) in vectors.iter().zip(list(expected)) {
+                    is_vector(found, expected, &what);
+                }
+                // The same bits alone.
+                assert_eq!(&model.embed(side, &[text]).unwrap()[0], found, "{what}");
+            }
+        }
+        for ((query, own), expected) in queries.iter().zip(&embedded).zip(list(&expected["scores"]))
+        {
+            let scores = model.scores(own, &documents).unwrap();
+            for (found, expected) in scores.iter().zip(list(expected)) {
+                is_near(*found, expected, name);
+            }
+            let ranked = model.rank(query, &texts).unwrap();
+            assert!(ranked.is_sorted_by(|a, b| a.score >= b.score), "{name}");
+            assert!(
+                ranked.iter().all(|it| it.score == scores[it.index]),
+                "{name}"
+            );
+        }
+        let named: Vec<_> = texts
+            .iter()
+            .map(|text| Ok::<_, wgformer::Error>(text.clone()))
+            .collect();
+        let stream = model.stream(Side::Document, named, &StreamOptions::default());
+        let streamed: Vec<_> = stream.map(|it| it.unwrap().1).collect();
+        assert_eq!(streamed, documents, "{name}");
+    }
+}
+
+#[test]
+fn models_without_vectors_of_tokens_say_what_is_missing() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["prompts", "masked-lm"] {
+        let load = || LateInteraction::load(&gpu, folder(name), &ModelOptions::default());
+        let error = load().unwrap_err().to_string();
+        for needle in ["PyLate", "HF_ColBERT", "colbert_linear.pt"] {
+            assert!(error.contains(needle), "{name}: {error}");
+        }
+    }
+    let error = Embedder::load(&gpu, retrieval("pylate").0)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("embed --multi"), "{error}");
+}
+
+#[test]
+fn late_interaction_keeps_to_its_budget() {
+    let (gpu, _turn) = common::gpu();
+    let load =
+        |options: &ModelOptions| LateInteraction::load(&gpu, retrieval("colbert").0, options);
+    let texts = ["a cat", "a dog", "the sea"];
+    let expected = load(&ModelOptions::default())
+        .unwrap()
+        .rank("cat", &texts)
+        .unwrap();
+    let budget = 4 << 20;
+    let within = load(&ModelOptions::default().memory_budget(budget)).unwrap();
+    assert_eq!(within.rank("cat", &texts).unwrap(), expected);
+    assert!(within.model().memory().total() < budget);
+    let error = load(&ModelOptions::default().memory_budget(1 << 10)).unwrap_err();
+    assert!(error.to_string().contains("memory"), "{error}");
+}
+
 /// Any executor may move the work between its threads.
 #[test]
 fn tasks_and_their_futures_go_where_they_are_needed() {
@@ -344,6 +433,10 @@ fn tasks_and_their_futures_go_where_they_are_needed() {
     let sparse = SparseEmbedder::load(&gpu, retrieval("splade").0, &options).unwrap();
     is_shared(&sparse);
     is_send(sparse.embed_async(&["a"]));
+    let late = LateInteraction::load(&gpu, retrieval("colbert").0, &options).unwrap();
+    is_shared(&late);
+    is_send(late.rank_async("a", &["b"]));
+    is_send(late.embed_async(Side::Query, &["a"]));
 }
 
 #[test]

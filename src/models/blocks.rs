@@ -315,13 +315,14 @@ fn attention(
         _ => None,
     };
 
+    let expanded = builder.expanded;
     let graph = &mut builder.graph;
     let mut qkv = graph.qkv_linear(x, Qkv { query, key, value }, biases, sizes.heads)?;
     if let Some((positions, table)) = attending.rotary {
         qkv = graph.rotary(qkv, positions, table)?;
     }
     let scale = 1.0 / ((hidden / sizes.heads) as f32).sqrt();
-    let mut options = AttentionOptions::new(scale);
+    let mut options = AttentionOptions::new(scale).expanded(expanded);
     if let Some(window) = attending.window {
         options = options.window(window);
     }

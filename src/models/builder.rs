@@ -36,6 +36,8 @@ pub struct Builder<'a> {
     /// What is there already, by its name: layers that share a parameter share it in the graph.
     known: HashMap<String, TensorId>,
     pub(super) derived: DerivedParameters,
+    /// Whether every second sequence expands the one before it.
+    pub(super) expanded: bool,
 }
 
 /// A linear layer's parameters: `[n, k]` and, if it has one, `[n]`.
@@ -97,6 +99,7 @@ impl<'a> Builder<'a> {
             prefixes: &[],
             known: HashMap::new(),
             derived: DerivedParameters::new(),
+            expanded: false,
         }
     }
 

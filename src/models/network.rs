@@ -35,6 +35,8 @@ pub enum Head {
     ProjectedTokens {
         /// One after another.
         projections: Vec<Projection>,
+        /// Whether sequences may be expanded: each is added by [`Batch::push_expanded`](super::Batch::push_expanded).
+        expanded: bool,
     },
     /// The checkpoint's classification of whole sequences, a logit per label: `[sequences, labels]`.
     SequenceClassification,
@@ -90,6 +92,8 @@ pub struct Network {
     pub encoder: Encoder,
     /// The columns of the result; the graph's own has as many as fill a multiple of four, the rest of no meaning.
     pub columns: usize,
+    /// Whether every sequence is added by [`Batch::push_expanded`](super::Batch::push_expanded).
+    pub expanded: bool,
     /// The names of the labels, as `id2label` has them, or `LABEL_0` and so on: of a classification, a name per column.
     pub labels: Vec<String>,
     /// What the logits of a classification become.
@@ -105,10 +109,12 @@ impl Network {
     /// [`crate::Error::Io`], [`crate::Error::Malformed`] or [`crate::Error::Unsupported`] for the files,
     /// [`crate::Error::TensorMissing`] or [`crate::Error::TensorShape`] for the weights.
     pub fn open(directory: &Path, head: Head) -> Result<Self> {
+        let expanded = matches!(head, Head::ProjectedTokens { expanded: true, .. });
         let config = Config::read(&directory.join("config.json"))?;
         let family = Family::of(&config)?;
         let checkpoint = Arc::new(Checkpoint::open(directory)?);
         let mut builder = Builder::new(&*checkpoint);
+        builder.expanded = expanded;
         let encoder = (family.build)(&config, &mut builder)?;
         let heads = || (family.heads)(&config);
         let labels = config.labels()?;
@@ -129,7 +135,7 @@ impl Network {
                 let pooled = builder.graph.pool(hidden_states, offsets, pooling, false)?;
                 Projection::build_all(&projections, &mut builder, pooled, encoder.hidden)?
             }
-            Head::ProjectedTokens { projections } => {
+            Head::ProjectedTokens { projections, .. } => {
                 let hidden_states = encoder.hidden_states;
                 Projection::build_all(&projections, &mut builder, hidden_states, encoder.hidden)?
             }
@@ -154,6 +160,7 @@ impl Network {
             weights,
             encoder,
             columns,
+            expanded,
             score_function: ScoreFunction::of(&config, labels.len())?,
             cross_encoder_function: ScoreFunction::of_cross_encoder(&config, labels.len())?,
             labels,
@@ -196,6 +203,7 @@ impl Network {
             weights: Arc::new(weights),
             encoder,
             columns: encoder.vocabulary,
+            expanded: false,
             score_function: ScoreFunction::Softmax,
             cross_encoder_function: ScoreFunction::Identity,
             labels: Vec::new(),

@@ -89,11 +89,12 @@ const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
 ];
 
 impl Dense {
-    /// Reads the folder of a module. `features`: what its input is called there, vectors of tokens or of sentences.
+    /// Reads the folder of a module. `features`: what its input is called there, vectors of tokens or of sentences;
+    /// `default`: its function, if it names none.
     ///
     /// # Errors
     /// [`Error::Malformed`], or [`Error::Unsupported`] for a function or an input that this crate does not have.
-    pub(super) fn read(folder: &Path, features: &str) -> Result<Self> {
+    pub(super) fn read(folder: &Path, features: &str, default: Option<Activation>) -> Result<Self> {
         let path = folder.join("config.json");
         let config: DenseConfig = json::read(&path)?;
         let unsupported = |what, found: &str, supported: String| Error::Unsupported {
@@ -111,7 +112,7 @@ impl Dense {
             ));
         }
         let activation = match &config.activation_function {
-            None => Some(Activation::Tanh),
+            None => default,
             Some(name) => {
                 let known = ACTIVATIONS.iter().find(|(known, _)| known == name);
                 let names = || {
@@ -150,7 +151,23 @@ impl Dense {
         prefix: &'static str,
         activation: Option<Activation>,
     ) -> Result<Self> {
-        let checkpoint = Checkpoint::open_file(path)?;
+        Self::of_weights(&Checkpoint::open_file(path)?, path, prefix, activation)
+    }
+
+    /// As [`Dense::of_file`], of a whole checkpoint.
+    ///
+    /// # Errors
+    /// As [`Dense::of_file`].
+    pub(super) fn of_checkpoint(directory: &Path, prefix: &'static str) -> Result<Self> {
+        Self::of_weights(&Checkpoint::open(directory)?, directory, prefix, None)
+    }
+
+    fn of_weights(
+        checkpoint: &Checkpoint,
+        path: &Path,
+        prefix: &'static str,
+        activation: Option<Activation>,
+    ) -> Result<Self> {
         let name = format!("{prefix}weight");
         let shape = checkpoint.shape(&name);
         let Some([columns, inputs]) = shape.as_deref() else {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Dense, Head, Projection, Splade, json};
 use crate::error::{Error, Result};
-use crate::ops::Pooling;
+use crate::ops::{Activation, Pooling};
 
 /// How a directory's embeddings are made.
 ///
@@ -64,6 +64,8 @@ pub struct SentenceTransformer {
 pub enum Output {
     /// One vector.
     Vector,
+    /// A vector per token, for late interaction: [`MultiVector`](super::MultiVector).
+    VectorPerToken,
     /// Weights of the vocabulary's entries.
     Weights(Splade),
 }
@@ -124,6 +126,10 @@ impl SentenceTransformer {
             default_prompt: None,
             include_prompt: true,
         };
+        let has_dense = modules.iter().any(|module| module.class() == "Dense");
+        if has_dense && !modules.iter().any(|module| module.class() == "Pooling") {
+            read.output = Output::VectorPerToken;
+        }
         for module in &modules {
             read.add(module, &modules_path)?;
         }
@@ -175,6 +181,7 @@ impl SentenceTransformer {
     pub(crate) fn expect_vector(&self) -> Result<()> {
         let found = match self.output {
             Output::Vector => return Ok(()),
+            Output::VectorPerToken => "a vector per token",
             Output::Weights(_) => "weights of a vocabulary",
         };
         Err(Error::Unsupported {
@@ -182,7 +189,7 @@ impl SentenceTransformer {
             what: "output",
             found: found.to_owned(),
             supported:
-                "one vector per text; tasks::SparseEmbedder and `embed --sparse` are for weights"
+                "one vector per text; `embed --sparse` is for weights, `embed --multi` for vectors of tokens"
                     .to_owned(),
         })
     }
@@ -256,7 +263,14 @@ impl SentenceTransformer {
                 self.output = Output::Weights(Splade::read(&folder.join("config.json"))?);
             }
             "Dense" => {
-                let dense = Dense::read(&folder, "sentence_embedding")?;
+                let features = match self.output {
+                    Output::VectorPerToken => "token_embeddings",
+                    Output::Vector | Output::Weights(_) => "sentence_embedding",
+                };
+                // PyLate's own class has another default.
+                let is_plain = module.kind.starts_with("pylate");
+                let default = (!is_plain).then_some(Activation::Tanh);
+                let dense = Dense::read(&folder, features, default)?;
                 self.projections.push(Projection::Dense(dense));
             }
             "Normalize" => self.projections.push(Projection::Normalize),
@@ -279,12 +293,13 @@ fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
     let may_follow = |class: &&str| ["Dense", "Normalize"].contains(class);
     match &classes[..] {
         [] | ["Transformer"] | ["Transformer" | "MLMTransformer", "SpladePooling"] => Ok(()),
+        ["Transformer", others @ ..] if others.iter().all(|class| *class == "Dense") => Ok(()),
         ["Transformer", "Pooling", others @ ..] if others.iter().all(may_follow) => Ok(()),
         _ => Err(Error::Unsupported {
             path: modules_path.to_owned(),
             what: "order of modules",
             found: classes.join(", "),
-            supported: "Transformer, then Pooling, then any of Dense and Normalize; Transformer, then SpladePooling".to_owned(),
+            supported: "Transformer, then Pooling, then any of Dense and Normalize; Transformer, then Dense; Transformer, then SpladePooling".to_owned(),
         }),
     }
 }

@@ -27,6 +27,7 @@ mod embedding_sum;
 mod layer_norm;
 mod linear;
 mod linear_kernels;
+mod max_sim;
 mod multiply;
 mod normalize;
 mod pool;
@@ -69,6 +70,7 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_SUBGROUP,
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
+    &max_sim::MAX_SIM,
     &elementwise::MULTIPLY,
     &normalize::NORMALIZE,
     &normalize::NORMALIZE_TEXTURE,

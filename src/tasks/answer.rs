@@ -579,6 +579,7 @@ mod tests {
                 tokens: Tokens {
                     ids: vec![2, 5, 2, 3, 6, 3],
                     types: vec![0; 6],
+                    expansion: 0,
                 },
                 origins: sequences.map(origin).to_vec(),
             });

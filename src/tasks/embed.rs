@@ -153,7 +153,8 @@ impl EmbedderOptions {
 pub struct Embedding {
     /// How many tokens the text has, special tokens included, after it was cut to the model's length.
     pub tokens: usize,
-    /// `[hidden]`, or `[tokens, hidden]` with [`EmbedderOptions::per_token`].
+    /// `[hidden]`, or `[tokens, hidden]` with [`EmbedderOptions::per_token`]; of
+    /// [`LateInteraction`](super::LateInteraction) a row for each token that has a vector.
     pub values: Vec<f32>,
 }
 
@@ -485,7 +486,7 @@ impl Embedder {
         I: IntoIterator<Item = Result<T, E>>,
         I::IntoIter: Send + 'static,
     {
-        Stream::start(self, texts.into_iter(), options)
+        Stream::start(&self.text_model, texts.into_iter(), options)
     }
 
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text, `[texts, hidden]`.

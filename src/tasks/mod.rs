@@ -8,6 +8,8 @@ mod classify;
 mod cosine;
 mod embed;
 mod fill;
+mod late_interaction;
+mod max_sim;
 mod rerank;
 mod spans;
 mod sparse;
@@ -16,6 +18,7 @@ mod stream;
 mod summarize;
 mod tag;
 mod text_model;
+mod token_form;
 mod windows;
 mod zero_shot;
 
@@ -25,6 +28,7 @@ pub use classify::{Classifier, Label};
 pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
 pub use fill::{Filler, Filling};
+pub use late_interaction::{LateInteraction, Side};
 pub use rerank::{Ranked, Reranker};
 pub use sparse::{SparseEmbedder, SparseEmbedding, TokenWeight};
 #[cfg(not(target_arch = "wasm32"))]
@@ -78,6 +82,12 @@ pub static TASKS: &[Task] = &[
         command: "rerank",
         library: "Reranker",
         head: "AutoModelForSequenceClassification, CrossEncoder",
+    },
+    Task {
+        name: "late interaction",
+        command: "embed --multi, rerank --late",
+        library: "LateInteraction",
+        head: "MultiVectorEncoder, PyLate, ColBERT, BGE-M3",
     },
     Task {
         name: "classification, sentiment",

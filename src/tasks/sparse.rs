@@ -113,7 +113,10 @@ impl SparseEmbedder {
             }
             SparseHead::Lexical(dense) => {
                 let projections = vec![Projection::Dense(dense)];
-                let head = Head::ProjectedTokens { projections };
+                let head = Head::ProjectedTokens {
+                    projections,
+                    expanded: false,
+                };
                 let text_model = TextModel::load(gpu, &own, head, options)?;
                 let ids = UNWEIGHED.map(|token| text_model.tokenizer.id_of(token));
                 (

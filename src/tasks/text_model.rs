@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::batching::{Pack, pack};
+use super::token_form::Form;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
@@ -23,6 +24,8 @@ pub(super) struct TextModel {
     prompt: Arc<str>,
     /// The columns of a row that are kept, and whether it then has length 1.
     kept: Option<(usize, bool)>,
+    /// How texts are read instead, and which tokens have a row, for late interaction.
+    form: Option<Arc<Form>>,
 }
 
 /// A text's part of what a model gives.
@@ -92,7 +95,11 @@ impl TextModel {
         })
     }
 
-    fn with_tokenizer(
+    /// Of a model, with the tokenizer that `open` makes of the directory's folder.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) fn with_tokenizer(
         model: Model,
         own: &SentenceTransformer,
         per_token: bool,
@@ -106,12 +113,21 @@ impl TextModel {
             per_token,
             prompt: own.prompt(None)?.into(),
             kept: None,
+            form: None,
         })
     }
 
     /// The same tokenizer, with another model, such as one on another device.
     pub(super) fn with_model(self, model: Model) -> Self {
         Self { model, ..self }
+    }
+
+    /// The same model for late interaction, which reads texts in this form.
+    pub(super) fn with_form(self, form: Form) -> Self {
+        Self {
+            form: Some(Arc::new(form)),
+            ..self
+        }
     }
 
     /// The same model, with another prompt.
@@ -141,6 +157,9 @@ impl TextModel {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub(super) fn tokenize(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
+        if let Some(form) = &self.form {
+            return form.tokenize(texts);
+        }
         if !self.lower_case && self.prompt.is_empty() {
             return self.tokenizer.encode(texts.iter().copied());
         }
@@ -228,16 +247,24 @@ impl TextModel {
     pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Vec<f32>>> {
         let values = self.model.run_async(&pack.batch).await?;
         let mut rest = &values[..];
+        let mut ids = pack.batch.token_ids();
         let own = pack.lengths.iter().map(|tokens| {
             let (own, others) = rest.split_at(self.values_of(*tokens));
-            rest = others;
-            self.finished(own)
+            let (own_ids, other_ids) = ids.split_at(*tokens);
+            (rest, ids) = (others, other_ids);
+            self.finished(own, own_ids)
         });
         Ok(own.collect())
     }
 
     /// A text's rows as they are given.
-    fn finished(&self, rows: &[f32]) -> Vec<f32> {
+    fn finished(&self, rows: &[f32], ids: &[u32]) -> Vec<f32> {
+        if let Some(form) = &self.form {
+            let rows = rows.chunks_exact(self.model.columns());
+            let rows = ids.iter().enumerate().zip(rows);
+            let counted = rows.filter(|((place, id), _)| form.has_vector(*place, **id));
+            return counted.flat_map(|(_, row)| row).copied().collect();
+        }
         let Some((columns, normalize)) = self.kept else {
             return rows.to_vec();
         };

@@ -78,10 +78,11 @@ impl Paired {
 
     /// What a model reads of a part.
     pub(super) fn tokens(&self, part: &Range<usize>) -> Tokens {
-        let Tokens { ids, types } = &self.encoding.tokens;
+        let Tokens { ids, types, .. } = &self.encoding.tokens;
         Tokens {
             ids: self.around(ids, part),
             types: self.around(types, part),
+            expansion: 0,
         }
     }
 
@@ -127,6 +128,7 @@ mod tests {
             tokens: Tokens {
                 ids: places.clone().map(|id| id as u32).collect(),
                 types: vec![0; places.len()],
+                expansion: 0,
             },
             origins: places.map(origin).collect(),
         })

@@ -35,6 +35,7 @@ impl Tokens {
         Self {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
+            expansion: 0,
         }
     }
 }

@@ -47,6 +47,8 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// Token types: which of a pair of texts each is of.
     pub types: Vec<u32>,
+    /// How many of the last ones expand the others: nothing attends to them.
+    pub(crate) expansion: usize,
 }
 
 impl Tokenizer {
@@ -147,6 +149,14 @@ impl Tokenizer {
         Ok(self)
     }
 
+    /// The same that cuts texts to another length.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if that leaves no room for a text.
+    pub(crate) fn cutting_at(&self, max_tokens: usize) -> Result<Self> {
+        Self::new(&self.path, max_tokens, || Ok(self.tokenizer.clone()))
+    }
+
     /// The tokens of each text or pair of texts, in order.
     ///
     /// # Errors
@@ -158,6 +168,14 @@ impl Tokenizer {
         let texts = crates_inputs(texts);
         let encodings = guarded(&self.path, || self.tokenizer.encode_batch_fast(texts, true))?;
         Ok(encodings.iter().map(Tokens::of).collect())
+    }
+
+    /// What is wrong with it for a task.
+    pub(crate) fn error(&self, message: &str) -> Error {
+        Error::Tokenizer {
+            path: self.path.clone(),
+            message: message.to_owned(),
+        }
     }
 
     /// The id of a token, by its name in the vocabulary.

@@ -83,12 +83,21 @@ const MUTATIONS: &[Mutation] = &[
     mutation("normalize", "divides by the square", "max(sqrt(reduce_sum(squares, lane)), 1e-12)", "max(reduce_sum(squares, lane), 1e-12)"),
     mutation("normalize", "sums some of the lanes only", "sum += partial[i * GROUPS + lane % GROUPS];", "sum = partial[i * GROUPS + lane % GROUPS];"),
     mutation("normalize", "leaves the last column out of the sum", "squares = fma", "if c + 1u < params.cols { continue; } squares = fma"),
-    mutation("normalize", "writes one row past the end", "row < params.rows", "row <= params.rows"),
+    mutation("normalize", "every row is the first", "let start = row * params.cols", "let start = 0u * row"),
 
     mutation("normalize_texture", "does not divide by the length", "vec2(c4, row)) * scale", "vec2(c4, row))"),
     mutation("normalize_texture", "leaves a column of four out of the sum", "(squares.z + squares.w)", "squares.z"),
     mutation("normalize_texture", "drops the last vector", "params.cols / 4u", "(params.cols - 1u) / 4u"),
     mutation("normalize_texture", "reads the first row only", "let v = textureLoad(x, vec2(c4, row));", "let v = textureLoad(x, vec2(c4, 0u));"),
+
+    mutation("max_sim", "takes the last row's score for the maximum", "maximum = max(maximum, scores[r])", "maximum = scores[r]"),
+    mutation("max_sim", "counts a row past the end", "4u * row_group + r < end", "4u * row_group + r <= end"),
+    mutation("max_sim", "takes the first lane's maximum", "largest[query_group * GROUPS + g]", "largest[query_group * GROUPS]"),
+    mutation("max_sim", "forgets the queries of tiles before", "sum += maximum;", "sum = maximum;"),
+    mutation("max_sim", "leaves one of four queries out", "(four.z + four.w)", "four.z"),
+    mutation("max_sim", "leaves the last columns out", "first < params.cols; first += DEPTH", "first + DEPTH < params.cols; first += DEPTH"),
+    mutation("max_sim", "a sequence without rows has something", "select(total, 0.0, start == end)", "total"),
+    mutation("max_sim", "every query is the first", "queries[query * params.cols + c]", "queries[c]"),
 
     mutation("softmax", "takes the first element for the maximum", "local_max = max(local_max, x[start + c]);", "local_max = x[start];"),
     mutation("softmax", "a row begins one element too early", "row * params.cols", "row * (params.cols - 1u)"),
@@ -368,7 +377,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("attention", "drops a head's last element", "if d < HEAD_DIM { v[i]", "if d + 1u < HEAD_DIM { v[i]"),
     mutation("attention", "drops a head's last vector", "d4 < VECTORS { v", "d4 + 1u < VECTORS { v"),
     mutation("attention", "reads keys for values", "load(2u, head", "load(1u, head"),
-    mutation("attention", "writes one query past the end", "if token < end {", "if token <= end {"),
+    mutation("attention", "writes one query past the end", "if token < query_end {", "if token <= query_end {"),
     mutation("attention", "does not divide by the sum", " * factor[r];", ";"),
     mutation("attention", "sees a key too far away", "<= vec4(i32(params.window))", "<= vec4(i32(params.window) + 1)"),
     mutation("attention", "does not see the furthest key", "<= vec4(i32(params.window))", "< vec4(i32(params.window))"),
@@ -402,6 +411,13 @@ const MUTATIONS: &[Mutation] = &[
     mutation("attention_cooperative_8", "writes one query past the end", "(token < end)", "(token <= end)"),
     mutation("attention_cooperative_8", "does not divide by the sum", " / sums[n]", ""),
 
+    mutation("attention", "takes an expansion's own tokens for keys", "start = segment_offsets[sequence - sequence % 2u];", ""),
+    mutation("attention", "an expansion attends to nothing behind", "end = segment_offsets[sequence - sequence % 2u + 1u];", "end = start + 1u;"),
+    mutation("attention", "a query without keys has something", "factor = select(factor, vec4(0.0), row_max == vec4(LOWEST));", "factor = select(factor, vec4(1.0), row_max == vec4(LOWEST));"),
+
+    mutation("attention_texture", "takes an expansion's own tokens for keys", "start = segment_offsets[sequence - sequence % 2u];", ""),
+    mutation("attention_texture", "an expansion attends to nothing behind", "end = segment_offsets[sequence - sequence % 2u + 1u];", "end = start + 1u;"),
+    mutation("attention_texture", "a query without keys has something", "row_max[g] == LOWEST { factor = 0.0; }", "row_max[g] == LOWEST { factor = 1.0; }"),
     mutation("attention_texture", "forgets the base of exp2", "(params.scale * 1.442695)", "params.scale"),
     mutation("attention_texture", "forgets the scale", "(params.scale * 1.442695)", "1.442695"),
     mutation("attention_texture", "takes the last score for the maximum", "new_max = max(new_max, weights[g][l]);", "new_max = weights[g][l];"),
@@ -421,7 +437,7 @@ const MUTATIONS: &[Mutation] = &[
     mutation("attention_texture", "does not rescale the context", "context[g][v] *= rescale;", ""),
     mutation("attention_texture", "attends to earlier sequences", "first_key = start;", "first_key = 0u;"),
     mutation("attention_texture", "reads keys for values", "vec2(value_column + v", "vec2(key_column + v"),
-    mutation("attention_texture", "every group of queries is the first", "first_query + g * LANES + lane, end - 1u", "first_query + lane, end - 1u"),
+    mutation("attention_texture", "every group of queries is the first", "first_query + g * LANES + lane, query_end - 1u", "first_query + lane, query_end - 1u"),
     mutation("attention_texture", "does not divide by the sum", "1.0 / row_sum[g]", "1.0"),
 ];
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use wgformer::ops::Pooling;
-use wgformer::tasks::{EmbedderOptions, SparseEmbedder};
+use wgformer::tasks::{EmbedderOptions, LateInteraction, Side, SparseEmbedder};
 
 use crate::Usage;
 use crate::input::{InputArgs, Texts};
@@ -49,6 +49,10 @@ pub(crate) struct Arguments {
     /// Weights of the vocabulary's entries instead of a vector, with a model for that (SPLADE, BGE-M3).
     #[arg(long, conflicts_with_all = ["pooling", "no_normalize", "dimensions"])]
     sparse: bool,
+    /// A vector per token, for late interaction, with a model for that (ColBERT, BGE-M3); of documents, or with --prompt
+    /// query of queries.
+    #[arg(long, conflicts_with_all = ["sparse", "pooling", "no_normalize", "dimensions"])]
+    multi: bool,
     #[command(flatten)]
     model: ModelArgs,
 }
@@ -82,11 +86,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 impl Arguments {
     fn create_output(&self) -> Result<Box<dyn Rows>> {
         let per_token = self.pooling == Some(PoolingChoice::None);
-        if self.sparse && self.format() != Format::Jsonl {
-            return Err(Usage(
-                "--sparse writes JSON lines: leave --format out, or name another --output",
-            )
-            .into());
+        if (self.sparse || self.multi) && self.format() != Format::Jsonl {
+            let message = "--sparse and --multi write JSON lines: leave --format out, or name another --output";
+            return Err(Usage(message).into());
         }
         self.format().create(self.output.as_deref(), per_token)
     }
@@ -99,6 +101,9 @@ impl Arguments {
     fn load(&self) -> Result<Model> {
         if self.sparse {
             return self.load_sparse().map(Model::Sparse);
+        }
+        if self.multi {
+            return self.load_multi();
         }
         let mut options = EmbedderOptions::default();
         options = match self.pooling {
@@ -121,6 +126,20 @@ impl Arguments {
             options = options.dimensions(dimensions as usize);
         }
         self.model.load(options).map(Model::Vectors)
+    }
+
+    fn load_multi(&self) -> Result<Model> {
+        let side = match self.prompt.as_deref() {
+            None | Some("document") => Side::Document,
+            Some("query") => Side::Query,
+            Some(_) => {
+                return Err(Usage("--multi takes --prompt query or --prompt document").into());
+            }
+        };
+        let load =
+            |gpu: &_, directory: &_, options: &_| LateInteraction::load(gpu, directory, options);
+        let model = self.model.load_task(load, |it| it.model().plan())?;
+        Ok(Model::Multi(model, side))
     }
 
     fn load_sparse(&self) -> Result<SparseEmbedder> {
@@ -160,6 +179,7 @@ impl Arguments {
             ("--prompt", self.prompt.clone()),
             ("--dimensions", self.dimensions.map(|it| it.to_string())),
             ("--sparse", self.sparse.then(String::new)),
+            ("--multi", self.multi.then(String::new)),
             ("--format", Some(value_name(&self.format()))),
             (
                 "--input-format",

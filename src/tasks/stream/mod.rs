@@ -22,7 +22,8 @@ use self::chunk::Chunk;
 use self::packer::Packer;
 use self::runner::Job;
 use self::window::Window;
-use super::{Embedder, Embedding};
+use super::Embedding;
+use super::text_model::TextModel;
 use crate::error::Error;
 
 /// Chunks that wait to be tokenised.
@@ -35,7 +36,8 @@ const WINDOWS_AHEAD: usize = 2;
 /// recorded.
 const RUNNERS: usize = 2;
 
-/// How [`Embedder::stream`] works.
+/// How [`Embedder::stream`](super::Embedder::stream) and
+/// [`LateInteraction::stream`](super::LateInteraction::stream) work.
 ///
 /// ```
 /// let options = wgformer::tasks::StreamOptions::default().window_batches(8).first_index(1000);
@@ -73,7 +75,8 @@ impl StreamOptions {
     }
 }
 
-/// Texts with their embeddings, in order, from [`Embedder::stream`].
+/// Texts with their embeddings, in order, from [`Embedder::stream`](super::Embedder::stream) or
+/// [`LateInteraction::stream`](super::LateInteraction::stream).
 ///
 /// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it.
 ///
@@ -126,11 +129,11 @@ where
     E: From<Error> + Send + 'static,
 {
     pub(super) fn start(
-        embedder: &Embedder,
+        text_model: &TextModel,
         texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
         options: &StreamOptions,
     ) -> Self {
-        let (stages, failure) = match Stages::start(embedder, texts, options) {
+        let (stages, failure) = match Stages::start(text_model, texts, options) {
             Ok(stages) => (Some(stages), None),
             Err(error) => (None, Some(error.into())),
         };
@@ -184,7 +187,7 @@ where
     E: From<Error> + Send + 'static,
 {
     fn start(
-        embedder: &Embedder,
+        text_model: &TextModel,
         texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
         options: &StreamOptions,
     ) -> Result<Self, Error> {
@@ -201,12 +204,12 @@ where
         };
         let first_index = options.first_index;
         for _ in 0..RUNNERS {
-            let (embedder, jobs) = (embedder.clone(), jobs.clone());
+            let (text_model, jobs) = (text_model.clone(), jobs.clone());
             let is_stopped = stages.is_stopped.clone();
-            let work = move || runner::run(&embedder, &jobs, &is_stopped);
+            let work = move || runner::run(&text_model, &jobs, &is_stopped);
             stages.threads.push(spawn("running", first_index, work)?);
         }
-        let packer = Packer::new(embedder.clone(), options, to_stream, to_runners);
+        let packer = Packer::new(text_model.clone(), options, to_stream, to_runners);
         let pack = move || packer.pack_all(&chunks);
         stages.threads.push(spawn("tokenising", first_index, pack)?);
         let read = move || reader::read(texts, first_index, &to_packer);

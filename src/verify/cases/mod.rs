@@ -20,8 +20,9 @@
 //!     cases::embedding_sum(9, 384)?,
 //!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
 //!     cases::normalize(9, 132, unit)?,
+//!     cases::max_sim(&[5, 9], 32, 128, unit)?,
 //!     cases::top_k(9, 132, 10, true, unit)?,
-//!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), reach: None })?,
+//!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), ..Default::default() })?,
 //!     cases::rotary(9, 3, 32, 32, unit)?,
 //!     cases::activation(9, 130, Activation::Gelu, unit)?,
 //!     cases::add(9, 130)?,
@@ -41,6 +42,7 @@ mod attention;
 mod embedding_sum;
 mod layer_norm;
 mod linear;
+mod max_sim;
 mod multiply;
 mod normalize;
 mod pool;
@@ -55,6 +57,7 @@ pub use attention::{Distances, attention, attention_with};
 pub use embedding_sum::embedding_sum;
 pub use layer_norm::layer_norm;
 pub use linear::{Combine, Epilogue, linear};
+pub use max_sim::max_sim;
 pub use multiply::multiply;
 pub use normalize::normalize;
 pub use pool::pool;
@@ -78,6 +81,7 @@ pub fn all() -> Vec<Recipe> {
         layer_norm::table,
         embedding_sum::table,
         pool::table,
+        max_sim::table,
         softmax::table,
         normalize::table,
         top_k::table,
@@ -99,6 +103,7 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| layer_norm(9, 384, Values::Unit, false)),
         Box::new(|| embedding_sum(9, 384)),
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
+        Box::new(|| max_sim(&[5, 9], 32, 128, Values::Unit)),
         Box::new(|| softmax(9, 130, Values::Unit)),
         Box::new(|| normalize(9, 130, Values::Unit)),
         Box::new(|| top_k(9, 132, 10, true, Values::Unit)),
@@ -149,6 +154,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; LANES], 8, Pooling::Mean, true, Values::Unit)),
+        Box::new(|| max_sim(&[1; LANES], 8, 8, Values::Unit)),
         Box::new(|| softmax(LANES, 8, Values::Unit)),
         Box::new(|| normalize(LANES, 8, Values::Unit)),
         Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),

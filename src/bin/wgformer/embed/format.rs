@@ -41,6 +41,8 @@ pub(super) struct Row<'a> {
 pub(super) enum Kind<'a> {
     /// Of so many dimensions: `[dimensions]`, or `[tokens, dimensions]` where there is a vector per token.
     Vectors(usize),
+    /// Of so many dimensions, any number of them: `[vectors, dimensions]`.
+    Multi(usize),
     /// Pairs of an id, by its bits, and a weight, the heaviest first.
     Sparse(&'a SparseEmbedder),
 }
@@ -49,7 +51,7 @@ impl Kind<'_> {
     /// Of a vector.
     pub(super) fn dimensions(self) -> usize {
         match self {
-            Self::Vectors(dimensions) => dimensions,
+            Self::Vectors(dimensions) | Self::Multi(dimensions) => dimensions,
             Self::Sparse(_) => 2,
         }
     }

@@ -1,9 +1,9 @@
-//! What makes rows of texts: one vector per text, or weights of the vocabulary's entries.
+//! What makes rows of texts: one vector per text, weights of the vocabulary's entries, or a vector per token.
 
 use anyhow::Result;
 use wgformer::Embedder;
 use wgformer::plan::Plan;
-use wgformer::tasks::{SparseEmbedder, StreamOptions};
+use wgformer::tasks::{LateInteraction, Side, SparseEmbedder, Stream, StreamOptions};
 
 use super::format::{Kind, Row};
 use crate::input::Texts;
@@ -12,6 +12,7 @@ use crate::progress::Progress;
 pub(super) enum Model {
     Vectors(Embedder),
     Sparse(SparseEmbedder),
+    Multi(LateInteraction, Side),
 }
 
 /// Texts that are held in memory together where there is no stream: few, since what is done is safe only after each.
@@ -22,6 +23,7 @@ impl Model {
         match self {
             Self::Vectors(embedder) => embedder.model().plan(),
             Self::Sparse(embedder) => embedder.model().plan(),
+            Self::Multi(model, _) => model.model().plan(),
         }
     }
 
@@ -29,6 +31,7 @@ impl Model {
         match self {
             Self::Vectors(embedder) => Kind::Vectors(embedder.dimensions()),
             Self::Sparse(embedder) => Kind::Sparse(embedder),
+            Self::Multi(model, _) => Kind::Multi(model.dimensions()),
         }
     }
 
@@ -48,24 +51,34 @@ impl Model {
             total,
         };
         match self {
-            Self::Vectors(embedder) => self.embed_stream(embedder, rest, done, write),
+            Self::Vectors(embedder) => {
+                let options = StreamOptions::default().first_index(done);
+                self.drain(embedder.stream(rest.texts, &options), total, done, write)
+            }
+            Self::Multi(model, side) => {
+                let options = StreamOptions::default().first_index(done);
+                self.drain(
+                    model.stream(*side, rest.texts, &options),
+                    total,
+                    done,
+                    write,
+                )
+            }
             Self::Sparse(embedder) => self.embed_sparse(embedder, rest, done, write),
         }
     }
 
-    fn embed_stream(
+    fn drain(
         &self,
-        embedder: &Embedder,
-        Texts { texts, total }: Texts,
+        stream: Stream<String, anyhow::Error>,
+        total: Option<u64>,
         done: usize,
         mut write: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut progress = Progress::new(total, "texts").from(done);
-        let options = StreamOptions::default().first_index(done);
-        let stream = embedder.stream(texts, &options);
         let stream = stream.on_batch(move |texts| progress.advance(texts));
         for (index, embedded) in (done..).zip(stream) {
-            let (text, embedding): (String, _) = embedded?;
+            let (text, embedding) = embedded?;
             write(&Row {
                 index,
                 text: &text,

@@ -30,6 +30,8 @@ enum Made<'a> {
     One(&'a [f32]),
     #[serde(rename = "embedding")]
     PerToken(Vec<&'a [f32]>),
+    #[serde(rename = "embeddings")]
+    Multi(Vec<&'a [f32]>),
     #[serde(rename = "sparse", serialize_with = "in_order")]
     Sparse(Vec<(String, f32)>),
 }
@@ -68,6 +70,7 @@ impl Rows for Jsonl {
                     Made::PerToken(row.values.chunks(dimensions).collect())
                 }
                 Kind::Vectors(_) => Made::One(row.values),
+                Kind::Multi(dimensions) => Made::Multi(row.values.chunks(dimensions).collect()),
                 Kind::Sparse(embedder) => Made::Sparse(weights(row.values, embedder)),
             },
         };
