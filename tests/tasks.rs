@@ -330,6 +330,7 @@ fn vectors_of_tokens_and_their_scores_are_those_of_sentence_transformers() {
         "pylate-unexpanded",
         "pylate-modernbert",
         "colbert",
+        "multi-vector",
         "bge-m3",
     ] {
         let (folder, expected) = retrieval(name);
@@ -405,7 +406,7 @@ fn late_interaction_keeps_to_its_budget() {
     let budget = 4 << 20;
     let within = load(&ModelOptions::default().memory_budget(budget)).unwrap();
     assert_eq!(within.rank("cat", &texts).unwrap(), expected);
-    assert!(within.model().memory().total() < budget);
+    assert!(within.memory().total() <= budget);
     let error = load(&ModelOptions::default().memory_budget(1 << 10)).unwrap_err();
     assert!(error.to_string().contains("memory"), "{error}");
 }

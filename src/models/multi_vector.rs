@@ -1,5 +1,5 @@
-//! How a directory's queries and documents become a vector per token, for late interaction: PyLate's, Stanford's ColBERT,
-//! and BGE-M3.
+//! How a directory's queries and documents become a vector per token, for late interaction: sentence-transformers' and
+//! PyLate's, Stanford's ColBERT, and BGE-M3.
 
 use std::path::Path;
 
@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MultiVector {
-    /// One after another; the last brings vectors to length 1.
+    /// One after another; mostly the last brings vectors to length 1.
     pub projections: Vec<Projection>,
     /// Of queries.
     pub query: TokenForm,
@@ -68,6 +68,38 @@ struct PyLate {
     skiplist_words: Option<Vec<String>>,
 }
 
+/// `sentence_bert_config.json` of a `MultiVectorEncoder` (sentence-transformers' `base/modules/transformer.py`).
+#[derive(Deserialize, Default)]
+struct Lengths {
+    query_length: Option<usize>,
+    document_length: Option<usize>,
+    query_expansion: Option<Expansion>,
+}
+
+#[derive(Deserialize, Default)]
+struct Expansion {
+    strategy: Option<String>,
+    #[serde(default)]
+    attend: bool,
+    token: Option<String>,
+    length: Option<usize>,
+}
+
+/// `config.json` of a `MultiVectorMask`.
+#[derive(Deserialize)]
+struct TokenMask {
+    #[serde(default)]
+    skiplist_words: Vec<String>,
+    skiplist_tasks: Option<Vec<String>>,
+    keep_only_token_ids: Option<Vec<u32>>,
+}
+
+/// Of `config_sentence_transformers.json`.
+#[derive(Deserialize, Default)]
+struct Similarity {
+    similarity_fn_name: Option<String>,
+}
+
 /// `artifact.metadata` of ColBERT; the defaults are those of its `infra/config/settings.py`.
 #[derive(Deserialize, Default)]
 struct Artifact {
@@ -81,7 +113,8 @@ struct Artifact {
 
 impl MultiVector {
     /// That of a directory: BGE-M3's if there is a `colbert_linear.pt`, ColBERT's if its architecture is `HF_ColBERT`,
-    /// PyLate's if the modules are a transformer and dense layers over tokens.
+    /// sentence-transformers' if the modules have a `MultiVectorMask`, PyLate's if they are a transformer and dense layers
+    /// over tokens.
     ///
     /// PyLate's and ColBERT's as sentence-transformers 6.2 reads them (`multi_vector_encoder/model.py`), BGE-M3's as
     /// FlagEmbedding does (`BGE_M3/modeling.py`, `bge_m3.py`).
@@ -99,13 +132,16 @@ impl MultiVector {
             return Self::of_colbert(&own.transformer);
         }
         if own.output == Output::VectorPerToken {
-            return Self::of_pylate(directory, own);
+            return match &own.token_mask {
+                Some(mask) => Self::of_sentence_transformers(directory, own, mask),
+                None => Self::of_pylate(directory, own),
+            };
         }
         Err(Error::Unsupported {
             path: directory.to_owned(),
             what: "head for late interaction",
             found: "none".to_owned(),
-            supported: "a Dense over tokens in modules.json (PyLate), a checkpoint of HF_ColBERT, or BGE-M3's colbert_linear.pt"
+            supported: "a Dense over tokens in modules.json (MultiVectorEncoder, PyLate), a checkpoint of HF_ColBERT, or BGE-M3's colbert_linear.pt"
                 .to_owned(),
         })
     }
@@ -159,6 +195,59 @@ impl MultiVector {
             },
             leaves_out_first: false,
             is_mean: false,
+        })
+    }
+
+    fn of_sentence_transformers(
+        directory: &Path,
+        own: &SentenceTransformer,
+        mask: &Path,
+    ) -> Result<Self> {
+        let path = own.transformer.join("sentence_bert_config.json");
+        let lengths: Lengths = json::read_if_there(&path)?.unwrap_or_default();
+        let expansion = lengths.query_expansion.unwrap_or_default();
+        let mask_config: TokenMask = json::read(mask)?;
+        let similarity = directory.join("config_sentence_transformers.json");
+        let similarity: Similarity = json::read_if_there(&similarity)?.unwrap_or_default();
+        let unsupported = |path: &Path, what, found: String, supported: &str| {
+            Err(Error::Unsupported {
+                path: path.to_owned(),
+                what,
+                found,
+                supported: supported.to_owned(),
+            })
+        };
+        if let Some(other) = expansion.strategy.filter(|it| it != "fixed") {
+            return unsupported(&path, "query_expansion strategy", other, "fixed");
+        }
+        if let Some(token) = expansion.token {
+            return unsupported(&path, "query_expansion token", token, "the mask token");
+        }
+        if let Some(tasks) = mask_config.skiplist_tasks.filter(|it| it != &["document"]) {
+            return unsupported(mask, "skiplist_tasks", tasks.join(", "), "document");
+        }
+        if let Some(ids) = mask_config.keep_only_token_ids {
+            return unsupported(mask, "keep_only_token_ids", format!("{ids:?}"), "null");
+        }
+        let prompt = |name: &str| own.prompts.get(name).cloned().unwrap_or_default();
+        Ok(Self {
+            projections: own.projections.clone(),
+            query: TokenForm {
+                marker: String::new(),
+                prompt: prompt("query"),
+                max_tokens: expansion.length.or(lengths.query_length),
+                expansion: expansion.length,
+            },
+            document: TokenForm {
+                marker: String::new(),
+                prompt: prompt("document"),
+                max_tokens: lengths.document_length,
+                expansion: None,
+            },
+            attends_to_expansion: expansion.attend,
+            skipped: mask_config.skiplist_words,
+            leaves_out_first: false,
+            is_mean: similarity.similarity_fn_name.as_deref() == Some("meanmaxsim"),
         })
     }
 

@@ -35,6 +35,8 @@ pub struct SentenceTransformer {
     pub dimensions: Option<(usize, PathBuf)>,
     /// What pooled vectors go through, one after another.
     pub projections: Vec<Projection>,
+    /// The file that says which tokens have no vector, where there is a vector per token and such a file.
+    pub token_mask: Option<PathBuf>,
     /// Whether vectors have length 1: whether the last of these brings them to it.
     pub normalize: bool,
     /// The longest text, in tokens, special tokens included; `None` where only the model's positions limit it.
@@ -119,6 +121,7 @@ impl SentenceTransformer {
             pooling: Pooling::Mean,
             dimensions: None,
             projections: Vec::new(),
+            token_mask: None,
             normalize: false,
             max_tokens: None,
             lower_case: false,
@@ -126,8 +129,8 @@ impl SentenceTransformer {
             default_prompt: None,
             include_prompt: true,
         };
-        let has_dense = modules.iter().any(|module| module.class() == "Dense");
-        if has_dense && !modules.iter().any(|module| module.class() == "Pooling") {
+        let has = |class: &str| modules.iter().any(|module| module.class() == class);
+        if !has("Pooling") && (has("Dense") || has("MultiVectorMask")) {
             read.output = Output::VectorPerToken;
         }
         for module in &modules {
@@ -273,13 +276,16 @@ impl SentenceTransformer {
                 let dense = Dense::read(&folder, features, default)?;
                 self.projections.push(Projection::Dense(dense));
             }
+            "MultiVectorMask" => self.token_mask = Some(folder.join("config.json")),
             "Normalize" => self.projections.push(Projection::Normalize),
             other => {
                 return Err(Error::Unsupported {
                     path: modules_path.to_owned(),
                     what: "module",
                     found: other.to_owned(),
-                    supported: "Transformer, Pooling, Dense, Normalize, SpladePooling".to_owned(),
+                    supported:
+                        "Transformer, Pooling, Dense, Normalize, MultiVectorMask, SpladePooling"
+                            .to_owned(),
                 });
             }
         }
@@ -290,16 +296,22 @@ impl SentenceTransformer {
 /// Modules run one after another, and only in one order do they mean what this crate does.
 fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
     let classes: Vec<&str> = modules.iter().map(Module::class).collect();
+    let may_follow_tokens =
+        |class: &&str| ["Dense", "MultiVectorMask", "Normalize"].contains(class);
     let may_follow = |class: &&str| ["Dense", "Normalize"].contains(class);
     match &classes[..] {
         [] | ["Transformer"] | ["Transformer" | "MLMTransformer", "SpladePooling"] => Ok(()),
-        ["Transformer", others @ ..] if others.iter().all(|class| *class == "Dense") => Ok(()),
+        ["Transformer", "Dense" | "MultiVectorMask", others @ ..]
+            if others.iter().all(may_follow_tokens) =>
+        {
+            Ok(())
+        }
         ["Transformer", "Pooling", others @ ..] if others.iter().all(may_follow) => Ok(()),
         _ => Err(Error::Unsupported {
             path: modules_path.to_owned(),
             what: "order of modules",
             found: classes.join(", "),
-            supported: "Transformer, then Pooling, then any of Dense and Normalize; Transformer, then Dense; Transformer, then SpladePooling".to_owned(),
+            supported: "Transformer, then Pooling, then any of Dense and Normalize; Transformer, then any of Dense, MultiVectorMask and Normalize; Transformer, then SpladePooling".to_owned(),
         }),
     }
 }

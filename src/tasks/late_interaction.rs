@@ -10,7 +10,7 @@ use super::token_form::Form;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, MultiVector, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::{Text, Tokenizer};
 
 /// Turns texts into a vector per token, and compares a query with documents by the best that each of its tokens finds
@@ -61,7 +61,7 @@ use crate::text::{Text, Tokenizer};
 /// let another = Gpu::new()?; // after the first was lost
 /// let recovered = model.recover(&another)?;
 /// let recovered = recovered.recover_async(&another).await?;
-/// println!("{} bytes", recovered.model().memory().total());
+/// println!("{} bytes, {} tokens at most", recovered.memory().total(), recovered.model().max_tokens());
 /// # Ok::<(), wgformer::Error>(())
 /// # })?;
 /// # Ok::<(), wgformer::Error>(())
@@ -90,7 +90,7 @@ pub enum Side {
 const PIECE: usize = 256;
 
 impl LateInteraction {
-    /// Loads a directory of PyLate, of Stanford's ColBERT or of BGE-M3: [`MultiVector::of`]. A budget of memory is for the
+    /// Loads a directory of sentence-transformers' `MultiVectorEncoder`, of PyLate, of Stanford's ColBERT or of BGE-M3: [`MultiVector::of`]. A budget of memory is for the
     /// model and the comparison.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl LateInteraction {
         Ok(Self {
             queries: text_model.clone().with_form(queries),
             documents: text_model.with_form(documents),
-            max_sim: MaxSim::compile(gpu, columns, most, options)?,
+            max_sim: MaxSim::compile(gpu, columns, longest(most), options)?,
             is_mean: multi_vector.is_mean,
             options: options.clone(),
         })
@@ -133,7 +133,7 @@ impl LateInteraction {
     /// As [`Model::recover`].
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
         let model = self.model().recover(gpu)?;
-        let (columns, longest) = (self.dimensions(), model.max_tokens());
+        let (columns, longest) = (self.dimensions(), longest(model.max_tokens()));
         Ok(Self {
             queries: self.queries.clone().with_model(model.clone()),
             documents: self.documents.clone().with_model(model),
@@ -161,6 +161,13 @@ impl LateInteraction {
     #[must_use]
     pub fn dimensions(&self) -> usize {
         self.model().columns()
+    }
+
+    /// What model and comparison take on the device now; `activations` and `staging` are those of both, as if they were of
+    /// one run.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        self.model().memory().with(&self.max_sim.memory())
     }
 
     fn side(&self, side: Side) -> &TextModel {
@@ -340,6 +347,11 @@ impl LateInteraction {
     }
 }
 
+/// The most vectors of a document that is compared, where the model takes so many.
+fn longest(max_tokens: usize) -> usize {
+    max_tokens.min(8192)
+}
+
 /// The model without a form, within what the comparison leaves of a budget of memory.
 fn load(
     gpu: &Gpu,
@@ -364,7 +376,7 @@ fn load(
     let mut of_model = options.clone();
     if let Some(budget) = options.memory_budget {
         let columns = multi_vector.columns();
-        let needed = max_sim::needed(gpu, columns, max_tokens.min(8192), options)?;
+        let needed = max_sim::needed(gpu, columns, longest(max_tokens), options)?;
         of_model = of_model.memory_budget(budget.saturating_sub(needed));
     }
     let model = Model::load(gpu, &own.transformer, head, max_tokens, &of_model)?;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::models::ModelOptions;
-use crate::plan::{Plan, PlanOptions, Value};
+use crate::plan::{Memory, Plan, PlanOptions, Value};
 use crate::tensor::{Dim, Sizes, Tensor};
 
 /// Queries of a run; a longer one goes in parts, and zeros fill up a shorter one.
@@ -66,6 +66,10 @@ impl MaxSim {
             }
         }
         Ok(scores)
+    }
+
+    pub(super) fn memory(&self) -> Memory {
+        self.plan.memory()
     }
 
     /// As many of the documents, from the first on, as one run takes; at least one.

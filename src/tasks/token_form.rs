@@ -121,6 +121,7 @@ impl Form {
 
     /// Which of a text's tokens have a vector.
     pub(super) fn has_vector(&self, place: usize, id: u32) -> bool {
-        !(self.leaves_out_first && place == 0) && !self.skipped.contains(&id)
+        let is_left_out = self.leaves_out_first && place == 0;
+        !is_left_out && !self.skipped.contains(&id)
     }
 }

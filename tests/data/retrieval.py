@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
+from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from sentence_transformers.sentence_transformer.modules import Pooling
 from sentence_transformers.sparse_encoder.modules import SpladePooling
 from torch import nn
@@ -190,6 +191,16 @@ def pylate_unexpanded(folder, generator):
     pylate(folder, generator, do_query_expansion=False)
 
 
+def multi_vector(folder, generator):
+    """As sentence-transformers 6 saves them, with prompts for markers."""
+    expansion = {"strategy": "fixed", "attend": False, "length": 14}
+    transformer = Transformer(str(folder), document_length=20, query_expansion=expansion)
+    dense = random_dense(generator, 32, 16, activation_function=nn.Identity(), module_input_name="token_embeddings")
+    modules = [transformer, dense, MultiVectorMask(["the", "."]), Normalize("token_embeddings")]
+    prompts = {"query": "where: ", "document": "[unused1] "}
+    saved_over(folder, MultiVectorEncoder(modules=modules, device="cpu", prompts=prompts))
+
+
 def colbert(folder, generator):
     """As Stanford's ColBERT saves them."""
     path = folder / "config.json"
@@ -252,6 +263,7 @@ MODELS = {
     "pylate-unexpanded": ({"model_type": "bert"}, marked, AutoModel, pylate_unexpanded, interacting),
     "pylate-modernbert": (MODERNBERT, marked, AutoModel, pylate, interacting),
     "colbert": ({"model_type": "bert"}, marked, AutoModel, colbert, interacting),
+    "multi-vector": ({"model_type": "bert"}, marked, AutoModel, multi_vector, interacting),
 }
 
 
