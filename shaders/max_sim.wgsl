@@ -54,11 +54,11 @@ fn max_sim(
         let query_group = lane / GROUPS;  // queries 4 * query_group..4 * query_group + 3 of a tile
         let row_group = lane % GROUPS;    // rows likewise
 
-        var sum = vec4(0.0);  // over the tiles, of this lane's queries
+        var sum = vec4(0.0);              // over the tiles, of this lane's queries
+        var scores: array<vec4<f32>, 4>;  // of a row, with four queries
         for (var first_query = 0u; first_query < params.queries; first_query += TILE) {
             var maximum = vec4(LOWEST);
             for (var first_row = start; first_row < end; first_row += TILE) {
-                var scores: array<vec4<f32>, 4>;  // of a row, with four queries
                 for (var r = 0u; r < 4u; r++) { scores[r] = vec4(0.0); }
                 for (var first = 0u; first < params.cols; first += DEPTH) {
                     workgroupBarrier();

@@ -300,7 +300,7 @@ impl<'a> Builder<'a> {
         self.derive(name, shape, derived)
     }
 
-    /// A weight of another checkpoint, followed by rows of zeros up to `rows` of them.
+    /// A weight of another checkpoint, if it is `filled_up` followed by rows of zeros up to a multiple of four.
     ///
     /// # Errors
     /// As [`Builder::parameter`].
@@ -309,10 +309,12 @@ impl<'a> Builder<'a> {
         checkpoint: &Arc<Checkpoint>,
         name: &str,
         mut shape: [usize; N],
-        rows: usize,
+        filled_up: bool,
     ) -> Result<TensorId> {
         checkpoint.expect_shape(name, &shape)?;
-        shape[0] = rows;
+        if filled_up {
+            shape[0] = shape[0].next_multiple_of(4);
+        }
         let derived = Derived::Rows {
             from: Some(Arc::clone(checkpoint)),
             of: name.to_owned(),

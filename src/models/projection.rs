@@ -144,6 +144,8 @@ impl Dense {
 
     /// What a file of weights holds as `weight` and, if it has one, `bias`, with `prefix` before these names.
     ///
+    /// See [`Projection`] for an example.
+    ///
     /// # Errors
     /// As [`Checkpoint::open`], and [`Error::TensorMissing`] or [`Error::TensorShape`] if there is no such matrix.
     pub fn of_file(
@@ -214,15 +216,11 @@ impl Dense {
             Checkpoint::open_file(&self.weights)?
         });
         let (n, k) = (self.columns, self.inputs);
-        let rows = if is_last && !self.residual {
-            n.next_multiple_of(4)
-        } else {
-            n
-        };
+        let filled_up = is_last && !self.residual;
         let name = |name: &str| format!("{}{name}", self.prefix);
-        let weight = builder.parameter_of(&checkpoint, &name("weight"), [n, k], rows)?;
+        let weight = builder.parameter_of(&checkpoint, &name("weight"), [n, k], filled_up)?;
         let bias = match self.bias {
-            true => Some(builder.parameter_of(&checkpoint, &name("bias"), [n], rows)?),
+            true => Some(builder.parameter_of(&checkpoint, &name("bias"), [n], filled_up)?),
             false => None,
         };
         let mut y = builder.graph.linear(x, weight, bias)?;
@@ -235,7 +233,7 @@ impl Dense {
         let skipped = if n == k {
             x
         } else {
-            let weight = builder.parameter_of(&checkpoint, "residual.weight", [n, k], rows)?;
+            let weight = builder.parameter_of(&checkpoint, "residual.weight", [n, k], false)?;
             builder.graph.linear(x, weight, None)?
         };
         builder.graph.add(y, skipped)

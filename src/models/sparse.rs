@@ -93,6 +93,8 @@ impl SparseHead {
     /// That of a directory: what its `SpladePooling` says; else BGE-M3's `sparse_linear.pt`; else, of a masked language
     /// model without files of sentence-transformers, the largest over the tokens, as sentence-transformers has it.
     ///
+    /// See [`Splade`] for an example.
+    ///
     /// # Errors
     /// [`Error::Unsupported`] if there is none of these; as [`Dense::of_file`].
     pub fn of(directory: &Path, own: &SentenceTransformer) -> Result<Self> {
