@@ -130,7 +130,7 @@ fn a_sequence_does_not_depend_on_the_batch() {
             let mut options = ModelOptions::default();
             options = options.weight_type(weight_type);
             options = options.batch_tokens(batch_tokens);
-            tiny_model(&gpu, name, head, &options)
+            tiny_model(&gpu, name, head.clone(), &options)
         };
         let smallest = load(1);
         let random = &mut Random::new(2);
@@ -270,7 +270,8 @@ fn combinations() -> impl Iterator<Item = (&'static str, Head, WeightType)> {
     let names = TINY_MODELS.into_iter();
     names.flat_map(|name| {
         let heads = HEADS.into_iter();
-        heads.flat_map(move |head| WEIGHT_TYPES.map(|weight_type| (name, head, weight_type)))
+        heads
+            .flat_map(move |head| WEIGHT_TYPES.map(|weight_type| (name, head.clone(), weight_type)))
     })
 }
 

@@ -337,13 +337,25 @@ impl LateInteraction {
             let queries = self.embed_async(Side::Query, &[query]).await?;
             let mut scores = Vec::with_capacity(texts.len());
             for piece in texts.chunks(PIECE) {
-                let documents = self.embed_async(Side::Document, piece).await?;
+                let documents = self.embed_async(Side::Document, piece).await;
+                let documents = documents.map_err(|error| counted_from(scores.len(), error))?;
                 scores.extend(self.scores_async(&queries[0], &documents).await?);
                 control.report(scores.len(), texts.len());
             }
             Ok(best_first(scores))
         };
         self.model().plan().gpu().before(deadline, rank).await
+    }
+}
+
+/// An error in a piece, as one in all texts.
+fn counted_from(first: usize, error: Error) -> Error {
+    match error {
+        Error::Overflow { index, value } => Error::Overflow {
+            index: first + index,
+            value,
+        },
+        other => other,
     }
 }
 

@@ -285,7 +285,7 @@ async fn pooled(
     mut report: impl FnMut(usize),
 ) -> Result<Vec<SparseEmbedding>> {
     let mut pools: Vec<Option<SparseEmbedding>> = vec![None; tokens.len()];
-    let (mut done, mut overflow) = (0, None);
+    let (mut done, mut overflow) = (0, None::<(usize, f32)>);
     for pack in pack(tokens, model.encoder()) {
         let places: Vec<usize> = (0..pack.batch.sizes().tokens).collect();
         let mut texts = pack.places.iter().zip(&pack.lengths);
@@ -293,13 +293,15 @@ async fn pooled(
         let mut current = texts.next();
         let each = |logits: &[f32]| {
             pool.add(logits);
-            let Some((place, length)) = current.filter(|(_, length)| **length == pool.tokens)
-            else {
+            let Some((place, _)) = current.filter(|(_, length)| **length == pool.tokens) else {
                 return;
             };
             match pool.overflow {
-                Some(value) => overflow = overflow.or(Some((*place, value))),
-                None => pools[*place] = Some(pool.take(*length)),
+                Some(value) if overflow.is_none_or(|(first, _)| *place < first) => {
+                    overflow = Some((*place, value));
+                }
+                Some(_) => {}
+                None => pools[*place] = Some(pool.embedding()),
             }
             pool = Pool::new(splade, model.vocabulary());
             current = texts.next();
@@ -350,13 +352,13 @@ impl Pool {
         }
     }
 
-    fn take(&mut self, tokens: usize) -> SparseEmbedding {
+    fn embedding(&self) -> SparseEmbedding {
         let weight = |value: f32| match self.splade.sum {
             true => value,
             false => self.splade.weight(value), // which keeps the order of logits
         };
         let weights = (0..).zip(self.values.iter().map(|value| weight(*value)));
-        SparseEmbedding::of(tokens, weights)
+        SparseEmbedding::of(self.tokens, weights)
     }
 }
 
