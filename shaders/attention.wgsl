@@ -1,6 +1,7 @@
 // Softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment. Any head_dim up to 256.
 // If WINDOW, over keys at most so many places away alone; if BIAS, scores have one added, by how far the key is away.
+// If EXPANDED, every second segment attends to the one before it instead of itself; a query without keys has zeros.
 // One workgroup per segment, tile of queries and head. Tiles of keys, counted from the segment's start, are gone
 // through with an online softmax: scores are a small matrix product (4 queries x 4 keys a lane, DEPTH vectors of a row
 // at a time), KEY_GROUPS lanes agree on their queries' maximum, and the weights times the values are a second matrix
@@ -30,6 +31,7 @@ const QUERY_TILE: u32 = 32u;
 const KEY_TILE: u32 = 32u;
 const WINDOW: u32 = 0u;                   // 1: there is one
 const BIAS: u32 = 0u;                     // 1: there is one
+const EXPANDED: u32 = 0u;                 // 1: every second segment expands the one before it
 const ROW_GROUPS: u32 = QUERY_TILE / 4u;  // lanes that share a key
 const KEY_GROUPS: u32 = KEY_TILE / 4u;    // lanes that share a query, neighbours
 const WORKGROUP_SIZE: u32 = ROW_GROUPS * KEY_GROUPS;
@@ -86,10 +88,15 @@ fn attention(
     let query_tile = tile / params.heads % params.query_tiles;
     let sequence = tile / params.heads / params.query_tiles;
     if sequence < params.sequences {
-        let start = segment_offsets[sequence];
-        let end = segment_offsets[sequence + 1u];
+        var start = segment_offsets[sequence];    // of the keys
+        var end = segment_offsets[sequence + 1u];
         let first_query = start + query_tile * QUERY_TILE;
-        if first_query < end {
+        let query_end = end;
+        if first_query < query_end {
+            if EXPANDED == 1u {
+                start = segment_offsets[sequence - sequence % 2u];
+                end = segment_offsets[sequence - sequence % 2u + 1u];
+            }
             let row_group = lane / KEY_GROUPS;  // queries 4 * row_group..4 * row_group + 3 of the tile
             let key_group = lane % KEY_GROUPS;  // keys key_group, key_group + KEY_GROUPS, … of a tile, vectors likewise
 
@@ -114,7 +121,7 @@ fn attention(
                     for (var n = 0u; n < (DEPTH * QUERY_TILE + WORKGROUP_SIZE - 1u) / WORKGROUP_SIZE; n++) {
                         let i = lane + n * WORKGROUP_SIZE;
                         if DEPTH * QUERY_TILE % WORKGROUP_SIZE == 0u || i < DEPTH * QUERY_TILE {
-                            let query = load(0u, head, min(first_query + i / DEPTH, end - 1u), first + i % DEPTH);
+                            let query = load(0u, head, min(first_query + i / DEPTH, query_end - 1u), first + i % DEPTH);
                             rows[i % DEPTH * QUERY_STRIDE + i / DEPTH] = query * (params.scale * 1.442695);  // log2(e), for exp2
                         }
                     }
@@ -204,10 +211,11 @@ fn attention(
             workgroupBarrier();
             var sum = vec4(0.0);
             for (var g = 0u; g < KEY_GROUPS; g++) { sum += columns[g * ROW_GROUPS + row_group]; }
-            let factor = 1.0 / sum;
+            var factor = 1.0 / sum;
+            if EXPANDED == 1u { factor = select(factor, vec4(0.0), row_max == vec4(LOWEST)); }
             for (var r = 0u; r < 4u; r++) {
                 let token = first_query + 4u * row_group + r;
-                if token < end {
+                if token < query_end {
                     let y_start = (token * params.heads + head) * HEAD_DIM;
                     for (var c = 0u; c < COLUMNS; c++) {
                         for (var i = 0u; i < 4u; i++) {

@@ -1,6 +1,7 @@
 // Softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment.
 // If WINDOW, over keys at most so many places away alone; if BIAS, scores have one added, by how far the key is away.
+// If EXPANDED, every second segment attends to the one before it instead of itself; a query without keys has zeros.
 // One subgroup per segment, tile of ROWS queries and head, all in registers. Each lane owns queries; keys and
 // values are loaded LANES at a time, one to a lane, and passed round by shuffles at constant lanes, so that
 // the online softmax needs nothing from other lanes. It is rescaled once per LANES keys, counted from the
@@ -31,6 +32,7 @@ const ROWS: u32 = 16u;  // queries of a tile, a multiple of LANES
 const HEAD_DIM: u32 = 32u;
 const WINDOW: u32 = 0u;  // 1: there is one
 const BIAS: u32 = 0u;    // 1: there is one
+const EXPANDED: u32 = 0u;  // 1: every second segment expands the one before it
 const VECTORS: u32 = HEAD_DIM / 4u;    // of a head's row
 const ROW_GROUPS: u32 = ROWS / LANES;  // queries of a lane
 const TEXELS: u32 = LANES / 4u + 1u;   // that hold the bias of LANES keys, wherever the first is in its texel
@@ -47,10 +49,15 @@ fn attention_texture(
     let query_tile = tile / params.heads % params.query_tiles;
     let sequence = tile / params.heads / params.query_tiles;
     if sequence < params.sequences {
-        let start = segment_offsets[sequence];
-        let end = segment_offsets[sequence + 1u];
+        var start = segment_offsets[sequence];  // of the keys
+        var end = segment_offsets[sequence + 1u];
         let first_query = start + query_tile * ROWS;
-        if first_query < end {
+        let query_end = end;
+        if first_query < query_end {
+            if EXPANDED == 1u {
+                start = segment_offsets[sequence - sequence % 2u];
+                end = segment_offsets[sequence - sequence % 2u + 1u];
+            }
             let query_column = head * VECTORS;
             let key_column = (params.heads + head) * VECTORS;
             let value_column = (2u * params.heads + head) * VECTORS;
@@ -58,7 +65,7 @@ fn attention_texture(
             // Lane l holds queries l, l + LANES, …; queries past the end repeat the last one.
             var query: array<array<vec4<f32>, VECTORS>, ROW_GROUPS>;
             for (var g = 0u; g < ROW_GROUPS; g++) {
-                let row = min(first_query + g * LANES + lane, end - 1u);
+                let row = min(first_query + g * LANES + lane, query_end - 1u);
                 for (var v = 0u; v < VECTORS; v++) {
                     query[g][v] = textureLoad(qkv, vec2(query_column + v, row)) * (params.scale * 1.442695);  // log2(e), for exp2
                 }
@@ -156,8 +163,9 @@ fn attention_texture(
 
             for (var g = 0u; g < ROW_GROUPS; g++) {
                 let row = first_query + g * LANES + lane;
-                let factor = 1.0 / row_sum[g];
-                if row < end {
+                var factor = 1.0 / row_sum[g];
+                if EXPANDED == 1u && row_max[g] == LOWEST { factor = 0.0; }
+                if row < query_end {
                     for (var v = 0u; v < VECTORS; v++) {
                         textureStore(y, vec2(query_column + v, row), context[g][v] * factor);
                     }

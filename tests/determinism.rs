@@ -130,7 +130,7 @@ fn a_sequence_does_not_depend_on_the_batch() {
             let mut options = ModelOptions::default();
             options = options.weight_type(weight_type);
             options = options.batch_tokens(batch_tokens);
-            tiny_model(&gpu, name, head, &options)
+            tiny_model(&gpu, name, head.clone(), &options)
         };
         let smallest = load(1);
         let random = &mut Random::new(2);
@@ -232,6 +232,7 @@ fn attention_does_not_depend_on_the_sequences_around_it() {
 const NEAR: Distances = Distances {
     window: Some(20),
     reach: Some(4),
+    expanded: false,
 };
 
 /// Tiles of keys that no query of a tile sees are not read: zero times infinity would be NaN.
@@ -272,7 +273,8 @@ fn combinations() -> impl Iterator<Item = (&'static str, Head, WeightType)> {
     let names = TINY_MODELS.into_iter();
     names.flat_map(|name| {
         let heads = HEADS.into_iter();
-        heads.flat_map(move |head| WEIGHT_TYPES.map(|weight_type| (name, head, weight_type)))
+        heads
+            .flat_map(move |head| WEIGHT_TYPES.map(|weight_type| (name, head.clone(), weight_type)))
     })
 }
 

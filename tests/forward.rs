@@ -73,7 +73,7 @@ fn runs_recorded_in_turn_into_shared_encoders_give_what_a_run_alone_gives() {
         .into_iter()
         .flat_map(|name| [(name, POOLED), (name, Head::HiddenStates)])
     {
-        let model = model(&gpu, name, head, &ModelOptions::default());
+        let model = model(&gpu, name, head.clone(), &ModelOptions::default());
         let expected = [1, 2, 3].map(|seed| model.run(&batch(seed)).unwrap());
         let mut forwards = [1, 2, 3].map(|seed| model.begin(&batch(seed)).unwrap());
         let mut submits = 0;

@@ -69,6 +69,11 @@ proptest! {
     }
 
     #[test]
+    fn normalize(rows in 1_usize..300, cols in columns(1500), values in values()) {
+        check(cases::normalize(rows, cols, values))?;
+    }
+
+    #[test]
     fn softmax(rows in 1_usize..300, cols in 1_usize..3000, values in values()) {
         check(cases::softmax(rows, cols, values))?;
     }
@@ -142,9 +147,10 @@ proptest! {
         head_dim in columns(256),
         window in option::of(0_usize..200),
         reach in option::of(0_usize..200),
+        expanded: bool,
         values in values(),
     ) {
-        let distances = Distances { window, reach };
+        let distances = Distances { window, reach, expanded };
         check(cases::attention_with(&lengths, heads, head_dim, 1.0, values, distances))?;
     }
 
@@ -168,6 +174,16 @@ proptest! {
     #[test]
     fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500)) {
         check(cases::embedding_sum(tokens, hidden))?;
+    }
+
+    #[test]
+    fn max_sim(
+        lengths in vec(0_usize..150, 1..6),
+        queries in 1_usize..80,
+        cols in 1_usize..300,
+        values in values(),
+    ) {
+        check(cases::max_sim(&lengths, queries, cols, values))?;
     }
 
     #[test]

@@ -52,19 +52,41 @@ impl Batch {
             .push(u32::try_from(self.ids.len()).expect("a batch has less than 2^32 tokens"));
     }
 
+    /// Adds a sequence whose last `expansion` tokens expand it: they attend to those before them, and nothing attends to
+    /// them. It takes the places of two sequences; of a network with [`Head::ProjectedTokens`](super::Head) that is
+    /// expanded, every one is added so.
+    ///
+    /// ```
+    /// let mut batch = wgformer::models::Batch::new();
+    /// batch.push_expanded(&[101, 7592, 102, 103, 103], &[0; 5], 2); // with two mask tokens
+    /// batch.push_expanded(&[101, 102], &[0, 0], 0);
+    /// assert_eq!((batch.sizes().tokens, batch.sizes().sequences), (7, 4));
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Batch::push`], and if there are fewer tokens than that.
+    pub fn push_expanded(&mut self, ids: &[u32], types: &[u32], expansion: usize) {
+        let before = self.ids.len() + ids.len() - expansion;
+        self.segment_offsets
+            .push(u32::try_from(before).expect("a batch has less than 2^32 tokens"));
+        self.push(ids, types);
+    }
+
+    /// The tokens of all sequences, one after another.
+    pub(crate) fn token_ids(&self) -> &[u32] {
+        &self.ids
+    }
+
     /// Positions as fairseq counts them: from one after the padding token's id, padding tokens themselves having that id.
     pub(super) fn count_positions_after(&mut self, padding: u32) {
-        for segment in self.segment_offsets.windows(2) {
-            let tokens = segment[0] as usize..segment[1] as usize;
-            let mut count = 0;
-            for (position, id) in self.positions[tokens.clone()]
-                .iter_mut()
-                .zip(&self.ids[tokens])
-            {
-                let is_padding = *id == padding;
-                count += u32::from(!is_padding);
-                *position = if is_padding { padding } else { padding + count };
+        let mut count = 0;
+        for (position, id) in self.positions.iter_mut().zip(&self.ids) {
+            if *position == 0 {
+                count = 0; // a sequence begins
             }
+            let is_padding = *id == padding;
+            count += u32::from(!is_padding);
+            *position = if is_padding { padding } else { padding + count };
         }
     }
 

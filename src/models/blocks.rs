@@ -344,6 +344,7 @@ fn attention(
         _ => None,
     };
 
+    let expanded = builder.expanded;
     let graph = &mut builder.graph;
     let mut qkv = graph.qkv_linear(x, Qkv { query, key, value }, biases, sizes.heads)?;
     if let Some((positions, table)) = attending.rotary {
@@ -351,10 +352,14 @@ fn attention(
     }
     let segment_offsets = attending.segment_offsets;
     let context = match attending.disentangled {
+        Some(_) if expanded => return Err(builder.lacks_expansion()),
         Some(Disentangled { positions, scale }) => {
             graph.disentangled_attention(qkv, segment_offsets, positions, scale)?
         }
-        None => graph.attention(qkv, segment_offsets, options(attending, sizes))?,
+        None => {
+            let options = options(attending, sizes).expanded(expanded);
+            graph.attention(qkv, segment_offsets, options)?
+        }
     };
     graph.linear(context, output.weight, output.bias)
 }

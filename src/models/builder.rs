@@ -2,8 +2,9 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Checkpoint;
 use super::derived::{Derived, DerivedParameters};
-use super::projection::{Norm, Projection};
+use super::table_product::{Norm, TableProduct};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorId};
 use crate::plan::Weights;
@@ -36,6 +37,8 @@ pub struct Builder<'a> {
     /// What is there already, by its name: layers that share a parameter share it in the graph.
     known: HashMap<String, TensorId>,
     pub(super) derived: DerivedParameters,
+    /// Whether every second sequence expands the one before it.
+    pub(super) expanded: bool,
 }
 
 /// A linear layer's parameters: `[n, k]` and, if it has one, `[n]`.
@@ -141,6 +144,17 @@ impl<'a> Builder<'a> {
             prefixes: &[],
             known: HashMap::new(),
             derived: DerivedParameters::new(),
+            expanded: false,
+        }
+    }
+
+    /// For attention that every second sequence cannot have to the one before it.
+    pub(super) fn lacks_expansion(&self) -> Error {
+        Error::Unsupported {
+            path: self.weights.location().into(),
+            what: "query expansion",
+            found: "mask tokens that attend and are not attended to".to_owned(),
+            supported: "none with disentangled attention".to_owned(),
         }
     }
 
@@ -261,6 +275,7 @@ impl<'a> Builder<'a> {
         }
         let name = format!("{found} [{}..{}]", rows.start, rows.end);
         let derived = Derived::Rows {
+            from: None,
             of: found,
             first: rows.start,
         };
@@ -319,7 +334,7 @@ impl<'a> Builder<'a> {
             }),
             None => None,
         };
-        let projection = Projection {
+        let product = TableProduct {
             table: self.look_up(&table.name, &table.shape)?,
             places: table.rows.clone(),
             norm,
@@ -329,8 +344,8 @@ impl<'a> Builder<'a> {
                 false => None,
             },
         };
-        let name = format!("{} through {}", projection.table, projection.weight);
-        Ok(self.derive(name, [table.places(), n], Derived::Projected(projection)))
+        let name = format!("{} through {}", product.table, product.weight);
+        Ok(self.derive(name, [table.places(), n], Derived::TableProduct(product)))
     }
 
     /// A linear layer of few outputs, such as a classifier's, followed by rows of zeros up to a multiple of four: the
@@ -369,7 +384,36 @@ impl<'a> Builder<'a> {
 
     fn filled_up<const N: usize>(&mut self, of: String, shape: [usize; N]) -> TensorId {
         let name = format!("{of} up to {}", shape[0]);
-        self.derive(name, shape, Derived::Rows { of, first: 0 })
+        let derived = Derived::Rows {
+            from: None,
+            of,
+            first: 0,
+        };
+        self.derive(name, shape, derived)
+    }
+
+    /// A weight of another checkpoint, if it is `filled_up` followed by rows of zeros up to a multiple of four.
+    ///
+    /// # Errors
+    /// As [`Builder::parameter`].
+    pub(super) fn parameter_of<const N: usize>(
+        &mut self,
+        checkpoint: &Arc<Checkpoint>,
+        name: &str,
+        mut shape: [usize; N],
+        filled_up: bool,
+    ) -> Result<TensorId> {
+        checkpoint.expect_shape(name, &shape)?;
+        if filled_up {
+            shape[0] = shape[0].next_multiple_of(4);
+        }
+        let derived = Derived::Rows {
+            from: Some(Arc::clone(checkpoint)),
+            of: name.to_owned(),
+            first: 0,
+        };
+        let name = format!("{name} of {}", checkpoint.location());
+        Ok(self.derive(name, shape, derived))
     }
 }
 

@@ -28,6 +28,7 @@ use crate::plan::Weights;
 /// ```
 #[derive(Debug)]
 pub struct Checkpoint {
+    /// Or its only file.
     directory: PathBuf,
     shards: Vec<Shard>,
 }
@@ -60,6 +61,27 @@ impl Checkpoint {
         Ok(Self {
             shards: shards.collect::<Result<_>>()?,
             directory: directory.to_owned(),
+        })
+    }
+
+    /// Opens one file of weights: safetensors, or as `torch.save` writes it, whatever it is called.
+    ///
+    /// ```
+    /// use wgformer::models::Checkpoint;
+    /// use wgformer::plan::Weights;
+    ///
+    /// # let file = "tests/data/tiny/plain/model.safetensors";
+    /// let checkpoint = Checkpoint::open_file(file.as_ref())?;
+    /// assert!(checkpoint.shape("embeddings.word_embeddings.weight").is_some());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_file(path: &Path) -> Result<Self> {
+        Ok(Self {
+            shards: vec![Shard::open(path)?],
+            directory: path.to_owned(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Checkpoint;
-use super::projection::Projection;
+use super::table_product::TableProduct;
 use crate::error::Result;
 use crate::plan::Weights;
 
@@ -15,12 +15,16 @@ use crate::plan::Weights;
 pub(super) enum Derived {
     /// Zeros.
     Zeros,
-    /// Rows of a tensor of the checkpoint, from this one on; past its last one zeros.
-    Rows { of: String, first: usize },
+    /// Rows of a tensor of the checkpoint, or of another one, from this one on; past its last one zeros.
+    Rows {
+        from: Option<Arc<Checkpoint>>,
+        of: String,
+        first: usize,
+    },
     /// Computed from the configuration, row-major.
     Values(Arc<[f32]>),
     /// A table of the checkpoint through one of its linear layers.
-    Projected(Projection),
+    TableProduct(TableProduct),
 }
 
 /// Those of a graph, by their names: each with its shape.
@@ -47,8 +51,8 @@ impl NetworkWeights {
             Derived::Values(all) => {
                 rows.for_each(|row| values.extend_from_slice(&all[row * cols..(row + 1) * cols]));
             }
-            Derived::Rows { of, first } => {
-                let all = self.checkpoint.values(of)?;
+            Derived::Rows { from, of, first } => {
+                let all = from.as_ref().unwrap_or(&self.checkpoint).values(of)?;
                 for row in rows {
                     let start = (first + row) * cols;
                     match all.get(start..start + cols) {
@@ -57,7 +61,7 @@ impl NetworkWeights {
                     }
                 }
             }
-            Derived::Projected(projection) => values = projection.rows(&self.checkpoint, rows)?,
+            Derived::TableProduct(product) => values = product.rows(&self.checkpoint, rows)?,
         }
         Ok(values)
     }

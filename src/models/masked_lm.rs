@@ -39,6 +39,10 @@ use crate::tensor::Sizes;
 /// let gpu = Gpu::new()?;
 /// let model = MaskedLm::load(&gpu, folder.as_ref(), 512, &options)?;
 /// let logits = model.run_async(&batch, &[1]).await?;
+/// let mut count = 0;
+/// model.for_each_async(&batch, &[0, 1], Control::new(), |logits| count += logits.len()).await?;
+/// assert_eq!(count, 2 * model.vocabulary());
+///
 /// let in_time = Control::new().timeout(Duration::from_secs(60));
 /// assert_eq!(model.run_with_async(&batch, &[1], in_time).await?, logits);
 ///
@@ -163,6 +167,24 @@ impl MaskedLm {
         places: &[usize],
         control: Control<'_>,
     ) -> Result<Vec<f32>> {
+        let mut all = Vec::with_capacity(places.len() * self.vocabulary());
+        let each = |logits: &[f32]| all.extend_from_slice(logits);
+        self.for_each_async(batch, places, control, each).await?;
+        Ok(all)
+    }
+
+    /// As [`MaskedLm::run_with_async`], but the logits of each place, `[vocabulary]`, are handed on in turn: of a few
+    /// places at a time they are in memory.
+    ///
+    /// # Errors
+    /// As [`MaskedLm::run_with_async`].
+    pub async fn for_each_async(
+        &self,
+        batch: &Batch,
+        places: &[usize],
+        control: Control<'_>,
+        mut each: impl FnMut(&[f32]),
+    ) -> Result<()> {
         let tokens = batch.sizes().tokens;
         if let Some(place) = places.iter().find(|place| **place >= tokens) {
             return Err(Error::Input {
@@ -172,18 +194,19 @@ impl MaskedLm {
         }
         let due = control.due();
         let hidden_states = self.encoder.run_with_async(batch, control).await?;
-        let mut logits = Vec::with_capacity(places.len() * self.vocabulary());
         for places in places.chunks(MAX_PLACES) {
             let control = match due {
                 None => Control::new(),
                 Some(due) => Control::new().deadline(due),
             };
-            logits.extend(self.predict(&hidden_states, places, control).await?);
+            let rows = self.predict(&hidden_states, places, control).await?;
+            let rows = rows.chunks_exact(rows.len() / places.len());
+            rows.for_each(|row| each(&row[..self.vocabulary()]));
         }
-        Ok(logits)
+        Ok(())
     }
 
-    /// The logits of a few rows of hidden states.
+    /// The logits of a few rows of hidden states, each followed by what fills it up to a multiple of four.
     async fn predict(
         &self,
         hidden_states: &[f32],
@@ -195,10 +218,7 @@ impl MaskedLm {
         let rows: Vec<f32> = places.iter().flat_map(row).copied().collect();
         let (sizes, rows) = (sizes(places.len()), [Value::F32(&rows)]);
         let head = self.head.run_with_async(&sizes, &rows, control);
-        let padded = head.await?;
-        let rows = padded.chunks_exact(padded.len() / places.len());
-        let rows = rows.flat_map(|row| &row[..self.vocabulary()]);
-        Ok(rows.copied().collect())
+        head.await
     }
 }
 

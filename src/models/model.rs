@@ -317,7 +317,17 @@ impl Model {
     /// See [`Model::batch_tokens`] for an example.
     #[must_use]
     pub fn batch_sequences(&self) -> usize {
-        self.plan.capacity().sequences
+        let sequences = self.plan.capacity().sequences;
+        if self.is_expanded() {
+            sequences / 2
+        } else {
+            sequences
+        }
+    }
+
+    /// Whether every sequence is added by [`Batch::push_expanded`].
+    pub(crate) fn is_expanded(&self) -> bool {
+        self.source.network.expanded
     }
 
     /// What the logits of a cross-encoder become, as sentence-transformers has it.

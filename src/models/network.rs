@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::derived::NetworkWeights;
-use super::{Builder, Checkpoint, Config, Encoder, Family, ScoreFunction};
+use super::{Builder, Checkpoint, Config, Encoder, Family, Projection, ScoreFunction};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ops::Pooling;
@@ -12,7 +12,7 @@ use crate::tensor::Dim;
 /// What follows the encoder.
 ///
 /// See [`Model`](super::Model).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Head {
     /// Nothing: the encoder's hidden states, `[tokens, hidden]`.
@@ -23,6 +23,20 @@ pub enum Head {
         pooling: Pooling,
         /// Whether the vector has length 1.
         normalize: bool,
+    },
+    /// One vector per sequence that has gone through what follows the pooling: `[sequences, columns]`.
+    Projected {
+        /// How tokens become one vector.
+        pooling: Pooling,
+        /// One after another.
+        projections: Vec<Projection>,
+    },
+    /// One vector per token that has gone through these: `[tokens, columns]`.
+    ProjectedTokens {
+        /// One after another.
+        projections: Vec<Projection>,
+        /// Whether sequences may be expanded: each is added by [`Batch::push_expanded`](super::Batch::push_expanded).
+        expanded: bool,
     },
     /// The checkpoint's classification of whole sequences, a logit per label: `[sequences, labels]`.
     SequenceClassification,
@@ -38,8 +52,11 @@ impl Head {
     #[must_use]
     pub(crate) fn is_per_token(&self) -> bool {
         match self {
-            Self::HiddenStates | Self::TokenClassification | Self::QuestionAnswering => true,
-            Self::Pooled { .. } | Self::SequenceClassification => false,
+            Self::HiddenStates
+            | Self::ProjectedTokens { .. }
+            | Self::TokenClassification
+            | Self::QuestionAnswering => true,
+            Self::Pooled { .. } | Self::Projected { .. } | Self::SequenceClassification => false,
         }
     }
 }
@@ -75,6 +92,8 @@ pub struct Network {
     pub encoder: Encoder,
     /// The columns of the result; the graph's own has as many as fill a multiple of four, the rest of no meaning.
     pub columns: usize,
+    /// Whether every sequence is added by [`Batch::push_expanded`](super::Batch::push_expanded).
+    pub expanded: bool,
     /// The names of the labels, as `id2label` has them, or `LABEL_0` and so on: of a classification, a name per column.
     pub labels: Vec<String>,
     /// What the logits of a classification become.
@@ -90,10 +109,12 @@ impl Network {
     /// [`crate::Error::Io`], [`crate::Error::Malformed`] or [`crate::Error::Unsupported`] for the files,
     /// [`crate::Error::TensorMissing`], [`crate::Error::HeadMissing`] or [`crate::Error::TensorShape`] for the weights.
     pub fn open(directory: &Path, head: Head) -> Result<Self> {
+        let expanded = matches!(head, Head::ProjectedTokens { expanded: true, .. });
         let config = Config::read(&directory.join("config.json"))?;
         let family = Family::of(&config)?;
         let checkpoint = Arc::new(Checkpoint::open(directory)?);
         let mut builder = Builder::new(&*checkpoint);
+        builder.expanded = expanded;
         let encoder = (family.build)(&config, &mut builder)?;
         let labels = config.labels()?;
         let (output, columns) = match head {
@@ -104,6 +125,18 @@ impl Network {
                     .graph
                     .pool(hidden_states, offsets, pooling, normalize)?;
                 (pooled, encoder.hidden)
+            }
+            Head::Projected {
+                pooling,
+                projections,
+            } => {
+                let (hidden_states, offsets) = (encoder.hidden_states, encoder.segment_offsets);
+                let pooled = builder.graph.pool(hidden_states, offsets, pooling, false)?;
+                Projection::build_all(&projections, &mut builder, pooled, encoder.hidden)?
+            }
+            Head::ProjectedTokens { projections, .. } => {
+                let hidden_states = encoder.hidden_states;
+                Projection::build_all(&projections, &mut builder, hidden_states, encoder.hidden)?
             }
             Head::SequenceClassification => {
                 let heads = (family.heads)(&config)?;
@@ -131,6 +164,7 @@ impl Network {
             weights,
             encoder,
             columns,
+            expanded,
             score_function: ScoreFunction::of(&config, labels.len())?,
             cross_encoder_function: ScoreFunction::of_cross_encoder(&config, labels.len())?,
             labels,
@@ -174,6 +208,7 @@ impl Network {
             weights: Arc::new(weights),
             encoder,
             columns: encoder.vocabulary,
+            expanded: false,
             score_function: ScoreFunction::Softmax,
             cross_encoder_function: ScoreFunction::Identity,
             labels: Vec::new(),

@@ -1,4 +1,4 @@
-//! What a sentence-transformers directory says of its model: pooling, normalisation, the longest text.
+//! What a sentence-transformers directory says of its model: pooling, what follows it, the longest text.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -6,9 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::json;
+use super::{Dense, Head, Projection, Splade, json};
 use crate::error::{Error, Result};
-use crate::ops::Pooling;
+use crate::ops::{Activation, Pooling};
 
 /// How a directory's embeddings are made.
 ///
@@ -25,13 +25,19 @@ use crate::ops::Pooling;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentenceTransformer {
+    /// What its modules give.
+    pub output: Output,
     /// Where `config.json`, the weights and the tokenizer are.
     pub transformer: PathBuf,
     /// How tokens become one vector.
     pub pooling: Pooling,
     /// The columns that the pooling says it pools, to be compared with the model's, and the file that says so.
     pub dimensions: Option<(usize, PathBuf)>,
-    /// Whether vectors have length 1.
+    /// What pooled vectors go through, one after another.
+    pub projections: Vec<Projection>,
+    /// The file that says which tokens have no vector, where there is a vector per token and such a file.
+    pub token_mask: Option<PathBuf>,
+    /// Whether vectors have length 1: whether the last of these brings them to it.
     pub normalize: bool,
     /// The longest text, in tokens, special tokens included; `None` where only the model's positions limit it.
     pub max_tokens: Option<usize>,
@@ -43,6 +49,27 @@ pub struct SentenceTransformer {
     pub default_prompt: Option<String>,
     /// Whether the tokens of a prompt are pooled with the others.
     pub include_prompt: bool,
+}
+
+/// What a directory's modules make of a text.
+///
+/// ```
+/// use wgformer::models::{Output, SentenceTransformer, Splade};
+///
+/// # let folder = "tests/data/retrieval/splade-sum";
+/// let own = SentenceTransformer::read(folder.as_ref())?;
+/// assert!(matches!(own.output, Output::Weights(Splade { sum: true, .. })));
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// One vector.
+    Vector,
+    /// A vector per token, for late interaction: [`MultiVector`](super::MultiVector).
+    VectorPerToken,
+    /// Weights of the vocabulary's entries.
+    Weights(Splade),
 }
 
 #[derive(Deserialize)]
@@ -89,9 +116,12 @@ impl SentenceTransformer {
         let modules_path = directory.join("modules.json");
         let modules: Vec<Module> = json::read_if_there(&modules_path)?.unwrap_or_default();
         let mut read = Self {
+            output: Output::Vector,
             transformer: directory.to_owned(),
             pooling: Pooling::Mean,
             dimensions: None,
+            projections: Vec::new(),
+            token_mask: None,
             normalize: false,
             max_tokens: None,
             lower_case: false,
@@ -99,10 +129,15 @@ impl SentenceTransformer {
             default_prompt: None,
             include_prompt: true,
         };
+        let has = |class: &str| modules.iter().any(|module| module.class() == class);
+        if !has("Pooling") && (has("Dense") || has("MultiVectorMask")) {
+            read.output = Output::VectorPerToken;
+        }
         for module in &modules {
             read.add(module, &modules_path)?;
         }
         check_order(&modules, &modules_path)?;
+        read.normalize = read.projections.last() == Some(&Projection::Normalize);
         if read.max_tokens.is_none() {
             read.max_tokens = tokenizer_limit(&read.transformer)?;
         }
@@ -142,6 +177,51 @@ impl SentenceTransformer {
         Ok(prompt)
     }
 
+    /// Checks that its modules give one vector.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if they give something else.
+    pub(crate) fn expect_vector(&self) -> Result<()> {
+        let found = match self.output {
+            Output::Vector => return Ok(()),
+            Output::VectorPerToken => "a vector per token",
+            Output::Weights(_) => "weights of a vocabulary",
+        };
+        Err(Error::Unsupported {
+            path: self.transformer.clone(),
+            what: "output",
+            found: found.to_owned(),
+            supported:
+                "one vector per text; `embed --sparse` is for weights, `embed --multi` for vectors of tokens"
+                    .to_owned(),
+        })
+    }
+
+    /// The head that gives its vectors, with this pooling; `normalize`: whether they have length 1.
+    ///
+    /// ```
+    /// use wgformer::models::{Head, SentenceTransformer};
+    ///
+    /// # let folder = "tests/data/tiny/plain";
+    /// let own = SentenceTransformer::read(folder.as_ref())?;
+    /// let head = own.head(own.pooling, own.normalize);
+    /// assert_eq!(head, Head::Pooled { pooling: own.pooling, normalize: true });
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn head(&self, pooling: Pooling, normalize: bool) -> Head {
+        let dense = |it: &Projection| matches!(it, Projection::Dense(_));
+        let Some(last) = self.projections.iter().rposition(dense) else {
+            return Head::Pooled { pooling, normalize };
+        };
+        let mut projections = self.projections[..=last].to_vec();
+        projections.extend(normalize.then_some(Projection::Normalize));
+        Head::Projected {
+            pooling,
+            projections,
+        }
+    }
+
     fn add_prompts(&mut self, directory: &Path) -> Result<()> {
         let path = directory.join("config_sentence_transformers.json");
         let read: Prompts = json::read_if_there(&path)?.unwrap_or_default();
@@ -167,7 +247,7 @@ impl SentenceTransformer {
         }
         let folder = modules_path.with_file_name(&module.path);
         match module.class() {
-            "Transformer" => {
+            "Transformer" | "MLMTransformer" => {
                 let config: TransformerConfig =
                     json::read_if_there(&folder.join("sentence_bert_config.json"))?
                         .unwrap_or_default();
@@ -182,13 +262,30 @@ impl SentenceTransformer {
                 self.include_prompt = include_prompt;
                 self.dimensions = dimensions.map(|count| (count, path));
             }
-            "Normalize" => self.normalize = true,
+            "SpladePooling" => {
+                self.output = Output::Weights(Splade::read(&folder.join("config.json"))?);
+            }
+            "Dense" => {
+                let features = match self.output {
+                    Output::VectorPerToken => "token_embeddings",
+                    Output::Vector | Output::Weights(_) => "sentence_embedding",
+                };
+                // PyLate's own class has another default.
+                let is_plain = module.kind.starts_with("pylate");
+                let default = (!is_plain).then_some(Activation::Tanh);
+                let dense = Dense::read(&folder, features, default)?;
+                self.projections.push(Projection::Dense(dense));
+            }
+            "MultiVectorMask" => self.token_mask = Some(folder.join("config.json")),
+            "Normalize" => self.projections.push(Projection::Normalize),
             other => {
                 return Err(Error::Unsupported {
                     path: modules_path.to_owned(),
                     what: "module",
                     found: other.to_owned(),
-                    supported: "Transformer, Pooling, Normalize".to_owned(),
+                    supported:
+                        "Transformer, Pooling, Dense, Normalize, MultiVectorMask, SpladePooling"
+                            .to_owned(),
                 });
             }
         }
@@ -199,16 +296,22 @@ impl SentenceTransformer {
 /// Modules run one after another, and only in one order do they mean what this crate does.
 fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
     let classes: Vec<&str> = modules.iter().map(Module::class).collect();
-    match classes[..] {
-        []
-        | ["Transformer"]
-        | ["Transformer", "Pooling"]
-        | ["Transformer", "Pooling", "Normalize"] => Ok(()),
+    let may_follow_tokens =
+        |class: &&str| ["Dense", "MultiVectorMask", "Normalize"].contains(class);
+    let may_follow = |class: &&str| ["Dense", "Normalize"].contains(class);
+    match &classes[..] {
+        [] | ["Transformer"] | ["Transformer" | "MLMTransformer", "SpladePooling"] => Ok(()),
+        ["Transformer", "Dense" | "MultiVectorMask", others @ ..]
+            if others.iter().all(may_follow_tokens) =>
+        {
+            Ok(())
+        }
+        ["Transformer", "Pooling", others @ ..] if others.iter().all(may_follow) => Ok(()),
         _ => Err(Error::Unsupported {
             path: modules_path.to_owned(),
             what: "order of modules",
             found: classes.join(", "),
-            supported: "Transformer, then Pooling, then Normalize".to_owned(),
+            supported: "Transformer, then Pooling, then any of Dense and Normalize; Transformer, then any of Dense, MultiVectorMask and Normalize; Transformer, then SpladePooling".to_owned(),
         }),
     }
 }

@@ -14,7 +14,7 @@ use crate::tensor::{Dim, Shape, Sizes, Tensor};
 
 impl Graph {
     /// Scaled dot-product attention within each sequence; every token attends to the tokens of its own, all of them or
-    /// those within a window:
+    /// those within a window, or of another ([`AttentionOptions::expanded`]):
     /// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key] + bias) * value[h, key, d]`,
     /// where the bias, if there is one, is of the head and of how far the key is from the query ([`AttentionOptions`]).
     ///
@@ -43,11 +43,13 @@ impl Graph {
             scale,
             window,
             bias,
+            expanded,
         } = options;
         let operation = Attention {
             scale,
             window,
             bias: bias.is_some(),
+            expanded,
         };
         let operands: Vec<TensorId> = [qkv, segment_offsets].into_iter().chain(bias).collect();
         self.apply(Arc::new(operation), &operands)
@@ -60,6 +62,7 @@ struct Attention {
     scale: f32,
     window: Option<usize>,
     bias: bool,
+    expanded: bool,
 }
 
 /// The largest head that the kernels hold in registers.
@@ -92,7 +95,15 @@ impl Operation for Attention {
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
         let bias = operands.get(2).copied();
-        reference::attention(operands[0], operands[1], self.scale, self.window, bias)
+        let (qkv, segment_offsets) = (operands[0], operands[1]);
+        reference::attention(
+            qkv,
+            segment_offsets,
+            self.scale,
+            self.window,
+            bias,
+            self.expanded,
+        )
     }
 
     /// As if all sequences were as long as the longest.
@@ -111,7 +122,7 @@ impl Operation for Attention {
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
         let mut offers = vec![self.portable(request, heads, head_dim).into()];
-        if self.window.is_none() && !self.bias {
+        if self.window.is_none() && !self.bias && !self.expanded {
             let place = usize::from(!cooperative::are_better(request));
             let cooperative = cooperative::offers(request, heads, head_dim, self.scale);
             offers.splice(place..place, cooperative);
@@ -223,9 +234,12 @@ impl Attention {
         })
     }
 
-    fn switches(&self) -> [(&'static str, u32); 2] {
-        let window = u32::from(self.window.is_some());
-        [("WINDOW", window), ("BIAS", u32::from(self.bias))]
+    fn switches(&self) -> [(&'static str, u32); 3] {
+        [
+            ("WINDOW", u32::from(self.window.is_some())),
+            ("BIAS", u32::from(self.bias)),
+            ("EXPANDED", u32::from(self.expanded)),
+        ]
     }
 
     fn bindings(&self) -> Vec<Binding> {
@@ -257,7 +271,14 @@ pub(super) static ATTENTION: Kernel = Kernel {
     wgsl: include_str!("../../shaders/attention.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["HEAD_DIM", "QUERY_TILE", "KEY_TILE", "WINDOW", "BIAS"],
+    constants: &[
+        "HEAD_DIM",
+        "QUERY_TILE",
+        "KEY_TILE",
+        "WINDOW",
+        "BIAS",
+        "EXPANDED",
+    ],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
 };
@@ -287,7 +308,7 @@ pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {
     wgsl: include_str!("../../shaders/attention_texture.wgsl"),
     bindings: &[Access::Load, Access::Read, Access::Load, Access::Store],
     params_size: size_of::<TextureParams>(),
-    constants: &["HEAD_DIM", "LANES", "ROWS", "WINDOW", "BIAS"],
+    constants: &["HEAD_DIM", "LANES", "ROWS", "WINDOW", "BIAS", "EXPANDED"],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };

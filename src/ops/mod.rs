@@ -29,7 +29,9 @@ mod gated_linear;
 mod layer_norm;
 mod linear;
 mod linear_kernels;
+mod max_sim;
 mod multiply;
+mod normalize;
 mod pool;
 mod qkv_linear;
 mod rotary;
@@ -72,7 +74,10 @@ pub static KERNELS: &[&Kernel] = &[
     &linear_kernels::LINEAR_SUBGROUP,
     &linear_kernels::LINEAR_TEXTURE,
     &linear_kernels::LINEAR_TILE,
+    &max_sim::MAX_SIM,
     &elementwise::MULTIPLY,
+    &normalize::NORMALIZE,
+    &normalize::NORMALIZE_TEXTURE,
     &pool::POOL,
     &pool::POOL_SUBGROUP,
     &pool::POOL_TEXTURE,

@@ -5,7 +5,8 @@ use crate::tensor::Tensor;
 /// Scaled dot-product attention within each segment (Vaswani and others, 2017):
 /// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key] + bias) * value[h, key, d]`,
 /// over the keys at most `window` positions away, or all, with
-/// `bias[h, clamp(key - q, -reach, reach) + reach]`, or without.
+/// `bias[h, clamp(key - q, -reach, reach) + reach]`, or without; if `expanded`, every second segment attends to the one
+/// before it rather than to itself. Where there is no key, zeros.
 ///
 /// `qkv`: query, key and value, `[3, heads, tokens, head_dim]`; `segment_offsets`: `[sequences + 1]`;
 /// `bias`: `[heads, 2 * reach + 1]`; the result: `[tokens, heads * head_dim]`.
@@ -16,7 +17,9 @@ use crate::tensor::Tensor;
 /// // One head of one element; each token is a sequence of its own, and so attends to itself alone.
 /// let qkv = Tensor::new([3, 1, 2, 1], vec![1.0, 1.0, 1.0, 1.0, 5.0, 6.0]);
 /// let segment_offsets = Tensor::new([3], vec![0_u32, 1, 2]);
-/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None).f32(), [5.0, 6.0]);
+/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None, false).f32(), [5.0, 6.0]);
+/// // The second expands the first, and attends to it.
+/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None, true).f32(), [5.0, 5.0]);
 /// ```
 #[must_use]
 pub fn attention(
@@ -25,20 +28,22 @@ pub fn attention(
     scale: f32,
     window: Option<usize>,
     bias: Option<&Tensor>,
+    expanded: bool,
 ) -> Tensor {
     let sees = |query: usize, key: usize| window.is_none_or(|it| key.abs_diff(query) <= it);
-    attended(qkv, segment_offsets, sees, |head, query, key| {
+    attended(qkv, segment_offsets, expanded, sees, |head, query, key| {
         let bias = bias.map_or(0.0, |bias| bias_of(bias, head, query, key));
         let product = dot(row(qkv, 0, head, query), row(qkv, 1, head, key));
         f64::from(scale) * product + bias
     })
 }
 
-/// The values of the keys that a query of the same segment sees, weighted by the softmax of their scores, which are of
-/// head, query and key.
+/// The values of the keys that a query of the same segment, or of the one that expands it, sees, weighted by the softmax
+/// of their scores, which are of head, query and key.
 pub(super) fn attended(
     qkv: &Tensor,
     segment_offsets: &Tensor,
+    expanded: bool,
     sees: impl Fn(usize, usize) -> bool,
     score: impl Fn(usize, usize, usize) -> f64,
 ) -> Tensor {
@@ -46,13 +51,14 @@ pub(super) fn attended(
         panic!("qkv is [3, heads, tokens, head_dim]")
     };
     let mut values = vec![0.0; tokens * heads * head_dim];
-    for segment in segment_offsets.u32().windows(2) {
-        let segment = segment[0] as usize..segment[1] as usize;
-        for (query, head) in segment
-            .clone()
-            .flat_map(|query| (0..heads).map(move |head| (query, head)))
+    let offsets = segment_offsets.u32();
+    let segment = |at: usize| offsets[at] as usize..offsets[at + 1] as usize;
+    for sequence in 0..offsets.len() - 1 {
+        let attended = segment(sequence - if expanded { sequence % 2 } else { 0 });
+        for (query, head) in
+            segment(sequence).flat_map(|query| (0..heads).map(move |head| (query, head)))
         {
-            let keys = segment.clone().filter(|key| sees(query, *key));
+            let keys = attended.clone().filter(|key| sees(query, *key));
             let scores = keys.clone().map(|key| score(head, query, key));
             let weights = softmax_of(&scores.collect::<Vec<_>>());
             let context = &mut values[(query * heads + head) * head_dim..][..head_dim];

@@ -31,11 +31,18 @@ pub fn disentangled_attention(
     let head_dim = qkv.cols();
     let reach = positions[0].shape()[0] / 2;
     let everything = |_, _| true;
-    attended(qkv, segment_offsets, everything, |head, query, key| {
-        let start = entry_of(query, key, reach) * positions[0].cols() + head * head_dim;
-        let [position_key, position_query] =
-            positions.map(|table| &table.f32()[start..start + head_dim]);
-        let (query, key) = (row(qkv, 0, head, query), row(qkv, 1, head, key));
-        f64::from(scale) * (dot(query, key) + dot(query, position_key) + dot(position_query, key))
-    })
+    attended(
+        qkv,
+        segment_offsets,
+        false,
+        everything,
+        |head, query, key| {
+            let start = entry_of(query, key, reach) * positions[0].cols() + head * head_dim;
+            let [position_key, position_query] =
+                positions.map(|table| &table.f32()[start..start + head_dim]);
+            let (query, key) = (row(qkv, 0, head, query), row(qkv, 1, head, key));
+            f64::from(scale)
+                * (dot(query, key) + dot(query, position_key) + dot(position_query, key))
+        },
+    )
 }

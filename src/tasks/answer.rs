@@ -580,6 +580,7 @@ mod tests {
                     ids: vec![2, 5, 2, 3, 6, 3],
                     types: vec![0; 6],
                     is_cut: false,
+                    expansion: 0,
                 },
                 origins: sequences.map(origin).to_vec(),
             });

@@ -17,7 +17,17 @@ pub(super) fn pack(tokens: &[Tokens], model: &Model) -> Vec<Pack> {
     let pack = |places: Vec<usize>| {
         let mut batch = Batch::new();
         for place in &places {
-            batch.push(&tokens[*place].ids, &tokens[*place].types);
+            let Tokens {
+                ids,
+                types,
+                expansion,
+                ..
+            } = &tokens[*place];
+            if model.is_expanded() {
+                batch.push_expanded(ids, types, *expansion);
+            } else {
+                batch.push(ids, types);
+            }
         }
         Pack {
             lengths: places.iter().map(|place| lengths[*place]).collect(),

@@ -176,7 +176,8 @@ pub struct Embedding {
     pub tokens: usize,
     /// Whether it had more, which were cut off.
     pub is_cut: bool,
-    /// `[hidden]`, or `[tokens, hidden]` with [`EmbedderOptions::per_token`].
+    /// `[hidden]`, or `[tokens, hidden]` with [`EmbedderOptions::per_token`]; of
+    /// [`LateInteraction`](super::LateInteraction) a row for each token that has a vector.
     pub values: Vec<f32>,
 }
 
@@ -202,16 +203,17 @@ impl Embedder {
         options: &EmbedderOptions,
     ) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
+        if !options.per_token {
+            own.expect_vector()?;
+        }
+        let normalize = options.normalize.unwrap_or(own.normalize);
         let head = if options.per_token {
             Head::HiddenStates
         } else {
-            Head::Pooled {
-                pooling: options.pooling.unwrap_or(own.pooling),
-                normalize: options.normalize.unwrap_or(own.normalize),
-            }
+            own.head(options.pooling.unwrap_or(own.pooling), normalize)
         };
         let text_model = TextModel::load(gpu, &own, head, &options.model)?;
-        let hidden = text_model.model.columns();
+        let hidden = text_model.model.hidden();
         if let Some((dimensions, path)) =
             own.dimensions.clone().filter(|(count, _)| *count != hidden)
         {
@@ -225,13 +227,14 @@ impl Embedder {
             .with_prompt(&prompt)
             .refusing_long_texts(options.refuse_long_texts);
         if let Some(dimensions) = options.dimensions {
-            if !(1..=hidden).contains(&dimensions) {
+            let columns = text_model.model.columns();
+            if !(1..=columns).contains(&dimensions) {
                 return Err(Error::Input {
                     name: "dimensions".to_owned(),
-                    message: format!("must be 1 to {hidden}, is {dimensions}"),
+                    message: format!("must be 1 to {columns}, is {dimensions}"),
                 });
             }
-            let normalize = matches!(head, Head::Pooled { normalize, .. } if normalize);
+            let normalize = normalize && !options.per_token;
             text_model = text_model.with_columns(dimensions, normalize);
         }
         Ok(Self {
@@ -509,7 +512,7 @@ impl Embedder {
         I: IntoIterator<Item = Result<T, E>>,
         I::IntoIter: Send + 'static,
     {
-        Stream::start(self, texts.into_iter(), options)
+        Stream::start(&self.text_model, texts.into_iter(), options)
     }
 
     /// A text in parts that the model takes whole, prompt included, each of which shares about `overlap` tokens with the

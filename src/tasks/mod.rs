@@ -8,15 +8,19 @@ mod classify;
 mod cosine;
 mod embed;
 mod fill;
+mod late_interaction;
+mod max_sim;
 mod passages;
 mod precision;
 mod rerank;
 mod spans;
+mod sparse;
 #[cfg(not(target_arch = "wasm32"))] // a browser has no threads to share a device with
 mod stream;
 mod summarize;
 mod tag;
 mod text_model;
+mod token_form;
 mod windows;
 mod zero_shot;
 
@@ -26,9 +30,11 @@ pub use classify::{Classifier, Label};
 pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
 pub use fill::{Filler, Filling};
+pub use late_interaction::{LateInteraction, Side};
 pub use passages::Passage;
 pub use precision::{to_int8, to_ubinary};
 pub use rerank::{Ranked, Reranker};
+pub use sparse::{SparseEmbedder, SparseEmbedding, TokenWeight};
 #[cfg(not(target_arch = "wasm32"))]
 pub use stream::{Stream, StreamOptions};
 pub use summarize::Sentence;
@@ -64,6 +70,12 @@ pub static TASKS: &[Task] = &[
         head: "AutoModel, SentenceTransformer",
     },
     Task {
+        name: "sparse embeddings",
+        command: "embed --sparse",
+        library: "SparseEmbedder",
+        head: "AutoModelForMaskedLM, SparseEncoder, BGE-M3",
+    },
+    Task {
         name: "semantic search",
         command: "search",
         library: "Index",
@@ -74,6 +86,12 @@ pub static TASKS: &[Task] = &[
         command: "rerank",
         library: "Reranker",
         head: "AutoModelForSequenceClassification, CrossEncoder",
+    },
+    Task {
+        name: "late interaction",
+        command: "embed --multi, rerank --late",
+        library: "LateInteraction",
+        head: "MultiVectorEncoder, PyLate, ColBERT, BGE-M3",
     },
     Task {
         name: "classification, sentiment",

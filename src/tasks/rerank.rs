@@ -56,13 +56,13 @@ pub struct Reranker {
 
 /// A text's place among those that were given, and how well it answers.
 ///
-/// See [`Reranker`].
+/// See [`Reranker`] and [`LateInteraction`](super::LateInteraction).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Ranked {
     /// Its place.
     pub index: usize,
-    /// From 0 to 1, or a logit, as the checkpoint says.
+    /// Of a cross-encoder from 0 to 1, or a logit, as the checkpoint says; of late interaction [`LateInteraction::scores`](super::LateInteraction::scores).
     pub score: f32,
 }
 
@@ -173,11 +173,16 @@ impl Reranker {
             self.score_function.score(&mut logits);
             logits[0]
         });
-        let ranked = scores
-            .enumerate()
-            .map(|(index, score)| Ranked { index, score });
-        let mut ranked: Vec<Ranked> = ranked.collect();
-        ranked.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
-        Ok(ranked)
+        Ok(best_first(scores))
     }
+}
+
+/// Texts by their scores, of equal ones the earlier first.
+pub(super) fn best_first(scores: impl IntoIterator<Item = f32>) -> Vec<Ranked> {
+    let ranked = scores.into_iter().enumerate();
+    let mut ranked: Vec<Ranked> = ranked
+        .map(|(index, score)| Ranked { index, score })
+        .collect();
+    ranked.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
+    ranked
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use super::batching::{Pack, pack};
+use super::token_form::Form;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
@@ -25,6 +26,8 @@ pub(super) struct TextModel {
     refuses_long_texts: bool,
     /// The columns of a row that are kept, and whether it then has length 1.
     kept: Option<(usize, bool)>,
+    /// How texts are read instead, and which tokens have a row, for late interaction.
+    form: Option<Arc<Form>>,
 }
 
 /// A text's part of what a model gives.
@@ -81,17 +84,55 @@ impl TextModel {
         open: impl FnOnce(&Path, &Model) -> Result<Tokenizer>,
     ) -> Result<Self> {
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+        let per_token = head.is_per_token();
         let model = Model::load(gpu, &own.transformer, head, max_tokens, options)?;
+        Self::with_tokenizer(model, own, per_token, open)
+    }
+
+    /// Of an encoder, with the directory's tokenizer, which cuts texts to what it takes.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) fn of(encoder: Model, own: &SentenceTransformer) -> Result<Self> {
+        Self::with_tokenizer(encoder, own, true, |folder, model| {
+            Tokenizer::open(folder, model.max_tokens())
+        })
+    }
+
+    /// Of a model, with the tokenizer that `open` makes of the directory's folder.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) fn with_tokenizer(
+        model: Model,
+        own: &SentenceTransformer,
+        per_token: bool,
+        open: impl FnOnce(&Path, &Model) -> Result<Tokenizer>,
+    ) -> Result<Self> {
         let tokenizer = open(&own.transformer, &model)?;
         Ok(Self {
             model,
             tokenizer: Arc::new(tokenizer),
             lower_case: own.lower_case,
-            per_token: head.is_per_token(),
+            per_token,
             prompt: own.prompt(None)?.into(),
             refuses_long_texts: false,
             kept: None,
+            form: None,
         })
+    }
+
+    /// The same tokenizer, with another model, such as one on another device.
+    pub(super) fn with_model(self, model: Model) -> Self {
+        Self { model, ..self }
+    }
+
+    /// The same model for late interaction, which reads texts in this form.
+    pub(super) fn with_form(self, form: Form) -> Self {
+        Self {
+            form: Some(Arc::new(form)),
+            ..self
+        }
     }
 
     /// The same model, with another prompt.
@@ -129,6 +170,9 @@ impl TextModel {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub(super) fn tokenize(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
+        if let Some(form) = &self.form {
+            return form.tokenize(texts);
+        }
         if !self.lower_case && self.prompt.is_empty() {
             return self.tokenizer.encode(texts.iter().copied());
         }
@@ -137,6 +181,22 @@ impl TextModel {
         let texts = texts.iter().zip(&read);
         let texts: Vec<Text<'_>> = texts.map(|(text, read)| text.with(read)).collect();
         self.tokenizer.encode(texts)
+    }
+
+    /// [`TextModel::tokenize`], which lets others, and a deadline, have their turn.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`]; [`Error::TooLong`], if long texts are refused.
+    pub(super) async fn tokenize_in_turns(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
+        let mut tokens = Vec::with_capacity(texts.len());
+        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+            for text in self.tokenize(some)? {
+                self.check_length(tokens.len(), &text)?;
+                tokens.push(text);
+            }
+            yield_now().await;
+        }
+        Ok(tokens)
     }
 
     /// # Errors
@@ -161,14 +221,7 @@ impl TextModel {
     ) -> Result<Vec<Output>> {
         let deadline = control.due();
         let outputs = async {
-            let mut tokens = Vec::with_capacity(texts.len());
-            for some in texts.chunks(TOKENIZED_AT_ONCE) {
-                for text in self.tokenize(some)? {
-                    self.check_length(tokens.len(), &text)?;
-                    tokens.push(text);
-                }
-                yield_now().await;
-            }
+            let tokens = self.tokenize_in_turns(texts).await?;
             let report = |done| control.report(done, texts.len());
             self.outputs_of(&tokens, report).await
         };
@@ -220,16 +273,24 @@ impl TextModel {
     pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Vec<f32>>> {
         let values = self.model.run_async(&pack.batch).await?;
         let mut rest = &values[..];
+        let mut ids = pack.batch.token_ids();
         let own = pack.lengths.iter().map(|tokens| {
             let (own, others) = rest.split_at(self.values_of(*tokens));
-            rest = others;
-            self.finished(own)
+            let (own_ids, other_ids) = ids.split_at(*tokens);
+            (rest, ids) = (others, other_ids);
+            self.finished(own, own_ids)
         });
         Ok(own.collect())
     }
 
     /// A text's rows as they are given.
-    fn finished(&self, rows: &[f32]) -> Vec<f32> {
+    fn finished(&self, rows: &[f32], ids: &[u32]) -> Vec<f32> {
+        if let Some(form) = &self.form {
+            let rows = rows.chunks_exact(self.model.columns());
+            let rows = ids.iter().enumerate().zip(rows);
+            let counted = rows.filter(|((place, id), _)| form.has_vector(*place, **id));
+            return counted.flat_map(|(_, row)| row).copied().collect();
+        }
         let Some((columns, normalize)) = self.kept else {
             return rows.to_vec();
         };

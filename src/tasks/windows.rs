@@ -83,6 +83,7 @@ impl Paired {
             ids: self.around(ids, part),
             types: self.around(types, part),
             is_cut: part.len() < self.context.len(),
+            expansion: 0,
         }
     }
 
@@ -129,6 +130,7 @@ mod tests {
                 ids: places.clone().map(|id| id as u32).collect(),
                 types: vec![0; places.len()],
                 is_cut: false,
+                expansion: 0,
             },
             origins: places.map(origin).collect(),
         })

@@ -36,6 +36,7 @@ impl Tokens {
             ids: encoding.get_ids().to_vec(),
             types: encoding.get_type_ids().to_vec(),
             is_cut: !encoding.get_overflowing().is_empty(),
+            expansion: 0,
         }
     }
 }

@@ -50,6 +50,8 @@ pub struct Tokens {
     pub types: Vec<u32>,
     /// Whether the text had more tokens than these.
     pub is_cut: bool,
+    /// How many of the last ones expand the others: nothing attends to them.
+    pub(crate) expansion: usize,
 }
 
 impl Tokenizer {
@@ -150,6 +152,14 @@ impl Tokenizer {
         Ok(self)
     }
 
+    /// The same that cuts texts to another length.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if that leaves no room for a text.
+    pub(crate) fn cutting_at(&self, max_tokens: usize) -> Result<Self> {
+        Self::new(&self.path, max_tokens, || Ok(self.tokenizer.clone()))
+    }
+
     /// The tokens of each text or pair of texts, in order.
     ///
     /// # Errors
@@ -161,6 +171,14 @@ impl Tokenizer {
         let texts = crates_inputs(texts);
         let encodings = guarded(&self.path, || self.tokenizer.encode_batch_fast(texts, true))?;
         Ok(encodings.iter().map(Tokens::of).collect())
+    }
+
+    /// What is wrong with it for a task.
+    pub(crate) fn error(&self, message: &str) -> Error {
+        Error::Tokenizer {
+            path: self.path.clone(),
+            message: message.to_owned(),
+        }
     }
 
     /// The id of a token, by its name in the vocabulary.

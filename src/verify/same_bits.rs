@@ -119,7 +119,8 @@ fn a_row_has_the_same_bits_wherever_it_stands() {
     let layer_norm = cases::layer_norm(ROWS, COLS, Values::Unit, true).unwrap();
     let softmax = cases::softmax(ROWS, COLS, Values::Unit).unwrap();
     let pool = cases::pool(&[1; ROWS], COLS, Pooling::Mean, true, Values::Unit).unwrap();
-    for case in [layer_norm, softmax, pool] {
+    let normalize = cases::normalize(ROWS, COLS, Values::Unit).unwrap();
+    for case in [layer_norm, softmax, pool, normalize] {
         let graph = fuse(&case.graph);
         for (_, offer) in offers(&gpu, &graph, WeightType::F32) {
             let kernel = offer.largest().kernel.name;

@@ -184,3 +184,98 @@ fn a_model_for_another_task_is_refused() {
     let both = format!("classify x --labels a,b --pairs {}", model("inference"));
     assert_eq!(folder.run(&both).code, 2);
 }
+
+fn retrieval(name: &str) -> String {
+    format!("--model '{ROOT}/tests/data/retrieval/{name}'")
+}
+
+#[test]
+fn embed_writes_sparse_vectors_the_heaviest_token_first() {
+    let folder = Folder::new();
+    for name in ["splade", "bge-m3"] {
+        let command_line = format!("embed 'The cat sat' '' --sparse {}", retrieval(name));
+        let printed = folder.run(&command_line).text();
+        assert!(printed.starts_with(r#"{"index":0,"text":"The cat sat","tokens":"#));
+        let first = printed.lines().next().unwrap();
+        let line: Value = serde_json::from_str(first).unwrap();
+        let mut weights: Vec<(usize, f64)> = line["sparse"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(token, weight)| {
+                let place = first.find(&format!("{}:", json!(token))).unwrap();
+                (place, weight.as_f64().unwrap())
+            })
+            .collect();
+        assert!(!weights.is_empty());
+        weights.sort_by_key(|(place, _)| *place);
+        assert!(weights.is_sorted_by(|a, b| a.1 >= b.1), "{name}: {first}");
+    }
+}
+
+#[test]
+fn embed_writes_a_vector_per_token_of_documents_and_of_queries() {
+    let folder = Folder::new();
+    let colbert = retrieval("colbert");
+    let lines = folder
+        .run(&format!("embed 'the cat' --multi {colbert}"))
+        .lines();
+    let vectors = |line: &Value| line["embeddings"].as_array().unwrap().len();
+    assert_eq!(vectors(&lines[0]), 5); // [CLS], the marker, two words, [SEP]
+    let queries = format!("embed 'the cat' --multi --prompt query {colbert}");
+    assert_eq!(vectors(&folder.run(&queries).lines()[0]), 16); // filled up with masks
+}
+
+#[test]
+fn sparse_vectors_and_those_of_tokens_are_streamed_and_resumed() {
+    let folder = Folder::new();
+    folder.write("input.txt", crate::harness::mixed_lines(600).join("\n"));
+    for options in [
+        format!("--sparse {}", retrieval("splade")),
+        format!("--multi {}", retrieval("colbert")),
+    ] {
+        let command_line = format!("embed --input input.txt {options}");
+        let whole = folder.run(&command_line).bytes();
+        let resumed = format!("{command_line} --output out --resume");
+        folder.run(&resumed).bytes();
+        assert!(folder.read("out") == whole, "{options}");
+        let lines = String::from_utf8(whole).unwrap();
+        assert_eq!(lines.lines().count(), 600);
+    }
+}
+
+#[test]
+fn rerank_by_late_interaction_sorts_by_the_sum_of_best_products() {
+    let folder = Folder::new();
+    folder.write(
+        "texts.txt",
+        "Snow fell all night.\nThe cat sat on the mat.\n",
+    );
+    let colbert = retrieval("colbert");
+    let command_line =
+        format!("rerank 'Where did the cat sit?' --input texts.txt --late {colbert}");
+    let lines = folder.run(&format!("{command_line} --json")).lines();
+    assert_eq!(column(&lines, "rank"), json!([1, 2]));
+    let score = |line: &Value| line["score"].as_f64().unwrap();
+    assert!(score(&lines[0]) >= score(&lines[1]) && score(&lines[0]) > 1.0);
+    assert!(folder.run(&command_line).text().contains("rank"));
+}
+
+#[test]
+fn models_without_such_heads_are_refused_with_what_is_missing() {
+    let folder = Folder::new();
+    folder.write("texts.txt", "a cat\n");
+    let own = model("cross-encoder");
+    for (command_line, needles) in [
+        ("embed a --sparse", ["SpladePooling", "sparse_linear.pt"]),
+        ("embed a --multi", ["HF_ColBERT", "colbert_linear.pt"]),
+        (
+            "rerank a --input texts.txt --late",
+            ["HF_ColBERT", "PyLate"],
+        ),
+    ] {
+        folder
+            .run(&format!("{command_line} {own}"))
+            .assert_error(&needles);
+    }
+}

@@ -12,4 +12,5 @@ mod weights;
 mod weight_files;
 mod tokenizer;
 mod vocabulary;
+mod retrieval;
 mod sentence_transformers;

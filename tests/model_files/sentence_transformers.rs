@@ -101,7 +101,8 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         modules.json                        |  {}                                  |  Malformed    |  modules.json
         modules.json                        |  [{"path": ""}]                      |  Malformed    |  modules.json; type
         modules.json                        |  [{"type": 1}]                       |  Malformed    |  modules.json; string
-        modules.json                        |  [{"type": "a.Dense"}]               |  Unsupported  |  modules.json; module "Dense"; Transformer, Pooling, Normalize
+        modules.json                        |  [{"type": "a.LSTM"}]                |  Unsupported  |  modules.json; module "LSTM"; Transformer, Pooling, Dense, Normalize
+        modules.json                        |  [{"type": "a.Dense", "path": "2_Dense"}]        |  Io         |  2_Dense; config.json
         modules.json                        |  [{"type": "a.Pooling", "path": "1_Pooling"}]    |  Io         |  1_Pooling; config.json
         modules.json                        |  [{"type": "Transformer", "path": "../other"}]   |  Malformed  |  modules.json; "../other"
         modules.json                        |  [{"type": "Transformer", "path": "a/../../b"}]  |  Malformed  |  modules.json; "a/../../b"
@@ -134,6 +135,51 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         let directory = with(&[("modules.json", both)]);
         write_json(&directory.path().join(file), &parsed(json));
         attempt(&row, directory, variant, needles);
+    }
+}
+
+#[test]
+fn dense_layers_that_are_not_as_their_files_say_are_refused() {
+    let config = |changes: Value| {
+        let mut config = json!({ "in_features": HIDDEN, "out_features": 8, "bias": false });
+        config
+            .as_object_mut()
+            .unwrap()
+            .extend(changes.as_object().unwrap().clone());
+        config
+    };
+    let (gpu, _turn) = common::gpu();
+    let table = r#"
+        {"activation_function": "torch.nn.modules.activation.Sigmoid"}  |  Unsupported    |  2_Dense; activation_function "torch.nn.modules.activation.Sigmoid"; GELU, torch.nn.modules.activation.ReLU
+        {"activation_function": "my.Tanh"}                              |  Unsupported    |  activation_function "my.Tanh"
+        {"module_input_name": "token_embeddings"}                       |  Unsupported    |  module_input_name; "token_embeddings"; sentence_embedding
+        {"out_features": 0}                                             |  Malformed      |  2_Dense; at least 1
+        {"in_features": "many"}                                         |  Malformed      |  2_Dense; string
+        {"in_features": 31}                                             |  Malformed      |  2_Dense; takes 31 columns; given 32
+        {"out_features": 9}                                             |  TensorShape    |  2_Dense; linear.weight; [8, 32]; [9, 32]
+        {"bias": true}                                                  |  TensorMissing  |  2_Dense; linear.bias
+    "#;
+    for row in rows::<3>(table) {
+        let [changes, variant, needles] = row;
+        let three = modules(&[
+            ("Transformer", ""),
+            ("Pooling", "1_Pooling"),
+            ("Dense", "2_Dense"),
+        ]);
+        let directory = with(&[
+            ("modules.json", three),
+            (POOLING, json!({ "pooling_mode": "mean" })),
+            ("2_Dense/config.json", config(parsed(changes))),
+        ]);
+        let weight = safetensors::tensor::TensorView::new(
+            safetensors::Dtype::F32,
+            vec![8, HIDDEN],
+            &[0; 4 * 8 * HIDDEN],
+        );
+        let file = directory.path().join("2_Dense/model.safetensors");
+        safetensors::serialize_to_file([("linear.weight", weight.unwrap())], None, &file).unwrap();
+        let load = || Embedder::load(&gpu, directory.path());
+        expect_error(&row.join(" "), load, variant, needles);
     }
 }
 

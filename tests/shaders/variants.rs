@@ -251,6 +251,7 @@ fn every_switch_is_turned_every_way() {
         ("WEIGHT_BITS", &[8, 16, 32]),
         ("BIAS", &[0, 1]),
         ("WINDOW", &[0, 1]),
+        ("EXPANDED", &[0, 1]),
         ("ACTIVATION", &[0, 1, 2, 3, 4, 5]),
         ("RESIDUAL", &[0, 1]),
         ("OTHER", &[0, 1, 2]),

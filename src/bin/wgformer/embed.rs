@@ -1,6 +1,7 @@
 //! `embed`: texts to vectors.
 
 mod format;
+mod model;
 mod origin;
 mod partial;
 mod pieces;
@@ -10,18 +11,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use wgformer::Embedder;
 use wgformer::ops::Pooling;
-use wgformer::tasks::{EmbedderOptions, StreamOptions};
+use wgformer::tasks::{EmbedderOptions, LateInteraction, Side, SparseEmbedder};
 
 use crate::Usage;
 use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
-use crate::progress::Progress;
-use format::{Format, Row, Rows, Shape};
+use format::{Format, Rows, Shape};
+use model::Model;
 use origin::Origin;
 use partial::Partial;
-use pieces::{Overflow, Piece};
+use pieces::{Overflow, Pieces};
 use precision::Precision;
 
 #[derive(Args)]
@@ -50,11 +50,18 @@ pub(crate) struct Arguments {
     /// Keep this many of a vector's elements, the first ones, for models that were trained for it (Matryoshka).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     dimensions: Option<u32>,
+    /// Weights of the vocabulary's entries instead of a vector, with a model for that (SPLADE, BGE-M3).
+    #[arg(long, conflicts_with_all = ["pooling", "no_normalize", "dimensions"])]
+    sparse: bool,
+    /// A vector per token, for late interaction, with a model for that (ColBERT, BGE-M3); of documents, or with --prompt
+    /// query of queries.
+    #[arg(long, conflicts_with_all = ["sparse", "pooling", "no_normalize", "dimensions"])]
+    multi: bool,
     /// What the elements of vectors are written as.
-    #[arg(long, value_enum, default_value_t = Precision::Float32)]
+    #[arg(long, value_enum, default_value_t = Precision::Float32, conflicts_with = "sparse")]
     precision: Precision,
     /// What to do with a text that is longer than the model takes.
-    #[arg(long, value_enum, default_value_t = Overflow::Truncate)]
+    #[arg(long, value_enum, default_value_t = Overflow::Truncate, conflicts_with_all = ["sparse", "multi"])]
     overflow: Overflow,
     /// How many tokens a passage shares with the next, with --overflow chunk.
     #[arg(long, value_name = "TOKENS", default_value_t = 32)]
@@ -85,15 +92,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         drop(rows); // it can be written, and will be when everything is embedded
         return arguments.resume(texts);
     }
-    let embedder = arguments.load()?;
-    arguments.embed(&embedder, texts, 0, |row| rows.write(row))?;
-    rows.finish(embedder.dimensions())
+    let model = arguments.load()?;
+    let pieces = arguments.pieces(&model, texts);
+    model.embed(pieces, 0, |row| rows.write(row))?;
+    rows.finish(model.kind().dimensions())
 }
 
 impl Arguments {
     fn check(&self) -> Result<()> {
         if self.is_per_token() && self.overflow == Overflow::Chunk {
             let message = "--pooling none gives a vector per token: --overflow chunk, which gives one per passage, does not go with it";
+            return Err(Usage(message).into());
+        }
+        if (self.sparse || self.multi) && self.format() != Format::Jsonl {
+            let message = "--sparse and --multi write JSON lines: leave --format out, or name another --output";
             return Err(Usage(message).into());
         }
         Ok(())
@@ -112,51 +124,12 @@ impl Arguments {
         self.format().create(self.output.as_deref(), shape)
     }
 
-    /// Embeds all texts, or their passages, but the first `done`, which are passed over, and has each of the rest written.
-    fn embed(
-        &self,
-        embedder: &Embedder,
-        texts: Texts,
-        done: usize,
-        mut write: impl FnMut(&Row<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let (pieces, total) = self.pieces(embedder, texts);
-        // What cannot be read again ends the rest, as it did before.
-        let passed = pieces
-            .enumerate()
-            .filter(move |(number, piece)| *number >= done || piece.is_err());
-        let rest = passed.map(|(_, piece)| piece);
-        let mut progress = Progress::new(total, "texts").from(done);
-        let options = StreamOptions::default().first_index(done);
-        let stream = embedder.stream(rest, &options);
-        let stream = stream.on_batch(move |texts| progress.advance(texts));
-        for embedded in stream {
-            let (piece, embedding): (Piece, _) = embedded?;
-            write(&Row {
-                index: piece.index,
-                text: &piece.text,
-                place: piece.place,
-                tokens: embedding.tokens,
-                is_cut: embedding.is_cut,
-                values: &embedding.values,
-                dimensions: embedder.dimensions(),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// What is embedded, and how many there are, where that is known.
-    fn pieces(
-        &self,
-        embedder: &Embedder,
-        Texts { texts, total }: Texts,
-    ) -> (Box<dyn Iterator<Item = Result<Piece>> + Send>, Option<u64>) {
-        if self.overflow == Overflow::Chunk {
-            let overlap = self.overlap as usize;
-            let passages = pieces::passages(texts, embedder.clone(), overlap);
-            (Box::new(passages), None)
-        } else {
-            (Box::new(pieces::whole(texts)), total)
+    fn pieces(&self, model: &Model, texts: Texts) -> Pieces {
+        match model {
+            Model::Vectors(embedder) if self.overflow == Overflow::Chunk => {
+                Pieces::passages(texts, embedder.clone(), self.overlap as usize)
+            }
+            _ => Pieces::whole(texts),
         }
     }
 
@@ -165,7 +138,13 @@ impl Arguments {
         self.format.unwrap_or_else(|| Format::of(output))
     }
 
-    fn load(&self) -> Result<Embedder> {
+    fn load(&self) -> Result<Model> {
+        if self.sparse {
+            return self.load_sparse().map(Model::Sparse);
+        }
+        if self.multi {
+            return self.load_multi();
+        }
         let mut options = EmbedderOptions::default();
         options = match self.pooling {
             None => options,
@@ -187,7 +166,33 @@ impl Arguments {
             options = options.dimensions(dimensions as usize);
         }
         let refuse = self.overflow == Overflow::Error;
-        self.model.load(options.refuse_long_texts(refuse))
+        let embedder = self.model.load(options.refuse_long_texts(refuse))?;
+        Ok(Model::Vectors(embedder))
+    }
+
+    fn load_multi(&self) -> Result<Model> {
+        let side = match self.prompt.as_deref() {
+            None | Some("document") => Side::Document,
+            Some("query") => Side::Query,
+            Some(_) => {
+                return Err(Usage("--multi takes --prompt query or --prompt document").into());
+            }
+        };
+        let load =
+            |gpu: &_, directory: &_, options: &_| LateInteraction::load(gpu, directory, options);
+        let model = self.model.load_task(load, |it| it.model().plan())?;
+        Ok(Model::Multi(model, side))
+    }
+
+    fn load_sparse(&self) -> Result<SparseEmbedder> {
+        let load = |gpu: &_, directory: &_, options: &_| {
+            let embedder = SparseEmbedder::load(gpu, directory, options)?;
+            match &self.prompt {
+                Some(prompt) => embedder.with_prompt(prompt),
+                None => Ok(embedder),
+            }
+        };
+        self.model.load_task(load, |it| it.model().plan())
     }
 
     /// Through [`Partial`].
@@ -200,16 +205,16 @@ impl Arguments {
             let message = "--resume reads its input again and keeps its output: name files with --input and --output";
             return Err(Usage(message).into());
         };
-        let embedder = self.load()?;
-        let mut partial = Partial::open(output, self.origin(input, &embedder)?)?;
-        let done = partial.rows();
-        let embedded = self.embed(&embedder, texts, done, |row| partial.write(row));
+        let model = self.load()?;
+        let mut partial = Partial::open(output, self.origin(input, &model)?)?;
+        let (pieces, done) = (self.pieces(&model, texts), partial.rows());
+        let embedded = model.embed(pieces, done, |row| partial.write(row));
         partial.save()?; // also what was embedded before an error
         embedded?;
-        partial.finish(self.create_output()?, embedder.dimensions())
+        partial.finish(self.create_output()?, model.kind())
     }
 
-    fn origin(&self, input: &Path, embedder: &Embedder) -> Result<Origin> {
+    fn origin(&self, input: &Path, model: &Model) -> Result<Origin> {
         let own = [
             ("--pooling", self.pooling.as_ref().map(value_name)),
             ("--no-normalize", self.no_normalize.then(String::new)),
@@ -218,6 +223,8 @@ impl Arguments {
             ("--overflow", Some(value_name(&self.overflow))),
             ("--overlap", Some(self.overlap.to_string())),
             ("--precision", Some(value_name(&self.precision))),
+            ("--sparse", self.sparse.then(String::new)),
+            ("--multi", self.multi.then(String::new)),
             ("--format", Some(value_name(&self.format()))),
             (
                 "--input-format",
@@ -226,11 +233,6 @@ impl Arguments {
             ("--field", self.input.field.clone()),
         ];
         let options = own.into_iter().chain(self.model.decisive());
-        Origin::new(
-            embedder.model().plan(),
-            input,
-            &self.model.directory()?,
-            options,
-        )
+        Origin::new(model.plan(), input, &self.model.directory()?, options)
     }
 }

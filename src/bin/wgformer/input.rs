@@ -83,13 +83,23 @@ impl Texts {
     /// All of them in pieces that are held in memory one at a time, with a progress bar.
     pub(crate) fn in_pieces(
         self,
+        each: impl FnMut(usize, Vec<String>, Control<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.in_pieces_of(PIECE, 0, each)
+    }
+
+    /// The same in pieces of `count`, where `done` texts came before.
+    pub(crate) fn in_pieces_of(
+        self,
+        count: usize,
+        done: usize,
         mut each: impl FnMut(usize, Vec<String>, Control<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut progress = Progress::new(self.total, "texts");
+        let mut progress = Progress::new(self.total, "texts").from(done);
         let mut texts = self.texts;
-        let mut first = 0;
+        let mut first = done;
         loop {
-            let piece = texts.by_ref().take(PIECE).collect::<Result<Vec<_>>>()?;
+            let piece = texts.by_ref().take(count).collect::<Result<Vec<_>>>()?;
             if piece.is_empty() {
                 return Ok(());
             }

@@ -98,6 +98,15 @@ impl ModelArgs {
         ]
     }
 
+    /// A task's model on its adapter: `load` makes it, and `plan` tells what of it runs.
+    pub(crate) fn load_task<T>(
+        &self,
+        load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
+        plan: impl FnOnce(&T) -> &Plan,
+    ) -> Result<T> {
+        self.engine.load_task(&self.model, load, plan)
+    }
+
     /// The model on its adapter, with options of what it makes of texts.
     pub(crate) fn load(&self, options: EmbedderOptions) -> Result<Embedder> {
         let directory = self.directory()?;
@@ -116,15 +125,24 @@ impl TaskModelArgs {
         load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
         plan: impl FnOnce(&T) -> &Plan,
     ) -> Result<T> {
-        let directory = locate(&self.model)?;
-        let (gpu, options) = self.engine.open()?;
-        let task = load(&gpu, &directory, &options)?;
-        self.engine.check_variants(plan(&task))?;
-        Ok(task)
+        self.engine.load_task(&self.model, load, plan)
     }
 }
 
 impl EngineArgs {
+    fn load_task<T>(
+        &self,
+        model: &str,
+        load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
+        plan: impl FnOnce(&T) -> &Plan,
+    ) -> Result<T> {
+        let directory = locate(model)?;
+        let (gpu, options) = self.open()?;
+        let task = load(&gpu, &directory, &options)?;
+        self.check_variants(plan(&task))?;
+        Ok(task)
+    }
+
     fn open(&self) -> Result<(Gpu, ModelOptions)> {
         let gpu = self.adapter.open()?;
         let measurements = tuned::measurements(gpu.capabilities());

@@ -1,10 +1,12 @@
-//! What of a model's folder runs: what gives its embeddings, and the heads that it was saved with.
+//! What of a model's folder runs: what gives its vectors, and the heads that it was saved with.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use wgformer::Error;
-use wgformer::models::{Config, Head, Network, SentenceTransformer};
+use wgformer::models::{
+    Config, Head, MultiVector, Network, Output, Projection, SentenceTransformer, SparseHead,
+};
 
 /// One of a folder's networks.
 pub(crate) struct Named {
@@ -39,21 +41,18 @@ const HEADS: [(&str, &str, Option<Head>); 5] = [
 /// The folder with weights, and the networks that it has weights for.
 pub(crate) fn networks(directory: &Path) -> Result<(PathBuf, Vec<Named>)> {
     let own = SentenceTransformer::read(directory)?;
-    let (pooling, normalize) = (own.pooling, own.normalize);
-    let folder = own.transformer;
-    let pooled = Head::Pooled { pooling, normalize };
-    let mut networks = vec![Named {
-        command: "embed",
-        network: Network::open(&folder, pooled)?,
-        head: Some(pooled),
-    }];
+    let folder = own.transformer.clone();
+    let mut heads = of_vectors(directory, &own)?;
     let classes = Config::read(&folder.join("config.json"))?.architectures();
     for (class, command, head) in HEADS {
-        if !classes.iter().any(|it| it.ends_with(class)) {
-            continue;
+        if classes.iter().any(|it| it.ends_with(class)) {
+            heads.push((command, head));
         }
-        let network = match head {
-            Some(head) => Network::open(&folder, head),
+    }
+    let mut networks = Vec::new();
+    for (command, head) in heads {
+        let network = match &head {
+            Some(head) => Network::open(&folder, head.clone()),
             None => Network::open_masked_lm(&folder),
         };
         match network {
@@ -68,4 +67,35 @@ pub(crate) fn networks(directory: &Path) -> Result<(PathBuf, Vec<Named>)> {
         }
     }
     Ok((folder, networks))
+}
+
+/// What gives vectors of texts, of their tokens, and weights of these.
+fn of_vectors(
+    directory: &Path,
+    own: &SentenceTransformer,
+) -> Result<Vec<(&'static str, Option<Head>)>> {
+    let mut heads = Vec::new();
+    if own.output == Output::Vector {
+        heads.push(("embed", Some(own.head(own.pooling, own.normalize))));
+    }
+    if let Some(multi_vector) = there(MultiVector::of(directory, own))? {
+        heads.push(("embed --multi", Some(multi_vector.head())));
+    }
+    if let Some(SparseHead::Lexical(dense)) = there(SparseHead::of(directory, own))? {
+        let head = Head::ProjectedTokens {
+            projections: vec![Projection::Dense(dense)],
+            expanded: false,
+        };
+        heads.push(("embed --sparse", Some(head)));
+    }
+    Ok(heads)
+}
+
+/// `None` where a folder has no such head.
+fn there<T>(head: wgformer::Result<T>) -> Result<Option<T>> {
+    match head {
+        Ok(head) => Ok(Some(head)),
+        Err(Error::Unsupported { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use wgformer::plan::Control;
-use wgformer::tasks::Reranker;
+use wgformer::tasks::{LateInteraction, Ranked, Reranker};
 
 use crate::lines::Lines;
 use crate::model_args::TaskModelArgs;
@@ -22,6 +22,9 @@ pub(crate) struct Arguments {
     /// How many lines to show [default: all of them].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
+    /// By late interaction, with a model for that (ColBERT, BGE-M3), rather than by a cross-encoder.
+    #[arg(long)]
+    late: bool,
     /// A JSON line per text instead of a table.
     #[arg(long)]
     json: bool,
@@ -31,17 +34,47 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
-    let load = |gpu: &_, directory: &_, options: &_| Reranker::load(gpu, directory, options);
-    let reranker = arguments.model.load(load, |it| it.model().plan())?;
+    let model = Model::load(arguments)?;
     let mut progress = Progress::new(Some(texts.len() as u64), "texts");
     let mut told = 0;
     let control = Control::new().progress(|now| {
         progress.advance(now.done - told);
         told = now.done;
     });
-    let ranked = reranker.rank_with(&arguments.query, &texts, control)?;
+    let ranked = model.rank(&arguments.query, &texts, control)?;
     drop(progress);
     let top = arguments.top.map_or(usize::MAX, |top| top as usize);
     let best = ranked.iter().take(top).map(|it| (it.index, it.score));
     ranking::print(best, &texts, arguments.json)
+}
+
+/// What ranks.
+enum Model {
+    Cross(Reranker),
+    Late(LateInteraction),
+}
+
+impl Model {
+    fn load(arguments: &Arguments) -> Result<Self> {
+        let model = &arguments.model;
+        if arguments.late {
+            let load =
+                |gpu: &_, folder: &_, options: &_| LateInteraction::load(gpu, folder, options);
+            return model.load(load, |it| it.model().plan()).map(Self::Late);
+        }
+        let load = |gpu: &_, folder: &_, options: &_| Reranker::load(gpu, folder, options);
+        model.load(load, |it| it.model().plan()).map(Self::Cross)
+    }
+
+    fn rank(
+        &self,
+        query: &str,
+        texts: &[String],
+        control: Control<'_>,
+    ) -> wgformer::Result<Vec<Ranked>> {
+        match self {
+            Self::Cross(model) => model.rank_with(query, texts, control),
+            Self::Late(model) => model.rank_with(query, texts, control),
+        }
+    }
 }

@@ -7,8 +7,9 @@ use crate::graph::TensorId;
 ///
 /// let mut graph = Graph::new();
 /// let bias = graph.parameter("relative_attention_bias", [12, 257]); // 12 heads, up to 128 positions away
-/// let options = AttentionOptions::new(0.125).window(64).bias(bias);
+/// let options = AttentionOptions::new(0.125).window(64).bias(bias).expanded(true);
 /// assert_eq!((options.scale, options.window, options.bias), (0.125, Some(64), Some(bias)));
+/// assert!(options.expanded);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -20,6 +21,8 @@ pub struct AttentionOptions {
     /// A parameter, `[heads, 2 * reach + 1]`, of which an entry is added to each scaled score, by how far the key is behind
     /// the query: `bias[head, clamp(key - query, -reach, reach) + reach]`.
     pub bias: Option<TensorId>,
+    /// Whether every second sequence expands the one before it.
+    pub expanded: bool,
 }
 
 impl AttentionOptions {
@@ -30,6 +33,7 @@ impl AttentionOptions {
             scale,
             window: None,
             bias: None,
+            expanded: false,
         }
     }
 
@@ -40,6 +44,14 @@ impl AttentionOptions {
             window: Some(window),
             ..self
         }
+    }
+
+    /// Whether every second sequence expands the one before it: its tokens attend to that one's, and nothing attends to
+    /// them, as ColBERT's queries are expanded by mask tokens. A token for which no key is left attends to nothing, and has
+    /// zeros.
+    #[must_use]
+    pub fn expanded(self, expanded: bool) -> Self {
+        Self { expanded, ..self }
     }
 
     /// What is added to scores by relative position, `[heads, 2 * reach + 1]`: buckets of relative positions spread out

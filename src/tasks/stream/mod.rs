@@ -26,7 +26,8 @@ use self::chunk::Chunk;
 use self::packer::Packer;
 use self::runner::Job;
 use self::window::Window;
-use super::{Embedder, Embedding};
+use super::Embedding;
+use super::text_model::TextModel;
 use crate::error::Error;
 
 /// Chunks that wait to be tokenised.
@@ -39,7 +40,8 @@ const WINDOWS_AHEAD: usize = 2;
 /// recorded.
 const RUNNERS: usize = 2;
 
-/// How [`Embedder::stream`] works.
+/// How [`Embedder::stream`](super::Embedder::stream) and
+/// [`LateInteraction::stream`](super::LateInteraction::stream) work.
 ///
 /// ```
 /// let options = wgformer::tasks::StreamOptions::default().window_batches(8).first_index(1000);
@@ -77,7 +79,8 @@ impl StreamOptions {
     }
 }
 
-/// Texts with their embeddings, in order, from [`Embedder::stream`].
+/// Texts with their embeddings, in order, from [`Embedder::stream`](super::Embedder::stream) or
+/// [`LateInteraction::stream`](super::LateInteraction::stream).
 ///
 /// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it.
 ///
@@ -133,11 +136,11 @@ where
     E: From<Error> + Send + 'static,
 {
     pub(super) fn start(
-        embedder: &Embedder,
+        text_model: &TextModel,
         texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
         options: &StreamOptions,
     ) -> Self {
-        let (stages, failure) = match Stages::start(embedder, texts, options) {
+        let (stages, failure) = match Stages::start(text_model, texts, options) {
             Ok(stages) => (Some(stages), None),
             Err(error) => (None, Some(error.into())),
         };
@@ -267,7 +270,7 @@ where
     E: From<Error> + Send + 'static,
 {
     fn start(
-        embedder: &Embedder,
+        text_model: &TextModel,
         texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
         options: &StreamOptions,
     ) -> Result<Self, Error> {
@@ -285,13 +288,13 @@ where
         };
         let first_index = options.first_index;
         for _ in 0..RUNNERS {
-            let (embedder, jobs) = (embedder.clone(), jobs.clone());
+            let (text_model, jobs) = (text_model.clone(), jobs.clone());
             let is_stopped = stages.is_stopped.clone();
-            let work = move || runner::run(&embedder, &jobs, &is_stopped);
+            let work = move || runner::run(&text_model, &jobs, &is_stopped);
             stages.threads.push(spawn("running", first_index, work)?);
         }
         let packer = Packer::new(
-            embedder.clone(),
+            text_model.clone(),
             options,
             to_stream,
             Arc::clone(&stages.bell),

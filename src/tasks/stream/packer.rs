@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SendError, Sender, SyncSender};
 
+use super::super::Embedding;
 use super::super::batching::pack;
-use super::super::{Embedder, Embedding};
+use super::super::text_model::TextModel;
 use super::bell::Bell;
 use super::chunk::Chunk;
 use super::runner::Job;
@@ -18,7 +19,7 @@ use crate::text::{Text, Tokens};
 const WINDOW_BYTES: usize = 32 << 20;
 
 pub(super) struct Packer<T, E> {
-    embedder: Embedder,
+    text_model: TextModel,
     windows: SyncSender<Result<Window<T>, E>>,
     /// Rings for each window.
     bell: Arc<Bell>,
@@ -49,15 +50,15 @@ where
     E: From<Error>,
 {
     pub(super) fn new(
-        embedder: Embedder,
+        text_model: TextModel,
         options: &StreamOptions,
         windows: SyncSender<Result<Window<T>, E>>,
         bell: Arc<Bell>,
         jobs: Sender<Option<Job>>,
     ) -> Self {
-        let batch_tokens = embedder.model().batch_tokens();
+        let batch_tokens = text_model.model.batch_tokens();
         Self {
-            embedder,
+            text_model,
             windows,
             bell,
             jobs,
@@ -134,19 +135,19 @@ where
 
     fn tokenize(&self, texts: &[T]) -> Result<Vec<Tokens>, Error> {
         let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
-        self.embedder.text_model.tokenize(&texts)
+        self.text_model.tokenize(&texts)
     }
 
     /// The error, if the text is too long.
     fn add(&mut self, text: T, tokens: Tokens) -> Result<Option<Error>, HungUp> {
         let index = self.first_index + self.texts.len();
-        let checked = self.embedder.text_model.check_length(index, &tokens);
+        let checked = self.text_model.check_length(index, &tokens);
         if let Err(error) = checked {
             return Ok(Some(error));
         }
         let (length, results) = (
             tokens.ids.len(),
-            self.embedder.text_model.values_of(tokens.ids.len()),
+            self.text_model.values_of(tokens.ids.len()),
         );
         self.count += length;
         self.bytes += text.as_ref().len() + 4 * (2 * length + results);
@@ -165,7 +166,7 @@ where
         (self.count, self.bytes) = (0, 0);
         let first_index = self.first_index;
         self.first_index += texts.len();
-        let packs = pack(&tokens, self.embedder.model());
+        let packs = pack(&tokens, &self.text_model.model);
         let (sender, done) = mpsc::channel();
         self.windows.send(Ok(Window {
             first_index,

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::Embedder;
 use super::super::batching::Pack;
+use super::super::text_model::TextModel;
 use super::bell::Bell;
 use super::panicked;
 use crate::error::Result;
@@ -31,7 +31,7 @@ pub(super) struct Done {
 
 /// Runs one job after another, until there is none. Several do so at once.
 pub(super) fn run(
-    embedder: &Embedder,
+    text_model: &TextModel,
     jobs: &Mutex<Receiver<Option<Job>>>,
     is_stopped: &AtomicBool,
 ) {
@@ -43,7 +43,7 @@ pub(super) fn run(
             continue;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            pollster::block_on(embedder.text_model.run(&job.pack))
+            pollster::block_on(text_model.run(&job.pack))
         }));
         let values = result.unwrap_or_else(|panic| {
             let place = job.pack.places.iter().min().copied().unwrap_or_default();

@@ -17,6 +17,8 @@ pub struct Distances {
     pub window: Option<usize>,
     /// How many positions away the furthest key is that has a bias of its own.
     pub reach: Option<usize>,
+    /// Whether every second sequence expands the one before it.
+    pub expanded: bool,
 }
 
 impl Distances {
@@ -24,8 +26,9 @@ impl Distances {
     fn describe(self) -> String {
         let window = self.window.map(|window| format!(", {window} places away"));
         let reach = self.reach.map(|reach| format!(", bias of reach {reach}"));
+        let expanded = if self.expanded { ", expanded" } else { "" };
         format!(
-            "{}{}",
+            "{}{}{expanded}",
             window.unwrap_or_default(),
             reach.unwrap_or_default()
         )
@@ -71,6 +74,7 @@ pub(super) fn table() -> Vec<Recipe> {
     push(&[2048], 1, 30, 1.0, Values::Unit);
     push(&[1; super::MANY], 1, 4, 1.0, Values::Unit);
     table.extend(by_distance());
+    table.extend(expanded());
     table
 }
 
@@ -89,7 +93,11 @@ fn by_distance() -> impl Iterator<Item = Recipe> {
     ];
     let of_head = move |head_dim| {
         all.into_iter().map(move |(window, reach)| {
-            let distances = Distances { window, reach };
+            let distances = Distances {
+                window,
+                reach,
+                expanded: false,
+            };
             Box::new(move || {
                 let lengths = [1, 19, 0, 70, 129, 300];
                 attention_with(&lengths, 2, head_dim, 1.0, Values::Unit, distances)
@@ -97,6 +105,25 @@ fn by_distance() -> impl Iterator<Item = Recipe> {
         })
     };
     [32, 64, 5, 33, 256].into_iter().flat_map(of_head)
+}
+
+/// Sequences of which every second one expands the one before: short and long ones, empty ones, and windows that leave
+/// some queries without keys.
+fn expanded() -> impl Iterator<Item = Recipe> {
+    let of_head = |head_dim| {
+        [None, Some(3), Some(64)].into_iter().map(move |window| {
+            let distances = Distances {
+                window,
+                reach: None,
+                expanded: true,
+            };
+            Box::new(move || {
+                let lengths = [5, 27, 33, 0, 0, 9, 129, 70, 8, 24, 7];
+                attention_with(&lengths, 2, head_dim, 1.0, Values::Unit, distances)
+            }) as Recipe
+        })
+    };
+    [32, 64, 5].into_iter().flat_map(of_head)
 }
 
 /// Attention within sequences of `lengths` tokens; `peak`: about how large scores become; `values`: what the values
@@ -114,7 +141,7 @@ pub fn attention(
     attention_with(lengths, heads, head_dim, peak, values, Distances::default())
 }
 
-/// The same with a window, a bias or both.
+/// The same with a window, a bias, expansions or all of these.
 ///
 /// # Errors
 /// As [`attention`].
@@ -151,6 +178,7 @@ pub fn attention_with(
     let scale = peak * 3.0 / (head_dim as f32).sqrt();
     let mut options = AttentionOptions::new(scale);
     options.window = distances.window;
+    options.expanded = distances.expanded;
     options.bias = distances
         .reach
         .map(|reach| case.parameter("bias", [heads, 2 * reach + 1]));

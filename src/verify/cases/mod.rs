@@ -19,8 +19,10 @@
 //!     cases::layer_norm(9, 384, unit, false)?,
 //!     cases::embedding_sum(9, 384)?,
 //!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
+//!     cases::normalize(9, 132, unit)?,
+//!     cases::max_sim(&[5, 9], 32, 128, unit)?,
 //!     cases::top_k(9, 132, 10, true, unit)?,
-//!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), reach: None })?,
+//!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), ..Default::default() })?,
 //!     cases::disentangled_attention(&[7, 40], (3, 32), 15, 1.0, unit)?,
 //!     cases::rotary(9, 3, 32, 32, unit)?,
 //!     cases::activation(9, 130, Activation::Gelu, unit)?,
@@ -42,7 +44,9 @@ mod disentangled_attention;
 mod embedding_sum;
 mod layer_norm;
 mod linear;
+mod max_sim;
 mod multiply;
+mod normalize;
 mod pool;
 mod qkv_linear;
 mod rotary;
@@ -56,7 +60,9 @@ pub use disentangled_attention::disentangled_attention;
 pub use embedding_sum::embedding_sum;
 pub use layer_norm::layer_norm;
 pub use linear::{Combine, Epilogue, linear};
+pub use max_sim::max_sim;
 pub use multiply::multiply;
+pub use normalize::normalize;
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
 pub use rotary::rotary;
@@ -79,7 +85,9 @@ pub fn all() -> Vec<Recipe> {
         layer_norm::table,
         embedding_sum::table,
         pool::table,
+        max_sim::table,
         softmax::table,
+        normalize::table,
         top_k::table,
         activation::table,
         add::table,
@@ -100,7 +108,9 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| layer_norm(9, 384, Values::Unit, false)),
         Box::new(|| embedding_sum(9, 384)),
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
+        Box::new(|| max_sim(&[5, 9], 32, 128, Values::Unit)),
         Box::new(|| softmax(9, 130, Values::Unit)),
+        Box::new(|| normalize(9, 130, Values::Unit)),
         Box::new(|| top_k(9, 132, 10, true, Values::Unit)),
         Box::new(|| activation(9, 130, Activation::Gelu, Values::Extreme)),
         Box::new(|| add(9, 130)),
@@ -150,7 +160,9 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; LANES], 8, Pooling::Mean, true, Values::Unit)),
+        Box::new(|| max_sim(&[1; LANES], 8, 8, Values::Unit)),
         Box::new(|| softmax(LANES, 8, Values::Unit)),
+        Box::new(|| normalize(LANES, 8, Values::Unit)),
         Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),
         Box::new(|| activation(ROWS, 64, Activation::Gelu, Values::Unit)),
         Box::new(|| add(ROWS, 64)),

@@ -12,6 +12,7 @@ use anyhow::Result;
 #[cfg(not(feature = "parquet"))]
 use anyhow::anyhow;
 use clap::ValueEnum;
+use wgformer::tasks::SparseEmbedder;
 
 use super::precision::{Precision, Vector};
 use crate::input::extension;
@@ -47,15 +48,35 @@ pub(super) struct Row<'a> {
     pub(super) tokens: usize,
     /// Whether there were more tokens, which were cut off.
     pub(super) is_cut: bool,
-    /// `[dimensions]`, or `[tokens, dimensions]` where there is a vector per token.
     pub(super) values: &'a [f32],
-    pub(super) dimensions: usize,
+    pub(super) kind: Kind<'a>,
+}
+
+/// What the values of a row are.
+#[derive(Clone, Copy)]
+pub(super) enum Kind<'a> {
+    /// Of so many dimensions: `[dimensions]`, or `[tokens, dimensions]` where there is a vector per token.
+    Vectors(usize),
+    /// Of so many dimensions, any number of them: `[vectors, dimensions]`.
+    Multi(usize),
+    /// Pairs of an id, by its bits, and a weight, the heaviest first.
+    Sparse(&'a SparseEmbedder),
+}
+
+impl Kind<'_> {
+    /// Of a vector.
+    pub(super) fn dimensions(self) -> usize {
+        match self {
+            Self::Vectors(dimensions) | Self::Multi(dimensions) => dimensions,
+            Self::Sparse(_) => 2,
+        }
+    }
 }
 
 impl<'a> Row<'a> {
     /// One, or one per token.
     fn vectors(&self, precision: Precision) -> impl Iterator<Item = Vector<'a>> + use<'a> {
-        let vectors = self.values.chunks(self.dimensions);
+        let vectors = self.values.chunks(self.kind.dimensions());
         vectors.map(move |vector| precision.of(vector))
     }
 }

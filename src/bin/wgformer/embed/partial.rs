@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
-use super::format::{Row, Rows};
+use super::format::{Kind, Row, Rows};
 use super::origin::{self, Origin};
 use crate::output::explain;
 use crate::temporary::{self, folder};
@@ -119,7 +119,7 @@ impl Partial {
     }
 
     /// Gives all of them, from the first on, to `rows`, and when these are finished removes both files.
-    pub(super) fn finish(mut self, mut rows: Box<dyn Rows>, dimensions: usize) -> Result<()> {
+    pub(super) fn finish(mut self, mut rows: Box<dyn Rows>, kind: Kind<'_>) -> Result<()> {
         self.save()?;
         let Self {
             paths,
@@ -140,10 +140,10 @@ impl Partial {
                 tokens: record.tokens,
                 is_cut: record.is_cut,
                 values: &record.values,
-                dimensions,
+                kind,
             })?;
         }
-        rows.finish(dimensions)?;
+        rows.finish(kind.dimensions())?;
         // Should it end between any of these: the next run then finds one that has done nothing yet.
         (checkpoint.rows, checkpoint.bytes) = (0, 0);
         checkpoint.hash = origin::in_hex(&XxHash3_128::new());

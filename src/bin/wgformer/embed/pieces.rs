@@ -6,6 +6,8 @@ use anyhow::Result;
 use clap::ValueEnum;
 use wgformer::Embedder;
 
+use crate::input::Texts;
+
 /// `--overflow`
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Overflow {
@@ -32,37 +34,48 @@ impl AsRef<str> for Piece {
     }
 }
 
-/// Whole texts.
-pub(super) fn whole(
-    texts: impl Iterator<Item = Result<String>> + Send + 'static,
-) -> impl Iterator<Item = Result<Piece>> + Send + 'static {
-    texts.enumerate().map(|(index, text)| {
-        Ok(Piece {
-            index,
-            place: None,
-            text: text?,
-        })
-    })
+/// Pieces in the order of their texts, and how many there are, where that is known.
+pub(super) struct Pieces {
+    pub(super) pieces: Box<dyn Iterator<Item = Result<Piece>> + Send>,
+    pub(super) total: Option<u64>,
 }
 
-/// Passages that share about `overlap` tokens.
-pub(super) fn passages(
-    texts: impl Iterator<Item = Result<String>> + Send + 'static,
-    embedder: Embedder,
-    overlap: usize,
-) -> impl Iterator<Item = Result<Piece>> + Send + 'static {
-    texts.enumerate().flat_map(move |(index, text)| {
-        let pieces = text.and_then(|text| {
-            let passages = embedder.passages(&text, overlap)?.into_iter();
-            let pieces = passages.map(|passage| {
-                Ok(Piece {
-                    index,
-                    place: Some(passage.start..passage.end),
-                    text: passage.text.to_owned(),
-                })
-            });
-            Ok(pieces.collect::<Vec<_>>())
+impl Pieces {
+    /// Whole texts.
+    pub(super) fn whole(Texts { texts, total }: Texts) -> Self {
+        let pieces = texts.enumerate().map(|(index, text)| {
+            Ok(Piece {
+                index,
+                place: None,
+                text: text?,
+            })
         });
-        pieces.unwrap_or_else(|error| vec![Err(error)])
-    })
+        Self {
+            pieces: Box::new(pieces),
+            total,
+        }
+    }
+
+    /// Passages that share about `overlap` tokens.
+    pub(super) fn passages(texts: Texts, embedder: Embedder, overlap: usize) -> Self {
+        let pieces = texts.texts.enumerate().flat_map(move |(index, text)| {
+            let passages = text.and_then(|text| passages(&embedder, index, &text, overlap));
+            let passages = passages.map(|pieces| pieces.into_iter().map(Ok).collect());
+            passages.unwrap_or_else(|error| vec![Err(error)])
+        });
+        Self {
+            pieces: Box::new(pieces),
+            total: None,
+        }
+    }
+}
+
+fn passages(embedder: &Embedder, index: usize, text: &str, overlap: usize) -> Result<Vec<Piece>> {
+    let passages = embedder.passages(text, overlap)?.into_iter();
+    let pieces = passages.map(|passage| Piece {
+        index,
+        place: Some(passage.start..passage.end),
+        text: passage.text.to_owned(),
+    });
+    Ok(pieces.collect())
 }

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Result;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use wgformer::tasks::SparseEmbedder;
 
-use super::{Row, Rows, Shape, Vector};
+use super::{Kind, Row, Rows, Shape, Vector};
 use crate::output::Output;
 
 pub(super) struct Jsonl {
@@ -25,18 +25,30 @@ struct Line<'a> {
     tokens: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
-    embedding: Embedding<'a>,
+    #[serde(flatten)]
+    made: Made<'a>,
 }
 
+/// What was made of a text, under a name for each kind.
 #[derive(Serialize)]
-#[serde(untagged)]
-enum Embedding<'a> {
-    One(Option<Vector<'a>>),
+enum Made<'a> {
+    #[serde(rename = "embedding")]
+    One(Vector<'a>),
+    #[serde(rename = "embedding")]
     PerToken(Vec<Vector<'a>>),
+    #[serde(rename = "embeddings")]
+    Multi(Vec<Vector<'a>>),
+    #[serde(rename = "sparse", serialize_with = "in_order")]
+    Sparse(Vec<(String, f32)>),
+}
+
+/// A map in the order of its entries.
+fn in_order<S: Serializer>(entries: &[(String, f32)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(entries.iter().map(|(token, weight)| (token, weight)))
 }
 
 impl Jsonl {
-    pub(super) fn create(path: Option<&Path>, shape: Shape) -> Result<Self> {
+    pub(super) fn create(path: Option<&Path>, shape: Shape) -> anyhow::Result<Self> {
         Ok(Self {
             output: Output::create(path)?,
             shape,
@@ -44,9 +56,22 @@ impl Jsonl {
     }
 }
 
+/// Tokens as the vocabulary writes them, with their weights.
+fn weights(pairs: &[f32], embedder: &SparseEmbedder) -> Vec<(String, f32)> {
+    let token = |id: u32| embedder.token(id).unwrap_or_else(|| id.to_string());
+    let pairs = pairs.chunks_exact(2);
+    pairs
+        .map(|pair| (token(pair[0].to_bits()), pair[1]))
+        .collect()
+}
+
 impl Rows for Jsonl {
-    fn write(&mut self, row: &Row<'_>) -> Result<()> {
-        let mut vectors = row.vectors(self.shape.precision);
+    fn write(&mut self, row: &Row<'_>) -> anyhow::Result<()> {
+        let Shape {
+            per_token,
+            precision,
+            ..
+        } = self.shape;
         let line = Line {
             index: row.index,
             start: row.place.as_ref().map(|place| place.start),
@@ -54,17 +79,18 @@ impl Rows for Jsonl {
             text: row.text,
             tokens: row.tokens,
             cut: row.is_cut,
-            embedding: if self.shape.per_token {
-                Embedding::PerToken(vectors.collect())
-            } else {
-                Embedding::One(vectors.next())
+            made: match row.kind {
+                Kind::Vectors(_) if per_token => Made::PerToken(row.vectors(precision).collect()),
+                Kind::Vectors(_) => Made::One(precision.of(row.values)),
+                Kind::Multi(_) => Made::Multi(row.vectors(precision).collect()),
+                Kind::Sparse(embedder) => Made::Sparse(weights(row.values, embedder)),
             },
         };
         serde_json::to_writer(&mut self.output, &line).map_err(io::Error::from)?;
         Ok(self.output.write_all(b"\n")?)
     }
 
-    fn finish(self: Box<Self>, _: usize) -> Result<()> {
+    fn finish(self: Box<Self>, _: usize) -> anyhow::Result<()> {
         self.output.finish()
     }
 }

@@ -1,0 +1,383 @@
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::batching::pack;
+use super::text_model::{Output, TextModel};
+use crate::error::{Error, Result};
+use crate::gpu::Gpu;
+use crate::models::{
+    Head, MaskedLm, Model, ModelOptions, Projection, SentenceTransformer, SparseHead, Splade,
+};
+use crate::plan::Control;
+use crate::text::{Text, Tokens};
+
+/// Turns texts into sparse vectors: weights of few of the vocabulary's entries, for an index of words. By a masked language
+/// model (SPLADE), or a weight for each of a text's own tokens (BGE-M3). Clones share the model, from any thread.
+///
+/// ```
+/// use wgformer::models::ModelOptions;
+/// use wgformer::tasks::{SparseEmbedder, SparseEmbedding, TokenWeight};
+///
+/// # let folder = "tests/data/retrieval/splade";
+/// let gpu = wgformer::Gpu::new()?;
+/// let embedder = SparseEmbedder::load(&gpu, folder, &ModelOptions::default())?;
+/// for SparseEmbedding { weights, .. } in embedder.embed(&["a cat", "a dog"])? {
+///     for TokenWeight { id, weight, .. } in weights {
+///         println!("{weight:.3} {}", embedder.token(id).unwrap_or_default());
+///     }
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+///
+/// Without blocking, within a time, and on another device:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use wgformer::{Gpu, models::ModelOptions, plan::Control, tasks::SparseEmbedder};
+/// # let (folder, options) = ("tests/data/retrieval/bge-m3", ModelOptions::default());
+/// # pollster::block_on(async {
+/// let gpu = Gpu::new()?;
+/// let embedder = SparseEmbedder::load_async(&gpu, folder, &options).await?;
+/// let texts = ["a cat", "a dog"];
+/// let found = embedder.embed_async(&texts).await?;
+///
+/// let in_time = || Control::new().timeout(Duration::from_secs(60));
+/// assert_eq!(embedder.embed_with(&texts, in_time())?, found);
+/// assert_eq!(embedder.embed_with_async(&texts, in_time()).await?, found);
+///
+/// let another = Gpu::new()?; // after the first was lost
+/// let recovered = embedder.recover(&another)?;
+/// let recovered = recovered.recover_async(&another).await?;
+/// println!("{} bytes", recovered.model().memory().total());
+/// # Ok::<(), wgformer::Error>(())
+/// # })?;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SparseEmbedder {
+    /// The encoder, or what weighs each token.
+    text_model: TextModel,
+    head: TaskHead,
+    own: Arc<SentenceTransformer>,
+}
+
+/// What follows the encoder.
+#[derive(Clone, Debug)]
+enum TaskHead {
+    Splade(MaskedLm, Splade),
+    /// The ids of tokens that are left out.
+    Lexical(Arc<[u32]>),
+}
+
+/// An entry of the vocabulary, and how much it weighs.
+///
+/// See [`SparseEmbedder`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TokenWeight {
+    /// Its place in the vocabulary.
+    pub id: u32,
+    /// More than 0.
+    pub weight: f32,
+}
+
+/// The sparse vector of one text.
+///
+/// See [`SparseEmbedder`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SparseEmbedding {
+    /// How many tokens the text has, special tokens included, after it was cut to the model's length.
+    pub tokens: usize,
+    /// Whether it had more, which were cut off.
+    pub is_cut: bool,
+    /// The entries that weigh anything, the heaviest first; of equal ones the first of the vocabulary.
+    pub weights: Vec<TokenWeight>,
+}
+
+/// The special tokens of XLM-RoBERTa that BGE-M3 gives no weight: `_process_token_weights` in FlagEmbedding's `bge_m3.py`.
+const UNWEIGHED: [&str; 4] = ["<s>", "</s>", "<pad>", "<unk>"];
+
+impl SparseEmbedder {
+    /// Loads a directory with a head of [`SparseHead`].
+    ///
+    /// # Errors
+    /// As [`SparseHead::of`], [`Model::load`] and [`MaskedLm::load`], and [`Error::Tokenizer`].
+    pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        let (text_model, head) = match SparseHead::of(directory.as_ref(), &own)? {
+            SparseHead::Splade(splade) => {
+                let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+                let model = MaskedLm::load(gpu, &own.transformer, max_tokens, options)?;
+                let text_model = TextModel::of(model.encoder().clone(), &own)?;
+                (text_model, TaskHead::Splade(model, splade))
+            }
+            SparseHead::Lexical(dense) => {
+                let projections = vec![Projection::Dense(dense)];
+                let head = Head::ProjectedTokens {
+                    projections,
+                    expanded: false,
+                };
+                let text_model = TextModel::load(gpu, &own, head, options)?;
+                let ids = UNWEIGHED.map(|token| text_model.tokenizer.id_of(token));
+                (
+                    text_model,
+                    TaskHead::Lexical(ids.into_iter().flatten().collect()),
+                )
+            }
+        };
+        Ok(Self {
+            text_model,
+            head,
+            own: Arc::new(own),
+        })
+    }
+
+    /// [`SparseEmbedder::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`SparseEmbedder::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.as_ref().to_owned();
+        gpu.off_thread(move || Self::load(&own, directory, &options))
+            .await
+    }
+
+    /// The same model with one of its prompts before every text, such as `query` or `document`.
+    ///
+    /// ```
+    /// # use wgformer::{models::ModelOptions, tasks::SparseEmbedder};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/retrieval/splade-sum");
+    /// let documents = SparseEmbedder::load(&gpu, folder, &ModelOptions::default())?;
+    /// let queries = documents.with_prompt("query")?;
+    /// # let _ = queries;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`SentenceTransformer::prompt`].
+    pub fn with_prompt(&self, name: &str) -> Result<Self> {
+        let prompt = self.own.prompt(Some(name))?;
+        Ok(Self {
+            text_model: self.text_model.clone().with_prompt(prompt),
+            ..self.clone()
+        })
+    }
+
+    /// The same on another device, after its own was lost: [`Model::recover`].
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        let (text_model, head) = match &self.head {
+            TaskHead::Splade(model, splade) => {
+                let model = model.recover(gpu)?;
+                let text_model = self.text_model.clone().with_model(model.encoder().clone());
+                (text_model, TaskHead::Splade(model, *splade))
+            }
+            TaskHead::Lexical(_) => (self.text_model.recover(gpu)?, self.head.clone()),
+        };
+        Ok(Self {
+            text_model,
+            head,
+            own: Arc::clone(&self.own),
+        })
+    }
+
+    /// [`SparseEmbedder::recover`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`Model::recover`].
+    pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
+        let (own, lost) = (gpu.clone(), self.clone());
+        gpu.off_thread(move || lost.recover(&own)).await
+    }
+
+    /// The encoder.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.text_model.model
+    }
+
+    /// What the vocabulary has under an id, such as `##ing`.
+    #[must_use]
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.text_model.tokenizer.token(id)
+    }
+
+    /// One sparse vector per text, in order.
+    ///
+    /// # Errors
+    /// As [`Embedder::embed`](super::Embedder::embed).
+    pub fn embed<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<SparseEmbedding>> {
+        self.embed_with(texts, Control::new())
+    }
+
+    /// [`SparseEmbedder::embed`] with a deadline, or somebody who is told after each batch how many texts are done.
+    ///
+    /// # Errors
+    /// As [`SparseEmbedder::embed`], and [`Error::Deadline`].
+    pub fn embed_with<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        control: Control<'_>,
+    ) -> Result<Vec<SparseEmbedding>> {
+        pollster::block_on(self.embed_with_async(texts, control))
+    }
+
+    /// [`SparseEmbedder::embed`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`SparseEmbedder::embed`].
+    pub async fn embed_async<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<SparseEmbedding>> {
+        self.embed_with_async(texts, Control::new()).await
+    }
+
+    /// [`SparseEmbedder::embed_with`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`SparseEmbedder::embed_with`].
+    pub async fn embed_with_async<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        mut control: Control<'_>,
+    ) -> Result<Vec<SparseEmbedding>> {
+        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        let deadline = control.due();
+        let embed = async {
+            let tokens = self.text_model.tokenize_in_turns(&texts).await?;
+            let report = |done| control.report(done, texts.len());
+            let mut embeddings: Vec<SparseEmbedding> = match &self.head {
+                TaskHead::Splade(model, splade) => pooled(model, *splade, &tokens, report).await?,
+                TaskHead::Lexical(unweighed) => {
+                    let outputs = self.text_model.outputs_of(&tokens, report).await?;
+                    let texts = tokens.iter().zip(outputs);
+                    texts
+                        .map(|(it, output)| lexical(it, &output, unweighed))
+                        .collect()
+                }
+            };
+            for (embedding, tokens) in embeddings.iter_mut().zip(&tokens) {
+                embedding.is_cut = tokens.is_cut;
+            }
+            Ok(embeddings)
+        };
+        self.model().plan().gpu().before(deadline, embed).await
+    }
+}
+
+/// The weights of a text's own tokens, of each the largest that it has anywhere.
+fn lexical(tokens: &Tokens, output: &Output, unweighed: &[u32]) -> SparseEmbedding {
+    let mut weights: HashMap<u32, f32> = HashMap::new();
+    for (id, weight) in tokens.ids.iter().zip(&output.values) {
+        let largest = weights.entry(*id).or_insert(0.0);
+        *largest = largest.max(*weight);
+    }
+    weights.retain(|id, _| !unweighed.contains(id));
+    SparseEmbedding::of(output.tokens, weights)
+}
+
+/// The weights that a masked language model's logits of all of a text's tokens come to.
+async fn pooled(
+    model: &MaskedLm,
+    splade: Splade,
+    tokens: &[Tokens],
+    mut report: impl FnMut(usize),
+) -> Result<Vec<SparseEmbedding>> {
+    let mut pools: Vec<Option<SparseEmbedding>> = vec![None; tokens.len()];
+    let (mut done, mut overflow) = (0, None::<(usize, f32)>);
+    for pack in pack(tokens, model.encoder()) {
+        let places: Vec<usize> = (0..pack.batch.sizes().tokens).collect();
+        let mut texts = pack.places.iter().zip(&pack.lengths);
+        let mut pool = Pool::new(splade, model.vocabulary());
+        let mut current = texts.next();
+        let each = |logits: &[f32]| {
+            pool.add(logits);
+            let Some((place, _)) = current.filter(|(_, length)| **length == pool.tokens) else {
+                return;
+            };
+            match pool.overflow {
+                Some(value) if overflow.is_none_or(|(first, _)| *place < first) => {
+                    overflow = Some((*place, value));
+                }
+                Some(_) => {}
+                None => pools[*place] = Some(pool.embedding()),
+            }
+            pool = Pool::new(splade, model.vocabulary());
+            current = texts.next();
+        };
+        let control = Control::new();
+        model
+            .for_each_async(&pack.batch, &places, control, each)
+            .await?;
+        done += pack.places.len();
+        report(done);
+    }
+    match overflow {
+        Some((index, value)) => Err(Error::Overflow { index, value }),
+        None => Ok(pools.into_iter().flatten().collect()),
+    }
+}
+
+/// The tokens of a text so far.
+struct Pool {
+    splade: Splade,
+    /// Of each entry of the vocabulary the largest logit, or the sum of weights.
+    values: Vec<f32>,
+    tokens: usize,
+    /// A logit that is not finite.
+    overflow: Option<f32>,
+}
+
+impl Pool {
+    fn new(splade: Splade, vocabulary: usize) -> Self {
+        Self {
+            splade,
+            values: vec![0.0; vocabulary], // no lower logit weighs anything
+            tokens: 0,
+            overflow: None,
+        }
+    }
+
+    fn add(&mut self, logits: &[f32]) {
+        self.tokens += 1;
+        let overflow = || logits.iter().copied().find(|logit| !logit.is_finite());
+        self.overflow = self.overflow.or_else(overflow);
+        for (value, logit) in self.values.iter_mut().zip(logits) {
+            if self.splade.sum {
+                *value += self.splade.weight(*logit);
+            } else {
+                *value = value.max(*logit);
+            }
+        }
+    }
+
+    fn embedding(&self) -> SparseEmbedding {
+        let weight = |value: f32| match self.splade.sum {
+            true => value,
+            false => self.splade.weight(value), // which keeps the order of logits
+        };
+        let weights = (0..).zip(self.values.iter().map(|value| weight(*value)));
+        SparseEmbedding::of(self.tokens, weights)
+    }
+}
+
+impl SparseEmbedding {
+    fn of(tokens: usize, weights: impl IntoIterator<Item = (u32, f32)>) -> Self {
+        let weights = weights.into_iter().filter(|(_, weight)| *weight > 0.0);
+        let weights = weights.map(|(id, weight)| TokenWeight { id, weight });
+        let mut weights: Vec<TokenWeight> = weights.collect();
+        weights.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.id.cmp(&b.id)));
+        Self {
+            tokens,
+            is_cut: false,
+            weights,
+        }
+    }
+}

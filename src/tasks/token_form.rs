@@ -1,0 +1,127 @@
+//! How a text is read for late interaction, and which of its tokens have a vector.
+
+use crate::error::Result;
+use crate::models::{MultiVector, TokenForm};
+use crate::text::{Text, Tokenizer, Tokens};
+
+/// Of queries, or of documents.
+#[derive(Debug)]
+pub(super) struct Form {
+    tokenizer: Tokenizer,
+    /// What stands behind the first token.
+    marker: Option<u32>,
+    prompt: String,
+    lower_case: bool,
+    /// How many tokens a text is filled up to, and with which; whether these stand apart from the others.
+    expansion: Option<(usize, u32, bool)>,
+    /// Those that have no vector.
+    skipped: Vec<u32>,
+    leaves_out_first: bool,
+}
+
+/// What mask tokens are called.
+const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
+
+impl Form {
+    /// Of queries.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tokenizer`] if the vocabulary has no mask token to expand them with, or there is no room for a text.
+    pub(super) fn of_queries(
+        own: &MultiVector,
+        tokenizer: &Tokenizer,
+        most: usize,
+        lower_case: bool,
+    ) -> Result<Self> {
+        let form = Self::new(&own.query, tokenizer, most, lower_case)?;
+        let expansion = match own.query.expansion {
+            None => None,
+            Some(length) => {
+                let mask = MASKS.iter().find_map(|token| tokenizer.id_of(token));
+                let mask = mask
+                    .ok_or_else(|| tokenizer.error("has no mask token to expand queries with"))?;
+                Some((length.min(most), mask, !own.attends_to_expansion))
+            }
+        };
+        Ok(Self {
+            expansion,
+            leaves_out_first: own.leaves_out_first,
+            ..form
+        })
+    }
+
+    /// Of documents. A word that the vocabulary does not have as one token is not skipped.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tokenizer`] if there is no room for a text.
+    pub(super) fn of_documents(
+        own: &MultiVector,
+        tokenizer: &Tokenizer,
+        most: usize,
+        lower_case: bool,
+    ) -> Result<Self> {
+        let form = Self::new(&own.document, tokenizer, most, lower_case)?;
+        let skipped = own.skipped.iter();
+        let skipped = skipped.filter_map(|word| tokenizer.id_of(word)).collect();
+        Ok(Self {
+            skipped,
+            leaves_out_first: own.leaves_out_first,
+            ..form
+        })
+    }
+
+    /// `most`: the tokens that the model takes.
+    fn new(own: &TokenForm, tokenizer: &Tokenizer, most: usize, lower_case: bool) -> Result<Self> {
+        let names = [&own.marker[..], own.marker.trim()];
+        let marker = names.iter().find_map(|name| tokenizer.id_of(name));
+        let as_text = if marker.is_none() {
+            &own.marker[..]
+        } else {
+            ""
+        };
+        let most = own.max_tokens.unwrap_or(most).min(most);
+        let of_text = most.saturating_sub(usize::from(marker.is_some()));
+        Ok(Self {
+            tokenizer: tokenizer.cutting_at(of_text)?,
+            marker,
+            prompt: format!("{as_text}{}", own.prompt),
+            lower_case,
+            expansion: None,
+            skipped: Vec::new(),
+            leaves_out_first: false,
+        })
+    }
+
+    /// # Errors
+    /// [`crate::Error::Tokenizer`].
+    pub(super) fn tokenize(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
+        let read = |text: &Text<'_>| text.prompted(&self.prompt, self.lower_case);
+        let read: Vec<[String; 2]> = texts.iter().map(read).collect();
+        let texts = texts.iter().zip(&read);
+        let texts: Vec<Text<'_>> = texts.map(|(text, read)| text.with(read)).collect();
+        let mut tokens = self.tokenizer.encode(texts)?;
+        tokens.iter_mut().for_each(|tokens| self.complete(tokens));
+        Ok(tokens)
+    }
+
+    /// Adds the marker, and what expands the text.
+    fn complete(&self, tokens: &mut Tokens) {
+        let place = tokens.ids.len().min(1);
+        if let Some(marker) = self.marker {
+            tokens.ids.insert(place, marker);
+            tokens.types.insert(place, 0);
+        }
+        if let Some((length, mask, stands_apart)) = self.expansion {
+            let more = length.saturating_sub(tokens.ids.len());
+            tokens.ids.extend(vec![mask; more]);
+            tokens.types.extend(vec![0; more]);
+            tokens.expansion = if stands_apart { more } else { 0 };
+        }
+    }
+
+    /// Which of a text's tokens have a vector.
+    pub(super) fn has_vector(&self, place: usize, id: u32) -> bool {
+        let is_left_out = self.leaves_out_first && place == 0;
+        !is_left_out && !self.skipped.contains(&id)
+    }
+}
