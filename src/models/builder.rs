@@ -321,6 +321,7 @@ impl<'a> Builder<'a> {
         };
         let projection = Projection {
             table: self.look_up(&table.name, &table.shape)?,
+            k,
             places: table.rows.clone(),
             norm,
             weight: self.look_up(&weight, &[n, k])?,
