@@ -336,6 +336,7 @@ impl<'a> Builder<'a> {
         };
         let product = TableProduct {
             table: self.look_up(&table.name, &table.shape)?,
+            k,
             places: table.rows.clone(),
             norm,
             weight: self.look_up(&weight, &[n, k])?,

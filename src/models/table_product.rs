@@ -13,6 +13,7 @@ use crate::plan::Weights;
 pub(super) struct TableProduct {
     /// The table, `[rows, k]`.
     pub(super) table: String,
+    pub(super) k: usize,
     /// Which of its rows stands at each place of the result; all of them in order, if it does not say.
     pub(super) places: Option<Arc<[u32]>>,
     /// What the table's rows are normalised by, if they are.
@@ -47,13 +48,13 @@ impl TableProduct {
         let mut distinct = rows.clone();
         distinct.dedup();
         let mut x = checkpoint.rows(&self.table, &distinct)?;
-        let k = x.len() / distinct.len().max(1);
+        let k = self.k;
         if let Some(norm) = &self.norm {
             norm.normalise(checkpoint, &mut x, k)?;
         }
         let weight = checkpoint.values(&self.weight)?;
         let mut y = linear(&x, &weight, k);
-        let n = weight.len() / k.max(1);
+        let n = weight.len() / k;
         if let Some(bias) = &self.bias {
             let bias = checkpoint.values(bias)?;
             for row in y.chunks_exact_mut(n) {
@@ -90,8 +91,8 @@ const ROWS: usize = 16;
 
 /// `x · weight^T` on every core; `x`: `[rows, k]`, `weight`: `[n, k]`, the result: `[rows, n]`.
 fn linear(x: &[f32], weight: &[f32], k: usize) -> Vec<f32> {
-    let n = weight.len() / k.max(1);
-    let mut y = vec![0.0; x.len() / k.max(1) * n];
+    let n = weight.len() / k;
+    let mut y = vec![0.0; x.len() / k * n];
     let parts = y.chunks_mut(ROWS * n).zip(x.chunks(ROWS * k));
     let parts = Mutex::new(parts);
     let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -128,4 +129,27 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
         }
     }
     sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a run without tokens asks for.
+    #[test]
+    fn of_no_rows_there_is_nothing() {
+        let folder = "tests/data/tiny/deberta-of-position-to-content";
+        let checkpoint = Checkpoint::open(folder.as_ref()).unwrap();
+        let projection = Projection {
+            table: "embeddings.word_embeddings.weight".to_owned(),
+            k: 20,
+            places: None,
+            norm: None,
+            weight: "embeddings.embed_proj.weight".to_owned(),
+            bias: None,
+        };
+        let rows = |places: &[usize]| projection.rows(&checkpoint, places.iter().copied());
+        assert!(rows(&[]).unwrap().is_empty());
+        assert_eq!(rows(&[3, 3, 1]).unwrap().len(), 3 * 32);
+    }
 }
