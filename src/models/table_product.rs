@@ -140,7 +140,7 @@ mod tests {
     fn of_no_rows_there_is_nothing() {
         let folder = "tests/data/tiny/deberta-of-position-to-content";
         let checkpoint = Checkpoint::open(folder.as_ref()).unwrap();
-        let projection = Projection {
+        let product = TableProduct {
             table: "embeddings.word_embeddings.weight".to_owned(),
             k: 20,
             places: None,
@@ -148,7 +148,7 @@ mod tests {
             weight: "embeddings.embed_proj.weight".to_owned(),
             bias: None,
         };
-        let rows = |places: &[usize]| projection.rows(&checkpoint, places.iter().copied());
+        let rows = |places: &[usize]| product.rows(&checkpoint, places.iter().copied());
         assert!(rows(&[]).unwrap().is_empty());
         assert_eq!(rows(&[3, 3, 1]).unwrap().len(), 3 * 32);
     }
