@@ -11,14 +11,15 @@ use crate::error::{Error, Result};
 /// What each token's vector goes through, which tokens have one, and how they are compared.
 ///
 /// ```
-/// use wgformer::models::{MultiVector, SentenceTransformer, TokenForm};
+/// use wgformer::models::{MultiVector, Network, SentenceTransformer, TokenForm};
 ///
 /// # let folder = std::path::Path::new("tests/data/retrieval/colbert");
 /// let own = SentenceTransformer::read(folder)?;
 /// let multi_vector = MultiVector::of(folder, &own)?;
 /// let TokenForm { marker, max_tokens, expansion, .. } = &multi_vector.query;
 /// assert_eq!((&marker[..], *max_tokens, *expansion), ("[unused0]", Some(16), Some(16)));
-/// println!("{} columns", multi_vector.columns());
+/// let network = Network::open(&own.transformer, multi_vector.head())?;
+/// assert_eq!(network.columns, multi_vector.columns());
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
