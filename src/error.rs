@@ -26,10 +26,11 @@ pub enum Error {
         message: String,
     },
 
-    /// Values given to a run do not fit the graph: a wrong count, an id out of range, a bad segment.
+    /// What a caller gave does not do: values of a run that do not fit the graph (a wrong count, an id out of range, a bad
+    /// segment), or an option that is out of range, or that the model does not have.
     #[error("input {name:?}: {message}")]
     Input {
-        /// The graph's name for the input.
+        /// The graph's name for the input, or the option's.
         name: String,
         /// What was found and what was expected.
         message: String,

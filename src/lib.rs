@@ -33,13 +33,15 @@
 //! * [`tuning`]: which of the kernels that an operation offers: its best, what was measured on this adapter, or one that
 //!   is named.
 //! * [`plan`]: graph -> fused graph -> slots, kernels, weights (`memory`: what they take; `host_tables` and `rows`: what
-//!   stays on the host) -> `pool`: whose turn it is -> record, submit (`speed`: how much at a time; `control`: until when), read back.
+//!   stays on the host) -> `pool`: whose turn it is -> record,
+//!   submit (`speed`: how much at a time; `control`: until when), read back.
 //!   `warm_up` runs each pipeline before anybody waits for it. It also traces a run step by step, and interprets a graph
 //!   on `reference`.
 //! * [`verify`]: the case table, a file per operation, and the tolerances, for tests, benches, `verify` and `doctor`; also
 //!   times what an operation offers (`tune`).
 //! * [`models`]: a Hugging Face directory -> graph and weights. A file per family maps names and switches to `blocks`;
-//!   `heads` builds what follows; `derived` makes the parameters that a checkpoint has otherwise.
+//!   `heads` builds what follows, `masked_lm` runs the one that predicts tokens; `projection`, `sparse` and `multi_vector`
+//!   are what models for retrieval end with; `derived` makes the parameters that a checkpoint has otherwise.
 //! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for, a file per task over `text_model` (feature `text`).

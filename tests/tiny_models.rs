@@ -148,6 +148,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn a_layer_takes_at_most_seven_dispatches() {
     for (name, layers) in [
+        ("deberta-v2", 2),
+        ("deberta-v3", 2),
         ("gte", 2),
         ("gte-as-published", 2),
         ("jina-bert", 2),

@@ -8,7 +8,7 @@ use super::blocks::{
     post_norm_layers,
 };
 use super::builder::LinearNames;
-use super::heads::{Heads, MaskedLmNames, Transform};
+use super::heads::{Heads, MaskedLmNames};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Qkv;
@@ -54,16 +54,11 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 
 /// Its heads.
 pub(super) fn heads(config: &Config) -> Result<Heads> {
-    Ok(Heads::of_bert(MaskedLmNames {
-        transform: Transform {
-            dense: LinearNames::new("cls.predictions.transform.dense"),
-            activation: config.activation("hidden_act", "gelu")?,
-            norm: Some(NormNames::new("cls.predictions.transform.LayerNorm")),
-        },
-        decoder: "cls.predictions.decoder",
-        embeddings: "embeddings.word_embeddings.weight",
-        biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
-    }))
+    let activation = config.activation("hidden_act", "gelu")?;
+    Ok(Heads::of_bert(MaskedLmNames::of_bert(
+        activation,
+        "LayerNorm",
+    )))
 }
 
 /// Refuses a decoder.

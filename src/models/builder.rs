@@ -206,7 +206,7 @@ impl<'a> Builder<'a> {
         candidates.find(|candidate| self.weights.shape(candidate).is_some())
     }
 
-    /// One tensor of the graph for each name and shape.
+    /// One tensor of the graph for each name.
     fn shared<const N: usize>(&mut self, name: String, shape: [usize; N]) -> TensorId {
         if let Some(known) = self.known.get(&name) {
             return *known;
@@ -413,7 +413,7 @@ impl<'a> Builder<'a> {
             of: name.to_owned(),
             first: 0,
         };
-        let name = format!("{name} of {}", checkpoint.location());
+        let name = format!("{name} of {} as {shape:?}", checkpoint.location());
         Ok(self.derive(name, shape, derived))
     }
 }

@@ -256,18 +256,8 @@ fn names_of(config: &Config, key: &'static str, value: &Value) -> Result<Vec<Str
 /// Its heads.
 pub(super) fn heads(config: &Config) -> Result<Heads> {
     let activation = config.activation("hidden_act", "gelu")?;
-    let embeddings = "embeddings.word_embeddings.weight";
     let masked_lm = if config.boolean("legacy", true)? {
-        MaskedLmNames {
-            transform: Transform {
-                dense: LinearNames::new("cls.predictions.transform.dense"),
-                activation,
-                norm: Some(NormNames::new("cls.predictions.transform.LayerNorm")),
-            },
-            decoder: "cls.predictions.decoder",
-            embeddings,
-            biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
-        }
+        MaskedLmNames::of_bert(activation, "LayerNorm")
     } else {
         MaskedLmNames {
             transform: Transform {
@@ -276,7 +266,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
                 norm: Some(NormNames::new("lm_predictions.lm_head.LayerNorm")),
             },
             decoder: "lm_predictions.lm_head.decoder", // always left out
-            embeddings,
+            embeddings: "embeddings.word_embeddings.weight",
             biases: &["lm_predictions.lm_head.bias"],
         }
     };

@@ -96,21 +96,9 @@ fn published_layer(layer: usize, packed: bool, sizes: &LayerSizes) -> LayerNames
 }
 
 fn transformers_layer(layer: usize) -> LayerNames {
-    let name = |part: &str| format!("layers.{layer}.{part}");
-    let linear = |part: &str| LinearNames::new(name(part));
-    LayerNames {
-        qkv: Qkv {
-            query: linear("self_attn.q_proj"),
-            key: linear("self_attn.k_proj"),
-            value: linear("self_attn.v_proj"),
-        },
-        attention_output: linear("self_attn.o_proj"),
-        attention_norm: Some(NormNames::new(name("post_attention_layernorm"))),
-        feed_forward: FeedForwardNames::Gated {
-            gate: linear("mlp.gate_proj").bias(false),
-            up: linear("mlp.up_proj").bias(false),
-            output: linear("mlp.down_proj"),
-        },
-        output_norm: NormNames::new(name("post_mlp_layernorm")),
-    }
+    LayerNames::of_transformers(layer, true, |linear| FeedForwardNames::Gated {
+        gate: linear("mlp.gate_proj").bias(false),
+        up: linear("mlp.up_proj").bias(false),
+        output: linear("mlp.down_proj"),
+    })
 }

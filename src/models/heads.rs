@@ -44,6 +44,23 @@ pub(super) struct MaskedLmNames {
     pub(super) biases: &'static [&'static str],
 }
 
+impl MaskedLmNames {
+    /// BERT's, `cls.predictions`; `norm`: what it calls its norm.
+    pub(super) fn of_bert(activation: Activation, norm: &str) -> Self {
+        let transform = "cls.predictions.transform";
+        Self {
+            transform: Transform {
+                dense: LinearNames::new(format!("{transform}.dense")),
+                activation,
+                norm: Some(NormNames::new(format!("{transform}.{norm}"))),
+            },
+            decoder: "cls.predictions.decoder",
+            embeddings: "embeddings.word_embeddings.weight",
+            biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
+        }
+    }
+}
+
 impl Heads {
     /// BERT's: the first token through `pooler.dense` and tanh.
     pub(super) fn of_bert(masked_lm: MaskedLmNames) -> Self {

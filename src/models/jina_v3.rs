@@ -73,20 +73,8 @@ fn published_layer(layer: usize, hidden: usize) -> LayerNames {
 }
 
 fn transformers_layer(layer: usize) -> LayerNames {
-    let name = |part: &str| format!("layers.{layer}.{part}");
-    let linear = |part: &str| LinearNames::new(name(part));
-    LayerNames {
-        qkv: Qkv {
-            query: linear("self_attn.q_proj"),
-            key: linear("self_attn.k_proj"),
-            value: linear("self_attn.v_proj"),
-        },
-        attention_output: linear("self_attn.o_proj"),
-        attention_norm: Some(NormNames::new(name("post_attention_layernorm"))),
-        feed_forward: FeedForwardNames::Plain {
-            input: linear("mlp.fc1"),
-            output: linear("mlp.fc2"),
-        },
-        output_norm: NormNames::new(name("post_mlp_layernorm")),
-    }
+    LayerNames::of_transformers(layer, true, |linear| FeedForwardNames::Plain {
+        input: linear("mlp.fc1"),
+        output: linear("mlp.fc2"),
+    })
 }

@@ -2,10 +2,11 @@
 
 use super::bert::{HARMLESS, expect_encoder, layer_sizes};
 use super::blocks::{
-    Attending, EmbeddingNames, FeedForwardNames, LayerNames, NormNames, Positions, embeddings,
+    Attending, EmbeddingNames, FeedForwardNames, LayerNames, NormNames, embeddings,
     post_norm_layers,
 };
 use super::builder::LinearNames;
+use super::encoder::Positions;
 use super::heads::Heads;
 use super::positions::bucket_table;
 use super::roberta::{masked_lm, positions_left};

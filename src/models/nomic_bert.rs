@@ -8,7 +8,7 @@ use super::blocks::{
     post_norm_layers,
 };
 use super::builder::LinearNames;
-use super::heads::{Heads, MaskedLmNames, Transform};
+use super::heads::{Heads, MaskedLmNames};
 use super::positions::{Rotary, rotary_of, rotated};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;
@@ -100,17 +100,11 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 
 /// Its heads; published models have them without the activation's name.
 pub(super) fn heads(config: &Config) -> Result<Heads> {
-    let masked_lm = MaskedLmNames {
-        transform: Transform {
-            dense: LinearNames::new("cls.predictions.transform.dense"),
-            activation: config.activation("hidden_act", "silu")?,
-            norm: Some(NormNames::new("cls.predictions.transform.layer_norm")),
-        },
-        decoder: "cls.predictions.decoder",
-        embeddings: "embeddings.word_embeddings.weight",
-        biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
-    };
-    Ok(Heads::of_bert(masked_lm))
+    let activation = config.activation("hidden_act", "silu")?;
+    Ok(Heads::of_bert(MaskedLmNames::of_bert(
+        activation,
+        "layer_norm",
+    )))
 }
 
 /// By the keys of transformers.
@@ -181,21 +175,9 @@ fn published_layer(layer: usize, hidden: usize) -> LayerNames {
 }
 
 fn transformers_layer(layer: usize) -> LayerNames {
-    let name = |part: &str| format!("layers.{layer}.{part}");
-    let linear = |part: &str| LinearNames::new(name(part)).bias(false);
-    LayerNames {
-        qkv: Qkv {
-            query: linear("self_attn.q_proj"),
-            key: linear("self_attn.k_proj"),
-            value: linear("self_attn.v_proj"),
-        },
-        attention_output: linear("self_attn.o_proj"),
-        attention_norm: Some(NormNames::new(name("post_attention_layernorm"))),
-        feed_forward: FeedForwardNames::Gated {
-            gate: linear("mlp.gate_proj"),
-            up: linear("mlp.up_proj"),
-            output: linear("mlp.down_proj"),
-        },
-        output_norm: NormNames::new(name("post_mlp_layernorm")),
-    }
+    LayerNames::of_transformers(layer, false, |linear| FeedForwardNames::Gated {
+        gate: linear("mlp.gate_proj").bias(false),
+        up: linear("mlp.up_proj").bias(false),
+        output: linear("mlp.down_proj").bias(false),
+    })
 }

@@ -4,8 +4,9 @@
 use serde_json::json;
 
 use super::bert::{HARMLESS, embedding_names, expect_encoder, layer_names, layer_sizes};
-use super::blocks::{Attending, NormNames, Positions, embeddings, post_norm_layers};
+use super::blocks::{Attending, NormNames, embeddings, post_norm_layers};
 use super::builder::LinearNames;
+use super::encoder::Positions;
 use super::heads::{Heads, MaskedLmNames, Transform};
 use super::{Builder, Config, Encoder};
 use crate::error::Result;

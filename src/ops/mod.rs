@@ -6,7 +6,8 @@
 //! * `reference/x.rs` with its two lines in `reference/mod.rs`;
 //! * `verify/cases/x.rs`, registered in `verify/cases/mod.rs`, with a case in `quick` and one in `folded`; a property in
 //!   `tests/properties.rs`;
-//! * at least four mutations of each shader in `verify/mutations.rs`, and their rows in docs/mutations.md.
+//! * at least four mutations of each shader in `verify/mutations.rs`, and their rows in docs/mutations.md;
+//! * the values of its constants in `tests/shaders/variants.rs`.
 //!
 //! A further kernel of an operation: its shader, its `static` in [`KERNELS`], an offer among the operation's
 //! ([`crate::kernel::Offer`]), its mutations. A further tile of linear layers: `linear_kernels/tile.rs`. A further

@@ -13,7 +13,7 @@ use crate::kernel::{Binding, Offer};
 #[derive(Clone, Debug)]
 pub(super) enum Brought {
     /// The rows of a table, one for each token.
-    Rows(HostTable),
+    Table(HostTable),
     /// Indices, one for each token, one after another.
     Indices(Vec<Index>),
 }
@@ -49,19 +49,19 @@ impl Brought {
         };
         let brought = |binding: &Binding| match binding {
             Binding::Indices(operands) => Some(Self::Indices(operands.iter().map(index).collect())),
-            table_or_not => table(table_or_not).map(Self::Rows),
+            table_or_not => table(table_or_not).map(Self::Table),
         };
         bindings.iter().filter_map(brought).collect()
     }
 
     pub(super) fn needs_weights(&self) -> bool {
-        matches!(self, Self::Rows(_))
+        matches!(self, Self::Table(_))
     }
 
     /// The bytes that it takes for so many tokens.
     pub(super) fn bytes(&self, tokens: usize) -> u64 {
         match self {
-            Self::Rows(table) => table.bytes(tokens),
+            Self::Table(table) => table.bytes(tokens),
             Self::Indices(indices) => buffer_bytes(indices.len() * tokens),
         }
     }
@@ -77,7 +77,7 @@ impl Brought {
         values: &[Value<'_>],
     ) -> Result<Vec<u32>> {
         let indices = match self {
-            Self::Rows(table) => {
+            Self::Table(table) => {
                 return table.rows(weights.expect("kept for tables on the host"), values);
             }
             Self::Indices(indices) => indices,

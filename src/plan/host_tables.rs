@@ -1,5 +1,6 @@
 //! Tables too large for one binding of the device, such as a vocabulary of 250,000: they stay where the weights are, and
-//! each run brings the rows that it reads, one for each token.
+//! each run brings the rows that it reads, one for each token. On a device that has room for them the graph is the same;
+//! what a graph itself wants brought is `rows.rs`.
 
 use super::Value;
 use super::parameters::check_finite;

@@ -1,5 +1,6 @@
 //! Tables of which each run brings a row for every token, such as those of rotations: they stay on the host, and what a
-//! run brings is there once for all the steps that read it.
+//! run brings is there once for all the steps that read it. The graph says so; tables that only a device has no room for
+//! are `host_tables.rs`.
 
 use super::Value;
 use super::parameters::check_finite;

@@ -14,6 +14,11 @@ impl<'a> Characters<'a> {
         }
     }
 
+    /// How many they are.
+    pub(super) fn count(&self) -> usize {
+        self.bytes.len() - 1
+    }
+
     /// From the character `start` up to `end`; what is outside of the text is left out.
     pub(super) fn slice(&self, start: usize, end: usize) -> &'a str {
         let byte = |character: usize| self.bytes.get(character).copied();
@@ -29,6 +34,7 @@ mod tests {
     #[test]
     fn a_slice_counts_characters_and_ends_with_the_text() {
         let text = Characters::of("a李💖e\u{301}");
+        assert_eq!(text.count(), 5);
         assert_eq!(text.slice(1, 3), "李💖");
         assert_eq!(text.slice(2, 9), "💖e\u{301}");
         assert_eq!(text.slice(2, 2), "");

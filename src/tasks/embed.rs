@@ -176,7 +176,7 @@ pub struct Embedding {
     pub tokens: usize,
     /// Whether it had more, which were cut off.
     pub is_cut: bool,
-    /// `[hidden]`, or `[tokens, hidden]` with [`EmbedderOptions::per_token`]; of
+    /// `[dimensions]`, or `[tokens, dimensions]` with [`EmbedderOptions::per_token`]; of
     /// [`LateInteraction`](super::LateInteraction) a row for each token that has a vector.
     pub values: Vec<f32>,
 }
@@ -349,7 +349,7 @@ impl Embedder {
         self.text_model.columns()
     }
 
-    /// One vector per text, in order: `[hidden]` each.
+    /// One vector per text, in order: `[dimensions]` each.
     ///
     /// # Errors
     /// [`Error::Tokenizer`], [`Error::TooLong`] if long texts are refused, [`Error::Overflow`] if a result is not finite;
@@ -535,7 +535,8 @@ impl Embedder {
         passages(&self.text_model, text, overlap)
     }
 
-    /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text, `[texts, hidden]`.
+    /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text,
+    /// `[texts, columns]`.
     ///
     /// The rows are whole, whatever [`EmbedderOptions::dimensions`] keeps of them.
     ///
@@ -545,7 +546,7 @@ impl Embedder {
     /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
     /// # let embedder = wgformer::Embedder::load(&gpu, folder)?;
     /// let batch = embedder.batch(&["a cat", "a dog"])?;
-    /// let vectors = embedder.model().run(&batch)?; // [texts, hidden]
+    /// let vectors = embedder.model().run(&batch)?; // [texts, columns]
     /// assert_eq!(vectors.len(), 2 * embedder.dimensions());
     /// # Ok::<(), wgformer::Error>(())
     /// ```

@@ -1,5 +1,6 @@
 //! A text that is longer than a model takes: parts that it takes whole, which overlap.
 
+use super::characters::Characters;
 use super::text_model::TextModel;
 use crate::error::{Error, Result};
 use crate::text::{Text, TokenOrigin};
@@ -16,6 +17,16 @@ pub struct Passage<'a> {
     pub end: usize,
     /// What it says.
     pub text: &'a str,
+}
+
+impl<'a> Passage<'a> {
+    fn of(text: &Characters<'a>, start: usize, end: usize) -> Self {
+        Self {
+            start,
+            end,
+            text: text.slice(start, end),
+        }
+    }
 }
 
 /// Passages that share about `overlap` tokens with the next, and begin and end with whole words where words fit.
@@ -49,33 +60,6 @@ pub(super) fn passages<'a>(
     }
 }
 
-/// A text that is counted in characters.
-struct Characters<'a> {
-    text: &'a str,
-    /// Where each begins, in bytes.
-    bytes: Vec<usize>,
-}
-
-impl<'a> Characters<'a> {
-    fn of(text: &'a str) -> Self {
-        let bytes = text.char_indices().map(|(byte, _)| byte).collect();
-        Self { text, bytes }
-    }
-
-    fn count(&self) -> usize {
-        self.bytes.len()
-    }
-
-    fn passage(&self, start: usize, end: usize) -> Passage<'a> {
-        let byte = |place: usize| *self.bytes.get(place).unwrap_or(&self.text.len());
-        Passage {
-            start,
-            end,
-            text: &self.text[byte(start)..byte(end)],
-        }
-    }
-}
-
 /// The first tokens of what is left of a text.
 struct Beginning {
     /// Where in that they come from, without special tokens.
@@ -93,7 +77,7 @@ impl Beginning {
         let mut count = room.saturating_mul(CHARACTERS_PER_TOKEN);
         loop {
             let end = text.count().min(start.saturating_add(count));
-            let looked_at = text.passage(start, end).text;
+            let looked_at = text.slice(start, end);
             let encodings = model.tokenizer.encode_with_origins([looked_at])?;
             for encoding in encodings {
                 let is_all = end == text.count() && !encoding.tokens.is_cut;
@@ -116,7 +100,7 @@ impl Beginning {
         room: usize,
     ) -> Result<Passage<'a>> {
         if self.is_all {
-            let all = text.passage(start, text.count());
+            let all = Passage::of(text, start, text.count());
             if model.fits(all.text)? {
                 return Ok(all);
             }
@@ -124,7 +108,7 @@ impl Beginning {
         let mut tokens = self.word_start(room.min(self.origins.len()));
         loop {
             let end = self.origins[..tokens].iter().map(|origin| origin.end).max();
-            let passage = text.passage(start, start + end.unwrap_or(0).max(1));
+            let passage = Passage::of(text, start, start + end.unwrap_or(0).max(1));
             // Cut out of its text, a word may have other tokens than in it.
             if tokens <= 1 || model.fits(passage.text)? {
                 return Ok(passage);

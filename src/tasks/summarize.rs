@@ -40,22 +40,44 @@ impl Embedder {
     /// summary.sort_by_key(|sentence| sentence.index); // as they stand in the text
     /// assert_eq!(summary.len(), 2);
     ///
-    /// let again = pollster::block_on(embedder.summarize_with_async(text, 2, Default::default()))?;
-    /// assert_eq!(again.len(), 2);
+    /// let soon = || wgformer::plan::Control::new().timeout(std::time::Duration::from_secs(60));
+    /// let again = embedder.summarize_with(text, 2, soon())?;
+    /// assert_eq!(pollster::block_on(embedder.summarize_async(text, 2))?, again);
+    /// assert_eq!(pollster::block_on(embedder.summarize_with_async(text, 2, soon()))?, again);
     /// # Ok::<(), wgformer::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`Embedder::embed`].
     pub fn summarize(&self, text: &str, count: usize) -> Result<Vec<Sentence>> {
-        pollster::block_on(self.summarize_with_async(text, count, Control::new()))
+        pollster::block_on(self.summarize_async(text, count))
     }
 
-    /// [`Embedder::summarize`], without blocking the thread while the GPU works, and with a deadline, or somebody who is
-    /// told after each batch how many sentences are embedded.
+    /// [`Embedder::summarize`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Embedder::summarize`].
+    pub async fn summarize_async(&self, text: &str, count: usize) -> Result<Vec<Sentence>> {
+        self.summarize_with_async(text, count, Control::new()).await
+    }
+
+    /// [`Embedder::summarize`] with a deadline, or somebody who is told after each batch how many sentences are embedded.
     ///
     /// # Errors
     /// As [`Embedder::summarize`], and [`crate::Error::Deadline`].
+    pub fn summarize_with(
+        &self,
+        text: &str,
+        count: usize,
+        control: Control<'_>,
+    ) -> Result<Vec<Sentence>> {
+        pollster::block_on(self.summarize_with_async(text, count, control))
+    }
+
+    /// [`Embedder::summarize_with`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`Embedder::summarize_with`].
     pub async fn summarize_with_async(
         &self,
         text: &str,

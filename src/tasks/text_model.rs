@@ -173,14 +173,8 @@ impl TextModel {
         if let Some(form) = &self.form {
             return form.tokenize(texts);
         }
-        if !self.lower_case && self.prompt.is_empty() {
-            return self.tokenizer.encode(texts.iter().copied());
-        }
-        let read = |text: &Text<'_>| text.prompted(&self.prompt, self.lower_case);
-        let read: Vec<[String; 2]> = texts.iter().map(read).collect();
-        let texts = texts.iter().zip(&read);
-        let texts: Vec<Text<'_>> = texts.map(|(text, read)| text.with(read)).collect();
-        self.tokenizer.encode(texts)
+        self.tokenizer
+            .encode_prompted(texts, &self.prompt, self.lower_case)
     }
 
     /// [`TextModel::tokenize`], which lets others, and a deadline, have their turn.

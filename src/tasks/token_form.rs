@@ -19,9 +19,6 @@ pub(super) struct Form {
     leaves_out_first: bool,
 }
 
-/// What mask tokens are called.
-const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
-
 impl Form {
     /// Of queries.
     ///
@@ -37,8 +34,8 @@ impl Form {
         let expansion = match own.query.expansion {
             None => None,
             Some(length) => {
-                let mask = MASKS.iter().find_map(|token| tokenizer.id_of(token));
-                let mask = mask
+                let (_, mask) = tokenizer
+                    .mask()
                     .ok_or_else(|| tokenizer.error("has no mask token to expand queries with"))?;
                 Some((length.min(most), mask, !own.attends_to_expansion))
             }
@@ -95,11 +92,8 @@ impl Form {
     /// # Errors
     /// [`crate::Error::Tokenizer`].
     pub(super) fn tokenize(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
-        let read = |text: &Text<'_>| text.prompted(&self.prompt, self.lower_case);
-        let read: Vec<[String; 2]> = texts.iter().map(read).collect();
-        let texts = texts.iter().zip(&read);
-        let texts: Vec<Text<'_>> = texts.map(|(text, read)| text.with(read)).collect();
-        let mut tokens = self.tokenizer.encode(texts)?;
+        let (prompt, lower_case) = (&self.prompt, self.lower_case);
+        let mut tokens = self.tokenizer.encode_prompted(texts, prompt, lower_case)?;
         tokens.iter_mut().for_each(|tokens| self.complete(tokens));
         Ok(tokens)
     }

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
 const MAX_BYTES: u64 = 128 << 20;
 
+/// What mask tokens are called.
+pub(crate) const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
+
 /// What a model reads: the tokenizer of a Hugging Face directory.
 ///
 /// ```
@@ -181,6 +184,25 @@ impl Tokenizer {
         }
     }
 
+    /// The tokens of each text with a prompt before it, in lower case if it says so.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub(crate) fn encode_prompted(
+        &self,
+        texts: &[Text<'_>],
+        prompt: &str,
+        lower_case: bool,
+    ) -> Result<Vec<Tokens>> {
+        if !lower_case && prompt.is_empty() {
+            return self.encode(texts.iter().copied());
+        }
+        let read = texts.iter().map(|text| text.prompted(prompt, lower_case));
+        let read: Vec<[String; 2]> = read.collect();
+        let texts = texts.iter().zip(&read).map(|(text, read)| text.with(read));
+        self.encode(texts.collect::<Vec<_>>())
+    }
+
     /// The id of a token, by its name in the vocabulary.
     #[must_use]
     pub fn id_of(&self, token: &str) -> Option<u32> {
@@ -219,6 +241,13 @@ impl Tokenizer {
         let encode = || self.tokenizer.encode_batch_char_offsets(texts, true);
         let encodings = guarded(&self.path, encode)?;
         Ok(encodings.iter().map(Encoding::of).collect())
+    }
+
+    /// The mask token and its id, if there is one.
+    pub(crate) fn mask(&self) -> Option<(&'static str, u32)> {
+        MASKS
+            .iter()
+            .find_map(|token| Some((*token, self.id_of(token)?)))
     }
 
     /// What the vocabulary has under an id, such as `##ing`.

@@ -1,4 +1,4 @@
-//! `classify`, `rerank`, `fill` and `summarize`: tables for people, JSON lines for programs.
+//! `classify`, `rerank`, `fill`, `summarize`, `embed --sparse` and `--multi`: tables for people, JSON lines for programs.
 
 use serde_json::{Value, json};
 

@@ -117,7 +117,7 @@ fn a_variant_is_named_by_operation_and_kernel() {
     );
     usage(
         "embed --model tiny --variant sum=linear hello",
-        "matmul, attention",
+        "attention, ",
     );
 
     let report = document(&folder, "doctor --plan tiny --json");

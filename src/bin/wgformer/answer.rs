@@ -62,12 +62,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let load = |gpu: &_, directory: &_, options: &_| Answerer::load(gpu, directory, options);
     let answerer = arguments.model.load(load, |it| it.model().plan())?;
     let mut progress: Option<Progress> = None;
-    let mut told = 0;
     let control = Control::new().progress(|now| {
         // How many parts the context has shows with the first.
         let bar = progress.get_or_insert_with(|| Progress::new(Some(now.total as u64), "parts"));
-        bar.advance(now.done - told);
-        told = now.done;
+        bar.reach(now.done as u64);
     });
     let options = AnswerOptions::default().top_k(arguments.top as usize);
     let question = (&arguments.question[..], &context[..]);

@@ -103,11 +103,10 @@ impl Texts {
             if piece.is_empty() {
                 return Ok(());
             }
-            let (count, mut told) = (piece.len(), 0);
+            let count = piece.len();
             let control = Control::new().progress(|now| {
-                let done = now.done * count / now.total; // a text may be several
-                progress.advance(done - told);
-                told = done;
+                let done = first + now.done * count / now.total; // a text may be several
+                progress.reach(done as u64);
             });
             each(first, piece, control)?;
             first += count;

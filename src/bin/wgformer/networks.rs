@@ -81,12 +81,17 @@ fn of_vectors(
     if let Some(multi_vector) = there(MultiVector::of(directory, own))? {
         heads.push(("embed --multi", Some(multi_vector.head())));
     }
-    if let Some(SparseHead::Lexical(dense)) = there(SparseHead::of(directory, own))? {
-        let head = Head::ProjectedTokens {
-            projections: vec![Projection::Dense(dense)],
-            expanded: false,
-        };
-        heads.push(("embed --sparse", Some(head)));
+    match there(SparseHead::of(directory, own))? {
+        Some(SparseHead::Lexical(dense)) => {
+            let head = Head::ProjectedTokens {
+                projections: vec![Projection::Dense(dense)],
+                expanded: false,
+            };
+            heads.push(("embed --sparse", Some(head)));
+        }
+        // Its head is that of its class, which predicts tokens.
+        Some(SparseHead::Splade(_)) => heads.push(("embed --sparse", Some(Head::HiddenStates))),
+        _ => {}
     }
     Ok(heads)
 }

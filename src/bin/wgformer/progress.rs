@@ -55,7 +55,6 @@ impl Progress {
     }
 
     /// So many are done now, which may be fewer than before.
-    #[cfg(feature = "hub")]
     pub(crate) fn reach(&mut self, things: u64) {
         self.show_if_late();
         self.bar.set_position(things);

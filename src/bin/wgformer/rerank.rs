@@ -36,11 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
     let model = Model::load(arguments)?;
     let mut progress = Progress::new(Some(texts.len() as u64), "texts");
-    let mut told = 0;
-    let control = Control::new().progress(|now| {
-        progress.advance(now.done - told);
-        told = now.done;
-    });
+    let control = Control::new().progress(|now| progress.reach(now.done as u64));
     let ranked = model.rank(&arguments.query, &texts, control)?;
     drop(progress);
     let top = arguments.top.map_or(usize::MAX, |top| top as usize);

@@ -35,11 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let embedder = arguments.model.load(EmbedderOptions::default())?;
     let query = embedder.for_queries()?.embed(&[&arguments.query])?;
     let mut progress = Progress::new(Some(texts.len() as u64), "texts");
-    let mut told = 0;
-    let control = Control::new().progress(|now| {
-        progress.advance(now.done - told);
-        told = now.done;
-    });
+    let control = Control::new().progress(|now| progress.reach(now.done as u64));
     let vectors = embedder.for_documents()?.embed_with(&texts, control)?;
     drop(progress);
     let gpu = embedder.model().plan().gpu();

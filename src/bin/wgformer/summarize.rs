@@ -39,15 +39,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let embedder = arguments.model.load(EmbedderOptions::default())?;
     let mut progress: Option<Progress> = None;
-    let mut told = 0;
     let control = Control::new().progress(|now| {
         let of_all = || Progress::new(Some(now.total as u64), "sentences");
-        progress.get_or_insert_with(of_all).advance(now.done - told);
-        told = now.done;
+        progress.get_or_insert_with(of_all).reach(now.done as u64);
     });
     let count = arguments.sentences as usize;
-    let summary = embedder.summarize_with_async(&text, count, control);
-    let mut summary = pollster::block_on(summary)?;
+    let mut summary = embedder.summarize_with(&text, count, control)?;
     drop(progress);
     if arguments.json {
         return ranking::print_json(summary.iter().map(|it| (it.index, it.score, &it.text[..])));

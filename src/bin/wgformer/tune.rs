@@ -130,7 +130,7 @@ fn print(report: &Report, adapter: &str) -> Result<()> {
         let (seconds, file) = (report.seconds, report.file.display());
         writeln!(
             stdout,
-            "{seconds:.1} s; kept in {file}, which embed, search and doctor --plan use from now on"
+            "{seconds:.1} s; kept in {file}, which every command that runs a model uses from now on"
         )?;
     }
     stdout.finish()

@@ -63,6 +63,15 @@ fn is_of(kernel: &str, operation: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
 }
 
+/// What has kernels, by the name of its simplest.
+fn operations() -> Vec<&'static str> {
+    let names = || KERNELS.iter().map(|kernel| kernel.name);
+    let is_simplest = |name: &&str| !names().any(|other| other != *name && is_of(name, other));
+    let simplest = names().filter(is_simplest);
+    let named = simplest.map(|name| if name == MATMUL.1 { MATMUL.0 } else { name });
+    named.collect()
+}
+
 impl std::str::FromStr for Named {
     type Err = String;
 
@@ -86,9 +95,8 @@ impl std::str::FromStr for Named {
             return Ok(Self { variant });
         }
         Err(if kernels.is_empty() {
-            format!(
-                "no operation {operation:?} is known; there is matmul, attention, disentangled_attention, layer_norm, embedding_sum, pool, rotary, softmax, activation, add and multiply"
-            )
+            let operations = operations().join(", ");
+            format!("no operation {operation:?} is known; there is {operations}")
         } else {
             format!(
                 "{operation} has no kernel {kernel:?}; it has {}",

@@ -1,0 +1,212 @@
+//! Dense layers, sparse vectors and vectors of tokens against sentence-transformers and, of BGE-M3, PyTorch, whose results
+//! `tests/data/retrieval.py` wrote.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use wgformer::Gpu;
+use wgformer::models::ModelOptions;
+use wgformer::tasks::{
+    Embedder, EmbedderOptions, LateInteraction, Side, SparseEmbedder, StreamOptions,
+};
+
+/// Of `tests/data/retrieval.py`.
+fn retrieval(name: &str) -> (PathBuf, Value) {
+    let folder = Path::new("tests/data/retrieval").join(name);
+    let text = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+    (folder, serde_json::from_str(&text).unwrap())
+}
+
+/// The largest difference of a vector's element.
+const VECTOR_BOUND: f64 = 2e-4;
+
+fn is_vector(found: &[f32], expected: &Value, what: &str) {
+    let expected = list(expected);
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (place, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let difference = (f64::from(*found) - expected.as_f64().unwrap()).abs();
+        assert!(
+            difference <= VECTOR_BOUND,
+            "{what}, element {place}: {found} is off by {difference}"
+        );
+    }
+}
+
+#[test]
+fn dense_layers_give_what_sentence_transformers_gives() {
+    let (gpu, _turn) = common::gpu();
+    for (name, columns) in [("dense", 10), ("dense-after-normalize", 20)] {
+        let (folder, expected) = retrieval(name);
+        let texts = strings(&expected["texts"]);
+        let embedder = Embedder::load(&gpu, &folder).unwrap();
+        assert_eq!(embedder.dimensions(), columns, "{name}");
+        let found = embedder.embed(&texts).unwrap();
+        for (found, expected) in found.iter().zip(list(&expected["embeddings"])) {
+            is_vector(found, expected, name);
+        }
+        let eight = EmbedderOptions::default().dimensions(8).normalize(true);
+        let eight = Embedder::load_with(&gpu, &folder, &eight).unwrap();
+        for (found, expected) in eight
+            .embed(&texts)
+            .unwrap()
+            .iter()
+            .zip(list(&expected["eight"]))
+        {
+            is_vector(found, expected, name);
+        }
+        // The vectors of a batch that an application runs itself are the same.
+        let batch = embedder.batch(&texts).unwrap();
+        assert_eq!(embedder.model().run(&batch).unwrap(), found.concat());
+        let options = EmbedderOptions::default().dimensions(columns + 1);
+        let error = Embedder::load_with(&gpu, &folder, &options).unwrap_err();
+        assert!(
+            error.to_string().contains(&format!("1 to {columns}")),
+            "{error}"
+        );
+    }
+}
+
+/// Ids, tokens and weights, the heaviest first.
+fn are_weights(found: &[(u32, String, f32)], expected: &Value, what: &str) {
+    let expected = list(expected);
+    assert_eq!(found.len(), expected.len(), "{what}");
+    assert!(found.is_sorted_by(|a, b| a.2 >= b.2), "{what}");
+    for expected in expected {
+        let id = expected[0].as_u64().unwrap();
+        let found = found.iter().find(|it| u64::from(it.0) == id);
+        let (_, token, weight) = found.unwrap_or_else(|| panic!("{what}: no {expected}"));
+        assert_eq!(*token, expected[1], "{what}");
+        is_near(*weight, &expected[2], what);
+    }
+}
+
+#[test]
+fn sparse_vectors_are_those_of_sentence_transformers() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["splade", "splade-sum", "bge-m3"] {
+        let (folder, expected) = retrieval(name);
+        let embedder = SparseEmbedder::load(&gpu, &folder, &ModelOptions::default()).unwrap();
+        let texts = strings(&expected["texts"]);
+        let all = embedder.embed(&texts).unwrap();
+        for ((text, found), expected) in texts.iter().zip(&all).zip(list(&expected["sparse"])) {
+            let named = found.weights.iter();
+            let named = named.map(|it| (it.id, embedder.token(it.id).unwrap(), it.weight));
+            are_weights(
+                &named.collect::<Vec<_>>(),
+                expected,
+                &format!("{name}, {text:?}"),
+            );
+            // The same bits alone.
+            assert_eq!(&embedder.embed(&[text]).unwrap()[0], found);
+        }
+        assert!(embedder.embed::<&str>(&[]).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn models_without_sparse_vectors_say_what_is_missing() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["prompts", "sentiment"] {
+        let load = || SparseEmbedder::load(&gpu, folder(name), &ModelOptions::default());
+        let error = load().unwrap_err().to_string();
+        for needle in ["SpladePooling", "sparse_linear.pt", "masked language model"] {
+            assert!(error.contains(needle), "{name}: {error}");
+        }
+    }
+    let error = Embedder::load(&gpu, retrieval("splade-sum").0)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("embed --sparse"), "{error}");
+}
+
+#[test]
+fn vectors_of_tokens_and_their_scores_are_those_of_sentence_transformers() {
+    let (gpu, _turn) = common::gpu();
+    for name in [
+        "pylate",
+        "pylate-attending",
+        "pylate-unexpanded",
+        "pylate-modernbert",
+        "colbert",
+        "multi-vector",
+        "bge-m3",
+    ] {
+        let (folder, expected) = retrieval(name);
+        let model = LateInteraction::load(&gpu, &folder, &ModelOptions::default()).unwrap();
+        let texts = strings(&expected["texts"]);
+        let queries = strings(&expected["queries"]);
+        let documents = model.embed(Side::Document, &texts).unwrap();
+        let embedded = model.embed(Side::Query, &queries).unwrap();
+        for (side, texts, found, key) in [
+            (Side::Document, &texts, &documents, "document_vectors"),
+            (Side::Query, &queries, &embedded, "query_vectors"),
+        ] {
+            for ((text, found), expected) in texts.iter().zip(found).zip(list(&expected[key])) {
+                let what = format!("{name}, {side:?} {text:?}");
+                let vectors: Vec<&[f32]> = found.values.chunks(model.dimensions()).collect();
+                assert_eq!(vectors.len(), list(expected).len(), "{what}");
+                for (found, expected) in vectors.iter().zip(list(expected)) {
+                    is_vector(found, expected, &what);
+                }
+                // The same bits alone.
+                assert_eq!(&model.embed(side, &[text]).unwrap()[0], found, "{what}");
+            }
+        }
+        for ((query, own), expected) in queries.iter().zip(&embedded).zip(list(&expected["scores"]))
+        {
+            let scores = model.scores(own, &documents).unwrap();
+            for (found, expected) in scores.iter().zip(list(expected)) {
+                is_near(*found, expected, name);
+            }
+            let ranked = model.rank(query, &texts).unwrap();
+            assert!(ranked.is_sorted_by(|a, b| a.score >= b.score), "{name}");
+            assert!(
+                ranked.iter().all(|it| it.score == scores[it.index]),
+                "{name}"
+            );
+        }
+        let named: Vec<_> = texts
+            .iter()
+            .map(|text| Ok::<_, wgformer::Error>(text.clone()))
+            .collect();
+        let stream = model.stream(Side::Document, named, &StreamOptions::default());
+        let streamed: Vec<_> = stream.map(|it| it.unwrap().1).collect();
+        assert_eq!(streamed, documents, "{name}");
+    }
+}
+
+#[test]
+fn models_without_vectors_of_tokens_say_what_is_missing() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["prompts", "masked-lm"] {
+        let load = || LateInteraction::load(&gpu, folder(name), &ModelOptions::default());
+        let error = load().unwrap_err().to_string();
+        for needle in ["PyLate", "HF_ColBERT", "colbert_linear.pt"] {
+            assert!(error.contains(needle), "{name}: {error}");
+        }
+    }
+    let error = Embedder::load(&gpu, retrieval("pylate").0)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("embed --multi"), "{error}");
+}
+
+#[test]
+fn late_interaction_keeps_to_its_budget() {
+    let (gpu, _turn) = common::gpu();
+    let load =
+        |options: &ModelOptions| LateInteraction::load(&gpu, retrieval("colbert").0, options);
+    let texts = ["a cat", "a dog", "the sea"];
+    let expected = load(&ModelOptions::default())
+        .unwrap()
+        .rank("cat", &texts)
+        .unwrap();
+    let budget = 4 << 20;
+    let within = load(&ModelOptions::default().memory_budget(budget)).unwrap();
+    assert_eq!(within.rank("cat", &texts).unwrap(), expected);
+    assert!(within.memory().total() <= budget);
+    let error = load(&ModelOptions::default().memory_budget(1 << 10)).unwrap_err();
+    assert!(error.to_string().contains("memory"), "{error}");
+}
