@@ -2,11 +2,13 @@
 //! `tests/data/retrieval.py` wrote.
 
 mod common;
+#[path = "common/results.rs"]
+mod results;
 
 use std::path::{Path, PathBuf};
 
+use results::{is_near, list, strings};
 use serde_json::Value;
-use wgformer::Gpu;
 use wgformer::models::ModelOptions;
 use wgformer::tasks::{
     Embedder, EmbedderOptions, LateInteraction, Side, SparseEmbedder, StreamOptions,
@@ -109,7 +111,13 @@ fn sparse_vectors_are_those_of_sentence_transformers() {
 fn models_without_sparse_vectors_say_what_is_missing() {
     let (gpu, _turn) = common::gpu();
     for name in ["prompts", "sentiment"] {
-        let load = || SparseEmbedder::load(&gpu, folder(name), &ModelOptions::default());
+        let load = || {
+            SparseEmbedder::load(
+                &gpu,
+                format!("tests/data/tasks/{name}"),
+                &ModelOptions::default(),
+            )
+        };
         let error = load().unwrap_err().to_string();
         for needle in ["SpladePooling", "sparse_linear.pt", "masked language model"] {
             assert!(error.contains(needle), "{name}: {error}");
@@ -181,7 +189,13 @@ fn vectors_of_tokens_and_their_scores_are_those_of_sentence_transformers() {
 fn models_without_vectors_of_tokens_say_what_is_missing() {
     let (gpu, _turn) = common::gpu();
     for name in ["prompts", "masked-lm"] {
-        let load = || LateInteraction::load(&gpu, folder(name), &ModelOptions::default());
+        let load = || {
+            LateInteraction::load(
+                &gpu,
+                format!("tests/data/tasks/{name}"),
+                &ModelOptions::default(),
+            )
+        };
         let error = load().unwrap_err().to_string();
         for needle in ["PyLate", "HF_ColBERT", "colbert_linear.pt"] {
             assert!(error.contains(needle), "{name}: {error}");

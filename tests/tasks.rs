@@ -1,9 +1,12 @@
 //! What tasks give against transformers' pipelines and sentence-transformers, whose results `tests/data/tasks.py` wrote.
 
 mod common;
+#[path = "common/results.rs"]
+mod results;
 
 use std::path::{Path, PathBuf};
 
+use results::{is_near, list, strings};
 use serde_json::Value;
 use wgformer::Gpu;
 use wgformer::models::ModelOptions;
@@ -12,9 +15,6 @@ use wgformer::tasks::{
     SparseEmbedder, ZeroShot, ZeroShotOptions,
 };
 
-/// The largest difference of a score.
-const BOUND: f64 = 5e-4;
-
 fn folder(name: &str) -> PathBuf {
     Path::new("tests/data/tasks").join(name)
 }
@@ -22,19 +22,6 @@ fn folder(name: &str) -> PathBuf {
 fn expected(name: &str) -> Value {
     let text = std::fs::read_to_string(folder(name).join("expected.json")).unwrap();
     serde_json::from_str(&text).unwrap()
-}
-
-fn strings(values: &Value) -> Vec<String> {
-    let values = values.as_array().unwrap().iter();
-    values.map(|it| it.as_str().unwrap().to_owned()).collect()
-}
-
-fn is_near(found: f32, expected: &Value, what: &str) {
-    let difference = (f64::from(found) - expected.as_f64().unwrap()).abs();
-    assert!(
-        difference <= BOUND,
-        "{what}: {found} is off by {difference}"
-    );
 }
 
 /// The same labels in the same order, with the same scores.
@@ -76,10 +63,6 @@ fn places_are_those_of(names: &[String], found: &[Vec<Label>]) {
     for label in found.iter().flatten() {
         assert_eq!(names[label.index], label.label);
     }
-}
-
-fn list(values: &Value) -> &[Value] {
-    values.as_array().unwrap()
 }
 
 #[test]
