@@ -158,17 +158,14 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// An empty graph over the same weights, with the same prefixes.
-    pub(super) fn anew(&self) -> Self {
-        Self {
-            prefixes: self.prefixes,
-            ..Self::new(self.weights)
-        }
-    }
-
     /// Says what checkpoints of this architecture may put before every name.
     pub fn set_prefixes(&mut self, prefixes: &'static [&'static str]) {
         self.prefixes = prefixes;
+    }
+
+    /// What was said of them.
+    pub(super) fn prefixes(&self) -> &'static [&'static str] {
+        self.prefixes
     }
 
     /// A weight of the checkpoint, found with or without a prefix, and under the name that old checkpoints use.
@@ -356,41 +353,43 @@ impl<'a> Builder<'a> {
     /// As [`Builder::parameter`].
     pub(super) fn padded_linear(&mut self, name: &str, n: usize, k: usize) -> Result<Linear> {
         let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        self.padded_parameters(&weight, Some(&bias), n, k)
+        self.padded_outputs(&weight, Some(&bias), [n, k], 0..n)
     }
 
-    /// As [`Builder::padded_linear`], by the names of its tensors.
+    /// As [`Builder::padded_linear`], by the names of its tensors, of some of its outputs.
     ///
     /// # Errors
     /// As [`Builder::parameter`].
-    pub(super) fn padded_parameters(
+    pub(super) fn padded_outputs(
         &mut self,
         weight: &str,
         bias: Option<&str>,
-        n: usize,
-        k: usize,
+        [n, k]: [usize; 2],
+        outputs: Range<usize>,
     ) -> Result<Linear> {
-        let rows = n.next_multiple_of(4);
+        let (first, rows) = (outputs.start, outputs.len().next_multiple_of(4));
         let weight = self.look_up(weight, &[n, k])?;
-        let weight = self.filled_up(weight, [rows, k]);
+        let weight = self.filled_up(weight, first, [rows, k]);
         let bias = match bias {
             Some(bias) => {
                 let bias = self.look_up(bias, &[n])?;
-                Some(self.filled_up(bias, [rows]))
+                Some(self.filled_up(bias, first, [rows]))
             }
             None => None,
         };
         Ok(Linear { weight, bias })
     }
 
-    fn filled_up<const N: usize>(&mut self, of: String, shape: [usize; N]) -> TensorId {
-        let name = format!("{of} up to {}", shape[0]);
-        let derived = Derived::Rows {
-            from: None,
-            of,
-            first: 0,
-        };
-        self.derive(name, shape, derived)
+    /// Rows of a tensor from this one on, past its last one zeros.
+    fn filled_up<const N: usize>(
+        &mut self,
+        of: String,
+        first: usize,
+        shape: [usize; N],
+    ) -> TensorId {
+        let name = format!("{of} [{first}..] up to {}", first + shape[0]);
+        let from = None;
+        self.derive(name, shape, Derived::Rows { from, of, first })
     }
 
     /// A weight of another checkpoint, if it is `filled_up` followed by rows of zeros up to a multiple of four.

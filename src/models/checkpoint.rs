@@ -85,6 +85,22 @@ impl Checkpoint {
         })
     }
 
+    /// Some of a tensor's elements, as f32; past its last one zeros.
+    ///
+    /// # Errors
+    /// As [`Weights::values`].
+    pub(super) fn filled_up(&self, name: &str, elements: Range<usize>) -> Result<Cow<'_, [f32]>> {
+        let (shard, shape) = self.named(name)?;
+        let last = shape.iter().product();
+        let values = shard.values(name, elements.start.min(last)..elements.end.min(last))?;
+        if values.len() == elements.len() {
+            return Ok(values); // as they lie in the file: they may be most of the model
+        }
+        let mut values = values.into_owned();
+        values.resize(elements.len(), 0.0);
+        Ok(Cow::Owned(values))
+    }
+
     fn find(&self, name: &str) -> Option<(&Shard, &[usize])> {
         let mut shards = self.shards.iter();
         shards.find_map(|shard| Some((shard, shard.shape(name)?)))

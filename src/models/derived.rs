@@ -52,13 +52,10 @@ impl NetworkWeights {
                 rows.for_each(|row| values.extend_from_slice(&all[row * cols..(row + 1) * cols]));
             }
             Derived::Rows { from, of, first } => {
-                let all = from.as_ref().unwrap_or(&self.checkpoint).values(of)?;
+                let from = from.as_ref().unwrap_or(&self.checkpoint);
                 for row in rows {
                     let start = (first + row) * cols;
-                    match all.get(start..start + cols) {
-                        Some(row) => values.extend_from_slice(row),
-                        None => values.resize(values.len() + cols, 0.0),
-                    }
+                    values.extend_from_slice(&from.filled_up(of, start..start + cols)?);
                 }
             }
             Derived::TableProduct(product) => values = product.rows(&self.checkpoint, rows)?,
@@ -81,6 +78,12 @@ impl Weights for NetworkWeights {
 
     fn values(&self, name: &str) -> Result<Cow<'_, [f32]>> {
         match self.derived.get(name) {
+            Some((shape, Derived::Rows { from, of, first })) => {
+                let elements = shape.iter().product::<usize>();
+                let start = first * (elements / shape[0].max(1));
+                let from = from.as_ref().unwrap_or(&self.checkpoint);
+                from.filled_up(of, start..start + elements)
+            }
             Some(it) => Ok(Cow::Owned(self.derive(it, 0..it.0[0])?)),
             None => self.checkpoint.values(name),
         }

@@ -2,6 +2,8 @@
 //!
 //! A family says how its own are called and shaped ([`Heads`]); all of them are built here.
 
+use std::ops::Range;
+
 use super::blocks::{NormNames, activated_linear, norm};
 use super::builder::{Linear, LinearNames};
 use super::{Builder, Encoder};
@@ -172,7 +174,8 @@ fn classify(
 }
 
 impl MaskedLmNames {
-    /// A logit per entry of the vocabulary for each row of hidden states: `[rows, vocabulary]`, up to a multiple of four.
+    /// A logit per entry of a part of the vocabulary for each row of hidden states: `[rows, part]`, up to a multiple of
+    /// four.
     ///
     /// # Errors
     /// As [`Builder::parameter`].
@@ -181,6 +184,7 @@ impl MaskedLmNames {
         builder: &mut Builder<'_>,
         hidden_states: TensorId,
         encoder: &Encoder,
+        part: Range<usize>,
     ) -> Result<TensorId> {
         let (vocabulary, columns) = (encoder.vocabulary, encoder.embedding_columns);
         let x = self
@@ -194,7 +198,7 @@ impl MaskedLmNames {
         };
         let bias = self.biases.iter().find(|name| builder.has(name));
         let Linear { weight, bias } =
-            builder.padded_parameters(&weight, bias.copied(), vocabulary, columns)?;
+            builder.padded_outputs(&weight, bias.copied(), [vocabulary, columns], part)?;
         builder.graph.linear(x, weight, bias)
     }
 }

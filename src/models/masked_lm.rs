@@ -1,11 +1,15 @@
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::masked_lm_head::MaskedLmHead;
 use super::{Batch, Head, Model, ModelOptions, Network};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::kernel::Storage;
 use crate::plan::{Control, Memory, Plan, PlanOptions, Value};
 use crate::tensor::Sizes;
+use crate::tuning;
 
 /// An encoder with the head that predicts tokens, which runs for those places alone that are asked for. Clones share
 /// both, from any thread.
@@ -22,7 +26,7 @@ use crate::tensor::Sizes;
 /// let logits = model.run(&batch, &[1])?; // of the second token: [1, vocabulary]
 /// assert_eq!(logits.len(), model.vocabulary());
 /// println!("{} bytes, {} tokens at most", model.memory().total(), model.encoder().max_tokens());
-/// println!("{}", model.head());
+/// model.head().iter().for_each(|part| println!("{part}"));
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 ///
@@ -56,8 +60,8 @@ use crate::tensor::Sizes;
 #[derive(Clone, Debug)]
 pub struct MaskedLm {
     encoder: Model,
-    head: Arc<Plan>,
-    source: Arc<Network>,
+    head: Arc<[Plan]>,
+    source: Arc<MaskedLmHead>,
     options: ModelOptions,
 }
 
@@ -75,13 +79,14 @@ impl MaskedLm {
         max_tokens: usize,
         options: &ModelOptions,
     ) -> Result<Self> {
-        let source = Arc::new(Network::open_masked_lm(directory)?);
-        let of_encoder = within_what_is_left(gpu, &source, options)?;
+        let source = MaskedLmHead::open(directory)?;
+        let parts = parts(gpu, &source, options)?;
+        let of_encoder = within_what_is_left(gpu, &parts, options)?;
         let encoder = Model::load(gpu, directory, Head::HiddenStates, max_tokens, &of_encoder)?;
         Ok(Self {
             encoder,
-            head: compile(gpu, &source, options)?,
-            source,
+            head: compile(gpu, &parts, options)?,
+            source: Arc::new(source),
             options: options.clone(),
         })
     }
@@ -91,9 +96,10 @@ impl MaskedLm {
     /// # Errors
     /// As [`MaskedLm::load`].
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
+        let parts = parts(gpu, &self.source, &self.options)?;
         Ok(Self {
             encoder: self.encoder.recover(gpu)?,
-            head: compile(gpu, &self.source, &self.options)?,
+            head: compile(gpu, &parts, &self.options)?,
             ..self.clone()
         })
     }
@@ -113,23 +119,24 @@ impl MaskedLm {
         &self.encoder
     }
 
-    /// What runs the head.
+    /// What runs the head: a plan for each part of the vocabulary, as few as the device's limits allow.
     #[must_use]
-    pub fn head(&self) -> &Plan {
+    pub fn head(&self) -> &[Plan] {
         &self.head
     }
 
     /// The number of entries of the vocabulary.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
-        self.source.columns
+        self.source.encoder.vocabulary
     }
 
     /// What encoder and head take on the device now. Their runs are of different sizes; `activations` and `staging` are
     /// those of all, as if they were of one.
     #[must_use]
     pub fn memory(&self) -> Memory {
-        self.encoder.memory().with(&self.head.memory())
+        let parts = self.head.iter().map(Plan::memory);
+        parts.fold(self.encoder.memory(), |all, part| all.with(&part))
     }
 
     /// Runs each pipeline once, so that the first real run is as fast as the next: [`Plan::warm_up`].
@@ -138,7 +145,7 @@ impl MaskedLm {
     /// As [`Plan::run`].
     pub fn warm_up(&self) -> Result<()> {
         self.encoder.warm_up()?;
-        self.head.warm_up()
+        self.head.iter().try_for_each(Plan::warm_up)
     }
 
     /// The logits of what could stand at `places`, counted among all tokens of the batch: `[places, vocabulary]`.
@@ -195,30 +202,41 @@ impl MaskedLm {
         let due = control.due();
         let hidden_states = self.encoder.run_with_async(batch, control).await?;
         for places in places.chunks(MAX_PLACES) {
-            let control = match due {
-                None => Control::new(),
-                Some(due) => Control::new().deadline(due),
-            };
-            let rows = self.predict(&hidden_states, places, control).await?;
-            let rows = rows.chunks_exact(rows.len() / places.len());
-            rows.for_each(|row| each(&row[..self.vocabulary()]));
+            let parts = self.predict(&hidden_states, places, due).await?;
+            let mut logits = Vec::new();
+            for place in 0..places.len() {
+                logits.clear();
+                for part in &parts {
+                    let columns = part.len() / places.len();
+                    logits.extend_from_slice(&part[place * columns..(place + 1) * columns]);
+                }
+                each(&logits[..self.vocabulary()]);
+            }
         }
         Ok(())
     }
 
-    /// The logits of a few rows of hidden states, each followed by what fills it up to a multiple of four.
+    /// The logits of a few rows of hidden states, for each part of the vocabulary; what fills the last one up to a
+    /// multiple of four follows.
     async fn predict(
         &self,
         hidden_states: &[f32],
         places: &[usize],
-        control: Control<'_>,
-    ) -> Result<Vec<f32>> {
+        due: Option<Instant>,
+    ) -> Result<Vec<Vec<f32>>> {
         let columns = self.encoder.columns();
         let row = |place: &usize| &hidden_states[place * columns..(place + 1) * columns];
         let rows: Vec<f32> = places.iter().flat_map(row).copied().collect();
         let (sizes, rows) = (sizes(places.len()), [Value::F32(&rows)]);
-        let head = self.head.run_with_async(&sizes, &rows, control);
-        head.await
+        let mut logits = Vec::with_capacity(self.head.len());
+        for part in &*self.head {
+            let control = match due {
+                None => Control::new(),
+                Some(due) => Control::new().deadline(due),
+            };
+            logits.push(part.run_with_async(&sizes, &rows, control).await?);
+        }
+        Ok(logits)
     }
 }
 
@@ -237,35 +255,65 @@ fn plan_options(options: &ModelOptions) -> PlanOptions {
         .submit_time(options.submit_time)
 }
 
-fn compile(gpu: &Gpu, source: &Network, options: &ModelOptions) -> Result<Arc<Plan>> {
-    let (mut of_head, weights) = (plan_options(options), Arc::clone(&source.weights));
-    if options.memory_budget.is_some() {
-        of_head = of_head.memory_budget(needed(gpu, source, options)?); // one run at a time
-    }
-    Ok(Arc::new(Plan::compile(
-        gpu,
-        &source.graph,
-        weights,
-        &of_head,
-    )?))
+/// The head for each part of the vocabulary.
+fn parts(gpu: &Gpu, source: &MaskedLmHead, options: &ModelOptions) -> Result<Vec<Network>> {
+    let (vocabulary, most) = (
+        source.encoder.vocabulary,
+        most_entries(gpu, source, options),
+    );
+    let part = |first| source.network(first..vocabulary.min(first + most));
+    (0..vocabulary).step_by(most).map(part).collect()
 }
 
-/// What the head takes, with one run.
-fn needed(gpu: &Gpu, source: &Network, options: &ModelOptions) -> Result<u64> {
-    Ok(Plan::memory_needed(gpu, &source.graph, &plan_options(options))?.total())
+/// What kernels fill up the rows and columns of a weight to.
+const MULTIPLE: usize = 64;
+
+/// The most entries of the vocabulary whose weights, in one binding with scales and biases, and logits fit the device.
+fn most_entries(gpu: &Gpu, source: &MaskedLmHead, options: &ModelOptions) -> usize {
+    let capabilities = gpu.capabilities();
+    let columns = source.encoder.embedding_columns.next_multiple_of(MULTIPLE) as u64;
+    let weights = columns * u64::from(options.weight_type.bits()) / 8 + 8;
+    let logits = 4 * MAX_PLACES as u64;
+    let in_one_binding = capabilities.largest_binding() / weights.max(logits);
+    let in_one_binding = usize::try_from(in_one_binding).unwrap_or(usize::MAX);
+    let most = match tuning::preferred_storage(capabilities) {
+        Storage::Buffers => in_one_binding,
+        // Four to a texel.
+        Storage::Textures => {
+            in_one_binding.min(4 * capabilities.limits.max_texture_dimension_2d as usize)
+        }
+    };
+    (most / MULTIPLE * MULTIPLE).max(MULTIPLE)
+}
+
+/// One run of each at a time.
+fn compile(gpu: &Gpu, parts: &[Network], options: &ModelOptions) -> Result<Arc<[Plan]>> {
+    let plan = |part: &Network| {
+        let mut of_part = plan_options(options);
+        if options.memory_budget.is_some() {
+            of_part = of_part.memory_budget(needed(gpu, part, options)?);
+        }
+        Plan::compile(gpu, &part.graph, Arc::clone(&part.weights), &of_part)
+    };
+    parts.iter().map(plan).collect()
+}
+
+/// What a part of the head takes, with one run.
+fn needed(gpu: &Gpu, part: &Network, options: &ModelOptions) -> Result<u64> {
+    Ok(Plan::memory_needed(gpu, &part.graph, &plan_options(options))?.total())
 }
 
 /// The encoder's options: a budget of memory without what the head takes.
 fn within_what_is_left(
     gpu: &Gpu,
-    source: &Network,
+    parts: &[Network],
     options: &ModelOptions,
 ) -> Result<ModelOptions> {
-    match options.memory_budget {
-        None => Ok(options.clone()),
-        Some(budget) => {
-            let left = budget.saturating_sub(needed(gpu, source, options)?);
-            Ok(options.clone().memory_budget(left))
-        }
+    let Some(mut left) = options.memory_budget else {
+        return Ok(options.clone());
+    };
+    for part in parts {
+        left = left.saturating_sub(needed(gpu, part, options)?);
     }
+    Ok(options.clone().memory_budget(left))
 }

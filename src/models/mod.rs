@@ -21,6 +21,7 @@ mod jina_v3;
 pub(crate) mod json;
 mod mapped;
 mod masked_lm;
+mod masked_lm_head;
 mod model;
 mod modernbert;
 mod mpnet;

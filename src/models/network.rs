@@ -2,12 +2,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::derived::NetworkWeights;
+use super::masked_lm_head::MaskedLmHead;
 use super::{Builder, Checkpoint, Config, Encoder, Family, Projection, ScoreFunction};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::ops::Pooling;
 use crate::plan::Weights;
-use crate::tensor::Dim;
 
 /// What follows the encoder.
 ///
@@ -116,7 +116,7 @@ impl Network {
         let mut builder = Builder::new(&*checkpoint);
         builder.expanded = expanded;
         let encoder = (family.build)(&config, &mut builder)?;
-        let labels = config.labels()?;
+        let (labels, saved_as) = (config.labels()?, config.architectures().join(", "));
         let (output, columns) = match head {
             Head::HiddenStates => (encoder.hidden_states, encoder.hidden),
             Head::Pooled { pooling, normalize } => {
@@ -141,16 +141,19 @@ impl Network {
             Head::SequenceClassification => {
                 let heads = (family.heads)(&config)?;
                 let logits = heads.classify_sequences(&mut builder, &encoder, labels.len());
-                (named(logits, "classifying texts", &config)?, labels.len())
+                (named(logits, "classifying texts", &saved_as)?, labels.len())
             }
             Head::TokenClassification => {
                 let heads = (family.heads)(&config)?;
                 let logits = heads.classify_tokens(&mut builder, &encoder, labels.len());
-                (named(logits, "classifying tokens", &config)?, labels.len())
+                (
+                    named(logits, "classifying tokens", &saved_as)?,
+                    labels.len(),
+                )
             }
             Head::QuestionAnswering => {
                 let logits = (family.heads)(&config)?.find_spans(&mut builder, &encoder);
-                (named(logits, "answering questions", &config)?, 2)
+                (named(logits, "answering questions", &saved_as)?, 2)
             }
         };
         builder.graph.set_output(output);
@@ -186,44 +189,19 @@ impl Network {
     /// # Errors
     /// As [`Network::open`].
     pub fn open_masked_lm(directory: &Path) -> Result<Self> {
-        let config = Config::read(&directory.join("config.json"))?;
-        let family = Family::of(&config)?;
-        let checkpoint = Arc::new(Checkpoint::open(directory)?);
-        let mut builder = Builder::new(&*checkpoint);
-        let encoder = (family.build)(&config, &mut builder)?;
-        let mut head = builder.anew();
-        let columns = Dim::Fixed(encoder.hidden);
-        let hidden_states = head.graph.input("hidden_states", [Dim::Tokens, columns]);
-        let masked_lm = (family.heads)(&config)?.masked_lm;
-        let logits = masked_lm.predict(&mut head, hidden_states, &encoder);
-        let logits = named(logits, "predicting tokens", &config)?;
-        head.graph.set_output(logits);
-        let Builder { graph, derived, .. } = head;
-        let weights = NetworkWeights {
-            checkpoint: Arc::clone(&checkpoint),
-            derived,
-        };
-        Ok(Self {
-            graph,
-            weights: Arc::new(weights),
-            encoder,
-            columns: encoder.vocabulary,
-            expanded: false,
-            score_function: ScoreFunction::Softmax,
-            cross_encoder_function: ScoreFunction::Identity,
-            labels: Vec::new(),
-        })
+        let head = MaskedLmHead::open(directory)?;
+        head.network(0..head.encoder.vocabulary)
     }
 }
 
 /// What was built of a head; where a weight of it is missing, which head that would have been.
-fn named<T>(built: Result<T>, head: &'static str, config: &Config) -> Result<T> {
+pub(super) fn named<T>(built: Result<T>, head: &'static str, saved_as: &str) -> Result<T> {
     built.map_err(|error| match error {
         Error::TensorMissing { location, tensor } => Error::HeadMissing {
             location,
             head,
             tensor,
-            saved_as: config.architectures().join(", "),
+            saved_as: saved_as.to_owned(),
         },
         error => error,
     })

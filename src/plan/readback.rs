@@ -68,11 +68,14 @@ impl Readback {
         match self.storage {
             Storage::Buffers => bytemuck::pod_collect_to_vec(bytes),
             Storage::Textures => {
-                let rows = bytes
-                    .chunks_exact(self.texels.copied_row().max(1))
-                    .map(|row| &row[..4 * self.texels.width()]);
-                rows.flat_map(bytemuck::pod_collect_to_vec::<u8, f32>)
-                    .collect()
+                let mut values = vec![0.0; self.elements()];
+                let rows = values.chunks_exact_mut(self.texels.width().max(1));
+                let copied = bytes.chunks_exact(self.texels.copied_row().max(1));
+                for (row, copied) in rows.zip(copied) {
+                    let row: &mut [u8] = bytemuck::cast_slice_mut(row);
+                    row.copy_from_slice(&copied[..row.len()]);
+                }
+                values
             }
         }
     }
