@@ -45,7 +45,7 @@
 //! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for, a file per task over `text_model` (feature `text`).
-//! * `c_api`: the same for C (feature `c-api`).
+//! * `c_api`: most of the same for C (feature `c-api`).
 //! * `src/bin/wgformer/`: the command line, a file per subcommand (feature `cli`).
 //!
 //! # Invariants

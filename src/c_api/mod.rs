@@ -1,5 +1,5 @@
-//! The C API (feature `c-api`): what a program in C, or in any language that can call C, needs to load a model and run any of the
-//! tasks.
+//! The C API (feature `c-api`): what a program in C, or in any language that can call C, needs to load a model and
+//! run a task, but for search, sparse vectors and late interaction.
 //!
 //! `include/wgformer.h` is made from these files and their documentation by cbindgen; what a C programmer must know of
 //! ownership, threads and linking heads it, from `cbindgen.toml`. `examples/c/` uses it.

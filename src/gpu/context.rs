@@ -148,12 +148,16 @@ impl Gpu {
     /// Names the adapter that the device was made from, which alone knows the sizes of its cooperative matrices. They
     /// are used if the device has their features: `EXPERIMENTAL_COOPERATIVE_MATRIX`, `SHADER_F16` and `SUBGROUP`.
     ///
-    /// It comes before all else that is said of the device, and before anything is loaded.
+    /// It comes before [`Gpu::pipelines_kept_in`], and before anything is loaded.
     #[must_use]
     pub fn with_adapter(self, adapter: &wgpu::Adapter) -> Self {
         let (device, queue) = (self.device().clone(), self.queue().clone());
         let capabilities = Capabilities::of_device(&device, Some(adapter));
-        Self::from_parts(device, queue, capabilities)
+        let named = Self::from_parts(device, queue, capabilities);
+        if self.inner.waiter.is_left_to_app() {
+            named.inner.waiter.leave_to_app();
+        }
+        named
     }
 
     /// Leaves it to the application to poll the device, as one does that draws frames: no thread is started for it.

@@ -1,4 +1,5 @@
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -46,12 +47,16 @@ impl Waiter {
         self.is_left_to_app.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn is_left_to_app(&self) -> bool {
+        self.is_left_to_app.load(Ordering::Relaxed)
+    }
+
     /// Calls when all that is submitted now is done and its callbacks are called, or the device is lost.
     ///
     /// # Errors
     /// The system's, if it gives no thread; then nothing is ever called.
     pub(super) fn once_done(&self, queue: &wgpu::Queue, call: Call) -> io::Result<()> {
-        if self.is_left_to_app.load(Ordering::Relaxed) {
+        if self.is_left_to_app() {
             queue.on_submitted_work_done(|| call(None));
             return Ok(());
         }
@@ -70,7 +75,8 @@ fn start(device: wgpu::Device, turns: Turns) -> io::Result<Running> {
     let (waits, receiver) = mpsc::channel::<(Work, Call)>();
     let work = move || {
         for (work, call) in receiver {
-            work.wait(&device, &turns);
+            // The application's own callbacks are called here too: what panics in one of them is not this thread's end.
+            while catch_unwind(AssertUnwindSafe(|| work.wait(&device, &turns))).is_err() {}
             call(Some(Instant::now()));
         }
     };

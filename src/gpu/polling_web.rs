@@ -20,6 +20,11 @@ impl Waiter {
     #[expect(clippy::unused_self, reason = "as on other platforms")]
     pub(super) fn leave_to_app(&self) {}
 
+    #[expect(clippy::unused_self, reason = "as on other platforms")]
+    pub(super) fn is_left_to_app(&self) -> bool {
+        false
+    }
+
     /// Calls when all that is submitted now is done.
     #[expect(
         clippy::unused_self,

@@ -36,38 +36,81 @@ pub struct Config {
     understood: RefCell<BTreeSet<&'static str>>,
 }
 
-/// Keys of every architecture that change nothing about inference.
+/// Keys of every architecture that change nothing about inference: what training, generation or a tokenizer would read,
+/// among them what transformers 2 to 4 wrote into every file.
 const HARMLESS: &[&str] = &[
     "_attn_implementation_autoset",
     "_name_or_path",
+    "_num_labels",
     "architectures",
+    "attn_implementation",
+    "auto_map",
+    "bad_words_ids",
+    "begin_suppress_tokens",
     "bos_token_id",
     "chunk_size_feed_forward",
+    "cross_attention_hidden_size",
+    "decoder_start_token_id",
     "directionality",
+    "diversity_penalty",
+    "do_sample",
     "dtype",
+    "early_stopping",
+    "encoder_no_repeat_ngram_size",
     "eos_token_id",
+    "exponential_decay_length_penalty",
     "finetuning_task",
+    "forced_bos_token_id",
+    "forced_eos_token_id",
     "gradient_checkpointing",
     "id2label",
     "initializer_range",
     "label2id",
     "language",
+    "layers_to_keep",
+    "length_penalty",
+    "matryoshka_dimensions",
+    "max_length",
+    "min_length",
+    "model_max_length",
     "name",
+    "no_repeat_ngram_size",
+    "num_beam_groups",
+    "num_beams",
     "num_labels",
+    "num_return_sequences",
     "output_attentions",
     "output_hidden_states",
     "output_past",
+    "output_scores",
     "pad_token_id",
+    "prefix",
     "problem_type",
+    "remove_invalid_values",
+    "repetition_penalty",
     "return_dict",
+    "return_dict_in_generate",
     "sbert_ce_default_activation_function",
     "sentence_transformers",
     "sep_token_id",
+    "suppress_tokens",
+    "task_specific_params",
+    "temperature",
+    "tf_legacy_loss",
+    "tie_encoder_decoder",
     "tie_word_embeddings",
+    "tokenizer_class",
+    "top_k",
+    "top_p",
     "torch_dtype",
     "torchscript",
+    "transformers.js_config",
     "transformers_version",
+    "typical_p",
+    "use_bfloat16",
     "use_cache",
+    "use_return_dict",
+    "xla_device",
 ];
 
 /// The functions that there are, by the names of transformers' `ACT2FN`.
@@ -85,12 +128,27 @@ const ACTIVATIONS: &[(&str, Activation)] = &[
 /// No size in a configuration is larger: products of two of them still fit 64 bits.
 const MAX_SIZE: u64 = 1 << 28;
 
+/// Of layers, where layers may share their weights, so that none is ever missing.
+const MAX_LAYERS: u64 = 1 << 12;
+
+/// Of positions, for some of which tables are computed.
+const MAX_POSITIONS: u64 = 1 << 20;
+
 impl Config {
     /// Reads `config.json`.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Malformed`].
+    /// [`Error::Io`] or [`Error::Malformed`]; [`Error::Unsupported`] if an adapter lies beside it.
     pub fn read(path: &Path) -> Result<Self> {
+        let adapter = path.with_file_name("adapter_config.json");
+        if adapter.exists() {
+            return Err(Error::Unsupported {
+                path: adapter,
+                what: "adapter",
+                found: "LoRA or another of PEFT's".to_owned(),
+                supported: "a model that it was merged into (`merge_and_unload`)".to_owned(),
+            });
+        }
         Ok(Self {
             path: path.to_owned(),
             values: json::read(path)?,
@@ -124,11 +182,16 @@ impl Config {
         let Some(value) = self.get(key) else {
             return Ok(default);
         };
+        let most = match key {
+            _ if key.contains("layer") => MAX_LAYERS,
+            _ if key.contains("position") => MAX_POSITIONS,
+            _ => MAX_SIZE,
+        };
         match value.as_u64() {
             #[expect(clippy::cast_possible_truncation, reason = "at most MAX_SIZE")]
-            Some(size @ 1..=MAX_SIZE) => Ok(size as usize),
+            Some(size) if (1..=most).contains(&size) => Ok(size as usize),
             _ => Err(self.malformed(format!(
-                "{key} must be a number from 1 to {MAX_SIZE}, is {value}"
+                "{key} must be a number from 1 to {most}, is {value}"
             ))),
         }
     }
@@ -275,12 +338,23 @@ impl Config {
         let known = |key: &str| {
             understood.contains(key) || HARMLESS.contains(&key) || harmless.contains(&key)
         };
-        match self.values.keys().find(|key| !known(key)) {
+        let asks = |(key, value): &(&String, &Value)| !known(key) && !asks_nothing(value);
+        match self.values.iter().find(asks) {
             None => Ok(()),
-            Some(key) => {
+            Some((key, _)) => {
                 let understood: Vec<&str> = understood.iter().copied().collect();
                 Err(self.unsupported("key", key, understood.join(", ")))
             }
         }
+    }
+}
+
+/// Whether a value switches nothing on: null, false, or an empty list or map, such as `"pruned_heads": {}`.
+fn asks_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
     }
 }

@@ -41,7 +41,8 @@ use crate::tuning;
 /// # batch.push(&[2, 4, 3], &[0, 0, 0]);
 /// # pollster::block_on(async {
 /// let gpu = Gpu::new()?;
-/// let model = MaskedLm::load(&gpu, folder.as_ref(), 512, &options)?;
+/// let model = MaskedLm::load_async(&gpu, folder.as_ref(), 512, &options).await?;
+/// model.warm_up_async().await?;
 /// let logits = model.run_async(&batch, &[1]).await?;
 /// let mut count = 0;
 /// model.for_each_async(&batch, &[0, 1], Control::new(), |logits| count += logits.len()).await?;
@@ -72,7 +73,7 @@ impl MaskedLm {
     /// Loads a checkpoint with such a head; `max_tokens` as [`Model::load`] has it. A budget of memory is for both.
     ///
     /// # Errors
-    /// As [`Model::load`]; [`Error::TensorMissing`] if the checkpoint has no such head.
+    /// As [`Model::load`]; [`Error::HeadMissing`] if the checkpoint has no such head.
     pub fn load(
         gpu: &Gpu,
         directory: &Path,
@@ -89,6 +90,22 @@ impl MaskedLm {
             source: Arc::new(source),
             options: options.clone(),
         })
+    }
+
+    /// [`MaskedLm::load`], on a thread of its own, without blocking this one.
+    ///
+    /// # Errors
+    /// As [`MaskedLm::load`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        directory: &Path,
+        max_tokens: usize,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let (own, options) = (gpu.clone(), options.clone());
+        let directory = directory.to_owned();
+        gpu.off_thread(move || Self::load(&own, &directory, max_tokens, &options))
+            .await
     }
 
     /// The same on another device, after its own was lost: [`Model::recover`].
@@ -146,6 +163,18 @@ impl MaskedLm {
     pub fn warm_up(&self) -> Result<()> {
         self.encoder.warm_up()?;
         self.head.iter().try_for_each(Plan::warm_up)
+    }
+
+    /// [`MaskedLm::warm_up`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`MaskedLm::warm_up`].
+    pub async fn warm_up_async(&self) -> Result<()> {
+        self.encoder.warm_up_async().await?;
+        for part in &*self.head {
+            part.warm_up_async().await?;
+        }
+        Ok(())
     }
 
     /// The logits of what could stand at `places`, counted among all tokens of the batch: `[places, vocabulary]`.

@@ -139,11 +139,13 @@ impl Network {
                 Projection::build_all(&projections, &mut builder, hidden_states, encoder.hidden)?
             }
             Head::SequenceClassification => {
+                refuse_class(&config, "ForTokenClassification", "one for whole texts")?;
                 let heads = (family.heads)(&config)?;
                 let logits = heads.classify_sequences(&mut builder, &encoder, labels.len());
                 (named(logits, "classifying texts", &saved_as)?, labels.len())
             }
             Head::TokenClassification => {
+                refuse_class(&config, "ForSequenceClassification", "one for tokens")?;
                 let heads = (family.heads)(&config)?;
                 let logits = heads.classify_tokens(&mut builder, &encoder, labels.len());
                 (
@@ -191,6 +193,15 @@ impl Network {
     pub fn open_masked_lm(directory: &Path) -> Result<Self> {
         let head = MaskedLmHead::open(directory)?;
         head.network(0..head.encoder.vocabulary)
+    }
+}
+
+/// Refuses a checkpoint that was saved with another head, whose tensors have the same names.
+fn refuse_class(config: &Config, other: &str, supported: &str) -> Result<()> {
+    let classes = config.architectures();
+    match classes.iter().find(|class| class.ends_with(other)) {
+        None => Ok(()),
+        Some(class) => Err(config.unsupported("architectures", class, supported)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a checkpoint's logits become.
 
-use super::Config;
+use serde_json::Value;
+
+use super::{Config, json};
 use crate::error::Result;
 
 /// What the logits of a classification become, as the configuration says.
@@ -44,15 +46,21 @@ impl ScoreFunction {
         }
     }
 
-    /// As sentence-transformers' cross-encoder has it: by its own key of the configuration, new or old; without one
-    /// sigmoid for a single label.
+    /// As sentence-transformers' cross-encoder has it: by its own file (6), or its own key of the configuration (4 and 5, or
+    /// before); without one sigmoid for a single label.
     ///
     /// # Errors
     /// [`crate::Error::Unsupported`] for another function.
     pub(super) fn of_cross_encoder(config: &Config, labels: usize) -> Result<Self> {
+        let beside = config
+            .path()
+            .with_file_name("config_sentence_transformers.json");
+        let file: Option<Value> = json::read_if_there(&beside)?;
+        let in_file = file.as_ref().and_then(|file| file.get("activation_fn"));
         let own = config.value("sentence_transformers");
-        let new = own.and_then(|own| own.get("activation_fn"));
-        let named = new.or_else(|| config.value("sbert_ce_default_activation_function"));
+        let in_key = own.and_then(|own| own.get("activation_fn"));
+        let old = || config.value("sbert_ce_default_activation_function");
+        let named = in_file.or(in_key).or_else(old);
         let named = named.and_then(|name| name.as_str());
         match named.map(|name| name.rsplit('.').next().unwrap_or_default()) {
             Some("Sigmoid") => Ok(Self::Sigmoid),

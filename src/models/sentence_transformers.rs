@@ -49,6 +49,10 @@ pub struct SentenceTransformer {
     pub default_prompt: Option<String>,
     /// Whether the tokens of a prompt are pooled with the others.
     pub include_prompt: bool,
+    /// How many of a vector's elements are kept, the first ones, unless another number is asked for; `None`: all.
+    pub truncate_dim: Option<usize>,
+    /// What says how near two vectors are, such as `cosine` or `dot`, if the files do.
+    pub similarity: Option<String>,
 }
 
 /// What a directory's modules make of a text.
@@ -94,10 +98,12 @@ struct TokenizerConfig {
 }
 
 #[derive(Deserialize, Default)]
-struct Prompts {
+struct OwnConfig {
     #[serde(default)]
     prompts: BTreeMap<String, String>,
     default_prompt_name: Option<String>,
+    truncate_dim: Option<usize>,
+    similarity_fn_name: Option<String>,
 }
 
 impl Module {
@@ -128,6 +134,8 @@ impl SentenceTransformer {
             prompts: BTreeMap::new(),
             default_prompt: None,
             include_prompt: true,
+            truncate_dim: None,
+            similarity: None,
         };
         let has = |class: &str| modules.iter().any(|module| module.class() == class);
         if !has("Pooling") && (has("Dense") || has("MultiVectorMask")) {
@@ -141,7 +149,7 @@ impl SentenceTransformer {
         if read.max_tokens.is_none() {
             read.max_tokens = tokenizer_limit(&read.transformer)?;
         }
-        read.add_prompts(directory)?;
+        read.add_own_config(directory)?;
         Ok(read)
     }
 
@@ -222,9 +230,9 @@ impl SentenceTransformer {
         }
     }
 
-    fn add_prompts(&mut self, directory: &Path) -> Result<()> {
+    fn add_own_config(&mut self, directory: &Path) -> Result<()> {
         let path = directory.join("config_sentence_transformers.json");
-        let read: Prompts = json::read_if_there(&path)?.unwrap_or_default();
+        let read: OwnConfig = json::read_if_there(&path)?.unwrap_or_default();
         let is_there = |name: &String| read.prompts.contains_key(name);
         if !read.default_prompt_name.as_ref().is_none_or(is_there) {
             return Err(Error::Malformed {
@@ -234,6 +242,8 @@ impl SentenceTransformer {
         }
         self.prompts = read.prompts;
         self.default_prompt = read.default_prompt_name;
+        self.truncate_dim = read.truncate_dim;
+        self.similarity = read.similarity_fn_name;
         Ok(())
     }
 

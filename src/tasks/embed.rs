@@ -8,6 +8,7 @@ use super::stream::{Stream, StreamOptions};
 use super::text_model::{Output, TextModel};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
+use crate::index::Metric;
 use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
 use crate::plan::Control;
@@ -226,7 +227,8 @@ impl Embedder {
         let mut text_model = text_model
             .with_prompt(&prompt)
             .refusing_long_texts(options.refuse_long_texts);
-        if let Some(dimensions) = options.dimensions {
+        let own_dimensions = own.truncate_dim.filter(|_| !options.per_token);
+        if let Some(dimensions) = options.dimensions.or(own_dimensions) {
             let columns = text_model.model.columns();
             if !(1..=columns).contains(&dimensions) {
                 return Err(Error::Input {
@@ -341,6 +343,34 @@ impl Embedder {
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.text_model.model
+    }
+
+    /// What says how near two of its vectors are, for an [`Index`](crate::Index): the cosine, unless its files say otherwise.
+    ///
+    /// ```
+    /// use wgformer::index::{IndexOptions, Metric};
+    ///
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let embedder = wgformer::Embedder::load(&gpu, folder)?;
+    /// let options = IndexOptions::default().metric(embedder.metric()?);
+    /// assert_eq!(embedder.metric()?, Metric::Cosine);
+    /// # let _ = wgformer::Index::new(&gpu, embedder.dimensions(), &options)?;
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] if it is neither the cosine nor the dot product.
+    pub fn metric(&self) -> Result<Metric> {
+        match self.own.similarity.as_deref() {
+            None | Some("cosine") => Ok(Metric::Cosine),
+            Some("dot" | "dot_product") => Ok(Metric::DotProduct),
+            Some(other) => Err(Error::Unsupported {
+                path: self.own.transformer.clone(),
+                what: "similarity_fn_name",
+                found: other.to_owned(),
+                supported: "cosine, dot".to_owned(),
+            }),
+        }
     }
 
     /// The length of a vector.

@@ -1,7 +1,8 @@
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Embedder, cosine};
-use crate::error::Result;
+use super::Embedder;
+use super::text_model::yield_now;
+use crate::error::{Error, Result};
 use crate::plan::Control;
 
 /// A sentence of a text that stands for others.
@@ -21,8 +22,13 @@ pub struct Sentence {
 /// Of the share that a sentence has of the others, the rest being the same for all; as PageRank has it.
 const DAMPING: f64 = 0.85;
 
-/// Rounds of sharing out, of which each brings what is left of the first guess down by [`DAMPING`] at least.
+/// Rounds of sharing out, of which each brings what is left of the first guess down by [`DAMPING`] at least; fewer where
+/// all scores together move by less than this.
 const ROUNDS: usize = 100;
+const SETTLED: f64 = 1e-9;
+
+/// Sentences of which every pair can be held in memory, in 1 GiB.
+const MOST: usize = 1 << 14;
 
 impl Embedder {
     /// The `count` sentences of a text that are most alike to all others, the most central first: an extractive summary,
@@ -48,7 +54,7 @@ impl Embedder {
     /// ```
     ///
     /// # Errors
-    /// As [`Embedder::embed`].
+    /// As [`Embedder::embed`], and [`Error::Limit`] for more than 16,384 sentences.
     pub fn summarize(&self, text: &str, count: usize) -> Result<Vec<Sentence>> {
         pollster::block_on(self.summarize_async(text, count))
     }
@@ -85,13 +91,16 @@ impl Embedder {
         control: Control<'_>,
     ) -> Result<Vec<Sentence>> {
         let sentences: Vec<&str> = text.unicode_sentences().map(str::trim).collect();
+        let deadline = control.due();
         let vectors = self.embed_with_async(&sentences, control).await?;
+        let gpu = self.model().plan().gpu();
+        let scores = gpu.before(deadline, centralities(vectors)).await?;
         let sentence = |(index, score): (usize, f64)| Sentence {
             index,
             score: score as f32,
             text: sentences[index].to_owned(),
         };
-        let scores = centralities(&vectors).into_iter().enumerate();
+        let scores = scores.into_iter().enumerate();
         let mut ranked: Vec<Sentence> = scores.map(sentence).collect();
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
         ranked.truncate(count);
@@ -99,36 +108,82 @@ impl Embedder {
     }
 }
 
-/// The share of each vector: it is given by every other, the more the smaller the angle between them is.
-fn centralities(vectors: &[Vec<f32>]) -> Vec<f64> {
+/// The share of each vector: it is given by every other, the more the smaller the angle between them is. After each row
+/// of the matrix of all pairs others, and a deadline, have their turn.
+///
+/// # Errors
+/// [`Error::Limit`] if the matrix would be too large.
+async fn centralities(mut vectors: Vec<Vec<f32>>) -> Result<Vec<f64>> {
     let count = vectors.len();
-    let given: Vec<Vec<f64>> = (0..count).map(|from| shares(from, vectors)).collect();
+    if count > MOST {
+        return Err(Error::Limit {
+            thing: "a summary compares every sentence with every other and".to_owned(),
+            needed: count as u64,
+            allowed: MOST as u64,
+            unit: "sentences",
+            advice: "summarise parts of the text",
+        });
+    }
+    vectors.iter_mut().for_each(|it| to_unit_length(it));
+    let mut given: Vec<Vec<f32>> = Vec::with_capacity(count);
+    for from in 0..count {
+        given.push(shares(from, &vectors));
+        yield_now().await;
+    }
     let mut scores = vec![1.0 / count as f64; count];
     for _ in 0..ROUNDS {
         let mut next = vec![(1.0 - DAMPING) / count as f64; count];
         for (score, shares) in scores.iter().zip(&given) {
             for (next, share) in next.iter_mut().zip(shares) {
-                *next += DAMPING * score * share;
+                *next += DAMPING * score * f64::from(*share);
             }
+            yield_now().await;
         }
+        let change = |(before, after): (&f64, &f64)| (before - after).abs();
+        let moved: f64 = scores.iter().zip(&next).map(change).sum();
         scores = next;
+        if moved < SETTLED {
+            break;
+        }
     }
-    scores
+    Ok(scores)
 }
 
-/// What a vector gives to each of the others, 1 in all; what points away from it gets nothing. One that is near to none
-/// gives the same to all, for what it kept would make it central.
-fn shares(from: usize, vectors: &[Vec<f32>]) -> Vec<f64> {
-    let near = |to: usize| match to == from {
-        true => 0.0,
-        false => f64::from(cosine(&vectors[from], &vectors[to]).max(0.0)),
-    };
-    let near: Vec<f64> = (0..vectors.len()).map(near).collect();
-    let sum: f64 = near.iter().sum();
-    match sum > 0.0 {
-        true => near.iter().map(|near| near / sum).collect(),
-        false => vec![1.0 / vectors.len() as f64; vectors.len()],
+fn to_unit_length(vector: &mut [f32]) {
+    let squares: f64 = vector.iter().map(|it| f64::from(*it).powi(2)).sum();
+    if squares > 0.0 {
+        let scale = 1.0 / squares.sqrt();
+        let scaled = |it: &mut f32| *it = (f64::from(*it) * scale) as f32;
+        vector.iter_mut().for_each(scaled);
     }
+}
+
+/// What a vector, of length 1 like all, gives to each of the others, 1 in all; what points away from it gets nothing. One
+/// that is near to none gives the same to all, for what it kept would make it central.
+fn shares(from: usize, vectors: &[Vec<f32>]) -> Vec<f32> {
+    let near = vectors.iter().map(|to| dot(&vectors[from], to).max(0.0));
+    let mut near: Vec<f32> = near.collect();
+    near[from] = 0.0;
+    let sum: f64 = near.iter().map(|it| f64::from(*it)).sum();
+    if sum > 0.0 {
+        near.iter_mut()
+            .for_each(|it| *it = (f64::from(*it) / sum) as f32);
+        near
+    } else {
+        vec![1.0 / vectors.len() as f32; vectors.len()]
+    }
+}
+
+/// The sum of products, in an order that compilers have vectors for.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut sums = [0.0; LANES];
+    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    sums.iter().sum()
 }
 
 #[cfg(test)]
@@ -138,12 +193,13 @@ mod tests {
     #[test]
     fn the_middle_of_a_fan_is_most_central() {
         let vector = |degrees: f32| vec![degrees.to_radians().cos(), degrees.to_radians().sin()];
-        let scores = centralities(&[0.0, 40.0, 80.0, 200.0].map(vector));
+        let centralities = |vectors| pollster::block_on(centralities(vectors)).unwrap();
+        let scores = centralities([0.0, 40.0, 80.0, 200.0].map(vector).to_vec());
         let sum: f64 = scores.iter().sum();
-        assert!((sum - 1.0).abs() < 1e-9, "{scores:?}");
+        assert!((sum - 1.0).abs() < 1e-6, "{scores:?}");
         assert!(scores[1] > scores[0] && scores[1] > scores[2], "{scores:?}");
         assert!(scores[3] < scores[0], "{scores:?}");
-        assert!(centralities(&[]).is_empty());
-        assert_eq!(centralities(&[vec![0.0, 0.0]]), [1.0]);
+        assert!(centralities(Vec::new()).is_empty());
+        assert_eq!(centralities(vec![vec![0.0, 0.0]]), [1.0]);
     }
 }

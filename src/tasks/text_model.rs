@@ -355,7 +355,7 @@ pub(super) fn overflow<'a>(texts: impl Iterator<Item = &'a [f32]>) -> Option<(us
 const TOKENIZED_AT_ONCE: usize = 512;
 
 /// Lets whoever polls the future do something else first.
-async fn yield_now() {
+pub(super) async fn yield_now() {
     let mut has_yielded = false;
     poll_fn(|context| {
         if has_yielded {

@@ -29,6 +29,19 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Of one text about so many bytes, or more: up to a space, where every tokenizer of an encoder parts words. All of a
+    /// pair, whose parts are cut by each other's length.
+    pub(crate) fn beginning(&self, bytes: usize) -> Self {
+        let Self::One(text) = *self else {
+            return *self;
+        };
+        let Some(rest) = (bytes..text.len()).find_map(|place| text.get(place..)) else {
+            return *self;
+        };
+        let space = rest.find(char::is_whitespace);
+        Self::One(&text[..text.len() - rest.len() + space.unwrap_or(rest.len())])
+    }
+
     /// As many texts as it has, others.
     pub(crate) fn with(&self, [first, second]: &'a [String; 2]) -> Self {
         match self {

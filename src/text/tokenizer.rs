@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
 const MAX_BYTES: u64 = 128 << 20;
 
+/// So much of a text is looked at for each token, at first.
+const BYTES_PER_TOKEN: usize = 32;
+
 /// What mask tokens are called.
 pub(crate) const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
 
@@ -171,9 +174,43 @@ impl Tokenizer {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Tokens>> {
-        let texts = crates_inputs(texts);
-        let encodings = guarded(&self.path, || self.tokenizer.encode_batch_fast(texts, true))?;
+        let encode = |texts| self.tokenizer.encode_batch_fast(texts, true);
+        let encodings = self.encode_beginnings(texts, encode)?;
         Ok(encodings.iter().map(Tokens::of).collect())
+    }
+
+    /// As much of each text as says what its first tokens are: the crate would normalise all of a text, for some hundred
+    /// times its memory, and then cut it.
+    fn encode_beginnings<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+        encode: impl Fn(Vec<EncodeInput<'a>>) -> tokenizers::Result<Vec<tokenizers::Encoding>>,
+    ) -> Result<Vec<tokenizers::Encoding>> {
+        let texts: Vec<Text<'a>> = texts.into_iter().map(Into::into).collect();
+        let most = self.tokenizer.get_truncation().map(|it| it.max_length);
+        let mut bytes = most.unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN);
+        let encode = |texts: &[Text<'a>]| {
+            let inputs = texts.iter().map(|text| crates_input(*text)).collect();
+            guarded(&self.path, || encode(inputs))
+        };
+        let beginnings: Vec<Text<'a>> = texts.iter().map(|it| it.beginning(bytes)).collect();
+        let mut encodings = encode(&beginnings)?;
+        loop {
+            let is_cut = |encoding: &tokenizers::Encoding| !encoding.get_overflowing().is_empty();
+            let places = (0..texts.len()).filter(|place| {
+                texts[*place].beginning(bytes) != texts[*place] && !is_cut(&encodings[*place])
+            });
+            let unsure: Vec<usize> = places.collect();
+            if unsure.is_empty() {
+                return Ok(encodings);
+            }
+            bytes = bytes.saturating_mul(2);
+            let longer = unsure.iter().map(|place| texts[*place].beginning(bytes));
+            let longer = encode(&longer.collect::<Vec<_>>())?;
+            for (place, encoding) in unsure.into_iter().zip(longer) {
+                encodings[place] = encoding;
+            }
+        }
     }
 
     /// What is wrong with it for a task.
@@ -237,9 +274,8 @@ impl Tokenizer {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Encoding>> {
-        let texts = crates_inputs(texts);
-        let encode = || self.tokenizer.encode_batch_char_offsets(texts, true);
-        let encodings = guarded(&self.path, encode)?;
+        let encode = |texts| self.tokenizer.encode_batch_char_offsets(texts, true);
+        let encodings = self.encode_beginnings(texts, encode)?;
         Ok(encodings.iter().map(Encoding::of).collect())
     }
 
@@ -276,11 +312,6 @@ impl Tokenizer {
         // Where the file names none, the families that have such tokenizers call it so.
         self.tokenizer.token_to_id(named.unwrap_or("<unk>"))
     }
-}
-
-fn crates_inputs<'a>(texts: impl IntoIterator<Item = impl Into<Text<'a>>>) -> Vec<EncodeInput<'a>> {
-    let texts = texts.into_iter();
-    texts.map(|text| crates_input(text.into())).collect()
 }
 
 /// What the tokenizer crate calls it.

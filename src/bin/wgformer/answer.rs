@@ -24,6 +24,10 @@ pub(crate) struct Arguments {
     /// How many answers to show.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
+    /// Let "there is no answer" be one of them, as an empty text with its score (for models that were trained for it, such as
+    /// on SQuAD 2).
+    #[arg(long)]
+    no_answer: bool,
     /// A JSON line instead of a table.
     #[arg(long)]
     json: bool,
@@ -67,7 +71,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let bar = progress.get_or_insert_with(|| Progress::new(Some(now.total as u64), "parts"));
         bar.reach(now.done as u64);
     });
-    let options = AnswerOptions::default().top_k(arguments.top as usize);
+    let options = AnswerOptions::default()
+        .top_k(arguments.top as usize)
+        .handle_impossible_answer(arguments.no_answer);
     let question = (&arguments.question[..], &context[..]);
     let answers = answerer.answer_with([question], &options, control)?;
     drop(progress);

@@ -94,7 +94,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 impl Arguments {
     fn load(&self) -> Result<Model> {
-        if self.labels.is_empty() {
+        let labels: Vec<String> = self
+            .labels
+            .iter()
+            .map(|label| label.trim().to_owned())
+            .collect();
+        let labels: Vec<String> = labels
+            .into_iter()
+            .filter(|label| !label.is_empty())
+            .collect();
+        if labels.is_empty() {
             let load =
                 |gpu: &_, directory: &_, options: &_| Classifier::load(gpu, directory, options);
             let classifier = self.model.load(load, |it| it.model().plan())?;
@@ -111,7 +120,7 @@ impl Arguments {
         if let Some(template) = &self.template {
             options = options.template(template);
         }
-        Ok(Model::Any(model, self.labels.clone(), options))
+        Ok(Model::Any(model, labels, options))
     }
 }
 

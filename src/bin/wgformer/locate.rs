@@ -20,6 +20,11 @@ pub(crate) fn locate(model: &str) -> Result<PathBuf> {
     {
         return Ok(found);
     }
+    if Path::new(model).join("adapter_config.json").is_file() {
+        return Err(anyhow!(
+            "{model}: this folder holds an adapter (LoRA or another of PEFT's) and no model: merge it into its model (`merge_and_unload`), and save that"
+        ));
+    }
     if Path::new(model).is_dir() {
         return Err(anyhow!(
             "{model}: this folder has no config.json, so it holds no model"

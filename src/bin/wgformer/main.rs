@@ -61,6 +61,12 @@ enum Command {
     /// Fetch a model from the Hugging Face hub.
     #[cfg(feature = "hub")]
     Pull(pull::Arguments),
+    /// Fetch a model from the Hugging Face hub, in a build with the feature hub.
+    #[cfg(not(feature = "hub"))]
+    Pull {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Pick the sentences of a text that are most alike to all others: an extractive summary.
     Summarize(summarize::Arguments),
     /// Find what texts name, such as people and places, with a model for token classification.
@@ -79,12 +85,16 @@ enum Command {
 pub(crate) const NO_PARQUET: &str =
     "this build leaves Parquet out; build wgformer with `cargo build --release --features parquet`";
 
+#[cfg(not(feature = "hub"))]
+const NO_HUB: &str = "this build cannot download; build wgformer with `cargo build --release --features hub`, which needs a C compiler for TLS";
+
 fn main() -> ExitCode {
     // Off unless RUST_LOG says otherwise.
     env_logger::Builder::new()
         .filter_level(log::LevelFilter::Off)
         .parse_default_env()
         .init();
+    leave_panics_of_tokenizers_to_errors();
     let matches = Arguments::command().color(color()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.command {
@@ -96,6 +106,8 @@ fn main() -> ExitCode {
         Command::Models(arguments) => models::run(&arguments),
         #[cfg(feature = "hub")]
         Command::Pull(arguments) => pull::run(&arguments),
+        #[cfg(not(feature = "hub"))]
+        Command::Pull { .. } => Err(anyhow::anyhow!("{NO_HUB}")),
         Command::Summarize(arguments) => summarize::run(&arguments),
         Command::Tag(arguments) => tag::run(&arguments),
         Command::Answer(arguments) => answer::run(&arguments),
@@ -118,6 +130,17 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// A panic of the tokenizer crate becomes an error, which says all that a user can use.
+fn leave_panics_of_tokenizers_to_errors() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let is_tokenizers = |place: &std::panic::Location<'_>| place.file().contains("tokenizers-");
+        if !panic.location().is_some_and(is_tokenizers) {
+            print(panic);
+        }
+    }));
 }
 
 /// Help and usage errors are coloured on a terminal only, and not where `NO_COLOR` is set.

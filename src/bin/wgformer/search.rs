@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let vectors = embedder.for_documents()?.embed_with(&texts, control)?;
     drop(progress);
     let gpu = embedder.model().plan().gpu();
-    let mut index = Index::new(gpu, embedder.dimensions(), &IndexOptions::default())?;
+    let options = IndexOptions::default().metric(embedder.metric()?);
+    let mut index = Index::new(gpu, embedder.dimensions(), &options)?;
     index.add(&vectors)?;
     let hits = index.search(&query, arguments.top as usize)?;
     let best = hits.iter().flatten().map(|hit| (hit.index, hit.score));

@@ -1,7 +1,6 @@
 //! `verify`: every kernel, and then a model's forward pass and its heads step by step, against the reference.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
@@ -16,7 +15,7 @@ use wgformer::{Gpu, verify};
 
 use crate::adapter::{Adapter, AdapterArgs};
 use crate::locate::locate;
-use crate::networks::networks;
+use crate::networks::{Named, networks};
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
 
@@ -41,13 +40,14 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Before the minutes that the kernels take.
     let model = arguments.model.as_deref().map(locate).transpose()?;
+    let model = model.map(|directory| networks(&directory)).transpose()?;
     let gpu = arguments.adapter.open()?;
 
     let cases = verify::cases::all();
     let mut progress = Progress::new(Some(cases.len() as u64), "cases");
     let mut results = verify::report(&gpu, &cases, || progress.advance(1))?;
     drop(progress);
-    let steps = model.map_or_else(|| Ok(Vec::new()), |directory| steps(&gpu, &directory));
+    let steps = model.map_or_else(|| Ok(Vec::new()), |(_, networks)| steps(&gpu, networks));
     results.extend(steps.as_ref().ok().into_iter().flatten().cloned());
 
     let adapter = Adapter::of(gpu.capabilities());
@@ -75,14 +75,14 @@ fn judge(verdicts: impl Iterator<Item = Verdict> + Clone, adapter: &str) -> Resu
 }
 
 /// The steps of all that a model runs, each a row.
-fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
+fn steps(gpu: &Gpu, networks: Vec<Named>) -> Result<Vec<Row>> {
     let capacity = Sizes {
         tokens: 64,
         sequences: 6,
         longest: 40,
     };
     let mut outcomes = Vec::new();
-    for named in networks(directory)?.1 {
+    for named in networks {
         let Network { graph, weights, .. } = named.network;
         let options = PlanOptions::new(capacity);
         let plan = Plan::compile(gpu, &graph, Arc::clone(&weights), &options)?;
