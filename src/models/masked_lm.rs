@@ -11,8 +11,8 @@ use crate::plan::{Control, Memory, Plan, PlanOptions, Value};
 use crate::tensor::Sizes;
 use crate::tuning;
 
-/// An encoder with the head that predicts tokens, which runs for those places alone that are asked for. Clones share
-/// both, from any thread.
+/// An encoder with the head that predicts tokens, which runs for those places alone that are asked for, and where the
+/// vocabulary is too large for one binding of the device, a part of it after another. Clones share both, from any thread.
 ///
 /// ```
 /// use wgformer::models::{Batch, MaskedLm, ModelOptions};

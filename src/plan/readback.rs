@@ -84,7 +84,7 @@ impl Readback {
     pub(super) fn to_tensor(&self, values: Vec<f32>) -> Vec<f32> {
         match self.storage {
             Storage::Buffers => values,
-            Storage::Textures => self.texels.to_tensor(&values),
+            Storage::Textures => self.texels.to_tensor(values),
         }
     }
 }

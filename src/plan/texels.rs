@@ -1,6 +1,8 @@
 //! How a tensor lies in a texture: one row for each step of the axis that grows with a run (else of the first), the
 //! axes before and after it side by side in the row, four elements to a texel.
 
+use std::borrow::Cow;
+
 use crate::gpu::in_copies;
 use crate::tensor::{Shape, Sizes};
 
@@ -40,19 +42,19 @@ impl Texels {
 
     /// From the tensor's order, `[outer, rows, inner]`, to the texture's, `[rows, outer, inner]`.
     pub(super) fn to_texture(self, values: &[f32]) -> Vec<f32> {
-        swap_axes(values, [self.outer, self.rows, self.inner])
+        swap_axes(values.into(), [self.outer, self.rows, self.inner])
     }
 
     /// And back.
-    pub(super) fn to_tensor(self, values: &[f32]) -> Vec<f32> {
-        swap_axes(values, [self.rows, self.outer, self.inner])
+    pub(super) fn to_tensor(self, values: Vec<f32>) -> Vec<f32> {
+        swap_axes(values.into(), [self.rows, self.outer, self.inner])
     }
 }
 
 /// `[a, b, c]` -> `[b, a, c]`
-fn swap_axes(values: &[f32], [a, b, c]: [usize; 3]) -> Vec<f32> {
+fn swap_axes(values: Cow<'_, [f32]>, [a, b, c]: [usize; 3]) -> Vec<f32> {
     if a <= 1 {
-        return values.to_vec();
+        return values.into_owned();
     }
     let row = |i: usize, j: usize| &values[(i * b + j) * c..(i * b + j + 1) * c];
     (0..b)
@@ -81,6 +83,6 @@ mod tests {
         let values: Vec<f32> = (0..24).map(|value| value as f32).collect();
         let texture = texels.to_texture(&values);
         assert_eq!(texture[..8], [0., 1., 2., 3., 12., 13., 14., 15.]);
-        assert_eq!(texels.to_tensor(&texture), values);
+        assert_eq!(texels.to_tensor(texture), values);
     }
 }
