@@ -1,13 +1,11 @@
 //! `rerank`: the lines of a file, those that answer a query best first.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 use wgformer::plan::Control;
 use wgformer::tasks::{LateInteraction, Ranked, Reranker};
 
-use crate::lines::Lines;
+use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
 use crate::progress::Progress;
 use crate::ranking;
@@ -16,9 +14,8 @@ use crate::ranking;
 pub(crate) struct Arguments {
     /// What is asked.
     query: String,
-    /// A file with one text per line, or - for standard input.
-    #[arg(long, value_name = "FILE|-")]
-    input: PathBuf,
+    #[command(flatten)]
+    input: InputArgs,
     /// How many lines to show [default: all of them].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     top: Option<u32>,
@@ -33,7 +30,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
+    let texts = arguments.input.open()?.texts;
+    let texts = texts.collect::<Result<Vec<String>>>()?;
     let model = Model::load(arguments)?;
     let mut progress = Progress::new(Some(texts.len() as u64), "texts");
     let control = Control::new().progress(|now| progress.reach(now.done as u64));

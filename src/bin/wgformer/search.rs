@@ -1,14 +1,12 @@
 //! `search`: the lines of a file, nearest in meaning first.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use clap::Args;
 use wgformer::index::{Index, IndexOptions};
 use wgformer::plan::Control;
 use wgformer::tasks::EmbedderOptions;
 
-use crate::lines::Lines;
+use crate::input::InputArgs;
 use crate::model_args::ModelArgs;
 use crate::progress::Progress;
 use crate::ranking;
@@ -17,9 +15,8 @@ use crate::ranking;
 pub(crate) struct Arguments {
     /// What to look for.
     query: String,
-    /// A file with one text per line, or - for standard input.
-    #[arg(long, value_name = "FILE|-")]
-    input: PathBuf,
+    #[command(flatten)]
+    input: InputArgs,
     /// How many lines to show.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
@@ -31,7 +28,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let texts = Lines::open(&arguments.input)?.collect::<Result<Vec<String>>>()?;
+    let texts = arguments.input.open()?.texts;
+    let texts = texts.collect::<Result<Vec<String>>>()?;
     let embedder = arguments.model.load(EmbedderOptions::default())?;
     let query = embedder.for_queries()?.embed(&[&arguments.query])?;
     let mut progress = Progress::new(Some(texts.len() as u64), "texts");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -19,10 +20,34 @@ pub(super) struct Origin {
     /// What runs each step of the model.
     kernels: Vec<String>,
     input: String,
+    /// How long the input was, and when it was last written, as this run found it.
+    #[serde(skip)]
+    found: Option<Found>,
     /// Every file of the model that may be read, by its name.
     model: BTreeMap<String, String>,
     /// Every option that may change a result, as it was given, or nothing.
     options: BTreeMap<String, Option<String>>,
+}
+
+/// What tells cheaply that nobody wrote to a file meanwhile.
+#[derive(PartialEq)]
+struct Found {
+    path: PathBuf,
+    bytes: u64,
+    written: Option<SystemTime>,
+}
+
+impl Found {
+    fn of(path: &Path) -> Result<Self> {
+        let metadata = fs::metadata(path);
+        let metadata =
+            metadata.map_err(|error| anyhow!("cannot read {}: {error}", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: metadata.len(),
+            written: metadata.modified().ok(),
+        })
+    }
 }
 
 impl Origin {
@@ -37,12 +62,25 @@ impl Origin {
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
             adapter: plan.gpu().capabilities().to_string(),
             kernels: kernels(plan),
+            found: Some(Found::of(input)?),
             input: hash(input)?,
             model: model_files(model)?,
             options: options
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
         })
+    }
+
+    /// # Errors
+    /// If the input is not as it was when this run began.
+    pub(super) fn check_input(&self) -> Result<()> {
+        match &self.found {
+            Some(found) if *found != Found::of(&found.path)? => bail!(
+                "{} was changed while it was read: run it again from the start",
+                found.path.display()
+            ),
+            _ => Ok(()),
+        }
     }
 
     /// What is not as it was in an earlier run, for an error to end with.

@@ -67,12 +67,15 @@ impl Partial {
             let message = format!("there is no {}", paths.checkpoint.display());
             return Err(paths.refuse(&message));
         }
-        let checkpoint = earlier.unwrap_or(Checkpoint {
-            origin,
-            rows: 0,
-            bytes: 0,
-            hash: origin::in_hex(&hasher),
-        });
+        let checkpoint = match earlier {
+            Some(earlier) => Checkpoint { origin, ..earlier },
+            None => Checkpoint {
+                origin,
+                rows: 0,
+                bytes: 0,
+                hash: origin::in_hex(&hasher),
+            },
+        };
         data.set_len(checkpoint.bytes).map_err(failed)?;
         data.seek(SeekFrom::End(0)).map_err(failed)?;
         let mut partial = Self {
@@ -106,7 +109,11 @@ impl Partial {
     }
 
     /// What was written until now survives whatever comes.
+    ///
+    /// # Errors
+    /// Also if the input was changed since this run began: what was read since the last time is then not kept.
     pub(super) fn save(&mut self) -> Result<()> {
+        self.checkpoint.origin.check_input()?;
         self.checkpoint.hash = origin::in_hex(&self.hasher);
         let saved = self
             .data
