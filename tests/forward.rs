@@ -433,6 +433,44 @@ fn an_application_that_polls_its_device_needs_no_thread() {
 }
 
 #[test]
+fn what_was_said_of_a_device_holds_whatever_its_adapter_is_named_after() {
+    let (gpu, _turn) = common::gpu();
+    let instance =
+        wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+    let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
+    let adapter = pollster::block_on(adapter).unwrap();
+    let named = gpu.polled_by_app().with_adapter(&adapter);
+    let model = model(&named, "plain", POOLED, &ModelOptions::default());
+    let batch = batch(1);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut run = pin!(model.run_async(&batch));
+    for _ in 0..20 {
+        assert!(run.as_mut().poll(&mut context).is_pending());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// The engine's waiting thread calls the application's callbacks too.
+#[test]
+fn an_applications_callback_that_panics_is_its_own() {
+    let (gpu, _turn) = common::gpu();
+    let model = model(&gpu, "plain", POOLED, &ModelOptions::default());
+    let expected = model.run(&batch(1)).unwrap();
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    for _ in 0..3 {
+        gpu.queue().submit([]);
+        gpu.queue()
+            .on_submitted_work_done(|| panic!("an application's mistake"));
+        let batch = batch(1);
+        let run = pollster::block_on(model.run_async(&batch));
+        assert_eq!(run.unwrap(), expected);
+    }
+    std::panic::set_hook(hook);
+    assert_eq!(model.run(&batch(1)).unwrap(), expected);
+}
+
+#[test]
 fn a_device_that_is_destroyed_is_a_typed_error() {
     let (gpu, _turn) = common::gpu();
     let limits = gpu.capabilities().limits.clone();

@@ -12,7 +12,7 @@ use wgformer::Gpu;
 use wgformer::models::ModelOptions;
 use wgformer::tasks::{
     Classifier, Embedder, EmbedderOptions, Filler, Label, LateInteraction, Reranker, Side,
-    SparseEmbedder, ZeroShot, ZeroShotOptions,
+    SparseEmbedder, Tagger, ZeroShot, ZeroShotOptions,
 };
 
 fn folder(name: &str) -> PathBuf {
@@ -263,6 +263,10 @@ fn a_task_refuses_a_model_that_was_trained_for_another() {
     refused(of(&gpu, "masked-lm").unwrap_err(), "pooler.dense.weight");
     let of = ZeroShot::load(&gpu, folder("sentiment"), &options);
     refused(of.unwrap_err(), "entail");
+    let of = Tagger::load(&gpu, folder("sentiment"), &options);
+    refused(of.unwrap_err(), "ForSequenceClassification");
+    let of = Classifier::load(&gpu, "tests/data/spans/bert-tags", &options);
+    refused(of.unwrap_err(), "ForTokenClassification");
     let of = Filler::load(&gpu, folder("sentiment"), &options);
     refused(of.unwrap_err(), "cls.predictions");
 }

@@ -21,6 +21,7 @@ use crate::tuning;
 /// let gpu = wgformer::Gpu::new()?;
 /// let model = MaskedLm::load(&gpu, folder.as_ref(), 512, &ModelOptions::default())?;
 /// model.warm_up()?;
+/// println!("{} plans run it", model.plans().len());
 /// let mut batch = Batch::new();
 /// batch.push(&[2, 4, 3], &[0, 0, 0]);
 /// let logits = model.run(&batch, &[1])?; // of the second token: [1, vocabulary]
@@ -140,6 +141,13 @@ impl MaskedLm {
     #[must_use]
     pub fn head(&self) -> &[Plan] {
         &self.head
+    }
+
+    /// All that runs: the encoder's plan, and the head's.
+    #[must_use]
+    pub fn plans(&self) -> Vec<&Plan> {
+        let encoder = std::iter::once(self.encoder.plan());
+        encoder.chain(self.head.iter()).collect()
     }
 
     /// The number of entries of the vocabulary.

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Batch, MaskedLm, ModelOptions, ScoreFunction, SentenceTransformer};
 use crate::plan::Control;
-use crate::text::Tokenizer;
+use crate::text::{MASKS, Tokenizer};
 
 /// Says what could stand where a text has the mask token. Clones share the model, from any thread.
 ///
@@ -70,12 +70,9 @@ pub struct Filling {
 /// The mask token of a vocabulary.
 #[derive(Clone, Debug)]
 struct Mask {
-    token: String,
+    token: &'static str,
     id: u32,
 }
-
-/// What mask tokens are called; whichever the text has, the model's own is meant.
-const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
 
 impl Filler {
     /// Loads a checkpoint with a head that predicts tokens, and whose vocabulary has a mask token.
@@ -87,11 +84,7 @@ impl Filler {
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = MaskedLm::load(gpu, &own.transformer, max_tokens, options)?;
         let tokenizer = Tokenizer::open(&own.transformer, model.encoder().max_tokens())?;
-        let mask = MASKS.iter().find_map(|token| {
-            let token = (*token).to_owned();
-            let id = tokenizer.id_of(&token)?;
-            Some(Mask { token, id })
-        });
+        let mask = tokenizer.mask().map(|(token, id)| Mask { token, id });
         let mask = mask.ok_or_else(|| Error::Tokenizer {
             path: own.transformer.clone(),
             message: format!("has no mask token, {}", MASKS.join(" or ")),
@@ -150,7 +143,7 @@ impl Filler {
     ///
     /// # Errors
     /// [`Error::Input`] if the text has no mask, or one that was cut off with the end of a long text;
-    /// [`Error::Tokenizer`]; as [`MaskedLm::run`] for the device.
+    /// [`Error::Tokenizer`]; [`Error::Overflow`] if a result is not finite; as [`MaskedLm::run`] for the device.
     pub fn fill(&self, text: &str, top: usize) -> Result<Vec<Vec<Filling>>> {
         pollster::block_on(self.fill_async(text, top))
     }
@@ -186,7 +179,7 @@ impl Filler {
         top: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Filling>>> {
-        let own = |text: String, mask: &&str| text.replace(mask, &self.mask.token);
+        let own = |text: String, mask: &&str| text.replace(mask, self.mask.token);
         let text = MASKS.iter().fold(text.to_owned(), own);
         let mut batch = Batch::new();
         let mut places = Vec::new();
@@ -195,9 +188,9 @@ impl Filler {
             places.extend(ids.filter(|(_, id)| **id == self.mask.id).map(|(at, _)| at));
             batch.push(&tokens.ids, &tokens.types);
         }
-        let wanted = text.matches(&self.mask.token).count();
+        let wanted = text.matches(self.mask.token).count();
         if places.is_empty() || places.len() < wanted {
-            let (name, token) = ("text".to_owned(), &self.mask.token);
+            let (name, token) = ("text".to_owned(), self.mask.token);
             let message = match wanted {
                 0 => format!("has no {token}"),
                 _ => format!(
@@ -209,6 +202,9 @@ impl Filler {
             return Err(Error::Input { name, message });
         }
         let logits = self.model.run_with_async(&batch, &places, control).await?;
+        if let Some(value) = logits.iter().copied().find(|logit| !logit.is_finite()) {
+            return Err(Error::Overflow { index: 0, value });
+        }
         let masks = logits.chunks_exact(self.model.vocabulary());
         masks.map(|logits| self.best(logits, top)).collect()
     }

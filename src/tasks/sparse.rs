@@ -9,7 +9,7 @@ use crate::gpu::Gpu;
 use crate::models::{
     Head, MaskedLm, Model, ModelOptions, Projection, SentenceTransformer, SparseHead, Splade,
 };
-use crate::plan::Control;
+use crate::plan::{Control, Memory, Plan};
 use crate::text::{Text, Tokens};
 
 /// Turns texts into sparse vectors: weights of few of the vocabulary's entries, for an index of words. By a masked language
@@ -49,7 +49,7 @@ use crate::text::{Text, Tokens};
 /// let another = Gpu::new()?; // after the first was lost
 /// let recovered = embedder.recover(&another)?;
 /// let recovered = recovered.recover_async(&another).await?;
-/// println!("{} bytes", recovered.model().memory().total());
+/// println!("{} bytes", recovered.memory().total());
 /// # Ok::<(), wgformer::Error>(())
 /// # })?;
 /// # Ok::<(), wgformer::Error>(())
@@ -203,6 +203,24 @@ impl SparseEmbedder {
     #[must_use]
     pub fn model(&self) -> &Model {
         &self.text_model.model
+    }
+
+    /// All that runs: the encoder's plan and, of a masked language model, the head's.
+    #[must_use]
+    pub fn plans(&self) -> Vec<&Plan> {
+        match &self.head {
+            TaskHead::Splade(model, _) => model.plans(),
+            TaskHead::Lexical(_) => vec![self.model().plan()],
+        }
+    }
+
+    /// What all of it takes on the device now, as [`MaskedLm::memory`] and [`Model::memory`] count it.
+    #[must_use]
+    pub fn memory(&self) -> Memory {
+        match &self.head {
+            TaskHead::Splade(model, _) => model.memory(),
+            TaskHead::Lexical(_) => self.model().memory(),
+        }
     }
 
     /// What the vocabulary has under an id, such as `##ing`.

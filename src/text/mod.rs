@@ -8,4 +8,5 @@ mod vocabulary;
 
 pub use encoding::{Encoding, TokenOrigin};
 pub use input::Text;
+pub(crate) use tokenizer::MASKS;
 pub use tokenizer::{Tokenizer, Tokens};

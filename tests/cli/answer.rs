@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Folder, ROOT};
 
@@ -67,6 +67,27 @@ fn answer_prints_answers_in_a_table_or_as_json() {
         none,
         [json!({"index": 0, "question": "Who met Ada?", "answers": []})]
     );
+}
+
+#[test]
+fn that_there_is_no_answer_may_be_one() {
+    let folder = Folder::new();
+    folder.write("context.txt", CONTEXT);
+    let command_line = format!("answer 'Who met Ada?' --context context.txt {}", model());
+    let all = |options: &str| {
+        let lines = folder.run(&format!("{command_line} --top 1000 --json {options}"));
+        lines.lines()[0]["answers"].as_array().unwrap().clone()
+    };
+    let none = |answers: &[Value]| answers.iter().filter(|it| it["text"] == "").count();
+    assert_eq!(none(&all("")), 0);
+    let answers = all("--no-answer");
+    assert_eq!(none(&answers), 1);
+    let no_answer = answers.iter().find(|it| it["text"] == "").unwrap();
+    assert_eq!(
+        (&no_answer["start"], &no_answer["end"]),
+        (&json!(0), &json!(0))
+    );
+    assert!(no_answer["score"].as_f64() > Some(0.0));
 }
 
 #[test]

@@ -407,3 +407,27 @@ fn a_signal_leaves_nothing_behind() {
         assert_eq!(folder.read("old.npy"), b"old");
     }
 }
+
+#[test]
+fn an_input_that_changes_while_it_is_read_is_noticed() {
+    let folder = Folder::new();
+    let lines = mixed_lines(100_000).join("\n");
+    folder.write("input.txt", &lines);
+    let mut child = start(&folder, &format!("{EMBED} --output out --resume"));
+    let patience = Instant::now() + Duration::from_secs(60);
+    while safe(&folder, CHECKPOINT) == 0 {
+        assert!(Instant::now() < patience, "nothing is ever safe");
+        if child.try_wait().unwrap().is_some() {
+            return; // a fast device
+        }
+        sleep(Duration::from_millis(20));
+    }
+    folder.write("input.txt", lines.to_uppercase());
+    let ended = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(ended.stderr).unwrap();
+    assert!(
+        !ended.status.success() && stderr.contains("input.txt was changed"),
+        "{stderr}"
+    );
+    assert!(!folder.names().contains("out"));
+}

@@ -65,6 +65,10 @@ fn classify_prints_the_labels_of_each_text() {
     let mut labels = names(&line["labels"]);
     labels.sort_unstable();
     assert_eq!(labels, ["food", "weather"]);
+    let spaced = folder.run(&format!(
+        "classify snow {any} --labels 'weather, food,' --json"
+    ));
+    assert_eq!(spaced.lines()[0], *line);
     let table = folder
         .run(&format!("classify 'A film!' {own} --top 1"))
         .text();
@@ -92,6 +96,17 @@ fn rerank_prints_a_line_per_candidate() {
         .collect();
     assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
     assert_eq!(rerank("--json --top 2").lines(), lines[..2]);
+    folder.write(
+        "input.jsonl",
+        "{\"text\":\"snow fell\"}\n{\"text\":\"the cat sat\"}\n",
+    );
+    let of_records = folder.run(&format!(
+        "rerank 'Where is the cat?' --input input.jsonl {model} --json"
+    ));
+    let as_arguments = folder.run(&format!(
+        "rerank 'Where is the cat?' 'snow fell' 'the cat sat' {model} --json"
+    ));
+    assert_eq!(of_records.lines(), as_arguments.lines());
     let table = rerank("--top 1").text();
     let first: Vec<&str> = table.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(first, ["rank", "score", "line", "text"]);

@@ -48,6 +48,10 @@ fn doctor_shows_what_runs_each_step_of_a_model_and_why() {
     let plans = report["plans"].as_array().unwrap();
     assert_eq!(column(plans, "command"), json!(["embed", "fill"]));
     assert_eq!(plans[1]["steps"].as_array().unwrap().len(), 3, "{report}");
+    let splade = format!("'{ROOT}/tests/data/retrieval/splade-sum'");
+    let report = document(&folder, &format!("doctor --plan {splade} --json"));
+    let commands = column(report["plans"].as_array().unwrap(), "command");
+    assert_eq!(commands, json!(["embed --sparse", "fill"]));
     let without = document(&folder, "doctor --json");
     assert!(without.get("plans").is_none());
     run(&mut command(&folder, "doctor --plan nothing"), b"").assert_error(&["nothing"]);

@@ -48,7 +48,11 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
         intermediate_size        |  128                   |  TensorShape    |  layer.0.intermediate.dense.weight; [64, 32]; [128, 32]
         num_hidden_layers        |  0                     |  Malformed      |  num_hidden_layers; is 0
         num_hidden_layers        |  3                     |  TensorMissing  |  encoder.layer.2.
-        num_hidden_layers        |  100000000             |  TensorMissing  |  encoder.layer.2.
+        num_hidden_layers        |  4096                  |  TensorMissing  |  encoder.layer.2.
+        num_hidden_layers        |  100000000             |  Malformed      |  num_hidden_layers; 1 to 4096
+        max_position_embeddings  |  268435456             |  Malformed      |  max_position_embeddings; 1 to 1048576
+        quantization_config      |  {"bits": 4}           |  Unsupported    |  key "quantization_config"
+        pruned_heads             |  {"0": [1]}            |  Unsupported    |  key "pruned_heads"
         layer_norm_eps           |  0                     |  Malformed      |  layer_norm_eps; is 0
         layer_norm_eps           |  -1e-12                |  Malformed      |  layer_norm_eps; is -1e-12
         layer_norm_eps           |  1e300                 |  Malformed      |  layer_norm_eps; is 1e+300
@@ -112,4 +116,36 @@ fn what_is_not_done_of_deberta_is_refused_by_key_and_value() {
         let graph = || Network::open(directory.path(), Head::HiddenStates);
         expect_error(&row.join(" "), graph, variant, needles);
     }
+}
+
+/// What transformers 2 to 4 wrote into every file, and what says that something is not there.
+#[test]
+fn keys_that_ask_for_nothing_are_passed_over() {
+    let keys = [
+        ("_num_labels", "9"),
+        ("task_specific_params", "null"),
+        ("pruned_heads", "{}"),
+        ("use_bfloat16", "false"),
+        ("xla_device", "null"),
+        ("num_beams", "1"),
+        ("top_k", "50"),
+        ("tokenizer_class", "\"BertTokenizer\""),
+        ("auto_map", "{\"AutoModel\": \"x\"}"),
+        ("quantization_config", "null"),
+        ("matryoshka_dimensions", "[8, 16]"),
+    ];
+    let directory = model(|model| {
+        for (key, value) in keys {
+            model.config[key] = parsed(value);
+        }
+    });
+    Network::open(directory.path(), Head::HiddenStates).unwrap();
+}
+
+#[test]
+fn an_adapter_beside_a_model_is_refused_by_its_name() {
+    let directory = replaced("adapter_config.json", "{\"peft_type\": \"LORA\"}");
+    let error = Network::open(directory.path(), Head::HiddenStates).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("LoRA") && error.contains("merge"), "{error}");
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use wgformer::index::Metric;
 use wgformer::models::SentenceTransformer;
 use wgformer::ops::Pooling;
 use wgformer::tasks::{Embedder, EmbedderOptions};
@@ -285,4 +286,25 @@ fn the_transformer_may_be_in_a_folder_of_its_own() {
     GeneratedModel::new().write(&file("0_Transformer"));
     let expected = embed(&gpu, &file("0_Transformer")).unwrap();
     assert_eq!(embed(&gpu, directory.path()).unwrap(), expected);
+}
+
+#[test]
+fn its_own_file_says_how_many_elements_are_kept_and_how_vectors_are_compared() {
+    let (gpu, _turn) = common::gpu();
+    let own = |config: Value| with(&[("config_sentence_transformers.json", config)]);
+    let load = |config: Value| Embedder::load(&gpu, own(config).path()).unwrap();
+    let whole = load(json!({})).embed(&["hello"]).unwrap().remove(0);
+    let short = load(json!({ "truncate_dim": 8 }));
+    assert_eq!(short.embed(&["hello"]).unwrap()[0], whole[..8]);
+    let more = EmbedderOptions::default().dimensions(12);
+    let directory = own(json!({ "truncate_dim": 8 }));
+    let more = Embedder::load_with(&gpu, directory.path(), &more).unwrap();
+    assert_eq!(more.dimensions(), 12);
+
+    for (name, metric) in [("cosine", Metric::Cosine), ("dot", Metric::DotProduct)] {
+        let named = load(json!({ "similarity_fn_name": name }));
+        assert_eq!(named.metric().unwrap(), metric);
+    }
+    let error = load(json!({ "similarity_fn_name": "euclidean" })).metric();
+    assert!(error.unwrap_err().to_string().contains("euclidean"));
 }

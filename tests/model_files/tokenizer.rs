@@ -84,3 +84,34 @@ fn a_tokenizers_own_truncation_and_padding_do_not_count() {
     assert_eq!((&cut[0].ids, &cut[1]), (&expected[0].ids, &expected[1]));
     assert_eq!(cut[1].ids, [2, 3], "[CLS] and [SEP]");
 }
+
+/// Of a long text only the beginning is looked at, and that changes nothing.
+#[test]
+fn the_tokens_of_a_long_text_are_its_first_ones() {
+    let directory = model(|_| ());
+    let path = directory.path().join("tokenizer.json");
+    let all = Tokenizer::load(&path, usize::MAX - 8).unwrap();
+    let long = "hello words, small dog ".repeat(2_000);
+    let (spaces, giant) = (" \n".repeat(40_000), "x".repeat(90_000));
+    for max_tokens in [3, 16, 64] {
+        let cutting = Tokenizer::load(&path, max_tokens).unwrap();
+        for text in [
+            long.clone(),
+            format!("{spaces}snow"),
+            format!("{spaces}{long}"),
+            format!("{giant} snow"),
+            format!("{giant}{long}"),
+            format!("雪🎉 {giant} {long}"),
+            String::new(),
+        ] {
+            let whole = &all.encode([&text]).unwrap()[0];
+            let cut = &cutting.encode([&text]).unwrap()[0];
+            let kept = whole.ids.len().min(max_tokens);
+            assert_eq!(cut.ids[..kept - 1], whole.ids[..kept - 1]);
+            assert_eq!(cut.ids[kept - 1], whole.ids[whole.ids.len() - 1]);
+            assert_eq!(cut.is_cut, whole.ids.len() > max_tokens);
+            let with_origins = &cutting.encode_with_origins([&text]).unwrap()[0];
+            assert_eq!(with_origins.tokens, *cut);
+        }
+    }
+}

@@ -64,7 +64,7 @@ impl<'a> From<&'a Answer> for Found<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let context = read_text(&arguments.context)?;
     let load = |gpu: &_, directory: &_, options: &_| Answerer::load(gpu, directory, options);
-    let answerer = arguments.model.load(load, |it| it.model().plan())?;
+    let answerer = arguments.model.load(load, |it| vec![it.model().plan()])?;
     let mut progress: Option<Progress> = None;
     let control = Control::new().progress(|now| {
         // How many parts the context has shows with the first.

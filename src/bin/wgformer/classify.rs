@@ -106,7 +106,7 @@ impl Arguments {
         if labels.is_empty() {
             let load =
                 |gpu: &_, directory: &_, options: &_| Classifier::load(gpu, directory, options);
-            let classifier = self.model.load(load, |it| it.model().plan())?;
+            let classifier = self.model.load(load, |it| vec![it.model().plan()])?;
             return Ok(Model::Own(classifier));
         }
         if self.pairs.are_asked_for() {
@@ -115,7 +115,7 @@ impl Arguments {
             );
         }
         let load = |gpu: &_, directory: &_, options: &_| ZeroShot::load(gpu, directory, options);
-        let model = self.model.load(load, |it| it.model().plan())?;
+        let model = self.model.load(load, |it| vec![it.model().plan()])?;
         let mut options = ZeroShotOptions::default().multi_label(self.multi_label);
         if let Some(template) = &self.template {
             options = options.template(template);

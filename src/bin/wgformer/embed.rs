@@ -180,7 +180,7 @@ impl Arguments {
         };
         let load =
             |gpu: &_, directory: &_, options: &_| LateInteraction::load(gpu, directory, options);
-        let model = self.model.load_task(load, |it| it.model().plan())?;
+        let model = self.model.load_task(load, |it| vec![it.model().plan()])?;
         Ok(Model::Multi(model, side))
     }
 
@@ -192,7 +192,7 @@ impl Arguments {
                 None => Ok(embedder),
             }
         };
-        self.model.load_task(load, |it| it.model().plan())
+        self.model.load_task(load, |it| it.plans())
     }
 
     /// Through [`Partial`].
@@ -233,6 +233,6 @@ impl Arguments {
             ("--field", self.input.field.clone()),
         ];
         let options = own.into_iter().chain(self.model.decisive());
-        Origin::new(model.plan(), input, &self.model.directory()?, options)
+        Origin::new(&model.plans(), input, &self.model.directory()?, options)
     }
 }

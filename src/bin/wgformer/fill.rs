@@ -42,9 +42,7 @@ struct Token<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = arguments.input.open()?;
     let load = |gpu: &_, directory: &_, options: &_| Filler::load(gpu, directory, options);
-    let filler = arguments
-        .model
-        .load(load, |it| it.model().encoder().plan())?;
+    let filler = arguments.model.load(load, |it| it.model().plans())?;
     let mut stdout = Output::stdout();
     texts.in_pieces(|first, texts, _| {
         for (index, text) in (first..).zip(&texts) {

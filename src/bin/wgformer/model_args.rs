@@ -98,13 +98,13 @@ impl ModelArgs {
         ]
     }
 
-    /// A task's model on its adapter: `load` makes it, and `plan` tells what of it runs.
+    /// A task's model on its adapter: `load` makes it, and `plans` tells what of it runs.
     pub(crate) fn load_task<T>(
         &self,
         load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
-        plan: impl FnOnce(&T) -> &Plan,
+        plans: impl FnOnce(&T) -> Vec<&Plan>,
     ) -> Result<T> {
-        self.engine.load_task(&self.model, load, plan)
+        self.engine.load_task(&self.model, load, plans)
     }
 
     /// The model on its adapter, with options of what it makes of texts.
@@ -113,19 +113,20 @@ impl ModelArgs {
         let (gpu, model) = self.engine.open()?;
         let options = options.model(model);
         let embedder = Embedder::load_with(&gpu, directory, &options)?;
-        self.engine.check_variants(embedder.model().plan())?;
+        self.engine
+            .check_variants(&gpu, &[embedder.model().plan()])?;
         Ok(embedder)
     }
 }
 
 impl TaskModelArgs {
-    /// A task's model on its adapter: `load` makes it, and `plan` tells what of it runs.
+    /// A task's model on its adapter: `load` makes it, and `plans` tells what of it runs.
     pub(crate) fn load<T>(
         &self,
         load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
-        plan: impl FnOnce(&T) -> &Plan,
+        plans: impl FnOnce(&T) -> Vec<&Plan>,
     ) -> Result<T> {
-        self.engine.load_task(&self.model, load, plan)
+        self.engine.load_task(&self.model, load, plans)
     }
 }
 
@@ -134,12 +135,12 @@ impl EngineArgs {
         &self,
         model: &str,
         load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
-        plan: impl FnOnce(&T) -> &Plan,
+        plans: impl FnOnce(&T) -> Vec<&Plan>,
     ) -> Result<T> {
         let directory = locate(model)?;
         let (gpu, options) = self.open()?;
         let task = load(&gpu, &directory, &options)?;
-        self.check_variants(plan(&task))?;
+        self.check_variants(&gpu, &plans(&task))?;
         Ok(task)
     }
 
@@ -156,14 +157,19 @@ impl EngineArgs {
     }
 
     /// A variant that no step runs is a mistake.
-    fn check_variants(&self, plan: &Plan) -> Result<()> {
-        let variants = || plan.variants(plan.capacity());
+    fn check_variants(&self, gpu: &Gpu, plans: &[&Plan]) -> Result<()> {
+        let plans = plans.iter().copied();
+        let variants = || {
+            plans
+                .clone()
+                .flat_map(|plan| plan.variants(plan.capacity()))
+        };
         for Named { variant } in &self.variants {
             if !variants().any(|it| it.is_called(variant)) {
                 let mut used: Vec<String> = variants().map(Variant::to_string).collect();
                 used.sort();
                 used.dedup();
-                let adapter = plan.gpu().capabilities();
+                let adapter = gpu.capabilities();
                 return Err(anyhow!(
                     "no step of this model can run {variant} on {adapter}; without it they run {}",
                     used.join(", ")

@@ -54,10 +54,14 @@ impl Model {
         if arguments.late {
             let load =
                 |gpu: &_, folder: &_, options: &_| LateInteraction::load(gpu, folder, options);
-            return model.load(load, |it| it.model().plan()).map(Self::Late);
+            return model
+                .load(load, |it| vec![it.model().plan()])
+                .map(Self::Late);
         }
         let load = |gpu: &_, folder: &_, options: &_| Reranker::load(gpu, folder, options);
-        model.load(load, |it| it.model().plan()).map(Self::Cross)
+        model
+            .load(load, |it| vec![it.model().plan()])
+            .map(Self::Cross)
     }
 
     fn rank(

@@ -87,7 +87,7 @@ impl<'a> From<&'a Entity> for Found<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = arguments.input.open()?;
     let load = |gpu: &_, directory: &_, options: &_| Tagger::load(gpu, directory, options);
-    let tagger = arguments.model.load(load, |it| it.model().plan())?;
+    let tagger = arguments.model.load(load, |it| vec![it.model().plan()])?;
     let options = arguments.aggregation.options();
     let (mut stdout, mut table) = (Output::stdout(), table());
     texts.in_pieces(|first, texts, control| {

@@ -20,11 +20,12 @@ pub(super) enum Model {
 const PIECE: usize = 256;
 
 impl Model {
-    pub(super) fn plan(&self) -> &Plan {
+    /// All that runs.
+    pub(super) fn plans(&self) -> Vec<&Plan> {
         match self {
-            Self::Vectors(embedder) => embedder.model().plan(),
-            Self::Sparse(embedder) => embedder.model().plan(),
-            Self::Multi(model, _) => model.model().plan(),
+            Self::Vectors(embedder) => vec![embedder.model().plan()],
+            Self::Sparse(embedder) => embedder.plans(),
+            Self::Multi(model, _) => vec![model.model().plan()],
         }
     }
 

@@ -52,7 +52,7 @@ impl Found {
 
 impl Origin {
     pub(super) fn new(
-        plan: &Plan,
+        plans: &[&Plan],
         input: &Path,
         model: &Path,
         options: impl IntoIterator<Item = (&'static str, Option<String>)>,
@@ -60,8 +60,8 @@ impl Origin {
         let options = options.into_iter();
         Ok(Self {
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
-            adapter: plan.gpu().capabilities().to_string(),
-            kernels: kernels(plan),
+            adapter: adapter(plans),
+            kernels: plans.iter().flat_map(|plan| kernels(plan)).collect(),
             found: Some(Found::of(input)?),
             input: hash(input)?,
             model: model_files(model)?,
@@ -120,6 +120,14 @@ impl Origin {
         }
         None
     }
+}
+
+/// Of all of them.
+fn adapter(plans: &[&Plan]) -> String {
+    let adapters = plans
+        .iter()
+        .map(|plan| plan.gpu().capabilities().to_string());
+    adapters.take(1).collect()
 }
 
 /// By name, for one token: which tile of a kernel a batch takes changes no result.
