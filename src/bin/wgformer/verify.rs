@@ -10,7 +10,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use wgformer::models::Network;
 use wgformer::plan::{Plan, PlanOptions};
-use wgformer::tensor::Sizes;
+use wgformer::tensor::{Sizes, WeightType};
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
 
@@ -82,7 +82,7 @@ fn steps(gpu: &Gpu, directory: &Path) -> Result<Vec<Row>> {
         longest: 40,
     };
     let mut outcomes = Vec::new();
-    for named in networks(directory)?.1 {
+    for named in networks(directory, gpu, WeightType::F32)?.1 {
         let Network { graph, weights, .. } = named.network;
         let options = PlanOptions::new(capacity);
         let plan = Plan::compile(gpu, &graph, Arc::clone(&weights), &options)?;
