@@ -94,6 +94,9 @@ fn a_vocabulary_beyond_the_largest_binding_is_predicted_in_parts() {
 
         let in_parts = load(&small, folder.path(), &options);
         assert_eq!(in_parts.head().len(), 5); // of as many logits as a binding may hold
+        let parts = MaskedLm::parts(&small, folder.path(), &options).unwrap();
+        let entries = parts.iter().map(|part| part.columns);
+        assert_eq!((parts.len(), entries.sum()), (5, VOCABULARY));
         in_parts.warm_up().unwrap();
         let found = in_parts.run(&batch(), &places()).unwrap();
         assert!(bits(&found) == expected, "{file:?}, {weight_type}");

@@ -109,6 +109,26 @@ impl MaskedLm {
             .await
     }
 
+    /// The head for each part of the vocabulary that [`MaskedLm::load`] makes a plan of on this device: all of one shape,
+    /// but the last may be of fewer entries.
+    ///
+    /// ```
+    /// use wgformer::models::{MaskedLm, ModelOptions};
+    ///
+    /// # let folder = "tests/data/heads/bert-masked-lm".as_ref();
+    /// let gpu = wgformer::Gpu::new()?;
+    /// for part in MaskedLm::parts(&gpu, folder, &ModelOptions::default())? {
+    ///     println!("{} entries: {}", part.columns, part.graph);
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Network::open_masked_lm`].
+    pub fn parts(gpu: &Gpu, directory: &Path, options: &ModelOptions) -> Result<Vec<Network>> {
+        parts(gpu, &MaskedLmHead::open(directory)?, options)
+    }
+
     /// The same on another device, after its own was lost: [`Model::recover`].
     ///
     /// # Errors

@@ -132,7 +132,7 @@ fn plans_of(gpu: &Gpu, model: &str, dtype: DType) -> Result<Vec<Plan>> {
     let options = ModelOptions::default()
         .weight_type(dtype.into())
         .selection(tuned::selection(&[], measured.measurements.clone()));
-    let (folder, networks) = networks(&locate(model)?)?;
+    let (folder, networks) = networks(&locate(model)?, gpu, dtype.into())?;
     let describe = |command, plan: &plan::Plan| describe(command, plan, dtype, &measured);
     let plans = networks.into_iter().map(|Named { command, head, .. }| {
         let any_length = usize::MAX;

@@ -3,17 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use wgformer::Error;
 use wgformer::models::{
-    Config, Head, MultiVector, Network, Output, Projection, SentenceTransformer, SparseHead,
+    Config, Head, MaskedLm, ModelOptions, MultiVector, Network, Output, Projection,
+    SentenceTransformer, SparseHead,
 };
+use wgformer::tensor::WeightType;
+use wgformer::{Error, Gpu};
 
 /// One of a folder's networks.
 pub(crate) struct Named {
     /// The subcommand that runs it.
     pub(crate) command: &'static str,
     pub(crate) network: Network,
-    /// `None`: the head that predicts tokens, which runs for chosen places alone.
+    /// `None`: the head that predicts tokens, which runs for chosen places alone; of a vocabulary in parts the first, which
+    /// the others are like.
     pub(crate) head: Option<Head>,
 }
 
@@ -38,8 +41,12 @@ const HEADS: [(&str, &str, Option<Head>); 5] = [
     ("ForPreTraining", "fill", None),
 ];
 
-/// The folder with weights, and the networks that it has weights for.
-pub(crate) fn networks(directory: &Path) -> Result<(PathBuf, Vec<Named>)> {
+/// The folder with weights, and the networks that it has weights for, as they run here with weights of this type.
+pub(crate) fn networks(
+    directory: &Path,
+    gpu: &Gpu,
+    weight_type: WeightType,
+) -> Result<(PathBuf, Vec<Named>)> {
     let own = SentenceTransformer::read(directory)?;
     let folder = own.transformer.clone();
     let mut heads = of_vectors(directory, &own)?;
@@ -49,11 +56,12 @@ pub(crate) fn networks(directory: &Path) -> Result<(PathBuf, Vec<Named>)> {
             heads.push((command, head));
         }
     }
+    let options = ModelOptions::default().weight_type(weight_type);
     let mut networks = Vec::new();
     for (command, head) in heads {
         let network = match &head {
             Some(head) => Network::open(&folder, head.clone()),
-            None => Network::open_masked_lm(&folder),
+            None => MaskedLm::parts(gpu, &folder, &options).map(|mut parts| parts.swap_remove(0)),
         };
         match network {
             Ok(network) => networks.push(Named {

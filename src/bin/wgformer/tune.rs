@@ -52,7 +52,7 @@ struct Measured {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let networks = networks(&locate(&arguments.model)?)?.1;
+    let directory = locate(&arguments.model)?;
     let gpu = arguments.adapter.open()?;
     let capabilities = gpu.capabilities();
     let file = tuned::file(capabilities)?;
@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // A head's graph has the encoder's nodes again.
     let mut tunables = BTreeMap::new();
     for weight_type in types {
-        for Named { network, .. } in &networks {
+        for Named { network, .. } in networks(&directory, &gpu, weight_type)?.1 {
             for tunable in verify::tunables(&gpu, &network.graph, weight_type) {
                 let class = tunable.class().to_owned();
                 tunables.entry(class).or_insert(tunable);

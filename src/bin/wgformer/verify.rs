@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use wgformer::models::Network;
 use wgformer::plan::{Plan, PlanOptions};
-use wgformer::tensor::Sizes;
+use wgformer::tensor::{Sizes, WeightType};
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
 
@@ -40,8 +40,9 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Before the minutes that the kernels take.
     let model = arguments.model.as_deref().map(locate).transpose()?;
-    let model = model.map(|directory| networks(&directory)).transpose()?;
     let gpu = arguments.adapter.open()?;
+    let model = model.map(|directory| networks(&directory, &gpu, WeightType::F32));
+    let model = model.transpose()?;
 
     let cases = verify::cases::all();
     let mut progress = Progress::new(Some(cases.len() as u64), "cases");
