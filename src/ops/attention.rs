@@ -261,9 +261,10 @@ impl Attention {
     }
 }
 
-/// The window as a kernel has it, which may add it to places of tokens: no wider than a sequence is long.
+/// The window as a kernel has it, which may add it to places of tokens: no wider than there are any. (What expands a
+/// sequence is further from its keys than a sequence is long.)
 fn within(window: Option<usize>, sizes: &Sizes) -> u32 {
-    window.unwrap_or(0).min(sizes.longest) as u32
+    window.unwrap_or(0).min(sizes.tokens) as u32
 }
 
 pub(super) static ATTENTION: Kernel = Kernel {

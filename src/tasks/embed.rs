@@ -551,11 +551,11 @@ impl Embedder {
     /// ```
     /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
     /// let text = "a long story ".repeat(50);
-    /// let passages: Vec<wgformer::tasks::Passage> = embedder.passages(&text, 8)?;
+    /// let passages: Vec<wgformer::tasks::Passage> = embedder.passages(&text, 2)?;
     /// for passage in &passages {
     ///     println!("{} to {}: {:?}", passage.start, passage.end, embedder.embed(&[passage.text])?);
     /// }
-    /// assert_eq!(embedder.passages("a cat", 8)?.len(), 1);
+    /// assert_eq!(embedder.passages("a cat", 2)?.len(), 1);
     /// # Ok::<(), wgformer::Error>(())
     /// ```
     ///

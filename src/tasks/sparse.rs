@@ -49,7 +49,8 @@ use crate::text::{Text, Tokens};
 /// let another = Gpu::new()?; // after the first was lost
 /// let recovered = embedder.recover(&another)?;
 /// let recovered = recovered.recover_async(&another).await?;
-/// println!("{} bytes", recovered.memory().total());
+/// println!("{} bytes in {} plans", recovered.memory().total(), recovered.plans().len());
+/// println!("{} tokens at most", recovered.model().max_tokens());
 /// # Ok::<(), wgformer::Error>(())
 /// # })?;
 /// # Ok::<(), wgformer::Error>(())

@@ -40,11 +40,7 @@ fn verify_lists_every_kernel_and_every_step_of_a_model() {
     let steps = rows
         .iter()
         .filter(|row| row["operation"].as_str().unwrap().contains('.'));
-    assert_eq!(steps.clone().count(), 1 + 7 + 1 + 2, "{report}");
-    assert!(
-        steps.clone().any(|row| row["operation"] == "linear.10"),
-        "{report}"
-    );
+    assert_eq!(steps.count(), 1 + 7 + 1 + 2, "{report}");
     assert!(!name.is_empty());
 
     for wrong in ["verify --model nowhere", "verify --adapter nowhere"] {
