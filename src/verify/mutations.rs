@@ -2,6 +2,9 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test's report")]
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::thread;
 
 use super::check::{Candidate, candidates, expected, run};
 use super::comparison::Comparison;
@@ -542,9 +545,13 @@ impl Mutation {
     }
 
     /// The first case that notices; `None` if none does.
-    fn noticed_by(&self, gpu: &Gpu, cases: &[Recipe]) -> Option<String> {
+    fn noticed_by<'a>(
+        &self,
+        gpu: &Gpu,
+        cases: impl IntoIterator<Item = &'a Recipe>,
+    ) -> Option<String> {
         let mutant = self.mutant();
-        cases.iter().find_map(|recipe| {
+        cases.into_iter().find_map(|recipe| {
             let mut case = recipe().unwrap();
             if mutant.cooperative_matrix.is_some() {
                 case = case.in_f16();
@@ -593,31 +600,55 @@ fn every_other_mutation_is_noticed() {
     are_noticed(|kernel| kernel.cooperative_matrix.is_none());
 }
 
-/// Those of kernels that this adapter can run; it says which it leaves to others.
+/// Those of kernels that this adapter can run, on every core; it says which it leaves to others.
 fn are_noticed(of: impl Fn(&Kernel) -> bool) {
     let gpu = Gpu::new().unwrap();
-    let cases = cases::all();
-    let runs: BTreeSet<&str> = cases
-        .iter()
-        .flat_map(|recipe| candidates(&gpu, &recipe().unwrap()))
-        .map(|candidate| candidate.variant.kernel.name)
-        .collect();
-    let (mut rows, mut survivors) = (String::new(), Vec::new());
+    let (all, cases) = (mutations(), cases::all());
+    let runs: Vec<BTreeSet<&str>> = cases.iter().map(|recipe| kernels(&gpu, recipe)).collect();
+    let mut asked = Vec::new();
     for kernel in KERNELS.iter().filter(|kernel| of(kernel)) {
-        if !runs.contains(kernel.name) {
+        let own = cases.iter().zip(&runs);
+        let own = own.filter(|(_, runs)| runs.contains(kernel.name));
+        let own: Vec<&Recipe> = own.map(|(recipe, _)| recipe).collect();
+        if own.is_empty() {
             eprintln!("left to other adapters: the mutations of {}", kernel.name);
             continue;
         }
-        let of_kernel = |mutation: &&Mutation| mutation.kernel == kernel.name;
-        for mutation in mutations().iter().filter(of_kernel) {
-            match mutation.noticed_by(&gpu, &cases) {
-                Some(case) => rows += &format!("{}{case} |\n", mutation.row()),
-                None => survivors.push(mutation.row()),
-            }
-        }
+        let of_kernel = all.iter().filter(|it| it.kernel == kernel.name);
+        asked.extend(of_kernel.map(|mutation| (mutation, own.clone())));
     }
+    let next = Mutex::new(asked.into_iter().enumerate());
+    let work = || {
+        let mut rows = Vec::new();
+        loop {
+            let taken = next.lock().unwrap().next();
+            let Some((place, (mutation, cases))) = taken else {
+                return rows;
+            };
+            let noticed = mutation.noticed_by(&gpu, cases);
+            rows.push((place, mutation.row(), noticed));
+        }
+    };
+    let mut rows = thread::scope(|scope| {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+        let rows = threads.into_iter().map(|thread| thread.join().unwrap());
+        rows.flatten().collect::<Vec<_>>()
+    });
+    rows.sort();
+    let unnoticed = rows.iter().filter(|(_, _, noticed)| noticed.is_none());
+    let survivors: Vec<&String> = unnoticed.map(|(_, row, _)| row).collect();
     assert!(survivors.is_empty(), "not noticed: {survivors:#?}");
-    println!("for docs/mutations.md:\n{rows}");
+    println!("for docs/mutations.md:");
+    for (_, row, noticed) in &rows {
+        println!("{row}{} |", noticed.as_deref().unwrap_or_default());
+    }
+}
+
+/// Those that a case may run.
+fn kernels(gpu: &Gpu, recipe: &Recipe) -> BTreeSet<&'static str> {
+    let candidates = candidates(gpu, &recipe().unwrap());
+    candidates.iter().map(|it| it.variant.kernel.name).collect()
 }
 
 /// On a device that allows no more than 32 workgroups in one dimension, as `tests/ops.rs` has it too.
@@ -631,12 +662,7 @@ fn a_grid_without_its_second_row_is_noticed() {
             "workgroup.x",
         );
         let gpu = Gpu::with_most_workgroups(32).unwrap();
-        let runs = |recipe: &Recipe| {
-            let candidates = candidates(&gpu, &recipe().unwrap());
-            candidates
-                .iter()
-                .any(|candidate| candidate.variant.kernel.name == kernel.name)
-        };
+        let runs = |recipe: &Recipe| kernels(&gpu, recipe).contains(kernel.name);
         let cases = cases::folded();
         if cases.iter().any(runs) {
             assert!(
@@ -668,15 +694,8 @@ fn parts_are_noticed(of: impl Fn(&Kernel) -> bool) {
             "params.first_workgroup + ",
             "",
         );
-        let runs = |recipe: &&Recipe| {
-            let candidates = candidates(&gpu, &recipe().unwrap());
-            let is_of = |candidate: &Candidate| candidate.variant.kernel.name == kernel.name;
-            candidates.iter().any(is_of)
-        };
-        let cases: Vec<Recipe> = cases::all()
-            .into_iter()
-            .filter(|case| runs(&case))
-            .collect();
+        let mut cases = cases::all();
+        cases.retain(|recipe| kernels(&gpu, recipe).contains(kernel.name));
         if !cases.is_empty() {
             let noticed = mutation.noticed_by(&gpu, &cases);
             assert!(noticed.is_some(), "{}", kernel.name);
