@@ -20,7 +20,7 @@ pub enum Metric {
 
 impl Metric {
     /// A vector such that the dot product of two is the score.
-    pub(super) fn scaled(self, vector: &[f32]) -> Cow<'_, [f32]> {
+    pub(crate) fn scaled(self, vector: &[f32]) -> Cow<'_, [f32]> {
         let length = length(vector);
         if self == Self::DotProduct || length == 0.0 {
             return Cow::Borrowed(vector);

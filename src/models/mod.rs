@@ -54,6 +54,8 @@ pub(crate) use safetensors_file::SafetensorsFile;
 pub use score_function::ScoreFunction;
 pub use sentence_transformers::{Output, SentenceTransformer};
 pub use sparse::{SparseHead, Splade};
+#[cfg(feature = "text")] // for summaries
+pub(crate) use table_product::dot;
 
 use crate::error::{Error, Result};
 use heads::Heads;

@@ -93,3 +93,33 @@ impl ScoreFunction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sentence-transformers 6 writes it beside the configuration, 4 and 5 into it, and those before by another name.
+    #[test]
+    fn a_cross_encoders_function_is_looked_for_in_all_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        let found = |config: &str| {
+            std::fs::write(&path, config).unwrap();
+            ScoreFunction::of_cross_encoder(&Config::read(&path).unwrap(), 1).unwrap()
+        };
+        let (identity, sigmoid) = (
+            r#""torch.nn.modules.linear.Identity""#,
+            r#""torch.nn.modules.activation.Sigmoid""#,
+        );
+        let in_key = format!(r#"{{"sentence_transformers": {{"activation_fn": {identity}}}}}"#);
+        let old = format!(r#"{{"sbert_ce_default_activation_function": {identity}}}"#);
+        assert_eq!(found("{}"), ScoreFunction::Sigmoid);
+        assert_eq!(found(&in_key), ScoreFunction::Identity);
+        assert_eq!(found(&old), ScoreFunction::Identity);
+        let beside = folder.path().join("config_sentence_transformers.json");
+        std::fs::write(&beside, format!(r#"{{"activation_fn": {sigmoid}}}"#)).unwrap();
+        assert_eq!(found(&in_key), ScoreFunction::Sigmoid);
+        std::fs::write(&beside, format!(r#"{{"activation_fn": {identity}}}"#)).unwrap();
+        assert_eq!(found("{}"), ScoreFunction::Identity);
+    }
+}

@@ -117,7 +117,7 @@ fn linear(x: &[f32], weight: &[f32], k: usize) -> Vec<f32> {
 }
 
 /// The sum of products, in an order that compilers have vectors for.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
     let mut sums = [0.0; LANES];
     let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));

@@ -3,6 +3,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use super::Embedder;
 use super::text_model::yield_now;
 use crate::error::{Error, Result};
+use crate::index::Metric;
+use crate::models::dot;
 use crate::plan::Control;
 
 /// A sentence of a text that stands for others.
@@ -113,7 +115,7 @@ impl Embedder {
 ///
 /// # Errors
 /// [`Error::Limit`] if the matrix would be too large.
-async fn centralities(mut vectors: Vec<Vec<f32>>) -> Result<Vec<f64>> {
+async fn centralities(vectors: Vec<Vec<f32>>) -> Result<Vec<f64>> {
     let count = vectors.len();
     if count > MOST {
         return Err(Error::Limit {
@@ -124,7 +126,10 @@ async fn centralities(mut vectors: Vec<Vec<f32>>) -> Result<Vec<f64>> {
             advice: "summarise parts of the text",
         });
     }
-    vectors.iter_mut().for_each(|it| to_unit_length(it));
+    let of_length_1 = vectors
+        .iter()
+        .map(|it| Metric::Cosine.scaled(it).into_owned());
+    let vectors: Vec<Vec<f32>> = of_length_1.collect();
     let mut given: Vec<Vec<f32>> = Vec::with_capacity(count);
     for from in 0..count {
         given.push(shares(from, &vectors));
@@ -149,15 +154,6 @@ async fn centralities(mut vectors: Vec<Vec<f32>>) -> Result<Vec<f64>> {
     Ok(scores)
 }
 
-fn to_unit_length(vector: &mut [f32]) {
-    let squares: f64 = vector.iter().map(|it| f64::from(*it).powi(2)).sum();
-    if squares > 0.0 {
-        let scale = 1.0 / squares.sqrt();
-        let scaled = |it: &mut f32| *it = (f64::from(*it) * scale) as f32;
-        vector.iter_mut().for_each(scaled);
-    }
-}
-
 /// What a vector, of length 1 like all, gives to each of the others, 1 in all; what points away from it gets nothing. One
 /// that is near to none gives the same to all, for what it kept would make it central.
 fn shares(from: usize, vectors: &[Vec<f32>]) -> Vec<f32> {
@@ -172,18 +168,6 @@ fn shares(from: usize, vectors: &[Vec<f32>]) -> Vec<f32> {
     } else {
         vec![1.0 / vectors.len() as f32; vectors.len()]
     }
-}
-
-/// The sum of products, in an order that compilers have vectors for.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut sums = [0.0; LANES];
-    for (a, b) in a.chunks(LANES).zip(b.chunks(LANES)) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum()
 }
 
 #[cfg(test)]
@@ -201,5 +185,12 @@ mod tests {
         assert!(scores[3] < scores[0], "{scores:?}");
         assert!(centralities(Vec::new()).is_empty());
         assert_eq!(centralities(vec![vec![0.0, 0.0]]), [1.0]);
+    }
+
+    #[test]
+    fn more_sentences_than_can_be_compared_are_refused() {
+        let error = pollster::block_on(centralities(vec![Vec::new(); super::MOST + 1]));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("16385 sentences"), "{error}");
     }
 }

@@ -94,15 +94,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 impl Arguments {
     fn load(&self) -> Result<Model> {
-        let labels: Vec<String> = self
-            .labels
-            .iter()
-            .map(|label| label.trim().to_owned())
-            .collect();
-        let labels: Vec<String> = labels
-            .into_iter()
-            .filter(|label| !label.is_empty())
-            .collect();
+        let labels = self.labels.iter().map(|label| label.trim());
+        let labels = labels.filter(|label| !label.is_empty());
+        let labels: Vec<String> = labels.map(str::to_owned).collect();
         if labels.is_empty() {
             let load =
                 |gpu: &_, directory: &_, options: &_| Classifier::load(gpu, directory, options);

@@ -233,6 +233,12 @@ impl Arguments {
             ("--field", self.input.field.clone()),
         ];
         let options = own.into_iter().chain(self.model.decisive());
-        Origin::new(&model.plans(), input, &self.model.directory()?, options)
+        Origin::new(
+            model.gpu(),
+            &model.plans(),
+            input,
+            &self.model.directory()?,
+            options,
+        )
     }
 }

@@ -1,9 +1,9 @@
 //! What makes rows of texts: one vector per text, weights of the vocabulary's entries, or a vector per token.
 
 use anyhow::Result;
-use wgformer::Embedder;
 use wgformer::plan::Plan;
 use wgformer::tasks::{LateInteraction, Side, SparseEmbedder, Stream, StreamOptions};
+use wgformer::{Embedder, Gpu};
 
 use super::format::{Kind, Row};
 use super::pieces::{Piece, Pieces};
@@ -20,6 +20,15 @@ pub(super) enum Model {
 const PIECE: usize = 256;
 
 impl Model {
+    pub(super) fn gpu(&self) -> &Gpu {
+        let model = match self {
+            Self::Vectors(embedder) => embedder.model(),
+            Self::Sparse(embedder) => embedder.model(),
+            Self::Multi(model, _) => model.model(),
+        };
+        model.plan().gpu()
+    }
+
     /// All that runs.
     pub(super) fn plans(&self) -> Vec<&Plan> {
         match self {

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use anyhow::{Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
+use wgformer::Gpu;
 use wgformer::plan::Plan;
 use wgformer::tensor::Sizes;
 
@@ -52,6 +53,7 @@ impl Found {
 
 impl Origin {
     pub(super) fn new(
+        gpu: &Gpu,
         plans: &[&Plan],
         input: &Path,
         model: &Path,
@@ -60,7 +62,7 @@ impl Origin {
         let options = options.into_iter();
         Ok(Self {
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
-            adapter: adapter(plans),
+            adapter: gpu.capabilities().to_string(),
             kernels: plans.iter().flat_map(|plan| kernels(plan)).collect(),
             found: Some(Found::of(input)?),
             input: hash(input)?,
@@ -120,14 +122,6 @@ impl Origin {
         }
         None
     }
-}
-
-/// Of all of them.
-fn adapter(plans: &[&Plan]) -> String {
-    let adapters = plans
-        .iter()
-        .map(|plan| plan.gpu().capabilities().to_string());
-    adapters.take(1).collect()
 }
 
 /// By name, for one token: which tile of a kernel a batch takes changes no result.
