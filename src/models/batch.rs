@@ -73,6 +73,7 @@ impl Batch {
     }
 
     /// The tokens of all sequences, one after another.
+    #[cfg(feature = "text")] // which tasks need
     pub(crate) fn token_ids(&self) -> &[u32] {
         &self.ids
     }

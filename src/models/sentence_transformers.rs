@@ -189,6 +189,7 @@ impl SentenceTransformer {
     ///
     /// # Errors
     /// [`Error::Unsupported`] if they give something else.
+    #[cfg(feature = "text")] // which tasks need
     pub(crate) fn expect_vector(&self) -> Result<()> {
         let found = match self.output {
             Output::Vector => return Ok(()),
