@@ -94,6 +94,10 @@ pub enum Error {
         late: std::time::Duration,
     },
 
+    /// Nobody waits any more for what is loaded on a thread of its own: the future was dropped.
+    #[error("cancelled: what waited for it was dropped")]
+    Cancelled,
+
     /// Something needs more than the device, or the memory budget, allows.
     #[error("{thing} needs {needed} {unit}, of which {allowed} are allowed here; {advice}")]
     Limit {

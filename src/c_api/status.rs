@@ -60,7 +60,7 @@ impl From<&Error> for wgformer_status {
             Error::Device { .. } | Error::Kernel { .. } => Self::Device,
             Error::DeviceLost { .. } => Self::DeviceLost,
             Error::OutOfMemory { .. } => Self::OutOfMemory,
-            Error::Deadline { .. } => Self::Deadline,
+            Error::Deadline { .. } | Error::Cancelled => Self::Deadline,
             Error::Limit { .. } => Self::Limit,
             Error::Overflow { .. } => Self::Overflow,
             Error::Text { source, .. } => Self::from(&**source),

@@ -1,15 +1,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use parking_lot::ReentrantMutexGuard;
-
 use super::Capabilities;
 use super::adapters::{self, AdapterChoice};
 use super::pipeline_file::PipelineFile;
 use super::pipelines::PipelineCache;
 use super::polling::Waiter;
 use super::timer::Timer;
-use super::turns::{InTurn, Turns};
+use super::turns::{InTurn, Turn, Turns};
 use crate::error::{Error, Result};
 
 /// A device with its queue and its compiled pipelines; clones share it, from any thread.
@@ -253,9 +251,24 @@ impl Gpu {
         &self.inner.turns
     }
 
-    /// This thread's turn with the device, where there are turns. What is made after it goes back to the device within
-    /// it. Nothing is waited for meanwhile.
-    pub(crate) fn turn(&self) -> Option<ReentrantMutexGuard<'_, ()>> {
+    /// This thread's turn with the device, until it is dropped; where any number of threads may work with it at once,
+    /// which is everywhere but on GL, nothing is waited for.
+    ///
+    /// On GL, wgpu panics in a thread that waits long for the device's context. The engine makes every call of wgpu in a
+    /// turn; an application that shares such a device takes one for its own calls, from each thread, and waits for nothing
+    /// meanwhile. A thread may take a turn again while it has it. What it makes after the turn goes back to the device
+    /// within it.
+    ///
+    /// ```
+    /// let gpu = wgformer::Gpu::new()?; // or `Gpu::from_device`
+    /// {
+    ///     let _turn = gpu.turn();
+    ///     let encoder = gpu.device().create_command_encoder(&Default::default());
+    ///     gpu.queue().submit([encoder.finish()]);
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    pub fn turn(&self) -> Turn<'_> {
         self.inner.turns.take()
     }
 

@@ -18,6 +18,7 @@ mod textures;
 mod timer;
 mod turns;
 mod vendor;
+mod wanted;
 
 pub use adapters::AdapterChoice;
 pub(crate) use buffers::buffer_bytes;
@@ -29,4 +30,6 @@ pub(crate) use read_buffer::ReadBuffer;
 pub(crate) use resource::Resource;
 pub(crate) use textures::{TEXEL_BYTES, extent, texture_bytes};
 pub(crate) use turns::InTurn;
+pub use turns::Turn;
 pub use vendor::Vendor;
+pub(crate) use wanted::Wanted;

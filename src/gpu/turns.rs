@@ -16,8 +16,10 @@ impl Turns {
     }
 
     /// This thread's turn, which it may take again while it has it: callbacks come in the middle of a poll.
-    pub(super) fn take(&self) -> Option<ReentrantMutexGuard<'_, ()>> {
-        self.0.as_ref().map(|turn| turn.lock())
+    pub(super) fn take(&self) -> Turn<'_> {
+        Turn {
+            _guard: self.0.as_ref().map(|turn| turn.lock()),
+        }
     }
 
     /// What is to be dropped in a turn, for then it goes back to the device.
@@ -27,6 +29,13 @@ impl Turns {
             turns: self.clone(),
         }
     }
+}
+
+/// A thread's turn with a device: [`Gpu::turn`](super::Gpu::turn).
+#[must_use = "the turn is over when it is dropped"]
+#[derive(Debug)]
+pub struct Turn<'a> {
+    _guard: Option<ReentrantMutexGuard<'a, ()>>,
 }
 
 /// What is dropped in a turn with its device.
@@ -92,7 +101,7 @@ mod tests {
     #[test]
     fn all_may_at_once_where_that_is_right() {
         let turns = Turns::of(wgpu::Backend::Vulkan);
-        assert!(turns.take().is_none());
+        assert!(turns.take()._guard.is_none());
         assert_eq!(*turns.keep(7), 7);
     }
 }

@@ -306,10 +306,12 @@ fn sizes(places: usize) -> Sizes {
 }
 
 fn plan_options(options: &ModelOptions) -> PlanOptions {
-    PlanOptions::new(sizes(MAX_PLACES))
+    let mut of_part = PlanOptions::new(sizes(MAX_PLACES))
         .weight_type(options.weight_type)
         .selection(options.selection.clone())
-        .submit_time(options.submit_time)
+        .submit_time(options.submit_time);
+    of_part.loading = options.loading.clone();
+    of_part
 }
 
 /// The head for each part of the vocabulary.

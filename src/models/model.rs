@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::graph::Graph;
 use crate::kernel::Storage;
-use crate::plan::{Control, Forward, Memory, Plan, PlanOptions, SUBMIT_TIME};
+use crate::plan::{Control, Forward, Loading, Memory, Plan, PlanOptions, Progress, SUBMIT_TIME};
 use crate::tensor::{Dim, Sizes, WeightType};
 use crate::tuning::{self, Selection};
 
@@ -22,7 +22,9 @@ use crate::tuning::{self, Selection};
 ///     .weight_type(WeightType::F16)
 ///     .batch_tokens(4096)
 ///     .submit_time(Duration::from_millis(20))
-///     .memory_budget(256 << 20);
+///     .memory_budget(256 << 20)
+///     .load_timeout(Duration::from_secs(60))
+///     .load_progress(|progress| println!("{} of {} bytes", progress.done, progress.total));
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug)]
@@ -33,6 +35,7 @@ pub struct ModelOptions {
     pub(crate) selection: Selection,
     pub(crate) submit_time: Duration,
     pub(crate) memory_budget: Option<u64>,
+    pub(crate) loading: Loading,
 }
 
 impl ModelOptions {
@@ -82,6 +85,22 @@ impl ModelOptions {
             ..self
         }
     }
+
+    /// The longest that compiling and uploading may take, when the model is loaded or recovered, without bound by default;
+    /// then they end with [`Error::Deadline`]. A model of several plans has it for each.
+    #[must_use]
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.loading.timeout = Some(timeout);
+        self
+    }
+
+    /// `progress` is called on the thread that loads, with the bytes of weights that are on the device, and of how many;
+    /// for a model of several plans, for one after another.
+    #[must_use]
+    pub fn load_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.loading.progress = Some(Arc::new(progress));
+        self
+    }
 }
 
 impl Default for ModelOptions {
@@ -92,6 +111,7 @@ impl Default for ModelOptions {
             selection: Selection::default(),
             submit_time: SUBMIT_TIME,
             memory_budget: None,
+            loading: Loading::default(),
         }
     }
 }
@@ -531,10 +551,11 @@ impl Source {
             sequences: tokens.min(MAX_SEQUENCES),
             longest: self.max_tokens,
         };
-        let options = PlanOptions::new(capacity)
+        let mut options = PlanOptions::new(capacity)
             .weight_type(self.options.weight_type)
             .selection(self.options.selection.clone())
             .submit_time(self.options.submit_time);
+        options.loading = self.options.loading.clone();
         match self.options.memory_budget {
             Some(budget) => options.memory_budget(budget),
             None => options,

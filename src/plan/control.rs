@@ -10,7 +10,7 @@ use super::speed::now;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is done: steps of a run, texts, or queries.
+    /// What is done: steps of a run, texts, queries, or bytes of weights.
     pub done: usize,
     /// Of how many.
     pub total: usize,

@@ -9,6 +9,7 @@ mod fusion;
 mod host_tables;
 mod inputs;
 mod interpret;
+mod loading;
 mod memory;
 mod parameters;
 mod pipelines;
@@ -40,6 +41,7 @@ pub use forward::Forward;
 pub use fusion::fuse;
 pub use inputs::Value;
 pub use interpret::interpret;
+pub(crate) use loading::Loading;
 pub use memory::Memory;
 pub(crate) use self_test::tested;
 pub(crate) use shared::Shared;
@@ -49,6 +51,7 @@ pub use weights::Weights;
 
 use brought::Brought;
 use choose::{Choice, choose};
+use loading::Load;
 use parameters::{Parameters, Uploader};
 use pool::Pool;
 use readback::Readback;
@@ -77,7 +80,9 @@ use crate::tuning::{Reason, Selection};
 ///     .selection(Selection::default().named(["linear_tile 64x64"]))
 ///     .storage(Storage::Buffers)
 ///     .submit_time(Duration::from_millis(20))
-///     .memory_budget(256 << 20);
+///     .memory_budget(256 << 20)
+///     .load_timeout(Duration::from_secs(60))
+///     .load_progress(|progress| println!("{} of {} bytes", progress.done, progress.total));
 /// # let _ = options;
 /// ```
 #[derive(Clone, Debug)]
@@ -89,6 +94,7 @@ pub struct PlanOptions {
     pub(crate) storage: Option<Storage>,
     pub(crate) submit_time: Duration,
     pub(crate) memory_budget: Option<u64>,
+    pub(crate) loading: Loading,
 }
 
 /// The longest submit unless [`PlanOptions::submit_time`] says otherwise: far below what any operating system lets a GPU
@@ -106,6 +112,7 @@ impl PlanOptions {
             storage: None,
             submit_time: SUBMIT_TIME,
             memory_budget: None,
+            loading: Loading::default(),
         }
     }
 
@@ -151,6 +158,21 @@ impl PlanOptions {
             memory_budget: Some(memory_budget),
             ..self
         }
+    }
+
+    /// The longest that compiling and uploading may take, without bound by default; then they end with
+    /// [`Error::Deadline`].
+    #[must_use]
+    pub fn load_timeout(mut self, timeout: Duration) -> Self {
+        self.loading.timeout = Some(timeout);
+        self
+    }
+
+    /// `progress` is called on the thread that loads, with the bytes of weights that are on the device, and of how many.
+    #[must_use]
+    pub fn load_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.loading.progress = Some(Arc::new(progress));
+        self
     }
 }
 
@@ -216,7 +238,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Limit`] if the device's limits are below `wgpu::Limits::downlevel_defaults`, a tensor is too large for it, or
     /// all of it for the budget; [`Error::NoVariant`] if no kernel for an operation runs here; [`Error::Kernel`] if a shader does not compile; what `weights` says of a missing
-    /// or misshapen tensor; [`Error::NotFinite`] if one holds a NaN or an infinity; [`Error::OutOfMemory`],
+    /// or misshapen tensor; [`Error::NotFinite`] if one holds a NaN or an infinity; [`Error::Deadline`]; [`Error::OutOfMemory`],
     /// [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
     pub fn compile(
         gpu: &Gpu,
@@ -352,6 +374,7 @@ impl Plan {
             &slots,
             &capacity,
         );
+        let load = Load::start(&options.loading, needed.weights);
         let others = shared.bytes_beside(&parameters, &capabilities.limits);
         let room = memory::room(options.memory_budget, others, &needed, &capacity)?;
         let Choice {
@@ -360,10 +383,10 @@ impl Plan {
             storage,
         } = choice;
         let rows = rows(&graph, &storage, &*weights)?;
-        let pipelines = pipelines::compile(gpu, &offers)?;
+        let pipelines = pipelines::compile(gpu, &offers, &load)?;
         shared.room.set_limit(room);
         let left = shared.room.left();
-        let mut uploader = Uploader::new(gpu, &*weights, &shared.uploaded, left);
+        let mut uploader = Uploader::new(gpu, &*weights, &shared.uploaded, left, load);
         let steps = steps(&mut uploader, &graph, offers, pipelines);
         let uploaded = uploader.finish();
         gpu.settle(); // a driver that still compiles when the process ends may crash it

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use wgpu::TextureFormat::{Rgba32Float, Rgba32Uint};
 
 use super::host_tables::HostTable;
+use super::loading::Load;
 use super::weights::{Weights, read};
 use crate::error::{Error, Result};
 use crate::gpu::{Capabilities, Gpu, Resource, buffer_bytes, in_copies, texture_bytes};
@@ -211,6 +212,7 @@ pub(super) struct Uploader<'a> {
     under_way: u64,
     /// How many may be: until the device has them, they are in memory twice.
     most_under_way: u64,
+    load: Load,
 }
 
 const MOST_UNDER_WAY: u64 = 64 << 20;
@@ -223,6 +225,7 @@ impl<'a> Uploader<'a> {
         weights: &'a dyn Weights,
         there: &'a Uploaded,
         room: u64,
+        load: Load,
     ) -> Self {
         Self {
             gpu,
@@ -231,20 +234,26 @@ impl<'a> Uploader<'a> {
             bound: Uploaded::new(),
             under_way: 0,
             most_under_way: room.clamp(LEAST_UNDER_WAY, MOST_UNDER_WAY),
+            load,
         }
     }
 
     pub(super) fn resource(&mut self, parameters: Parameters) -> Result<Resource> {
-        let there = self.bound.get(&parameters);
-        let resource = match there.or_else(|| self.there.get(&parameters)) {
+        if let Some(resource) = self.bound.get(&parameters) {
+            return Ok(resource.clone());
+        }
+        let resource = match self.there.get(&parameters) {
             Some(resource) => resource.clone(),
             None => self.upload(&parameters)?,
         };
+        self.load
+            .add(parameters.bytes(&self.gpu.capabilities().limits));
         self.bound.insert(parameters, resource.clone());
         Ok(resource)
     }
 
     fn upload(&mut self, parameters: &Parameters) -> Result<Resource> {
+        self.load.go_on()?; // they are read and packed first
         let (words, label) = (self.words(parameters)?, parameters.label());
         match parameters.access {
             Access::Load => {
@@ -334,6 +343,7 @@ impl<'a> Uploader<'a> {
 
     /// Lets the device take what is under way where `bytes` more would be too much.
     fn make_room(&mut self, bytes: u64) -> Result<()> {
+        self.load.go_on()?;
         if self.under_way > 0 && self.under_way + bytes > self.most_under_way {
             self.flush()?;
         }
