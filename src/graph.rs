@@ -70,6 +70,7 @@ pub struct TensorInfo {
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// From the caller, with every run.
     Input(Domain),

@@ -19,6 +19,7 @@ pub use pairs::Pairs;
 ///
 /// See [`Kernel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Access {
     /// A storage buffer that it only reads.
     Read,
@@ -41,6 +42,7 @@ pub enum Access {
 ///
 /// See [`Kernel::storage`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Storage {
     /// Storage buffers.
     Buffers,
@@ -186,6 +188,7 @@ impl Kernel {
 ///
 /// See [`Variant`].
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Binding {
     /// An activation or an input of the graph.
     Operand(usize),

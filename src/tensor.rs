@@ -12,6 +12,7 @@ use std::fmt;
 /// assert_eq!((Dim::Fixed(384).fixed(), Dim::Tokens.fixed()), (Some(384), None));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dim {
     /// A number of elements fixed when the graph is built.
     Fixed(usize),

@@ -1,5 +1,5 @@
-//! A process that has no memory left for a model still has the use of the one before. Alone in this file: the limit is
-//! the whole process's.
+//! A process that has no memory left for a model still has the use of the one before. The process is a child of the
+//! test's own: the limit is the whole process's.
 #![cfg(target_os = "linux")]
 #![expect(clippy::print_stderr, reason = "a test's report")]
 
@@ -7,6 +7,7 @@ mod common;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -25,8 +26,26 @@ fn address_space() -> u64 {
     4096 * pages.split(' ').next().unwrap().parse::<u64>().unwrap()
 }
 
+/// Says to a process of this file that it is the child.
+const CHILD: &str = "WGFORMER_OUT_OF_MEMORY_CHILD";
+
 #[test]
 fn out_of_memory_is_an_error_and_what_was_there_still_works() {
+    if std::env::var_os(CHILD).is_some() {
+        return run_out_of_memory();
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let child = child.env(CHILD, "1").args(["--exact", "--nocapture"]);
+    let child = child.arg("out_of_memory_is_an_error_and_what_was_there_still_works");
+    let output = child.output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    eprintln!("{printed}");
+    assert!(output.status.success(), "{}", output.status);
+    assert!(printed.contains("1 passed"), "it ran nothing");
+}
+
+fn run_out_of_memory() {
     let (gpu, _turn) = common::gpu();
     if gpu.capabilities().info.device_type != wgpu::DeviceType::Cpu {
         eprintln!("left to software adapters: the memory of a GPU is not the process's");

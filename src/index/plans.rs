@@ -83,6 +83,28 @@ impl Index {
         self.gpu.off_thread(move || own.upload()).await
     }
 
+    /// [`Index::upload`], and runs every pipeline of a search for `k` hits once, so that the first search is as fast as the
+    /// next.
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub fn warm_up(&self, k: usize) -> Result<()> {
+        pollster::block_on(self.warm_up_async(k))
+    }
+
+    /// [`Index::warm_up`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Index::search`].
+    pub async fn warm_up_async(&self, k: usize) -> Result<()> {
+        let hits = k.min(self.len());
+        if hits == 0 {
+            return Ok(());
+        }
+        let (plan, _) = self.plan_async(hits).await?;
+        plan.warm_up_async().await
+    }
+
     pub(super) fn plans(&self) -> MutexGuard<'_, Plans> {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -48,6 +48,8 @@ impl Index {
     /// # index.add(&[[1.0, 0.0], [0.0, 2.0]])?;
     /// # pollster::block_on(async {
     /// index.upload_async().await?;
+    /// index.warm_up(2)?; // or, without blocking:
+    /// index.warm_up_async(2).await?;
     /// let hits = index.search_async(&[[0.1, 5.0]], 2).await?;
     /// index.save_async(&path).await?;
     ///

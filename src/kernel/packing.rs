@@ -13,6 +13,7 @@ use crate::tensor::WeightType;
 /// assert_eq!(Layout::RowMajor.words([3, 2], WeightType::F16), 3);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Layout {
     /// Row-major: an f32, two halves or four integers a word.
     RowMajor,

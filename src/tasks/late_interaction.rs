@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Embedding;
 use super::max_sim::{self, MaxSim};
@@ -46,6 +47,8 @@ use crate::text::{Text, Tokenizer};
 /// # pollster::block_on(async {
 /// let gpu = Gpu::new()?;
 /// let model = LateInteraction::load_async(&gpu, folder, &options).await?;
+/// model.warm_up()?; // or, without blocking:
+/// model.warm_up_async().await?;
 /// let (query, texts) = ("a cat", ["a dog", "a cat"]);
 /// let ranked = model.rank_async(query, &texts).await?;
 /// let documents = model.embed_async(Side::Document, &texts).await?;
@@ -72,7 +75,7 @@ pub struct LateInteraction {
     documents: TextModel,
     max_sim: MaxSim,
     is_mean: bool,
-    options: ModelOptions,
+    options: Arc<ModelOptions>,
 }
 
 /// What a text is read as.
@@ -108,7 +111,7 @@ impl LateInteraction {
             documents: text_model.with_form(documents),
             max_sim: MaxSim::compile(gpu, columns, longest(most), options)?,
             is_mean: multi_vector.is_mean,
-            options: options.clone(),
+            options: Arc::new(options.clone()),
         })
     }
 
@@ -149,6 +152,23 @@ impl LateInteraction {
     pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
         let (own, lost) = (gpu.clone(), self.clone());
         gpu.off_thread(move || lost.recover(&own)).await
+    }
+
+    /// Runs every pipeline of model and comparison once: [`Model::warm_up`].
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub fn warm_up(&self) -> Result<()> {
+        pollster::block_on(self.warm_up_async())
+    }
+
+    /// [`LateInteraction::warm_up`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub async fn warm_up_async(&self) -> Result<()> {
+        self.model().warm_up_async().await?;
+        self.max_sim.warm_up().await
     }
 
     /// The model.

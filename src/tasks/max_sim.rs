@@ -68,6 +68,11 @@ impl MaxSim {
         Ok(scores)
     }
 
+    /// As [`Plan::warm_up_async`].
+    pub(super) async fn warm_up(&self) -> Result<()> {
+        self.plan.warm_up_async().await
+    }
+
     pub(super) fn memory(&self) -> Memory {
         self.plan.memory()
     }

@@ -85,6 +85,20 @@ fn what_tune_measures_is_used_from_then_on_unless_it_is_damaged() {
 }
 
 #[test]
+fn tune_begins_nothing_after_its_time() {
+    let folder = Folder::new();
+    let shapes = |command_line: &str| {
+        let report = document(&folder, command_line);
+        let measured = report["measured"].as_array().unwrap().len() as u64;
+        [measured, report["left"].as_u64().unwrap()]
+    };
+    let [measured, left] = shapes("tune --model tiny --dtype f32 --seconds 600 --json");
+    assert_eq!(left, 0);
+    let at_once = shapes("tune --model tiny --dtype f32 --seconds 0 --json");
+    assert_eq!(at_once, [0, measured]);
+}
+
+#[test]
 fn doctor_says_why_a_file_of_measurements_is_ignored() {
     let folder = Folder::new();
     let report = document(&folder, "tune --model tiny --json");

@@ -219,6 +219,7 @@ fn fits(binding: &Binding, access: Access) -> bool {
         Binding::Together(_) => access == Access::Read,
         Binding::Matrix { .. } => [Access::Read, Access::LoadBits].contains(&access),
         Binding::Paired(_, of) => fits(of, access),
+        _ => panic!("what fits this binding is not said here"),
     }
 }
 

@@ -1,9 +1,9 @@
 //! `tune`: which kernels and tiles are fastest on this adapter, for a model's shapes.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// For weights of this type alone [default: all].
     #[arg(long, value_enum)]
     dtype: Option<DType>,
+    /// Begin no other shape after so long: what is left stays with the built-in choice.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    seconds: u64,
     #[command(flatten)]
     adapter: AdapterArgs,
     /// One JSON document instead of a table.
@@ -42,6 +45,8 @@ struct Report {
     file: PathBuf,
     seconds: f64,
     measured: Vec<Measured>,
+    /// Shapes for which there was no time.
+    left: usize,
 }
 
 #[derive(Serialize)]
@@ -62,19 +67,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(dtype) => vec![dtype.into()],
         None => WeightType::ALL.to_vec(),
     };
-    // A head's graph has the encoder's nodes again.
-    let mut tunables = BTreeMap::new();
+    let (mut tunables, mut classes) = (Vec::new(), HashSet::new());
     for weight_type in types {
         for Named { network, .. } in networks(&directory, &gpu, weight_type)?.1 {
             for tunable in verify::tunables(&gpu, &network.graph, weight_type) {
-                let class = tunable.class().to_owned();
-                tunables.entry(class).or_insert(tunable);
+                // A head's graph has the encoder's nodes again.
+                if classes.insert(tunable.class().to_owned()) {
+                    tunables.push(tunable);
+                }
             }
         }
     }
     let mut progress = Progress::new(Some(tunables.len() as u64), "shapes");
     let mut found = Measurements::new(capabilities);
-    for tunable in tunables.values() {
+    let limit = start + Duration::from_secs(arguments.seconds);
+    let mut left = tunables.iter();
+    while Instant::now() < limit {
+        let Some(tunable) = left.next() else { break };
         verify::tune(&gpu, tunable, &mut found)?;
         progress.advance(1);
     }
@@ -87,6 +96,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let report = Report {
         adapter: Adapter::of(capabilities),
         seconds: start.elapsed().as_secs_f64(),
+        left: left.len(),
         measured: measured.collect(),
         file,
     };
@@ -107,11 +117,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn print(report: &Report, adapter: &str) -> Result<()> {
     let mut stdout = Output::stdout();
     writeln!(stdout, "{adapter}\n")?;
-    if report.measured.is_empty() {
+    if report.measured.is_empty() && report.left == 0 {
         writeln!(
             stdout,
             "There is one way to run each step of this model here: nothing to measure, nothing kept."
         )?;
+    } else if report.measured.is_empty() {
+        writeln!(stdout, "There was time for nothing, and nothing is kept.")?;
     } else {
         let mut table = Table::new();
         table
@@ -131,6 +143,13 @@ fn print(report: &Report, adapter: &str) -> Result<()> {
         writeln!(
             stdout,
             "{seconds:.1} s; kept in {file}, which every command that runs a model uses from now on"
+        )?;
+    }
+    if report.left > 0 {
+        writeln!(
+            stdout,
+            "{} shapes were not measured, for which the built-in choice stays: give --seconds more time",
+            report.left
         )?;
     }
     stdout.finish()
