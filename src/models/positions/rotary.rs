@@ -1,0 +1,113 @@
+//! Queries and keys that are rotated by where they are.
+
+use crate::error::Result;
+use crate::graph::TensorId;
+use crate::models::blocks::Attending;
+use crate::models::{Builder, Config};
+
+/// The cosines and sines that rotate a head of `head_dim` columns at each position (Su and others, 2021):
+/// `[max_positions, head_dim]`, a cosine and a sine for each pair. In f32 as transformers computes them.
+pub(in crate::models) fn rotary_table(
+    builder: &mut Builder<'_>,
+    max_positions: usize,
+    head_dim: usize,
+    rotary: &Rotary,
+) -> TensorId {
+    let half = head_dim / 2;
+    let frequencies: Vec<f32> = (0..half)
+        .map(|pair| {
+            let exponent = (2 * pair) as f32 / head_dim as f32;
+            1.0 / rotary.theta.powf(exponent) / rotary.divisor
+        })
+        .collect();
+    let mut values = Vec::with_capacity(max_positions * head_dim);
+    for position in 0..max_positions {
+        let angles = frequencies.iter().map(|it| position as f32 * it);
+        values.extend(angles.flat_map(|angle| [angle.cos(), angle.sin()]));
+    }
+    let name = format!("rotary {} {}", rotary.theta, rotary.divisor);
+    builder.computed(&name, [max_positions, head_dim], values)
+}
+
+/// Attention whose queries and keys are rotated by their positions, for all layers.
+pub(in crate::models) fn rotated(
+    builder: &mut Builder<'_>,
+    max_positions: usize,
+    head_dim: usize,
+    rotary: &Rotary,
+) -> Attending {
+    let positions = builder.graph.ids("positions", max_positions);
+    let segment_offsets = builder.graph.segment_offsets();
+    let table = rotary_table(builder, max_positions, head_dim, rotary);
+    Attending {
+        rotary: Some((positions, table)),
+        ..Attending::everywhere(segment_offsets)
+    }
+}
+
+/// What a table of rotations follows from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::models) struct Rotary {
+    /// The base of the wave lengths.
+    pub(in crate::models) theta: f32,
+    /// By how much positions are stretched.
+    pub(in crate::models) divisor: f32,
+}
+
+impl Rotary {
+    /// Positions as they are.
+    pub(in crate::models) fn plain(theta: f32) -> Self {
+        Self {
+            theta,
+            divisor: 1.0,
+        }
+    }
+}
+
+/// The rotation that a configuration of transformers 4 or 5 describes: `rope_theta` and `rope_scaling`, or
+/// `rope_parameters`.
+///
+/// # Errors
+/// [`crate::Error::Unsupported`] for a kind of scaling that is not done, [`crate::Error::Malformed`] for what is none.
+pub(in crate::models) fn rotary_of(config: &Config, theta: f32, head_dim: usize) -> Result<Rotary> {
+    let theta = config.positive("rope_theta", theta)?;
+    let parameters = config.value("rope_parameters");
+    let parameters = parameters.or_else(|| config.value("rope_scaling"));
+    match parameters {
+        None => Ok(Rotary::plain(theta)),
+        Some(parameters) => rotary_from(config, parameters, theta, head_dim),
+    }
+}
+
+/// Of one object of `rope_parameters`.
+pub(in crate::models) fn rotary_from(
+    config: &Config,
+    parameters: &serde_json::Value,
+    theta: f32,
+    head_dim: usize,
+) -> Result<Rotary> {
+    let number = |key: &str| parameters.get(key).and_then(serde_json::Value::as_f64);
+    let theta = number("rope_theta").map_or(theta, |theta| theta as f32);
+    let kind = ["rope_type", "type"]
+        .iter()
+        .find_map(|key| parameters.get(*key)?.as_str());
+    let factor = number("factor").map_or(1.0, |factor| factor as f32);
+    if !(theta.is_finite() && theta > 0.0 && factor.is_finite() && factor >= 1.0) {
+        return Err(config.malformed(format!(
+            "rope_parameters must have a positive rope_theta and a factor of at least 1, are {parameters}"
+        )));
+    }
+    match kind {
+        None | Some("default") => Ok(Rotary::plain(theta)),
+        Some("linear") => Ok(Rotary {
+            theta,
+            divisor: factor,
+        }),
+        // As the published code of GTE has it.
+        Some("ntk") => Ok(Rotary {
+            theta: theta * factor,
+            divisor: factor.powf(2.0 / head_dim as f32),
+        }),
+        Some(other) => Err(config.unsupported("rope_type", other, "default, linear, ntk")),
+    }
+}
