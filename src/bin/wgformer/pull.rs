@@ -1,4 +1,8 @@
 //! `pull`: a model's files from the Hugging Face hub (feature `hub`); no other command asks the network for anything.
+//!
+//! HTTP and TLS are ureq's; what is asked, how a file goes on and how it is checked is here. The hub's own client, hf-hub 1.0,
+//! begins an interrupted file again and compares no checksum (its `repository/download.rs` renames what has come), and brings
+//! an asynchronous runtime with it, some 250 crates in all.
 
 mod choice;
 mod digest;
