@@ -981,7 +981,8 @@ size_t wgformer_embedder_max_tokens(const wgformer_embedder *embedder);
  * Writes one vector per text, in order, and waits for it: row-major, `[count, dimensions]`.
  *
  * `capacity`: the room at `vectors`, in floats, at least `count` times wgformer_embedder_dimensions. A call that
- * fails writes nothing there. A text's vector does not depend on the other texts, to the bit.
+ * fails writes nothing there. A text's vector does not depend on the other texts, to the bit. An embedder that gives a
+ * vector per token is refused.
  */
 wgformer_status wgformer_embedder_embed(const wgformer_embedder *embedder,
                                         const wgformer_text *texts,

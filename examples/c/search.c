@@ -1,4 +1,4 @@
-/* Finds the sentences that are nearest to a question, and puts them in order by reading each beside it.
+/* Finds the sentences that are nearest to a question, and has a cross-encoder read each of them beside it.
  *
  * The reranker is a small model of this repository's tests, which learned nothing: put a cross-encoder's folder here.
  * `make c-example` compiles and runs it; scripts/c-example.sh has the commands. */

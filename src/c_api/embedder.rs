@@ -90,7 +90,8 @@ pub extern "C" fn wgformer_embedder_max_tokens(embedder: Option<&wgformer_embedd
 /// Writes one vector per text, in order, and waits for it: row-major, `[count, dimensions]`.
 ///
 /// `capacity`: the room at `vectors`, in floats, at least `count` times wgformer_embedder_dimensions. A call that
-/// fails writes nothing there. A text's vector does not depend on the other texts, to the bit.
+/// fails writes nothing there. A text's vector does not depend on the other texts, to the bit. An embedder that gives a
+/// vector per token is refused.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wgformer_embedder_embed(
     embedder: Option<&wgformer_embedder>,
