@@ -1713,7 +1713,7 @@ wgformer_status wgformer_embedder_warm_up(const wgformer_embedder *embedder);
 wgformer_status wgformer_sparse_embedder_warm_up(const wgformer_sparse_embedder *sparse_embedder);
 
 /**
- * Runs each of the model's pipelines once, but not the comparison's.
+ * Runs each of the pipelines of model and comparison once.
  */
 wgformer_status wgformer_late_interaction_warm_up(const wgformer_late_interaction *late_interaction);
 

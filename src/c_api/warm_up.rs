@@ -34,14 +34,12 @@ pub extern "C" fn wgformer_sparse_embedder_warm_up(
     })
 }
 
-/// Runs each of the model's pipelines once, but not the comparison's.
+/// Runs each of the pipelines of model and comparison once.
 #[unsafe(no_mangle)]
 pub extern "C" fn wgformer_late_interaction_warm_up(
     late_interaction: Option<&wgformer_late_interaction>,
 ) -> wgformer_status {
-    warm_up(late_interaction, "late_interaction", |it| {
-        it.0.model().warm_up()
-    })
+    warm_up(late_interaction, "late_interaction", |it| it.0.warm_up())
 }
 
 /// Runs each of the model's pipelines once.
