@@ -177,6 +177,16 @@ proptest! {
     }
 
     #[test]
+    fn unfold(
+        lengths in vec(0_usize..150, 1..6),
+        cols in columns(300),
+        reach in 0_usize..10,
+        values in values(),
+    ) {
+        check(cases::unfold(&lengths, cols, 2 * reach + 1, values))?;
+    }
+
+    #[test]
     fn max_sim(
         lengths in vec(0_usize..150, 1..6),
         queries in 1_usize..80,

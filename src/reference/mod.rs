@@ -17,6 +17,7 @@ mod qkv_linear;
 mod rotary;
 mod softmax;
 mod top_k;
+mod unfold;
 
 pub use activation::{Activation, activation};
 pub use add::add;
@@ -33,6 +34,7 @@ pub use qkv_linear::qkv_linear;
 pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
+pub use unfold::unfold;
 
 use crate::tensor::Tensor;
 

@@ -524,6 +524,22 @@ const MUTATIONS: &[Mutation] = &[
     mutation("disentangled_attention_texture", "reads keys for values", "vec2(value_column + v", "vec2(key_column + v"),
     mutation("disentangled_attention_texture", "writes one query past the end", "if token < end {", "if token <= end {"),
     mutation("disentangled_attention_texture", "does not divide by the sum", "1.0 / row_sum", "1.0"),
+
+    mutation("unfold", "begins with the token itself", " - params.size / 2u", ""),
+    mutation("unfold", "takes each neighbour for the token itself", "token - start + i % params.size - params.size / 2u", "token - start"),
+    mutation("unfold", "sees the sequence before", "place < end - start", "start + place < end"),
+    mutation("unfold", "reads the first column only", "* params.cols + i / params.size", "* params.cols"),
+    mutation("unfold", "every sequence is the first", "let start = segment_offsets[sequence];", "let start = segment_offsets[0];"),
+    mutation("unfold", "drops the last element", "i < width", "i + 1u < width"),
+    mutation("unfold", "writes one token past the end", "token < end", "token <= end"),
+
+    mutation("unfold_texture", "begins with the token itself", " - params.size / 2u", ""),
+    mutation("unfold_texture", "takes each neighbour for the token itself", "place + i % params.size - params.size / 2u", "place"),
+    mutation("unfold_texture", "sees the sequence before", "neighbour < end - start", "start + neighbour < end"),
+    mutation("unfold_texture", "reads the first of four columns only", "[c % 4u]", "[0]"),
+    mutation("unfold_texture", "leaves every fourth element out", "n < 4u", "n < 3u"),
+    mutation("unfold_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
+    mutation("unfold_texture", "writes one token past the end", "start + place < end", "start + place <= end"),
 ];
 
 impl Mutation {

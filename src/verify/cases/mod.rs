@@ -22,6 +22,7 @@
 //!     cases::normalize(9, 132, unit)?,
 //!     cases::max_sim(&[5, 9], 32, 128, unit)?,
 //!     cases::top_k(9, 132, 10, true, unit)?,
+//!     cases::unfold(&[5, 9], 132, 3, unit)?,
 //!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), ..Default::default() })?,
 //!     cases::disentangled_attention(&[7, 40], (3, 32), 15, 1.0, unit)?,
 //!     cases::rotary(9, 3, 32, 32, unit)?,
@@ -52,6 +53,7 @@ mod qkv_linear;
 mod rotary;
 mod softmax;
 mod top_k;
+mod unfold;
 
 pub use activation::activation;
 pub use add::add;
@@ -68,6 +70,7 @@ pub use qkv_linear::qkv_linear;
 pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
+pub use unfold::unfold;
 
 use super::case::Recipe;
 use super::values::Values;
@@ -89,6 +92,7 @@ pub fn all() -> Vec<Recipe> {
         softmax::table,
         normalize::table,
         top_k::table,
+        unfold::table,
         activation::table,
         add::table,
         multiply::table,
@@ -112,6 +116,7 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| softmax(9, 130, Values::Unit)),
         Box::new(|| normalize(9, 130, Values::Unit)),
         Box::new(|| top_k(9, 132, 10, true, Values::Unit)),
+        Box::new(|| unfold(&[5, 9], 132, 3, Values::Unit)),
         Box::new(|| activation(9, 130, Activation::Gelu, Values::Extreme)),
         Box::new(|| add(9, 130)),
         Box::new(|| multiply(9, 130)),
@@ -164,6 +169,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| softmax(LANES, 8, Values::Unit)),
         Box::new(|| normalize(LANES, 8, Values::Unit)),
         Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),
+        Box::new(|| unfold(&[1; LANES], 8, 3, Values::Unit)),
         Box::new(|| activation(ROWS, 64, Activation::Gelu, Values::Unit)),
         Box::new(|| add(ROWS, 64)),
         Box::new(|| multiply(ROWS, 64)),
