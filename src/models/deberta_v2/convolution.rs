@@ -21,7 +21,7 @@ impl Convolution {
         if size == 0 {
             return Ok(None);
         }
-        if size % 2 == 0 {
+        if size.is_multiple_of(2) {
             let found = size.to_string();
             return Err(config.unsupported("conv_kernel_size", found, "0 or an odd number"));
         }
