@@ -305,6 +305,10 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     assert!(
         message(graph.layer_norm(w, bias, bias, 1e-5)).contains("x must be an input or a result")
     );
+    assert!(graph.rms_norm(x, bias, 1e-5).is_ok());
+    let found = message(graph.rms_norm(x, w, 1e-5));
+    assert_eq!(found, "rms_norm: weight must be a parameter [4], is [4, 4]");
+    assert!(message(graph.layer_norm(x, bias, w, 1e-5)).contains("layer_norm: bias must be"));
     let not_all_weights = Qkv {
         query: w,
         key: square,

@@ -172,6 +172,11 @@ proptest! {
     }
 
     #[test]
+    fn rms_norm(rows in 1_usize..200, cols in columns(1500), values in values(), residual: bool) {
+        check(cases::rms_norm(rows, cols, values, residual))?;
+    }
+
+    #[test]
     fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500)) {
         check(cases::embedding_sum(tokens, hidden))?;
     }

@@ -35,6 +35,7 @@ mod multiply;
 mod normalize;
 mod pool;
 mod qkv_linear;
+mod rms_norm;
 mod rotary;
 mod row_lanes;
 mod softmax;

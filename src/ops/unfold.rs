@@ -64,7 +64,7 @@ impl Operation for Unfold {
         }
         checks::segments(self.name(), segment_offsets)?;
         let size = self.size;
-        if size % 2 == 0 {
+        if size.is_multiple_of(2) {
             return error(format!(
                 "size must be odd, as many neighbours before a token as behind it, is {size}"
             ));

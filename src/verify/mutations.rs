@@ -154,6 +154,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm", "forgets the residual", "values[i] += residual[start + c];", ""),
     mutation("layer_norm", "forgets eps", "variance + params.eps", "variance"),
     mutation("layer_norm", "takes the weight for the bias", "weight_bias[params.cols + c]", "weight_bias[c]"),
+    mutation("layer_norm", "takes the mean away in RMS norm too", "if RMS == 0u { mean", "if RMS < 2u { mean"),
+    mutation("layer_norm", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("layer_norm_subgroup", "every subgroup has the workgroup's first row", "* ROWS + subgroup", "* ROWS"),
     mutation("layer_norm_subgroup", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
@@ -165,6 +167,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_subgroup", "takes the weight for the bias", "weight_bias[width + c4]", "weight_bias[c4]"),
     mutation("layer_norm_subgroup", "sums three of four columns", "(v.z + v.w)", "v.z"),
     mutation("layer_norm_subgroup", "writes one row past the end", "row < params.rows", "row <= params.rows"),
+    mutation("layer_norm_subgroup", "takes the mean away in RMS norm too", "if RMS == 0u { mean", "if RMS < 2u { mean"),
+    mutation("layer_norm_subgroup", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("layer_norm_texture", "reads the first row only", "textureLoad(x, vec2(c4, row))", "textureLoad(x, vec2(c4, 0u))"),
     mutation("layer_norm_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
@@ -173,6 +177,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_texture", "forgets the residual", "v += textureLoad(residual, vec2(c4, row));", ""),
     mutation("layer_norm_texture", "takes the weight for the bias", "vec2(c4, 1u)", "vec2(c4, 0u)"),
     mutation("layer_norm_texture", "sums three of four columns", "(v.z + v.w)", "v.z"),
+    mutation("layer_norm_texture", "takes the mean away in RMS norm too", "if RMS == 0u {\n            var sums", "if RMS < 2u {\n            var sums"),
+    mutation("layer_norm_texture", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("layer_norm_vec4", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
     mutation("layer_norm_vec4", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
@@ -180,6 +186,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_vec4", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
     mutation("layer_norm_vec4", "forgets the residual", "values[i] += residual[start + c4];", ""),
     mutation("layer_norm_vec4", "sums three of four columns", "(v.z + v.w)", "v.z"),
+    mutation("layer_norm_vec4", "takes the mean away in RMS norm too", "if RMS == 0u { mean", "if RMS < 2u { mean"),
+    mutation("layer_norm_vec4", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("embedding_sum", "a word's row begins too early", "indices[token] * hidden", "indices[token] * (hidden - 1u)"),
     mutation("embedding_sum", "forgets the position", " + small[position_start + c]", ""),

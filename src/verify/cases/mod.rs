@@ -17,6 +17,7 @@
 //!     cases::qkv_linear(20, 3, 32, 32, true)?,
 //!     cases::attention(&[7, 40], 3, 32, 1.0, unit)?,
 //!     cases::layer_norm(9, 384, unit, false)?,
+//!     cases::rms_norm(9, 384, unit, true)?,
 //!     cases::embedding_sum(9, 384)?,
 //!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
 //!     cases::normalize(9, 132, unit)?,
@@ -50,6 +51,7 @@ mod multiply;
 mod normalize;
 mod pool;
 mod qkv_linear;
+mod rms_norm;
 mod rotary;
 mod softmax;
 mod top_k;
@@ -67,6 +69,7 @@ pub use multiply::multiply;
 pub use normalize::normalize;
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
+pub use rms_norm::rms_norm;
 pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
@@ -86,6 +89,7 @@ pub fn all() -> Vec<Recipe> {
         attention::table,
         disentangled_attention::table,
         layer_norm::table,
+        rms_norm::table,
         embedding_sum::table,
         pool::table,
         max_sim::table,
@@ -110,6 +114,7 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| attention(&[7, 40], 12, 32, 1.0, Values::Unit)),
         Box::new(|| disentangled_attention(&[7, 40], (12, 64), 31, 1.0, Values::Unit)),
         Box::new(|| layer_norm(9, 384, Values::Unit, false)),
+        Box::new(|| rms_norm(9, 384, Values::Unit, false)),
         Box::new(|| embedding_sum(9, 384)),
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
         Box::new(|| max_sim(&[5, 9], 32, 128, Values::Unit)),
@@ -163,6 +168,7 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
         Box::new(|| disentangled_attention(&[1; ROWS], (1, 4), 1, 1.0, Values::Unit)),
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
+        Box::new(|| rms_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; LANES], 8, Pooling::Mean, true, Values::Unit)),
         Box::new(|| max_sim(&[1; LANES], 8, 8, Values::Unit)),
