@@ -58,7 +58,7 @@ use crate::text::{Text, Tokens};
 #[derive(Clone, Debug)]
 pub struct SparseEmbedder {
     /// The encoder, or what weighs each token.
-    text_model: TextModel,
+    pub(super) text_model: TextModel,
     head: TaskHead,
     own: Arc<SentenceTransformer>,
 }
