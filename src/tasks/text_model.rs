@@ -303,7 +303,8 @@ impl TextModel {
 
     /// The values of each text of a pack, in its order.
     pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Vec<f32>>> {
-        let values = self.model.run_async(&pack.batch).await?;
+        let values = self.model.run_async(&pack.batch).await;
+        let values = values.map_err(|error| self.tokenizer.blamed(error))?;
         let mut rest = &values[..];
         let mut ids = pack.batch.token_ids();
         let own = pack.lengths.iter().map(|tokens| {

@@ -222,6 +222,16 @@ impl Tokenizer {
         }
     }
 
+    /// An error that a model has with its tokens, as one of its file: of texts there are no others.
+    pub(crate) fn blamed(&self, error: Error) -> Error {
+        match error {
+            Error::Input { name, message } if name == "ids" || name == "types" => {
+                self.error(&format!("does not fit the model: its {name} {message}"))
+            }
+            other => other,
+        }
+    }
+
     /// What is wrong with it for a task.
     pub(crate) fn error(&self, message: &str) -> Error {
         Error::Tokenizer {

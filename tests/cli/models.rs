@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::generated_model::write_json;
 use crate::harness::{Folder, run};
@@ -86,4 +86,16 @@ fn a_model_that_is_not_there_is_not_fetched_but_explained() {
 
     folder.write("tiny/model.safetensors", "");
     embed("tiny").assert_error(&["model.safetensors", "cut off"]);
+}
+
+/// The crate panics on some tokenizers, which standard error says nothing of but the error.
+#[test]
+fn a_tokenizer_that_panics_is_an_error_of_one_line() {
+    let folder = Folder::new();
+    let path = folder.path("tiny/tokenizer.json");
+    let mut tokenizer: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    tokenizer["pre_tokenizer"] = json!({ "type": "FixedLength", "length": 0 });
+    write_json(&path, &tokenizer);
+    let refused = folder.embed("sea");
+    refused.assert_error(&["tokenizer.json", "the tokenizer crate panicked on it"]);
 }
