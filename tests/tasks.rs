@@ -276,7 +276,7 @@ fn what_predicts_tokens_keeps_to_its_budget() {
 fn a_task_refuses_a_model_that_was_trained_for_another() {
     let (gpu, _turn) = common::gpu();
     let options = ModelOptions::default();
-    let refused = |error: wgformer::Error, needle: &str| {
+    let refused = |error: Error, needle: &str| {
         assert!(error.to_string().contains(needle), "{error}");
     };
     let of = |gpu: &Gpu, name: &str| Reranker::load(gpu, folder(name), &options).map(drop);

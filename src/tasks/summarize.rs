@@ -173,7 +173,7 @@ fn shares(from: usize, vectors: &[Vec<f32>]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
+    use std::task::{Context, Waker};
 
     use super::centralities;
 
@@ -182,10 +182,8 @@ mod tests {
         let vectors = (0..20).map(|place| vec![place as f32, 1.0]).collect();
         let mut comparison = pin!(centralities(vectors));
         let mut turns = 0;
-        while let Poll::Pending = comparison
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
+        let mut context = Context::from_waker(Waker::noop());
+        while comparison.as_mut().poll(&mut context).is_pending() {
             turns += 1;
         }
         // Those of the matrix, and those of one round at least.
