@@ -381,8 +381,8 @@ impl Embedder {
     /// One vector per text, in order: `[dimensions]` each.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`], [`Error::TooLong`] if long texts are refused, [`Error::Overflow`] if a result is not finite;
-    /// as [`Model::run`] for the device.
+    /// [`Error::Tokenizer`], [`Error::Malformed`] for one that is of another model, [`Error::TooLong`] if long texts are
+    /// refused, [`Error::Overflow`] if a result is not finite; as [`Model::run`] for the device.
     pub fn embed<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
         pollster::block_on(self.embed_async(texts))
     }

@@ -226,7 +226,10 @@ impl Tokenizer {
     pub(crate) fn blamed(&self, error: Error) -> Error {
         match error {
             Error::Input { name, message } if name == "ids" || name == "types" => {
-                self.error(&format!("does not fit the model: its {name} {message}"))
+                Error::Malformed {
+                    path: self.path.clone(),
+                    message: format!("does not fit the model: its {name} {message}"),
+                }
             }
             other => other,
         }
