@@ -115,3 +115,15 @@ fn models_lists_families_with_their_heads_in_a_table_or_as_json() {
         assert_eq!(found["heads"], json!(family.heads));
     }
 }
+
+/// The crate panics on some tokenizers, which standard error says nothing of but the error.
+#[test]
+fn a_tokenizer_that_panics_is_an_error_of_one_line() {
+    let folder = Folder::new();
+    let path = folder.path("tiny/tokenizer.json");
+    let mut tokenizer: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    tokenizer["pre_tokenizer"] = json!({ "type": "FixedLength", "length": 0 });
+    write_json(&path, &tokenizer);
+    let refused = folder.embed("sea");
+    refused.assert_error(&["tokenizer.json", "the tokenizer crate panicked on it"]);
+}
