@@ -262,7 +262,7 @@ impl Gpu {
     /// ```
     /// let gpu = wgformer::Gpu::new()?; // or `Gpu::from_device`
     /// {
-    ///     let _turn = gpu.turn();
+    ///     let _turn: wgformer::gpu::Turn = gpu.turn();
     ///     let encoder = gpu.device().create_command_encoder(&Default::default());
     ///     gpu.queue().submit([encoder.finish()]);
     /// }

@@ -57,7 +57,7 @@ fn classify_prints_the_labels_of_each_text() {
     folder.write("pairs.txt", "one\ttwo\nthree\n");
     folder
         .run(&format!("classify --input pairs.txt --pairs {own}"))
-        .assert_error(&["text 2", "tab"]);
+        .assert_error(&["text 1", "tab"]);
 
     let line = &folder
         .run(&format!("classify snow {any} --labels weather,food --json"))
