@@ -123,7 +123,7 @@ enum wgformer_status
      */
     WGFORMER_STATUS_OUT_OF_MEMORY = 12,
     /**
-     * A call was not done by the time that it was given.
+     * A call was not done by the time that it was given; none of the functions here gives one yet.
      */
     WGFORMER_STATUS_DEADLINE = 13,
 };

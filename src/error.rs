@@ -87,8 +87,10 @@ pub enum Error {
         action: String,
     },
 
-    /// A call was not done by the time that it was given.
-    #[error("the deadline passed {late:?} ago; give the call more time, or fewer texts")]
+    /// A call, or loading, was not done by the time that it was given.
+    #[error(
+        "the deadline passed {late:?} ago; allow more time, for loading by `load_timeout`, or give a call fewer texts"
+    )]
     Deadline {
         /// How long ago.
         late: std::time::Duration,

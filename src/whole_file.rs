@@ -2,7 +2,7 @@
 
 mod unfinished;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use std::path::Path;
 /// The operating system's, and those of `contents`.
 pub(crate) fn write(path: &Path, contents: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     // Through a link: it is the file that is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = unfinished::behind_links(path)?;
     if path.file_name().is_none() {
         return Err(ErrorKind::InvalidFilename.into());
     }
@@ -27,6 +27,7 @@ pub(crate) fn write(path: &Path, contents: impl FnOnce(&File) -> io::Result<()>)
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;
@@ -96,5 +97,15 @@ mod tests {
         write(&link, |mut file| file.write_all(b"new")).unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&path).unwrap(), b"new");
+        // Also where there is no file yet, and where links lead nowhere.
+        fs::remove_file(&path).unwrap();
+        let second = folder.path().join("second");
+        std::os::unix::fs::symlink("link", &second).unwrap();
+        write(&second, |mut file| file.write_all(b"first")).unwrap();
+        assert!(link.is_symlink() && second.is_symlink());
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("second", &path).unwrap();
+        write(&second, |_| Ok(())).unwrap_err();
     }
 }

@@ -25,7 +25,9 @@ fn load(gpu: &Gpu, options: &ModelOptions) -> Result<Model> {
 fn loading_keeps_its_deadline() {
     let (gpu, _turn) = common::gpu();
     let at_once = ModelOptions::default().load_timeout(Duration::ZERO);
-    assert!(matches!(load(&gpu, &at_once), Err(Error::Deadline { .. })));
+    let error = load(&gpu, &at_once).unwrap_err();
+    assert!(matches!(error, Error::Deadline { .. }), "{error}");
+    assert!(error.to_string().contains("load_timeout"), "{error}");
     let head = Path::new("tests/data/heads/bert-masked-lm");
     let masked_lm = MaskedLm::load(&gpu, head, usize::MAX, &at_once);
     assert!(matches!(masked_lm, Err(Error::Deadline { .. })));

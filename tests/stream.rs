@@ -1,8 +1,11 @@
-//! `Embedder::stream`: what comes out, in which order and after which errors, and how much memory that takes.
+//! `Embedder::stream`: what comes out, in which order and after which errors, and how much memory that takes. That of
+//! sparse vectors is in `stream/sparse.rs`.
 
 mod common;
 #[path = "common/generated_model.rs"]
 mod generated_model;
+#[path = "stream/sparse.rs"]
+mod sparse;
 
 use std::ops::Range;
 use std::sync::mpsc::{self, Sender};
@@ -46,7 +49,7 @@ fn texts(places: Range<usize>) -> impl Iterator<Item = Result<String>> + Send {
 }
 
 /// What came out before the error that ended the stream, and that.
-fn until_error(mut stream: Stream<String, Error>) -> (Vec<(String, Embedding)>, Error) {
+fn until_error<R>(mut stream: Stream<String, Error, R>) -> (Vec<(String, R)>, Error) {
     let mut embedded = Vec::new();
     loop {
         match stream.next().expect("there is an error") {
@@ -220,6 +223,14 @@ fn a_stream_whose_input_is_silent_can_be_dropped() {
     }
 }
 
+/// The most bytes that a stream of so many texts takes at once.
+fn peak_of<R>(count: usize, stream: impl FnOnce() -> Stream<String, Error, R>) -> usize {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    assert_eq!(stream().count(), count);
+    ALLOCATOR.peak_usage() - before
+}
+
 #[test]
 fn memory_does_not_grow_with_the_number_of_texts() {
     let (gpu, _turn) = common::gpu();
@@ -228,11 +239,8 @@ fn memory_does_not_grow_with_the_number_of_texts() {
         load_with(&gpu, &GeneratedModel::new(), 512, &options)
     };
     let peak = |count: usize| {
-        let before = ALLOCATOR.current_usage();
-        ALLOCATOR.reset_peak_usage();
         let options = StreamOptions::default().window_batches(4);
-        assert_eq!(embedder.stream(texts(0..count), &options).count(), count);
-        ALLOCATOR.peak_usage() - before
+        peak_of(count, || embedder.stream(texts(0..count), &options))
     };
     peak(2_000); // whatever is allocated once
     let (few, many) = (peak(2_000), peak(40_000));

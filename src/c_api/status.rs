@@ -35,7 +35,7 @@ pub enum wgformer_status {
     Internal = 11,
     /// No memory is left on the device; what was there before still works.
     OutOfMemory = 12,
-    /// A call was not done by the time that it was given.
+    /// A call was not done by the time that it was given; none of the functions here gives one yet.
     Deadline = 13,
 }
 

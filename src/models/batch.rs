@@ -42,14 +42,10 @@ impl Batch {
     /// `ids`: its tokens, special tokens included; `types`: as many token types.
     ///
     /// # Panics
-    /// If there are not as many types as ids, or the batch would exceed 2^32 tokens.
+    /// If there are not as many types as ids, or the batch would exceed 2^32 tokens; the batch stays as it was.
     pub fn push(&mut self, ids: &[u32], types: &[u32]) {
-        assert_eq!(ids.len(), types.len(), "a type per token");
-        self.ids.extend_from_slice(ids);
-        self.types.extend_from_slice(types);
-        self.positions.extend((0..).take(ids.len()));
-        self.segment_offsets
-            .push(u32::try_from(self.ids.len()).expect("a batch has less than 2^32 tokens"));
+        let end = self.checked_end(ids, types);
+        self.append(ids, types, end);
     }
 
     /// Adds a sequence whose last `expansion` tokens expand it: they attend to those before them, and nothing attends to
@@ -66,10 +62,28 @@ impl Batch {
     /// # Panics
     /// As [`Batch::push`], and if there are fewer tokens than that.
     pub fn push_expanded(&mut self, ids: &[u32], types: &[u32], expansion: usize) {
-        let before = self.ids.len() + ids.len() - expansion;
-        self.segment_offsets
-            .push(u32::try_from(before).expect("a batch has less than 2^32 tokens"));
-        self.push(ids, types);
+        let end = self.checked_end(ids, types);
+        assert!(
+            expansion <= ids.len(),
+            "{expansion} tokens expand a sequence of {}",
+            ids.len()
+        );
+        self.segment_offsets.push(end - expansion as u32);
+        self.append(ids, types, end);
+    }
+
+    /// Where the batch would end with a sequence more. Whatever panics does so here, before anything is changed.
+    fn checked_end(&self, ids: &[u32], types: &[u32]) -> u32 {
+        assert_eq!(ids.len(), types.len(), "a type per token");
+        let end = self.ids.len() + ids.len();
+        u32::try_from(end).expect("a batch has less than 2^32 tokens")
+    }
+
+    fn append(&mut self, ids: &[u32], types: &[u32], end: u32) {
+        self.ids.extend_from_slice(ids);
+        self.types.extend_from_slice(types);
+        self.positions.extend((0..).take(ids.len()));
+        self.segment_offsets.push(end);
     }
 
     /// The tokens of all sequences, one after another.
@@ -135,5 +149,37 @@ impl Batch {
                 message: "is no input of a batch".to_owned(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::Batch;
+
+    #[test]
+    fn a_sequence_that_cannot_be_is_refused_and_leaves_the_batch_as_it_was() {
+        let mut batch = Batch::new();
+        batch.push(&[1, 2, 3, 4, 5], &[0; 5]);
+        let before = batch.clone();
+        let cases: [(&str, fn(&mut Batch)); 4] = [
+            ("a type per token", |it| it.push(&[1], &[0, 0])),
+            ("a type per token", |it| it.push_expanded(&[1, 2], &[0], 1)),
+            ("3 tokens expand a sequence of 1", |it| {
+                it.push_expanded(&[1], &[0], 3);
+            }),
+            ("tokens expand", |it| {
+                it.push_expanded(&[1], &[0], usize::MAX)
+            }),
+        ];
+        for (message, push) in cases {
+            let panic = catch_unwind(AssertUnwindSafe(|| push(&mut batch))).unwrap_err();
+            let said = panic.downcast_ref::<String>().unwrap();
+            assert!(said.contains(message), "{said}");
+            assert_eq!(batch, before, "{message}");
+        }
+        batch.push_expanded(&[1], &[0], 1);
+        assert_eq!(batch.segment_offsets, [0, 5, 5, 6]);
     }
 }

@@ -7,6 +7,8 @@ pub(super) struct Pack {
     pub(super) places: Vec<usize>,
     /// Their numbers of tokens.
     pub(super) lengths: Vec<usize>,
+    /// Whether they had more.
+    pub(super) are_cut: Vec<bool>,
     pub(super) batch: Batch,
 }
 
@@ -31,6 +33,7 @@ pub(super) fn pack(tokens: &[Tokens], model: &Model) -> Vec<Pack> {
         }
         Pack {
             lengths: places.iter().map(|place| lengths[*place]).collect(),
+            are_cut: places.iter().map(|place| tokens[*place].is_cut).collect(),
             places,
             batch,
         }

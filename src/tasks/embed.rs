@@ -12,8 +12,6 @@ use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
 use crate::plan::Control;
 use crate::text::Text;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::text::Tokens;
 
 /// Turns texts into vectors: a model with its tokenizer and its pooling. Clones share all of it, from any thread.
 ///
@@ -579,18 +577,6 @@ impl From<Output> for Embedding {
             tokens: output.tokens,
             is_cut: output.is_cut,
             values: output.values,
-        }
-    }
-}
-
-impl Embedding {
-    /// Of a text that has not run yet.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub(super) fn awaited(tokens: &Tokens) -> Self {
-        Self {
-            tokens: tokens.ids.len(),
-            is_cut: tokens.is_cut,
-            values: Vec::new(),
         }
     }
 }

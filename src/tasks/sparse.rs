@@ -2,15 +2,17 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::batching::pack;
-use super::text_model::{Output, TextModel};
+use super::batching::{Pack, pack};
+#[cfg(not(target_arch = "wasm32"))]
+use super::stream::{Stream, StreamOptions};
+use super::text_model::{Finite, TextModel, finite};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{
     Head, MaskedLm, Model, ModelOptions, Projection, SentenceTransformer, SparseHead, Splade,
 };
 use crate::plan::{Control, Memory, Plan};
-use crate::text::{Text, Tokens};
+use crate::text::Text;
 
 /// Turns texts into sparse vectors: weights of few of the vocabulary's entries, for an index of words. By a masked language
 /// model (SPLADE), or a weight for each of a text's own tokens (BGE-M3). Clones share the model, from any thread.
@@ -271,80 +273,122 @@ impl SparseEmbedder {
         let deadline = control.due();
         let embed = async {
             let tokens = self.text_model.tokenize_in_turns(&texts).await?;
-            let report = |done| control.report(done, texts.len());
-            let mut embeddings: Vec<SparseEmbedding> = match &self.head {
-                TaskHead::Splade(model, splade) => {
-                    let pooled = pooled(model, *splade, &tokens, report).await;
-                    pooled.map_err(|error| self.text_model.tokenizer.blamed(error))?
+            let mut results: Vec<Option<Finite<SparseEmbedding>>> = vec![None; tokens.len()];
+            let mut done = 0;
+            for pack in pack(&tokens, self.model()) {
+                let ran = self.run(&pack).await?;
+                done += ran.len();
+                control.report(done, texts.len());
+                for (place, result) in pack.places.into_iter().zip(ran) {
+                    results[place] = Some(result);
                 }
-                TaskHead::Lexical(unweighed) => {
-                    let outputs = self.text_model.outputs_of(&tokens, report).await?;
-                    let texts = tokens.iter().zip(outputs);
-                    texts
-                        .map(|(it, output)| lexical(it, &output, unweighed))
-                        .collect()
-                }
-            };
-            for (embedding, tokens) in embeddings.iter_mut().zip(&tokens) {
-                embedding.is_cut = tokens.is_cut;
             }
-            Ok(embeddings)
+            let results = results.into_iter().flatten().enumerate();
+            let results = results
+                .map(|(index, result)| result.map_err(|value| Error::Overflow { index, value }));
+            results.collect()
         };
         self.model().plan().gpu().before(deadline, embed).await
     }
-}
 
-/// The weights of a text's own tokens, of each the largest that it has anywhere.
-fn lexical(tokens: &Tokens, output: &Output, unweighed: &[u32]) -> SparseEmbedding {
-    let mut weights: HashMap<u32, f32> = HashMap::new();
-    for (id, weight) in tokens.ids.iter().zip(&output.values) {
-        let largest = weights.entry(*id).or_insert(0.0);
-        *largest = largest.max(*weight);
+    /// The sparse vectors of any number of texts as they come, in bounded memory: as
+    /// [`Embedder::stream`](super::Embedder::stream).
+    ///
+    /// ```
+    /// # use wgformer::{models::ModelOptions, tasks::{SparseEmbedder, StreamOptions}};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/retrieval/splade");
+    /// # let embedder = SparseEmbedder::load(&gpu, folder, &ModelOptions::default())?;
+    /// let texts = ["a cat", "a dog"].map(Ok::<_, wgformer::Error>);
+    /// for embedded in embedder.stream(texts, &StreamOptions::default()) {
+    ///     let (text, embedding) = embedded?;
+    ///     println!("{text}: {} entries of the vocabulary", embedding.weights.len());
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[cfg(not(target_arch = "wasm32"))] // it has threads
+    pub fn stream<T, E, I>(
+        &self,
+        texts: I,
+        options: &StreamOptions,
+    ) -> Stream<T, E, SparseEmbedding>
+    where
+        T: AsRef<str> + Send + 'static,
+        E: From<Error> + Send + 'static,
+        I: IntoIterator<Item = Result<T, E>>,
+        I::IntoIter: Send + 'static,
+    {
+        Stream::start(self, texts.into_iter(), options)
     }
-    weights.retain(|id, _| !unweighed.contains(id));
-    SparseEmbedding::of(output.tokens, weights)
+
+    /// The sparse vector of each text of a pack, in its order.
+    pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Finite<SparseEmbedding>>> {
+        let mut embeddings = match &self.head {
+            TaskHead::Splade(model, splade) => {
+                let pooled = pooled(model, *splade, pack).await;
+                pooled.map_err(|error| self.text_model.tokenizer.blamed(error))?
+            }
+            TaskHead::Lexical(unweighed) => {
+                let weights = self.text_model.run(pack).await?;
+                lexical(pack, &weights, unweighed)
+            }
+        };
+        for (embedding, is_cut) in embeddings.iter_mut().zip(&pack.are_cut) {
+            if let Ok(embedding) = embedding {
+                embedding.is_cut = *is_cut;
+            }
+        }
+        Ok(embeddings)
+    }
+
+    /// How many entries of the vocabulary a text of so many tokens can have a weight for.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(super) fn most_weights(&self, tokens: usize) -> usize {
+        match &self.head {
+            TaskHead::Splade(model, _) => model.vocabulary(),
+            TaskHead::Lexical(_) => tokens,
+        }
+    }
 }
 
-/// The weights that a masked language model's logits of all of a text's tokens come to.
+/// The weights of each text's own tokens, of each the largest that it has anywhere. `weights`: one per token, text by text.
+fn lexical(pack: &Pack, weights: &[Vec<f32>], unweighed: &[u32]) -> Vec<Finite<SparseEmbedding>> {
+    let mut rest = pack.batch.token_ids();
+    let texts = weights.iter().map(|weights| {
+        let (ids, others) = rest.split_at(weights.len());
+        rest = others;
+        finite(weights)?;
+        let mut largest: HashMap<u32, f32> = HashMap::new();
+        for (id, weight) in ids.iter().zip(weights) {
+            let so_far = largest.entry(*id).or_insert(0.0);
+            *so_far = so_far.max(*weight);
+        }
+        largest.retain(|id, _| !unweighed.contains(id));
+        Ok(SparseEmbedding::of(ids.len(), largest))
+    });
+    texts.collect()
+}
+
+/// The weights that a masked language model's logits of all of each text's tokens come to.
 async fn pooled(
     model: &MaskedLm,
     splade: Splade,
-    tokens: &[Tokens],
-    mut report: impl FnMut(usize),
-) -> Result<Vec<SparseEmbedding>> {
-    let mut pools: Vec<Option<SparseEmbedding>> = vec![None; tokens.len()];
-    let (mut done, mut overflow) = (0, None::<(usize, f32)>);
-    for pack in pack(tokens, model.encoder()) {
-        let places: Vec<usize> = (0..pack.batch.sizes().tokens).collect();
-        let mut texts = pack.places.iter().zip(&pack.lengths);
-        let mut pool = Pool::new(splade, model.vocabulary());
-        let mut current = texts.next();
-        let each = |logits: &[f32]| {
-            pool.add(logits);
-            let Some((place, _)) = current.filter(|(_, length)| **length == pool.tokens) else {
-                return;
-            };
-            match pool.overflow {
-                Some(value) if overflow.is_none_or(|(first, _)| *place < first) => {
-                    overflow = Some((*place, value));
-                }
-                Some(_) => {}
-                None => pools[*place] = Some(pool.embedding()),
-            }
+    pack: &Pack,
+) -> Result<Vec<Finite<SparseEmbedding>>> {
+    let places: Vec<usize> = (0..pack.batch.sizes().tokens).collect();
+    let mut embeddings = Vec::with_capacity(pack.lengths.len());
+    let mut pool = Pool::new(splade, model.vocabulary());
+    let each = |logits: &[f32]| {
+        pool.add(logits);
+        if pack.lengths.get(embeddings.len()) == Some(&pool.tokens) {
+            embeddings.push(pool.embedding());
             pool = Pool::new(splade, model.vocabulary());
-            current = texts.next();
-        };
-        let control = Control::new();
-        model
-            .for_each_async(&pack.batch, &places, control, each)
-            .await?;
-        done += pack.places.len();
-        report(done);
-    }
-    match overflow {
-        Some((index, value)) => Err(Error::Overflow { index, value }),
-        None => Ok(pools.into_iter().flatten().collect()),
-    }
+        }
+    };
+    let control = Control::new();
+    model
+        .for_each_async(&pack.batch, &places, control, each)
+        .await?;
+    Ok(embeddings)
 }
 
 /// The tokens of a text so far.
@@ -353,8 +397,8 @@ struct Pool {
     /// Of each entry of the vocabulary the largest logit, or the sum of weights.
     values: Vec<f32>,
     tokens: usize,
-    /// A logit that is not finite.
-    overflow: Option<f32>,
+    /// Whether every logit was finite.
+    finite: Finite<()>,
 }
 
 impl Pool {
@@ -363,14 +407,13 @@ impl Pool {
             splade,
             values: vec![0.0; vocabulary], // no lower logit weighs anything
             tokens: 0,
-            overflow: None,
+            finite: Ok(()),
         }
     }
 
     fn add(&mut self, logits: &[f32]) {
         self.tokens += 1;
-        let overflow = || logits.iter().copied().find(|logit| !logit.is_finite());
-        self.overflow = self.overflow.or_else(overflow);
+        self.finite = self.finite.and_then(|()| finite(logits));
         for (value, logit) in self.values.iter_mut().zip(logits) {
             if self.splade.sum {
                 *value += self.splade.weight(*logit);
@@ -380,13 +423,14 @@ impl Pool {
         }
     }
 
-    fn embedding(&self) -> SparseEmbedding {
+    fn embedding(&self) -> Finite<SparseEmbedding> {
+        self.finite?;
         let weight = |value: f32| match self.splade.sum {
             true => value,
             false => self.splade.weight(value), // which keeps the order of logits
         };
         let weights = (0..).zip(self.values.iter().map(|value| weight(*value)));
-        SparseEmbedding::of(self.tokens, weights)
+        Ok(SparseEmbedding::of(self.tokens, weights))
     }
 }
 

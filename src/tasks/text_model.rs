@@ -295,10 +295,10 @@ impl TextModel {
                 outputs[place].values = values;
             }
         }
-        match overflow(outputs.iter().map(|output| &output.values[..])) {
-            None => Ok(outputs),
-            Some((index, value)) => Err(Error::Overflow { index, value }),
+        for (index, output) in outputs.iter().enumerate() {
+            finite(&output.values).map_err(|value| Error::Overflow { index, value })?;
         }
+        Ok(outputs)
     }
 
     /// The values of each text of a pack, in its order.
@@ -381,13 +381,17 @@ impl Output {
     }
 }
 
-/// The first text with a value that is not finite. Weights are, so the model overflows on it: never passed on as a result.
-pub(super) fn overflow<'a>(texts: impl Iterator<Item = &'a [f32]>) -> Option<(usize, f32)> {
-    let mut places = texts.enumerate();
-    places.find_map(|(place, values)| {
-        let mut values = values.iter();
-        Some((place, *values.find(|value| !value.is_finite())?))
-    })
+/// A text's result, or the first of its values that is not finite. Weights are, so the model overflows on that text: never
+/// passed on as a result.
+pub(super) type Finite<T> = std::result::Result<T, f32>;
+
+/// Whether all values are.
+pub(super) fn finite(values: &[f32]) -> Finite<()> {
+    let mut values = values.iter();
+    match values.find(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(value) => Err(*value),
+    }
 }
 
 /// Texts that are tokenised before others, and a deadline, have their turn.

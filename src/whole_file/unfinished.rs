@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -53,6 +53,24 @@ pub(crate) fn remove_abandoned(path: &Path) {
         }
     }
 }
+
+/// Where a file of this name is, or will be: behind any links, also behind one whose file is not there yet.
+///
+/// # Errors
+/// If the links lead back to where they come from.
+pub(crate) fn behind_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MOST_LINKS {
+        let Ok(target) = fs::read_link(&path) else {
+            return Ok(path);
+        };
+        path = folder(&path).join(target); // which is the target alone, if that says the whole way
+    }
+    Err(io::ErrorKind::InvalidFilename.into())
+}
+
+/// As many as Linux follows.
+const MOST_LINKS: usize = 40;
 
 /// The folder that a file is in.
 pub(crate) fn folder(path: &Path) -> &Path {

@@ -52,6 +52,34 @@ fn an_input_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn an_output_never_takes_the_place_of_its_input() {
+    let folder = Folder::new();
+    let input = r#"{"text":"sea"}"#;
+    folder.write("x.jsonl", input);
+    let mut outputs = vec!["x.jsonl", "./x.jsonl", "tiny/../x.jsonl"];
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("x.jsonl", folder.path("link.jsonl")).unwrap();
+        outputs.push("link.jsonl");
+    }
+    for output in outputs {
+        for more in ["", "--resume", "--sparse"] {
+            let command_line = format!("--input x.jsonl --output {output} {more}");
+            let needles = [
+                "and it would replace it",
+                output,
+                "x.jsonl",
+                "another --output",
+            ];
+            folder.embed(&command_line).assert_error(&needles);
+            assert_eq!(folder.read("x.jsonl"), input.as_bytes());
+        }
+    }
+    folder.embed("--input x.jsonl --output y.jsonl").bytes();
+    assert_eq!(folder.read("x.jsonl"), input.as_bytes());
+}
+
+#[test]
 fn an_empty_file_has_no_texts_and_that_is_no_error() {
     let folder = Folder::new();
     folder.write("empty.txt", "");

@@ -104,6 +104,52 @@ fn a_run_that_is_killed_again_and_again_ends_with_the_bytes_of_one_run() {
     assert_eq!(folder.names(), left.into());
 }
 
+/// Also where a stream without --resume would hand out nothing before the end.
+#[test]
+fn what_a_few_batches_gave_is_safe_while_the_next_run() {
+    let folder = Folder::new();
+    let count = 24_000;
+    folder.write("input.txt", mixed_lines(count).join("\n"));
+    let start_of_run = Instant::now();
+    // All texts have fewer tokens than 32 batches, and more than four.
+    let embed = "embed --model tiny --batch-tokens 16384 --input input.txt";
+    let mut child = start(&folder, &format!("{embed} --output out --resume"));
+    let mut seen = Vec::new();
+    while child.try_wait().unwrap().is_none() {
+        seen.push(safe(&folder, CHECKPOINT));
+        sleep(Duration::from_millis(20));
+    }
+    assert!(child.wait().unwrap().success());
+    let is_slow = start_of_run.elapsed() > Duration::from_secs(2);
+    seen.dedup();
+    // Not a row or two of the window that has come, but all of it.
+    let is_part = |rows: &u64| *rows > 1000 && *rows < count as u64;
+    assert!(seen.iter().any(is_part) || !is_slow, "{seen:?}");
+}
+
+#[test]
+fn a_whole_run_removes_what_an_ended_one_left_but_nothing_of_anybody_else() {
+    let folder = ended_early(20);
+    folder.write("other.txt", "sea\n");
+    let whole = "--input other.txt --output out";
+    // Another run holds it, as a lock says.
+    let data = fs::File::open(folder.path("out.partial")).unwrap();
+    fs4::FileExt::try_lock(&data).unwrap();
+    folder.embed(whole).bytes();
+    assert_eq!(safe(&folder, CHECKPOINT), 20);
+    drop(data);
+    folder.embed(whole).bytes();
+    let left = ["input.txt", "other.txt", "out", "tiny"].map(str::to_owned);
+    assert_eq!(folder.names(), left.into());
+    // Files that only have such names.
+    for (name, content) in [("out.partial", "my notes"), (CHECKPOINT, "{}")] {
+        folder.write(name, content);
+    }
+    folder.embed(whole).bytes();
+    assert_eq!(folder.read("out.partial"), b"my notes");
+    assert_eq!(folder.read(CHECKPOINT), b"{}");
+}
+
 #[test]
 fn a_run_that_is_not_ended_leaves_its_output_alone() {
     let folder = Folder::new();

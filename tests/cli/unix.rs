@@ -47,5 +47,21 @@ fn an_output_file_has_the_permissions_of_any_new_file_and_a_link_stays_a_link() 
             .unwrap()
             .is_symlink()
     );
-    assert_eq!(folder.read("target.jsonl"), folder.embed("sea").bytes());
+    let expected = folder.embed("sea").bytes();
+    assert_eq!(folder.read("target.jsonl"), expected);
+    // Also one whose file is not there yet.
+    fs::remove_file(folder.path("target.jsonl")).unwrap();
+    for resume in ["", "--resume"] {
+        folder.write("input.txt", "sea");
+        folder
+            .embed(&format!("--input input.txt --output link.jsonl {resume}"))
+            .bytes();
+        assert!(folder.path("link.jsonl").is_symlink());
+        assert_eq!(folder.read("target.jsonl"), expected);
+        fs::remove_file(folder.path("target.jsonl")).unwrap();
+    }
+    symlink("loop.jsonl", folder.path("loop.jsonl")).unwrap();
+    folder
+        .embed("sea --output loop.jsonl")
+        .assert_error(&["cannot write loop.jsonl"]);
 }

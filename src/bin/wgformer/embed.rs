@@ -6,17 +6,19 @@ mod origin;
 mod partial;
 mod parts;
 mod precision;
+mod within;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use wgformer::ops::Pooling;
-use wgformer::tasks::{EmbedderOptions, LateInteraction, Side, SparseEmbedder};
+use wgformer::tasks::{EmbedderOptions, LateInteraction, Side, SparseEmbedder, StreamOptions};
 
 use crate::Usage;
 use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
+use crate::output::check_is_not;
 use crate::overflow::{OverflowArgs, Part};
 use format::{Format, Rows, Shape};
 use model::Model;
@@ -35,7 +37,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Go on where an earlier run with --resume ended, if one did. What is done so far is kept in OUTPUT.partial and
-    /// OUTPUT.partial.json until all is done.
+    /// OUTPUT.partial.json until all is done, here or by a run without --resume.
     #[arg(long)]
     resume: bool,
     /// How tokens become one vector; none gives one per token [default: as the model says, else mean].
@@ -90,8 +92,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     let model = arguments.load()?;
     let parts = arguments.parts(&model, texts);
-    model.embed(parts, 0, |row| rows.write(row))?;
-    rows.finish(model.kind().dimensions())
+    model.embed(parts, StreamOptions::default(), 0, &mut rows)?;
+    rows.finish(model.kind().dimensions())?;
+    match &arguments.output {
+        Some(output) => partial::remove_old(output),
+        None => Ok(()),
+    }
 }
 
 impl Arguments {
@@ -104,7 +110,7 @@ impl Arguments {
             let message = "--sparse and --multi write JSON lines: leave --format out, or name another --output";
             return Err(Usage(message).into());
         }
-        Ok(())
+        check_is_not(self.input.input.as_deref(), self.output.as_deref())
     }
 
     fn is_per_token(&self) -> bool {
@@ -205,7 +211,8 @@ impl Arguments {
         let model = self.load()?;
         let mut partial = Partial::open(output, self.origin(input, &model)?)?;
         let (parts, done) = (self.parts(&model, texts), partial.rows());
-        let embedded = model.embed(parts, done, |row| partial.write(row));
+        let options = StreamOptions::default().window_batches(partial::WINDOW_BATCHES);
+        let embedded = model.embed(parts, options, done, &mut partial);
         partial.save()?; // also what was embedded before an error
         embedded?;
         partial.finish(self.create_output()?, model.kind())

@@ -101,23 +101,13 @@ impl<T> Texts<T> {
     /// All of them in pieces that are held in memory one at a time, with a progress bar.
     pub(crate) fn in_pieces(
         self,
-        each: impl FnMut(usize, Vec<T>, Control<'_>) -> Result<()>,
-    ) -> Result<()> {
-        self.in_pieces_of(PIECE, 0, each)
-    }
-
-    /// The same in pieces of `count`, where `done` texts came before.
-    pub(crate) fn in_pieces_of(
-        self,
-        count: usize,
-        done: usize,
         mut each: impl FnMut(usize, Vec<T>, Control<'_>) -> Result<()>,
     ) -> Result<()> {
-        let mut progress = Progress::new(self.total, "texts").from(done);
+        let mut progress = Progress::new(self.total, "texts");
         let mut texts = self.texts;
-        let mut first = done;
+        let mut first = 0;
         loop {
-            let piece = texts.by_ref().take(count).collect::<Result<Vec<_>>>()?;
+            let piece = texts.by_ref().take(PIECE).collect::<Result<Vec<_>>>()?;
             if piece.is_empty() {
                 return Ok(());
             }

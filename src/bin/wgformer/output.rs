@@ -51,7 +51,7 @@ impl Output {
             Sink::Stream(Box::new(BufWriter::new(file)))
         } else {
             // Through a link: it is the file that is replaced.
-            let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            let path = temporary::behind_links(path).map_err(|error| explain(&name, &error))?;
             temporary::remove_abandoned(&path);
             let file = Unfinished::create(|| temporary::beside(&path));
             let (file, unfinished) = file.map_err(|error| explain(&name, &error))?;
@@ -90,6 +90,27 @@ impl Output {
             .map_err(|error| explain(&self.name, &error.error))?;
         Ok(())
     }
+}
+
+/// An output that is the input, under whatever name, would take its place.
+///
+/// # Errors
+/// If it is.
+pub(crate) fn check_is_not(input: Option<&Path>, output: Option<&Path>) -> Result<()> {
+    let (Some(input), Some(output)) = (input, output) else {
+        return Ok(());
+    };
+    let is_same = match (fs::canonicalize(input), fs::canonicalize(output)) {
+        (Ok(input), Ok(output)) => input == output && output.is_file(),
+        _ => false, // one is not there, or is `-`
+    };
+    if is_same {
+        let (input, output) = (input.display(), output.display());
+        return Err(anyhow!(
+            "--output {output} is the file of --input {input}, and it would replace it: name another --output"
+        ));
+    }
+    Ok(())
 }
 
 /// The same kind of error, in words that name the file.

@@ -1,9 +1,10 @@
-//! Any number of texts to their embeddings, in bounded memory: a stage per file, each on threads of its own.
+//! Any number of texts to their vectors, in bounded memory: a stage per file, each on threads of its own.
 //!
 //! reader: texts to chunks -> packer: chunks to tokens, and these to windows of packed batches -> runners: batches to
 //! vectors. The stream hands windows out in their order, and waits for the batches of each. Every way between two stages
 //! holds a few things at most, so that whatever is slowest sets the pace of all.
 
+mod batch_model;
 mod bell;
 mod chunk;
 mod packer;
@@ -21,13 +22,13 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::vec;
 
+use self::batch_model::BatchModel;
 use self::bell::Bell;
 use self::chunk::Chunk;
 use self::packer::Packer;
 use self::runner::Job;
 use self::window::Window;
 use super::Embedding;
-use super::text_model::TextModel;
 use crate::error::Error;
 
 /// Chunks that wait to be tokenised.
@@ -40,7 +41,7 @@ const WINDOWS_AHEAD: usize = 2;
 /// recorded.
 const RUNNERS: usize = 2;
 
-/// How [`Embedder::stream`](super::Embedder::stream) and
+/// How [`Embedder::stream`](super::Embedder::stream), [`SparseEmbedder::stream`](super::SparseEmbedder::stream) and
 /// [`LateInteraction::stream`](super::LateInteraction::stream) work.
 ///
 /// ```
@@ -79,10 +80,12 @@ impl StreamOptions {
     }
 }
 
-/// Texts with their embeddings, in order, from [`Embedder::stream`](super::Embedder::stream) or
+/// Texts with their embeddings, in order, from [`Embedder::stream`](super::Embedder::stream),
+/// [`SparseEmbedder::stream`](super::SparseEmbedder::stream) or
 /// [`LateInteraction::stream`](super::LateInteraction::stream).
 ///
-/// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it.
+/// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it; `R` is what becomes of a
+/// text, of a sparse embedder a [`SparseEmbedding`](super::SparseEmbedding).
 ///
 /// It takes no [`Control`](crate::plan::Control), since it has both of its parts: [`Stream::on_batch`] tells how far it
 /// is, and whoever takes its items may stop at any time. Where the texts end at a deadline, all that were read by then
@@ -107,40 +110,41 @@ impl StreamOptions {
 /// assert_eq!(vectors.len(), 1000);
 /// # Ok::<(), wgformer::Error>(())
 /// ```
-pub struct Stream<T, E> {
+pub struct Stream<T, E, R = Embedding> {
     /// Those of a window that is done.
-    ready: vec::IntoIter<(T, Embedding)>,
+    ready: vec::IntoIter<(T, R)>,
     /// What comes after them, and ends the stream.
     failure: Option<E>,
     /// Whose batches run.
-    window: Option<Window<T>>,
+    window: Option<Window<T, R>>,
     on_batch: Box<dyn FnMut(usize) + Send>,
-    stages: Option<Stages<T, E>>,
+    stages: Option<Stages<T, E, R>>,
 }
 
 /// What runs, until it is dropped.
-struct Stages<T, E> {
+struct Stages<T, E, R> {
     /// Only for an option, so that it can be dropped before the threads are waited for.
-    windows: Option<Receiver<Result<Window<T>, E>>>,
+    windows: Option<Receiver<Result<Window<T, R>, E>>>,
     chunks: SyncSender<Chunk<T, E>>,
-    jobs: Sender<Option<Job>>,
+    jobs: Sender<Option<Job<R>>>,
     bell: Arc<Bell>,
     is_stopped: Arc<AtomicBool>,
     /// All but the reader, who may wait for its input for ever.
     threads: Vec<JoinHandle<()>>,
 }
 
-impl<T, E> Stream<T, E>
+impl<T, E, R> Stream<T, E, R>
 where
     T: AsRef<str> + Send + 'static,
     E: From<Error> + Send + 'static,
+    R: Send + 'static,
 {
     pub(super) fn start(
-        text_model: &TextModel,
+        model: &impl BatchModel<Item = R>,
         texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
         options: &StreamOptions,
     ) -> Self {
-        let (stages, failure) = match Stages::start(text_model, texts, options) {
+        let (stages, failure) = match Stages::start(model, texts, options) {
             Ok(stages) => (Some(stages), None),
             Err(error) => (None, Some(error.into())),
         };
@@ -154,7 +158,7 @@ where
     }
 }
 
-impl<T, E> Stream<T, E> {
+impl<T, E, R> Stream<T, E, R> {
     /// Has `on_batch` told, on the thread that asks for results, how many texts each batch held that is done: sooner and
     /// more often than results come out.
     #[must_use]
@@ -180,7 +184,7 @@ impl Empty {
     }
 }
 
-impl<T, E: From<Error>> Stream<T, E> {
+impl<T, E: From<Error>, R> Stream<T, E, R> {
     /// The next text with its embedding, as [`Iterator::next`] gives it, without blocking the thread while it is waited
     /// for. Nothing is lost if the future is dropped: what would have come out comes next.
     ///
@@ -202,18 +206,18 @@ impl<T, E: From<Error>> Stream<T, E> {
     /// # Ok::<(), wgformer::Error>(()) })?;
     /// # Ok::<(), wgformer::Error>(())
     /// ```
-    pub async fn next_async(&mut self) -> Option<Result<(T, Embedding), E>> {
+    pub async fn next_async(&mut self) -> Option<Result<(T, R), E>> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(T, Embedding), E>>> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<(T, R), E>>> {
         if let Some(stages) = &self.stages {
             stages.bell.wait(context.waker()); // first: what comes from now on rings
         }
         self.advance(Empty::ComeBack)
     }
 
-    fn advance(&mut self, empty: Empty) -> Poll<Option<Result<(T, Embedding), E>>> {
+    fn advance(&mut self, empty: Empty) -> Poll<Option<Result<(T, R), E>>> {
         loop {
             if let Some(embedded) = self.ready.next() {
                 return Poll::Ready(Some(Ok(embedded)));
@@ -252,8 +256,8 @@ impl<T, E: From<Error>> Stream<T, E> {
     }
 }
 
-impl<T, E: From<Error>> Iterator for Stream<T, E> {
-    type Item = Result<(T, Embedding), E>;
+impl<T, E: From<Error>, R> Iterator for Stream<T, E, R> {
+    type Item = Result<(T, R), E>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -264,13 +268,14 @@ impl<T, E: From<Error>> Iterator for Stream<T, E> {
     }
 }
 
-impl<T, E> Stages<T, E>
+impl<T, E, R> Stages<T, E, R>
 where
     T: AsRef<str> + Send + 'static,
     E: From<Error> + Send + 'static,
+    R: Send + 'static,
 {
     fn start(
-        text_model: &TextModel,
+        model: &impl BatchModel<Item = R>,
         texts: impl Iterator<Item = Result<T, E>> + Send + 'static,
         options: &StreamOptions,
     ) -> Result<Self, Error> {
@@ -288,13 +293,13 @@ where
         };
         let first_index = options.first_index;
         for _ in 0..RUNNERS {
-            let (text_model, jobs) = (text_model.clone(), jobs.clone());
+            let (model, jobs) = (model.clone(), jobs.clone());
             let is_stopped = stages.is_stopped.clone();
-            let work = move || runner::run(&text_model, &jobs, &is_stopped);
+            let work = move || runner::run(&model, &jobs, &is_stopped);
             stages.threads.push(spawn("running", first_index, work)?);
         }
         let packer = Packer::new(
-            text_model.clone(),
+            model.clone(),
             options,
             to_stream,
             Arc::clone(&stages.bell),
@@ -308,7 +313,7 @@ where
     }
 }
 
-impl<T, E> Drop for Stages<T, E> {
+impl<T, E, R> Drop for Stages<T, E, R> {
     /// Waits for the batches under way: a driver must not be at work when a process ends.
     fn drop(&mut self) {
         self.is_stopped.store(true, Ordering::Relaxed);
@@ -350,7 +355,7 @@ fn panicked(stage: &'static str, index: usize, payload: &(dyn std::any::Any + Se
     }
 }
 
-impl<T, E> fmt::Debug for Stream<T, E> {
+impl<T, E, R> fmt::Debug for Stream<T, E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
             .field("ready", &self.ready.len())

@@ -4,9 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SendError, Sender, SyncSender};
 
-use super::super::Embedding;
 use super::super::batching::pack;
-use super::super::text_model::TextModel;
+use super::batch_model::BatchModel;
 use super::bell::Bell;
 use super::chunk::Chunk;
 use super::runner::Job;
@@ -18,12 +17,12 @@ use crate::text::{Text, Tokens};
 /// The most that a window's texts, tokens and results take, but for its last text.
 const WINDOW_BYTES: usize = 32 << 20;
 
-pub(super) struct Packer<T, E> {
-    text_model: TextModel,
-    windows: SyncSender<Result<Window<T>, E>>,
+pub(super) struct Packer<T, E, M: BatchModel> {
+    model: M,
+    windows: SyncSender<Result<Window<T, M::Item>, E>>,
     /// Rings for each window.
     bell: Arc<Bell>,
-    jobs: Sender<Option<Job>>,
+    jobs: Sender<Option<Job<M::Item>>>,
     /// How many tokens make a window.
     window_tokens: usize,
     /// The number of the window's first text.
@@ -44,21 +43,22 @@ impl<T> From<SendError<T>> for HungUp {
     }
 }
 
-impl<T, E> Packer<T, E>
+impl<T, E, M> Packer<T, E, M>
 where
     T: AsRef<str>,
     E: From<Error>,
+    M: BatchModel,
 {
     pub(super) fn new(
-        text_model: TextModel,
+        model: M,
         options: &StreamOptions,
-        windows: SyncSender<Result<Window<T>, E>>,
+        windows: SyncSender<Result<Window<T, M::Item>, E>>,
         bell: Arc<Bell>,
-        jobs: Sender<Option<Job>>,
+        jobs: Sender<Option<Job<M::Item>>>,
     ) -> Self {
-        let batch_tokens = text_model.model.batch_tokens();
+        let batch_tokens = model.text_model().model.batch_tokens();
         Self {
-            text_model,
+            model,
             windows,
             bell,
             jobs,
@@ -135,20 +135,18 @@ where
 
     fn tokenize(&self, texts: &[T]) -> Result<Vec<Tokens>, Error> {
         let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
-        self.text_model.tokenize(&texts)
+        self.model.text_model().tokenize(&texts)
     }
 
     /// The error, if the text is too long.
     fn add(&mut self, text: T, tokens: Tokens) -> Result<Option<Error>, HungUp> {
         let index = self.first_index + self.texts.len();
-        let checked = self.text_model.check_length(index, &tokens);
+        let checked = self.model.text_model().check_length(index, &tokens);
         if let Err(error) = checked {
             return Ok(Some(error));
         }
-        let (length, results) = (
-            tokens.ids.len(),
-            self.text_model.values_of(tokens.ids.len()),
-        );
+        let length = tokens.ids.len();
+        let results = self.model.most_values(length);
         self.count += length;
         self.bytes += text.as_ref().len() + 4 * (2 * length + results);
         self.texts.push(text);
@@ -166,12 +164,12 @@ where
         (self.count, self.bytes) = (0, 0);
         let first_index = self.first_index;
         self.first_index += texts.len();
-        let packs = pack(&tokens, &self.text_model.model);
+        let packs = pack(&tokens, &self.model.text_model().model);
         let (sender, done) = mpsc::channel();
         self.windows.send(Ok(Window {
             first_index,
+            results: texts.iter().map(|_| None).collect(),
             texts,
-            embeddings: tokens.iter().map(Embedding::awaited).collect(),
             done,
             left: packs.len(),
             failure: None,

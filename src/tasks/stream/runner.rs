@@ -6,33 +6,34 @@ use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::super::batching::Pack;
-use super::super::text_model::TextModel;
+use super::super::text_model::Finite;
+use super::batch_model::BatchModel;
 use super::bell::Bell;
 use super::panicked;
 use crate::error::Result;
 
 /// A batch, and who waits for it.
-pub(super) struct Job {
+pub(super) struct Job<R> {
     pub(super) pack: Pack,
     /// The number of the first text of its window.
     pub(super) first_index: usize,
-    pub(super) done: Sender<Done>,
+    pub(super) done: Sender<Done<R>>,
     /// Rings when it is done.
     pub(super) bell: Arc<Bell>,
 }
 
 /// A batch that has run.
-pub(super) struct Done {
+pub(super) struct Done<R> {
     /// Its texts' places in their window.
     pub(super) places: Vec<usize>,
-    /// Their values, as many as places.
-    pub(super) values: Result<Vec<Vec<f32>>>,
+    /// What became of them, as many as places.
+    pub(super) results: Result<Vec<Finite<R>>>,
 }
 
 /// Runs one job after another, until there is none. Several do so at once.
-pub(super) fn run(
-    text_model: &TextModel,
-    jobs: &Mutex<Receiver<Option<Job>>>,
+pub(super) fn run<M: BatchModel>(
+    model: &M,
+    jobs: &Mutex<Receiver<Option<Job<M::Item>>>>,
     is_stopped: &AtomicBool,
 ) {
     loop {
@@ -43,15 +44,15 @@ pub(super) fn run(
             continue;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            pollster::block_on(text_model.run(&job.pack))
+            pollster::block_on(model.embed(&job.pack))
         }));
-        let values = result.unwrap_or_else(|panic| {
+        let results = result.unwrap_or_else(|panic| {
             let place = job.pack.places.iter().min().copied().unwrap_or_default();
             Err(panicked("running", job.first_index + place, &*panic))
         });
         let _ = job.done.send(Done {
             places: job.pack.places,
-            values,
+            results,
         }); // unless the stream was dropped meanwhile
         job.bell.ring();
     }

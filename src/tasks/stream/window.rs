@@ -1,33 +1,32 @@
 use std::sync::mpsc::Receiver;
 
-use super::super::Embedding;
-use super::super::text_model::overflow;
+use super::super::text_model::Finite;
 use super::runner::Done;
 use crate::error::Error;
 
 /// Texts that are packed together and come out together, while their batches run.
-pub(super) struct Window<T> {
+pub(super) struct Window<T, R> {
     /// The number of the first.
     pub(super) first_index: usize,
     pub(super) texts: Vec<T>,
-    /// One per text, without values until its batch is done.
-    pub(super) embeddings: Vec<Embedding>,
+    /// One per text, once its batch is done.
+    pub(super) results: Vec<Option<Finite<R>>>,
     /// Ends with the last batch.
-    pub(super) done: Receiver<Done>,
+    pub(super) done: Receiver<Done<R>>,
     /// Batches that are not done.
     pub(super) left: usize,
     /// The first place that a batch failed for, and why.
     pub(super) failure: Option<(usize, Error)>,
 }
 
-impl<T> Window<T> {
-    /// Puts a batch's values in their places.
-    pub(super) fn take(&mut self, Done { places, values }: Done) {
+impl<T, R> Window<T, R> {
+    /// Puts a batch's results in their places.
+    pub(super) fn take(&mut self, Done { places, results }: Done<R>) {
         self.left -= 1;
-        match values {
-            Ok(values) => {
-                for (place, values) in places.into_iter().zip(values) {
-                    self.embeddings[place].values = values;
+        match results {
+            Ok(results) => {
+                for (place, result) in places.into_iter().zip(results) {
+                    self.results[place] = Some(result);
                 }
             }
             Err(error) => {
@@ -57,22 +56,26 @@ impl<T> Window<T> {
     }
 
     /// When all batches are done: if one failed, the texts before the first that it concerns come out all the same.
-    pub(super) fn finish(self) -> (Vec<(T, Embedding)>, Option<Error>) {
-        let mut failure = self.failure;
-        let whole = failure
-            .as_ref()
-            .map_or(self.texts.len(), |(place, _)| *place);
-        if let Some((place, value)) =
-            overflow(self.embeddings[..whole].iter().map(|it| &it.values[..]))
-        {
-            let index = self.first_index + place;
-            failure = Some((place, Error::Overflow { index, value }));
+    pub(super) fn finish(self) -> (Vec<(T, R)>, Option<Error>) {
+        let whole = match &self.failure {
+            Some((place, _)) => *place,
+            None => self.texts.len(),
+        };
+        let failure = self.failure.map(|(_, error)| error);
+        let mut ready = Vec::with_capacity(whole);
+        let texts = self
+            .texts
+            .into_iter()
+            .zip(self.results.into_iter().map_while(|it| it));
+        for (place, (text, result)) in texts.take(whole).enumerate() {
+            match result {
+                Ok(result) => ready.push((text, result)),
+                Err(value) => {
+                    let index = self.first_index + place;
+                    return (ready, Some(Error::Overflow { index, value }));
+                }
+            }
         }
-        let whole = failure.as_ref().map_or(whole, |(place, _)| *place);
-        let embedded = self.texts.into_iter().zip(self.embeddings);
-        (
-            embedded.take(whole).collect(),
-            failure.map(|(_, error)| error),
-        )
+        (ready, failure)
     }
 }

@@ -1,11 +1,17 @@
 //! What makes rows of texts: one vector per text, weights of the vocabulary's entries, or a vector per token.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use wgformer::plan::Plan;
-use wgformer::tasks::{LateInteraction, Passage, Side, SparseEmbedder, Stream, StreamOptions};
+use wgformer::tasks::{
+    Embedding, LateInteraction, Passage, Side, SparseEmbedder, SparseEmbedding, Stream,
+    StreamOptions,
+};
 use wgformer::{Embedder, Gpu};
 
-use super::format::{Kind, Row};
+use super::format::{Kind, Row, Rows};
+use super::within::within;
 use crate::input::Texts;
 use crate::overflow::Part;
 use crate::progress::Progress;
@@ -17,8 +23,56 @@ pub(super) enum Model {
     Multi(LateInteraction, Side),
 }
 
-/// Texts that are held in memory together where there is no stream: few, since what is done is safe only after each.
-const PIECE: usize = 256;
+/// Who takes rows, in order.
+pub(super) trait Sink {
+    fn write(&mut self, row: &Row<'_>) -> Result<()>;
+
+    /// No row has come for a moment.
+    fn rest(&mut self) -> Result<()>;
+}
+
+impl Sink for Box<dyn Rows> {
+    fn write(&mut self, row: &Row<'_>) -> Result<()> {
+        Rows::write(&mut **self, row)
+    }
+
+    fn rest(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// What became of a text.
+struct Embedded {
+    tokens: usize,
+    is_cut: bool,
+    /// Of the model's kind.
+    values: Vec<f32>,
+}
+
+impl From<Embedding> for Embedded {
+    fn from(embedding: Embedding) -> Self {
+        Self {
+            tokens: embedding.tokens,
+            is_cut: embedding.is_cut,
+            values: embedding.values,
+        }
+    }
+}
+
+impl From<SparseEmbedding> for Embedded {
+    fn from(embedding: SparseEmbedding) -> Self {
+        let pairs = embedding.weights.iter();
+        let pairs = pairs.flat_map(|it| [f32::from_bits(it.id), it.weight]);
+        Self {
+            tokens: embedding.tokens,
+            is_cut: embedding.is_cut,
+            values: pairs.collect(),
+        }
+    }
+}
+
+/// That is how long.
+const MOMENT: Duration = Duration::from_millis(250);
 
 impl Model {
     pub(super) fn gpu(&self) -> &Gpu {
@@ -60,85 +114,58 @@ impl Model {
         }
     }
 
-    /// Embeds all parts but the first `done`, which are passed over, and has each of the rest written.
+    /// Embeds all parts but the first `done`, which are passed over, and has `sink` take each of the rest.
     pub(super) fn embed(
         &self,
         Texts { texts, total }: Texts<Part<String>>,
+        options: StreamOptions,
         done: usize,
-        write: impl FnMut(&Row<'_>) -> Result<()>,
+        sink: &mut impl Sink,
     ) -> Result<()> {
         // What cannot be read again ends the rest, as it did before.
         let passed = texts
             .enumerate()
             .filter(move |(number, part)| *number >= done || part.is_err());
         let rest = passed.map(|(_, part)| part);
-        let options = StreamOptions::default().first_index(done);
+        let (options, progress) = (
+            options.first_index(done),
+            Progress::new(total, "texts").from(done),
+        );
         match self {
-            Self::Vectors(embedder) => {
-                let stream = embedder.stream(rest, &options);
-                self.drain(stream, total, done, write)
-            }
+            Self::Vectors(embedder) => self.drain(embedder.stream(rest, &options), progress, sink),
+            Self::Sparse(embedder) => self.drain(embedder.stream(rest, &options), progress, sink),
             Self::Multi(model, side) => {
-                let stream = model.stream(*side, rest, &options);
-                self.drain(stream, total, done, write)
-            }
-            Self::Sparse(embedder) => {
-                let texts = Texts {
-                    texts: Box::new(rest),
-                    total,
-                };
-                self.embed_sparse(embedder, texts, done, write)
+                self.drain(model.stream(*side, rest, &options), progress, sink)
             }
         }
     }
 
-    fn drain(
+    fn drain<R: Into<Embedded>>(
         &self,
-        stream: Stream<Part<String>, anyhow::Error>,
-        total: Option<u64>,
-        done: usize,
-        mut write: impl FnMut(&Row<'_>) -> Result<()>,
+        stream: Stream<Part<String>, anyhow::Error, R>,
+        mut progress: Progress,
+        sink: &mut impl Sink,
     ) -> Result<()> {
-        let mut progress = Progress::new(total, "texts").from(done);
-        let stream = stream.on_batch(move |parts| progress.advance(parts));
-        for embedded in stream {
-            let (part, embedding) = embedded?;
-            write(&Row {
+        let mut stream = stream.on_batch(move |parts| progress.advance(parts));
+        loop {
+            let Some(next) = within(MOMENT, stream.next_async()) else {
+                sink.rest()?;
+                continue;
+            };
+            let Some(embedded) = next else {
+                return Ok(());
+            };
+            let (part, result) = embedded?;
+            let embedded: Embedded = result.into();
+            sink.write(&Row {
                 index: part.index,
                 text: &part.text,
                 place: part.place,
-                tokens: embedding.tokens,
-                is_cut: embedding.is_cut,
-                values: &embedding.values,
+                tokens: embedded.tokens,
+                is_cut: embedded.is_cut,
+                values: &embedded.values,
                 kind: self.kind(),
             })?;
         }
-        Ok(())
-    }
-
-    fn embed_sparse(
-        &self,
-        embedder: &SparseEmbedder,
-        texts: Texts<Part<String>>,
-        done: usize,
-        mut write: impl FnMut(&Row<'_>) -> Result<()>,
-    ) -> Result<()> {
-        texts.in_pieces_of(PIECE, done, |_, parts, control| {
-            let embeddings = embedder.embed_with(&parts, control)?;
-            for (part, embedding) in parts.into_iter().zip(embeddings) {
-                let pairs = embedding.weights.iter();
-                let pairs = pairs.flat_map(|it| [f32::from_bits(it.id), it.weight]);
-                write(&Row {
-                    index: part.index,
-                    text: &part.text,
-                    place: part.place,
-                    tokens: embedding.tokens,
-                    is_cut: embedding.is_cut,
-                    values: &pairs.collect::<Vec<_>>(),
-                    kind: self.kind(),
-                })?;
-            }
-            Ok(())
-        })
     }
 }

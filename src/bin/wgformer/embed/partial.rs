@@ -14,12 +14,17 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
 use super::format::{Kind, Row, Rows};
+use super::model::Sink;
 use super::origin::{self, Origin};
 use crate::output::explain;
 use crate::temporary::{self, folder};
 
-/// How much work may be lost at most, in time.
+/// How old what is safe may be while rows come; while none comes, all of them are.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many batches' rows come together, and are lost together: enough that texts of like length share a batch, and few
+/// since a batch alone may take seconds on a CPU.
+pub(super) const WINDOW_BATCHES: usize = 4;
 
 pub(super) struct Partial {
     paths: Paths,
@@ -27,6 +32,8 @@ pub(super) struct Partial {
     checkpoint: Checkpoint,
     hasher: XxHash3_128,
     saved: Instant,
+    /// Whether there are rows since then.
+    has_unsaved: bool,
 }
 
 struct Paths {
@@ -83,6 +90,7 @@ impl Partial {
             checkpoint,
             hasher,
             saved: Instant::now(),
+            has_unsaved: false,
             paths,
         };
         partial.save()?;
@@ -92,20 +100,6 @@ impl Partial {
     /// How many texts, or passages of texts, are embedded.
     pub(super) fn rows(&self) -> usize {
         self.checkpoint.rows
-    }
-
-    /// Adds the next one.
-    pub(super) fn write(&mut self, row: &Row<'_>) -> Result<()> {
-        let record = record(row)?;
-        let written = self.data.write_all(&record);
-        written.map_err(|error| self.paths.explain(&error))?;
-        self.hasher.write(&record);
-        self.checkpoint.rows += 1;
-        self.checkpoint.bytes += record.len() as u64;
-        if self.saved.elapsed() >= INTERVAL {
-            self.save()?;
-        }
-        Ok(())
     }
 
     /// What was written until now survives whatever comes.
@@ -122,6 +116,7 @@ impl Partial {
             .and_then(|()| self.data.get_ref().sync_data())
             .and_then(|()| self.paths.write_checkpoint(&self.checkpoint));
         self.saved = Instant::now();
+        self.has_unsaved = false;
         Ok(saved.map_err(|error| self.paths.explain(&error))?)
     }
 
@@ -131,7 +126,7 @@ impl Partial {
         let Self {
             paths,
             data,
-            mut checkpoint,
+            checkpoint,
             ..
         } = self;
         let failed = |error: io::Error| paths.explain(&error);
@@ -151,15 +146,51 @@ impl Partial {
             })?;
         }
         rows.finish(kind.dimensions())?;
-        // Should it end between any of these: the next run then finds one that has done nothing yet.
-        (checkpoint.rows, checkpoint.bytes) = (0, 0);
-        checkpoint.hash = origin::in_hex(&XxHash3_128::new());
-        paths.write_checkpoint(&checkpoint).map_err(failed)?;
-        let data = records.into_inner();
-        data.set_len(0).map_err(failed)?;
-        fs::remove_file(&paths.checkpoint).map_err(failed)?;
-        fs::remove_file(&paths.data).map_err(failed)?; // last, with its lock
+        let removed = paths.remove(records.into_inner(), checkpoint);
+        Ok(removed.map_err(failed)?)
+    }
+}
+
+impl Sink for Partial {
+    fn write(&mut self, row: &Row<'_>) -> Result<()> {
+        let record = record(row)?;
+        let written = self.data.write_all(&record);
+        written.map_err(|error| self.paths.explain(&error))?;
+        self.hasher.write(&record);
+        self.checkpoint.rows += 1;
+        self.checkpoint.bytes += record.len() as u64;
+        self.has_unsaved = true;
+        if self.saved.elapsed() >= INTERVAL {
+            self.save()?;
+        }
         Ok(())
+    }
+
+    fn rest(&mut self) -> Result<()> {
+        if self.has_unsaved {
+            self.save()?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes what a run with --resume left beside an output that another run has written meanwhile: of no use any more. What
+/// is not such a run's stays, and so does what one is writing.
+pub(super) fn remove_old(output: &Path) -> Result<()> {
+    if !output.is_file() {
+        return Ok(()); // a device, or standard output
+    }
+    let paths = Paths::beside(output)?;
+    let data = match OpenOptions::new().write(true).open(&paths.data) {
+        Ok(data) if temporary::try_lock(&data).is_ok() => data,
+        _ => return Ok(()),
+    };
+    match paths.read_checkpoint() {
+        Ok(Some(checkpoint)) => {
+            let removed = paths.remove(data, checkpoint);
+            Ok(removed.map_err(|error| paths.explain(&error))?)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -235,6 +266,16 @@ impl Paths {
             self.refuse(&format!("{checkpoint} is damaged ({error})"))
         })?;
         Ok(Some(checkpoint))
+    }
+
+    /// Removes both files. Should it end in between, the next run finds one that has done nothing yet.
+    fn remove(&self, data: File, mut checkpoint: Checkpoint) -> io::Result<()> {
+        (checkpoint.rows, checkpoint.bytes) = (0, 0);
+        checkpoint.hash = origin::in_hex(&XxHash3_128::new());
+        self.write_checkpoint(&checkpoint)?;
+        data.set_len(0)?;
+        fs::remove_file(&self.checkpoint)?;
+        fs::remove_file(&self.data) // last, with its lock
     }
 
     /// The old one, or the new one, but never a part of one.
