@@ -6,6 +6,7 @@ use super::adapters::{self, AdapterChoice};
 use super::pipeline_file::PipelineFile;
 use super::pipelines::PipelineCache;
 use super::polling::Waiter;
+use super::profiler::Profiler;
 use super::timer::Timer;
 use super::turns::{InTurn, Turn, Turns};
 use crate::error::{Error, Result};
@@ -20,6 +21,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Gpu {
     inner: Arc<Inner>,
+    /// Of this handle, if what it does is profiled.
+    profiler: Option<Arc<Profiler>>,
 }
 
 #[derive(Debug)]
@@ -192,7 +195,21 @@ impl Gpu {
                 waiter,
                 timer: Timer::default(),
             }),
+            profiler: None,
         }
+    }
+
+    /// Another handle on the same device.
+    pub(super) fn with_profiler(&self, profiler: Profiler) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            profiler: Some(Arc::new(profiler)),
+        }
+    }
+
+    /// Whether, and where, what this handle does is profiled.
+    pub(crate) fn profiler(&self) -> Option<&Profiler> {
+        self.profiler.as_deref()
     }
 
     /// Every adapter that could be chosen, best first.

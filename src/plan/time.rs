@@ -28,7 +28,7 @@ impl Plan {
             self.gpu.wait(submission)
         };
         // Brings the inputs, and the driver compiles.
-        let piece = recording.next_piece(self, Duration::MAX)?;
+        let piece = recording.next_piece(self, Duration::MAX, usize::MAX)?;
         run(&mut |encoder| recording.record(self, encoder, &piece))?;
         let start = Instant::now();
         run(&mut |encoder| (0..repeats).for_each(|_| recording.repeat(self, encoder)))?;
