@@ -37,6 +37,8 @@ struct Inner {
     pipeline_file: OnceLock<PipelineFile>,
     waiter: Waiter,
     timer: Timer,
+    /// Whether timestamps are right, once that was tried.
+    timestamps: OnceLock<bool>,
 }
 
 impl Drop for Inner {
@@ -194,6 +196,7 @@ impl Gpu {
                 pipeline_file: OnceLock::new(),
                 waiter,
                 timer: Timer::default(),
+                timestamps: OnceLock::new(),
             }),
             profiler: None,
         }
@@ -256,6 +259,11 @@ impl Gpu {
             failed: test(),
             ..self.capabilities().clone()
         })
+    }
+
+    /// Whether timestamps are right, as `attempt` says, which is asked once.
+    pub(super) fn timestamps_are_right(&self, attempt: impl FnOnce() -> bool) -> bool {
+        *self.inner.timestamps.get_or_init(attempt)
     }
 
     pub(super) fn pipelines(&self) -> &PipelineCache {

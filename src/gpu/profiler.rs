@@ -39,11 +39,6 @@ impl Gpu {
             None => work(),
         }
     }
-
-    pub(crate) fn has_timestamps(&self) -> bool {
-        let features = self.capabilities().features;
-        features.contains(wgpu::Features::TIMESTAMP_QUERY)
-    }
 }
 
 impl Profiler {

@@ -47,6 +47,8 @@ pub use memory::Memory;
 pub(crate) use self_test::tested;
 pub(crate) use shared::Shared;
 pub use slots::{Slot, Slots};
+#[cfg(not(target_arch = "wasm32"))]
+pub use time::Times;
 pub(crate) use trace::{Trace, UNTOUCHED};
 pub use weights::Weights;
 

@@ -115,8 +115,25 @@ impl Plan {
         }])
     }
 
-    /// What each step computes in a run on these inputs.
-    pub(super) fn work_of_steps(&self, sizes: &Sizes, values: &[Value<'_>]) -> Vec<Work> {
+    /// What each step computes in a run on these inputs: arithmetic of the lengths that their sequences have.
+    ///
+    /// ```
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # use wgformer::{Gpu, Graph, plan::{Plan, PlanOptions, Value}, tensor::{Dim, Sizes, Tensor}};
+    /// # let mut graph = Graph::new();
+    /// # let x = graph.input("x", [Dim::Tokens, Dim::Fixed(2)]);
+    /// # let weight = graph.parameter("weight", [1, 2]);
+    /// # graph.linear(x, weight, None)?;
+    /// # let weights = HashMap::from([("weight".to_owned(), Tensor::new([1, 2], vec![3.0, 4.0]))]);
+    /// # let sizes = Sizes::from_segments(&[0, 2]);
+    /// # let plan = Plan::compile(&Gpu::new()?, &graph, Arc::new(weights), &PlanOptions::new(sizes))?;
+    /// let work = plan.work(&sizes, &[Value::F32(&[1.0, 0.0, 1.0, 1.0])]);
+    /// println!("{} {}", work[0].operation, work[0].shape);
+    /// assert_eq!((work[0].flops, work[0].bytes), (8.0, 32.0));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn work(&self, sizes: &Sizes, values: &[Value<'_>]) -> Vec<Work> {
         // Attention's arithmetic goes with the lengths of all sequences, not with the longest.
         let sizes = Sizes {
             longest: self.mean_keys(values).unwrap_or(sizes.longest),

@@ -306,13 +306,24 @@ impl Recording {
 
     /// Records all steps once more, on the same inputs.
     #[cfg(not(target_arch = "wasm32"))] // as `Plan::time`
-    pub(super) fn repeat(&self, plan: &Plan, encoder: &mut wgpu::CommandEncoder) {
+    pub(super) fn repeat(
+        &self,
+        plan: &Plan,
+        encoder: &mut wgpu::CommandEncoder,
+        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
         let whole = |(step, launch): (usize, &Launch)| Part {
             step,
             workgroups: 0..launch.dispatch.workgroups,
         };
         let parts: Vec<Part> = self.launches.iter().enumerate().map(whole).collect();
-        plan.record(encoder, self.activations(), &self.launches, &parts, None);
+        plan.record(
+            encoder,
+            self.activations(),
+            &self.launches,
+            &parts,
+            timestamps,
+        );
     }
 
     /// Copies the result to where the host can read it.

@@ -66,7 +66,7 @@ impl Plan {
                 None => self.finish(&mut recording, &mut control).await,
                 Some((profiler, start)) => {
                     profiler.profile.add_of_host(Track::Upload, "inputs", start);
-                    let work = self.work_of_steps(sizes, values);
+                    let work = self.work(sizes, values);
                     self.finish_profiled(profiler, &mut recording, &work, &mut control)
                         .await
                 }

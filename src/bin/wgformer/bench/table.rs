@@ -1,0 +1,182 @@
+//! What `bench` found, for people.
+
+use std::io::Write;
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::device::Device;
+use super::kernels::Kernel;
+use super::report::Report;
+use crate::output::Output;
+
+pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
+    let mut stdout = Output::stdout();
+    writeln!(stdout, "{adapter}\n")?;
+    write_device(&mut stdout, &report.device)?;
+    let reference = &report.reference;
+    let [m, n, k] = reference.shape;
+    writeln!(
+        stdout,
+        "\nreference: the textbook's 64x64 tile at {m} x {n} x {k}: {} ± {}\n",
+        rate(reference.flops_per_second, "FLOP/s"),
+        percent(reference.time.spread)
+    )?;
+    writeln!(stdout, "{}", kernels(&report.kernels))?;
+    if report.left > 0 {
+        writeln!(
+            stdout,
+            "\n{} sizes were left out: give --time-budget more",
+            report.left
+        )?;
+    }
+    for wrong in &report.wrong {
+        writeln!(stdout, "computes wrongly, not timed: {wrong}")?;
+    }
+    stdout.finish()
+}
+
+fn write_device(stdout: &mut Output, device: &Device) -> Result<()> {
+    let mut table = table(&["device", "", "spread"], 1);
+    for arithmetic in &device.arithmetic {
+        let name = format!("arithmetic, {}", arithmetic.kind.name());
+        let rate = rate(arithmetic.flops_per_second, "FLOP/s");
+        table.add_row([name, rate, percent(arithmetic.time.spread)]);
+    }
+    for memory in &device.memory {
+        let name = format!("memory, {} of {}", memory.access, bytes(memory.bytes));
+        let rate = rate(memory.bytes_per_second, "B/s");
+        table.add_row([name, rate, percent(memory.time.spread)]);
+    }
+    let upload = rate(device.upload.per_second, "B/s");
+    table.add_row([
+        "upload".to_owned(),
+        upload,
+        percent(device.upload.time.spread),
+    ]);
+    let times = [
+        ("a dispatch", &device.dispatch),
+        ("a submit, until it is known to be done", &device.submit),
+        ("four bytes back", &device.read_back),
+        ("a kernel compiled", &device.compile),
+    ];
+    for (name, time) in times {
+        table.add_row([name.to_owned(), seconds(time.median), percent(time.spread)]);
+    }
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    Ok(())
+}
+
+/// The fastest first of each size.
+fn kernels(kernels: &[Kernel]) -> String {
+    let header = [
+        "shape",
+        "size",
+        "kernel",
+        "variant",
+        "time",
+        "spread",
+        "FLOP/s",
+        "B/s",
+        "of roof",
+        "/ reference",
+    ];
+    let mut table = table(&header, 4);
+    let mut sizes: Vec<(&str, &str)> = vec![];
+    for kernel in kernels {
+        let size = (&kernel.shape[..], &kernel.size[..]);
+        if !sizes.contains(&size) {
+            sizes.push(size);
+        }
+    }
+    for (shape, size) in sizes {
+        let own = kernels
+            .iter()
+            .filter(|it| it.shape == shape && it.size == size);
+        let mut own: Vec<&Kernel> = own.collect();
+        own.sort_by(|a, b| a.time.median.total_cmp(&b.time.median));
+        for (place, kernel) in own.into_iter().enumerate() {
+            let [shape, size] = [shape, size].map(|it| if place == 0 { it } else { "" });
+            table.add_row([
+                shape.to_owned(),
+                size.to_owned(),
+                kernel.kernel.clone(),
+                kernel.variant.clone(),
+                seconds(kernel.time.median),
+                percent(kernel.time.spread),
+                kernel
+                    .flops_per_second
+                    .map_or_else(String::new, |it| rate(it, "")),
+                rate(kernel.bytes_per_second, ""),
+                percent(kernel.of_roof),
+                kernel
+                    .over_reference
+                    .map_or_else(String::new, |it| format!("{it:.2}")),
+            ]);
+        }
+    }
+    table.trim_fmt()
+}
+
+/// The first columns are words, the others numbers.
+pub(crate) fn table(header: &[&str], words: usize) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut().skip(words) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// With a unit that leaves one to three digits before the point.
+pub(crate) fn rate(value: f64, unit: &str) -> String {
+    let (scaled, prefix) = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
+        .into_iter()
+        .find(|(size, _)| value >= *size)
+        .map_or((value, ""), |(size, prefix)| (value / size, prefix));
+    format!("{} {prefix}{unit}", digits(scaled))
+}
+
+pub(crate) fn seconds(value: f64) -> String {
+    let (scaled, unit) = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")]
+        .into_iter()
+        .find(|(size, _)| value >= *size)
+        .map_or((value * 1e9, "ns"), |(size, unit)| (value / size, unit));
+    format!("{} {unit}", digits(scaled))
+}
+
+/// Three of them.
+fn digits(value: f64) -> String {
+    match value {
+        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 10.0 => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    }
+}
+
+fn bytes(value: u64) -> String {
+    match value {
+        value if value >= 1 << 20 => format!("{} MiB", value >> 20),
+        value => format!("{} KiB", value >> 10),
+    }
+}
+
+pub(crate) fn percent(part: f64) -> String {
+    format!("{:.0} %", 100.0 * part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_and_a_unit_that_suits_them() {
+        assert_eq!(rate(1.234e12, "FLOP/s"), "1.23 TFLOP/s");
+        assert_eq!(rate(56.78e9, "B/s"), "56.8 GB/s");
+        assert_eq!(rate(12.0, "B/s"), "12.0 B/s");
+        assert_eq!(seconds(0.0123), "12.3 ms");
+        assert_eq!(seconds(4.5e-7), "450 ns");
+        assert_eq!(bytes(256 << 10), "256 KiB");
+        assert_eq!(percent(0.256), "26 %");
+    }
+}
