@@ -9,7 +9,7 @@ release=$(cd "$CARGO_TARGET_DIR/release" && pwd)
 
 set -x
 cargo rustc --release --lib --features c-api --crate-type cdylib,staticlib
-for example in embed tasks; do
+for example in embed search tasks; do
 	"${CC:-cc}" -std=c99 -Iinclude "examples/c/$example.c" -L"$release" -lwgformer -Wl,-rpath,"$release" -o "$release/c-$example"
 	"$release/c-$example"
 done

@@ -31,15 +31,17 @@ const WORKGROUP_SIZE: u32 = ROW_GROUPS * KEY_GROUPS;
 
 const VECTORS: u32 = (HEAD_DIM + 3u) / 4u;  // of a head's row, its tail filled with zeros
 const COLUMNS: u32 = (VECTORS + KEY_GROUPS - 1u) / KEY_GROUPS;   // vectors of the result that a lane computes
-const DEPTH: u32 = min(VECTORS, 2u / COLUMNS);                   // vectors of queries and keys at a time, as registers allow
+// Vectors of queries and keys at a time, as registers and workgroup memory allow: one where drivers unroll the loop over so
+// few of them, and run out of registers.
+const DEPTH: u32 = min(min(VECTORS / 5u + 1u, 2u / COLUMNS), 256u / KEY_TILE);
 const STEP: u32 = max(4u / COLUMNS, 1u);                         // values between two tests of the loop over them
 const VALUE_STRIDE: u32 = COLUMNS * KEY_GROUPS;                  // vectors of a value, those past VECTORS undefined
 const VALUES: u32 = 2u * WORKGROUP_SIZE / VALUE_STRIDE / STEP * STEP;  // at a time
 const DISTANCES: u32 = QUERY_TILE + KEY_TILE;                    // from any query to any key, and one more
 const DISTANCE_GROUPS: u32 = DISTANCES / 4u;
 // So that lanes that write or read different rows of a tile meet different banks of memory.
-const QUERY_STRIDE: u32 = QUERY_TILE + 8u / DEPTH;
-const KEY_STRIDE: u32 = KEY_TILE + 8u / DEPTH;
+const QUERY_STRIDE: u32 = QUERY_TILE + 4u * (DEPTH - 1u);
+const KEY_STRIDE: u32 = KEY_TILE + 4u * (DEPTH - 1u);
 const WEIGHT_STRIDE: u32 = ROW_GROUPS + 1u;
 const LOWEST: f32 = -3.4028235e38;
 

@@ -1,5 +1,6 @@
-// Layer norm over the last axis, optionally of a sum:
-// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
+// Layer norm or RMS norm over the last axis, optionally of a sum:
+// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c],
+// or y[r, c] = v[c] / sqrt(mean(v * v) + eps) * weight[c].
 // One workgroup per row; each lane keeps its columns in registers, so the row is read once
 // and the variance is taken about the mean (two passes, no cancellation).
 
@@ -12,13 +13,14 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;            // [rows, cols]
 @group(0) @binding(1) var<storage, read> residual: array<f32>;     // [rows, cols], read if RESIDUAL
-@group(0) @binding(2) var<storage, read> weight_bias: array<f32>;  // [2, cols]
+@group(0) @binding(2) var<storage, read> weight_bias: array<f32>;  // [2, cols], of an RMS norm [1, cols]
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;      // [rows, cols]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
 const COLUMNS_PER_LANE: u32 = 16u;
 const RESIDUAL: u32 = 0u;  // 1: add `residual` first
+const RMS: u32 = 0u;       // 1: RMS norm, 0: layer norm
 const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
 
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
@@ -62,7 +64,8 @@ fn layer_norm(
             }
             sum += values[i];
         }
-        let mean = reduce_sum(sum, lane) / cols;
+        var mean = 0.0;
+        if RMS == 0u { mean = reduce_sum(sum, lane) / cols; }
 
         var squares = 0.0;
         for (var i = 0u; i < COLUMNS_PER_LANE; i++) {
@@ -79,7 +82,9 @@ fn layer_norm(
             let c = lane + i * WORKGROUP_SIZE;
             if c < params.cols {
                 let normal = (values[i] - mean) * scale;
-                y[start + c] = fma(normal, weight_bias[c], weight_bias[params.cols + c]);
+                var bias = 0.0;
+                if RMS == 0u { bias = weight_bias[params.cols + c]; }
+                y[start + c] = fma(normal, weight_bias[c], bias);
             }
         }
     }

@@ -1,5 +1,6 @@
-// Layer norm over the last axis, optionally of a sum, four columns at a time:
-// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
+// Layer norm or RMS norm over the last axis, optionally of a sum, four columns at a time:
+// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c],
+// or y[r, c] = v[c] / sqrt(mean(v * v) + eps) * weight[c].
 // One subgroup per row, so that nothing passes through workgroup memory and no barrier is waited at; each lane keeps
 // its columns in registers, four to a vector, so the row is read once and the variance is taken about the mean (two
 // passes, no cancellation). cols is a multiple of 4.
@@ -13,13 +14,14 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;            // [rows, cols]
 @group(0) @binding(1) var<storage, read> residual: array<vec4<f32>>;     // [rows, cols], read if RESIDUAL
-@group(0) @binding(2) var<storage, read> weight_bias: array<vec4<f32>>;  // [2, cols]
+@group(0) @binding(2) var<storage, read> weight_bias: array<vec4<f32>>;  // [2, cols], of an RMS norm [1, cols]
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;      // [rows, cols]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const LANES: u32 = 32u;  // of every subgroup
 const VECTORS_PER_LANE: u32 = 4u;
 const RESIDUAL: u32 = 0u;  // 1: add `residual` first
+const RMS: u32 = 0u;       // 1: RMS norm, 0: layer norm
 const SHUFFLES: u32 = 1u;  // 1: sums by shuffles, 0: by what the driver makes of subgroupAdd
 const ROWS: u32 = 4u;      // of a workgroup, one to a subgroup
 const WORKGROUP_SIZE: u32 = ROWS * LANES;
@@ -67,7 +69,8 @@ fn layer_norm_subgroup(
             }
             sum += sum_of(values[i]);
         }
-        let mean = reduce_sum(sum) / cols;
+        var mean = 0.0;
+        if RMS == 0u { mean = reduce_sum(sum) / cols; }
 
         var squares = 0.0;
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
@@ -84,7 +87,9 @@ fn layer_norm_subgroup(
             let c4 = lane + i * LANES;
             if is_inside(i, c4, width) {
                 let normal = (values[i] - mean) * scale;
-                y[start + c4] = fma(normal, weight_bias[c4], weight_bias[width + c4]);
+                var bias = vec4(0.0);
+                if RMS == 0u { bias = weight_bias[width + c4]; }
+                y[start + c4] = fma(normal, weight_bias[c4], bias);
             }
         }
     }

@@ -1,5 +1,6 @@
-// Layer norm over the last axis, optionally of a sum, four columns at a time:
-// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
+// Layer norm or RMS norm over the last axis, optionally of a sum, four columns at a time:
+// v = x[r] (+ residual[r]); y[r, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c],
+// or y[r, c] = v[c] / sqrt(mean(v * v) + eps) * weight[c].
 // One workgroup per row; each lane keeps its columns in registers, four to a vector, so the row is read once
 // and the variance is taken about the mean (two passes, no cancellation). cols is a multiple of 4.
 
@@ -12,13 +13,14 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;            // [rows, cols]
 @group(0) @binding(1) var<storage, read> residual: array<vec4<f32>>;     // [rows, cols], read if RESIDUAL
-@group(0) @binding(2) var<storage, read> weight_bias: array<vec4<f32>>;  // [2, cols]
+@group(0) @binding(2) var<storage, read> weight_bias: array<vec4<f32>>;  // [2, cols], of an RMS norm [1, cols]
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;      // [rows, cols]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
 const VECTORS_PER_LANE: u32 = 4u;
 const RESIDUAL: u32 = 0u;  // 1: add `residual` first
+const RMS: u32 = 0u;       // 1: RMS norm, 0: layer norm
 const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
 
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
@@ -72,7 +74,8 @@ fn layer_norm_vec4(
             }
             sum += sum_of(values[i]);
         }
-        let mean = reduce_sum(sum, lane) / cols;
+        var mean = 0.0;
+        if RMS == 0u { mean = reduce_sum(sum, lane) / cols; }
 
         var squares = 0.0;
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
@@ -89,7 +92,9 @@ fn layer_norm_vec4(
             let c4 = lane + i * WORKGROUP_SIZE;
             if is_inside(i, c4, width) {
                 let normal = (values[i] - mean) * scale;
-                y[start + c4] = fma(normal, weight_bias[c4], weight_bias[width + c4]);
+                var bias = vec4(0.0);
+                if RMS == 0u { bias = weight_bias[width + c4]; }
+                y[start + c4] = fma(normal, weight_bias[c4], bias);
             }
         }
     }

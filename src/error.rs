@@ -299,3 +299,27 @@ pub enum Error {
 
 /// [`std::result::Result`] with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// The same error, with another number of the text that it names, if it names one: for whoever gives a task a part of
+    /// many texts at a time, or several for one.
+    ///
+    /// ```
+    /// use wgformer::Error;
+    ///
+    /// let (first, in_part) = (1000, Error::TooLong { index: 7, most: 512 });
+    /// let error = in_part.renumbered(|index| first + index);
+    /// assert!(matches!(error, Error::TooLong { index: 1007, .. }));
+    /// ```
+    #[must_use]
+    pub fn renumbered(mut self, number: impl FnOnce(usize) -> usize) -> Self {
+        if let Self::Overflow { index, .. }
+        | Self::TooLong { index, .. }
+        | Self::Text { index, .. }
+        | Self::Stopped { index, .. } = &mut self
+        {
+            *index = number(*index);
+        }
+        self
+    }
+}

@@ -281,7 +281,7 @@ pub struct Variant {
     pub kernel: &'static Kernel,
     /// The values that specialise it.
     pub constants: Constants,
-    /// The rows and columns of results that a workgroup computes, where the kernel leaves a choice.
+    /// The rows and columns of results that a workgroup computes, or its queries and keys, where the kernel leaves a choice.
     pub tile: Option<[usize; 2]>,
     /// What fills its bindings, in order, without the output, which is always the last.
     pub bindings: Vec<Binding>,

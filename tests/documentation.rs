@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use wgformer::models::FAMILIES;
+use wgformer::models::{FAMILIES, Family};
 use wgformer::tasks::TASKS;
 
 /// Something public, and what is said of it.
@@ -213,7 +213,16 @@ fn the_readme_lists_the_families_and_tasks_that_there_are() {
     let readme = fs::read_to_string("README.md").unwrap();
     let mut rows: Vec<String> = FAMILIES
         .iter()
-        .map(|it| format!("| {} | `{}` |", it.name, it.model_type))
+        .map(|it| {
+            let has = |head| it.heads.contains(&head);
+            let heads = Family::HEADS.map(|head| if has(head) { "yes" } else { "" });
+            format!(
+                "| {} | `{}` | {} |",
+                it.name,
+                it.model_type,
+                heads.join(" | ")
+            )
+        })
         .collect();
     rows.extend(TASKS.iter().map(|it| {
         format!(

@@ -305,6 +305,10 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     assert!(
         message(graph.layer_norm(w, bias, bias, 1e-5)).contains("x must be an input or a result")
     );
+    assert!(graph.rms_norm(x, bias, 1e-5).is_ok());
+    let found = message(graph.rms_norm(x, w, 1e-5));
+    assert_eq!(found, "rms_norm: weight must be a parameter [4], is [4, 4]");
+    assert!(message(graph.layer_norm(x, bias, w, 1e-5)).contains("layer_norm: bias must be"));
     let not_all_weights = Qkv {
         query: w,
         key: square,
@@ -348,6 +352,18 @@ fn operands_that_do_not_fit_are_refused_by_name() {
     assert!(message(attend(qkv, [five, seven])).contains("position queries [7, 32]"));
     assert!(message(attend(qkv, [five, x])).contains("position queries must be a parameter"));
     assert!(message(attend(x, [five, five])).contains("qkv must be"));
+    assert!(graph.unfold(x, segments, 3).is_ok());
+    assert_eq!(
+        message(graph.unfold(x, segments, 2)),
+        "unfold: size must be odd, as many neighbours before a token as behind it, is 2"
+    );
+    assert!(message(graph.unfold(x, segments, 0)).contains("odd"));
+    assert!(message(graph.unfold(x, segments, usize::MAX)).contains("too many"));
+    assert!(message(graph.unfold(w, segments, 3)).contains("x must be an input or a result"));
+    assert!(
+        message(graph.unfold(square, segments, 3)).contains("x must be [tokens, cols], is [4, 4]")
+    );
+    assert!(message(graph.unfold(x, x, 3)).contains("segment offsets"));
     let positions = graph.ids("positions", 4);
     assert!(graph.rotary(qkv, positions, w).is_ok());
     let found = message(graph.rotary(qkv, positions, odd));

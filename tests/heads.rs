@@ -8,7 +8,7 @@ mod expected;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use wgformer::models::{Batch, Head, MaskedLm, Model, ModelOptions, Network};
+use wgformer::models::{Batch, FAMILIES, Family, Head, MaskedLm, Model, ModelOptions, Network};
 use wgformer::plan::{Value, interpret};
 use wgformer::tensor::{Sizes, Tensor};
 
@@ -97,6 +97,28 @@ fn the_reference_functions_agree_with_hugging_face() {
             found = interpreted(&head, &batch.sizes(), &[Value::F32(&found)]);
         }
         checkpoint.check(&found);
+    }
+}
+
+/// Both ways: what is listed is checked, and what is checked is listed.
+#[test]
+fn a_familys_heads_are_those_that_are_checked() {
+    let checkpoints = checkpoints();
+    let names: Vec<_> = checkpoints
+        .iter()
+        .map(|it| it.directory.file_name().unwrap().to_str().unwrap())
+        .collect();
+    let ends = ["-masked-lm", "-sequences", "-tokens", "-spans"];
+    for family in FAMILIES {
+        let of = match family.model_type {
+            "new" => "gte", // the same under the name of the hub
+            model_type => model_type,
+        };
+        let is_checked = |end: &str| names.contains(&&*format!("{of}{end}"));
+        for (head, end) in Family::HEADS.iter().zip(ends) {
+            let is_listed = family.heads.contains(head);
+            assert_eq!(is_listed, is_checked(end), "{head} of {}", family.name);
+        }
     }
 }
 

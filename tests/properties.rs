@@ -172,8 +172,23 @@ proptest! {
     }
 
     #[test]
+    fn rms_norm(rows in 1_usize..200, cols in columns(1500), values in values(), residual: bool) {
+        check(cases::rms_norm(rows, cols, values, residual))?;
+    }
+
+    #[test]
     fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500)) {
         check(cases::embedding_sum(tokens, hidden))?;
+    }
+
+    #[test]
+    fn unfold(
+        lengths in vec(0_usize..150, 1..6),
+        cols in columns(300),
+        reach in 0_usize..10,
+        values in values(),
+    ) {
+        check(cases::unfold(&lengths, cols, 2 * reach + 1, values))?;
     }
 
     #[test]

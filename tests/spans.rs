@@ -94,14 +94,24 @@ struct ExpectedEntities {
     first: Option<Vec<ExpectedEntity>>,
     average: Option<Vec<ExpectedEntity>>,
     max: Option<Vec<ExpectedEntity>>,
+    stride: Option<usize>,
 }
 
 #[test]
 fn entities_are_those_of_transformers() {
+    are_entities_of("entities");
+}
+
+#[test]
+fn entities_of_parts_that_overlap_are_those_of_transformers() {
+    are_entities_of("strides");
+}
+
+fn are_entities_of(key: &str) {
     let (gpu, _turn) = common::gpu();
     for family in FAMILIES {
         let tagger = tagger(&gpu, family);
-        for row in expected::<ExpectedEntities>(family, "tags", "entities") {
+        for row in expected::<ExpectedEntities>(family, "tags", key) {
             for (aggregation, entities) in [
                 (Aggregation::None, &row.none),
                 (Aggregation::Simple, &row.simple),
@@ -114,8 +124,12 @@ fn entities_are_those_of_transformers() {
                 if let Some(ignored) = row.ignore_labels.clone() {
                     options = options.ignore_labels(ignored);
                 }
+                if let Some(stride) = row.stride {
+                    options = options.stride(stride);
+                }
                 let found = tagger.tag(&[&row.text], &options).unwrap().remove(0);
-                let case = format!("{family}, {aggregation:?}, {:?}", row.text);
+                let (text, stride) = (&row.text, row.stride);
+                let case = format!("{family}, {aggregation:?}, stride {stride:?}, {text:?}");
                 assert_entities(&found, entities, &row.text, &case);
             }
         }
@@ -156,6 +170,83 @@ fn texts_that_are_tagged_together_are_as_alone() {
         tagger.tag::<&str>(&[], &options).unwrap(),
         Vec::<Vec<Entity>>::new()
     );
+}
+
+#[test]
+fn each_token_of_a_long_text_is_tagged_once_by_the_surest_of_its_parts() {
+    let (gpu, _turn) = common::gpu();
+    for family in FAMILIES {
+        let tagger = tagger(&gpu, family);
+        let text = "The cat saw 💖 in London, don't-know-who. ".repeat(8);
+        let path = folder(family, "tags").join("tokenizer.json");
+        let whole = Tokenizer::load(&path, 10_000).unwrap();
+        let origins = &whole.encode_with_origins([&text]).unwrap()[0].origins;
+        let ordinary = origins.iter().filter(|origin| !origin.is_special);
+        let places: Vec<_> = ordinary.map(|it| (it.start, it.end)).collect();
+        assert!(places.len() > 3 * 64);
+
+        let all = TagOptions::default().ignore_labels::<String>([]);
+        let all = all.aggregation(Aggregation::None);
+        let tag = |stride| tagger.tag(&[&text], &all.clone().stride(stride)).unwrap();
+        let [apart, overlapping] = [0, 30].map(|stride| tag(stride).remove(0));
+        for found in [&apart, &overlapping] {
+            let found: Vec<_> = found.iter().map(|it| (it.start, it.end)).collect();
+            assert_eq!(found, places, "{family}");
+        }
+        // The first part is the same, its end is surer in the next one, or as it was.
+        let both = apart[..62].iter().zip(&overlapping);
+        for (apart, overlapping) in both.clone() {
+            assert!(
+                overlapping.score >= apart.score,
+                "{family}: {overlapping:?}"
+            );
+        }
+        assert!(both.into_iter().any(|(a, b)| a.score < b.score), "{family}");
+    }
+}
+
+#[test]
+fn an_entity_says_which_words_it_has() {
+    let (gpu, _turn) = common::gpu();
+    for family in FAMILIES {
+        let tagger = tagger(&gpu, family);
+        let text = "Ada Lovelace met C. Babbage in London, don't you know? ".repeat(4);
+        let path = folder(family, "tags").join("tokenizer.json");
+        let whole = Tokenizer::load(&path, 10_000).unwrap();
+        let origins = &whole.encode_with_origins([&text]).unwrap()[0].origins;
+        let word = |is_it: &dyn Fn(usize, usize) -> bool| {
+            let origin = origins
+                .iter()
+                .find(|it| !it.is_special && is_it(it.start, it.end));
+            origin.unwrap().word_id.unwrap() as usize
+        };
+        let options = TagOptions::default().ignore_labels::<String>([]).stride(9);
+        let entities = &tagger.tag(&[&text], &options).unwrap()[0];
+        assert!(
+            entities
+                .iter()
+                .any(|it| it.words.clone().unwrap().len() > 1)
+        );
+        for entity in entities {
+            let first = word(&|start, _| start == entity.start);
+            let last = word(&|_, end| end == entity.end);
+            assert_eq!(entity.words, Some(first..last + 1), "{family}: {entity:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stride_that_leaves_no_room_is_an_error() {
+    let (gpu, _turn) = common::gpu();
+    let tagger = tagger(&gpu, "bert");
+    let long = "cat ".repeat(100);
+    for stride in [62, usize::MAX] {
+        let options = TagOptions::default().stride(stride);
+        let error = tagger.tag(&["cat", &long], &options).unwrap_err();
+        assert!(matches!(error, Error::Input { .. }), "{error}");
+        assert!(error.to_string().contains("stride"), "{error}");
+        assert_eq!(tagger.tag(&["cat"], &options).unwrap().len(), 1);
+    }
 }
 
 #[derive(Deserialize)]

@@ -5,15 +5,18 @@ mod common;
 mod results;
 
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use results::{is_near, list, strings};
 use serde_json::Value;
-use wgformer::Gpu;
 use wgformer::models::ModelOptions;
+use wgformer::plan::Control;
 use wgformer::tasks::{
     Classifier, Embedder, EmbedderOptions, Filler, Label, LateInteraction, Reranker, Side,
     SparseEmbedder, Tagger, ZeroShot, ZeroShotOptions,
 };
+use wgformer::{Error, Gpu};
 
 fn folder(name: &str) -> PathBuf {
     Path::new("tests/data/tasks").join(name)
@@ -203,6 +206,24 @@ fn prompts_and_fewer_dimensions_are_as_in_sentence_transformers() {
     assert!(error.to_string().contains("1 to 32, is 33"), "{error}");
 }
 
+#[test]
+fn a_summary_that_is_late_ends_before_its_sentences_are_compared() {
+    let (gpu, _turn) = common::gpu();
+    let embedder = Embedder::load(&gpu, "tests/data/tiny/plain").unwrap();
+    let text = "A cat sat. Snow fell. ".repeat(50);
+    let time = Duration::from_secs(2);
+    let mut embedded = 0;
+    let control = Control::new().timeout(time).progress(|now| {
+        embedded = now.done;
+        if now.done == now.total {
+            sleep(time); // all is embedded by now, and it is time
+        }
+    });
+    let late = embedder.summarize_with(&text, 1, control);
+    assert!(matches!(late, Err(Error::Deadline { .. })), "{late:?}");
+    assert_eq!(embedded, 100);
+}
+
 /// Any executor may move the work between its threads.
 #[test]
 fn tasks_and_their_futures_go_where_they_are_needed() {
@@ -255,7 +276,7 @@ fn what_predicts_tokens_keeps_to_its_budget() {
 fn a_task_refuses_a_model_that_was_trained_for_another() {
     let (gpu, _turn) = common::gpu();
     let options = ModelOptions::default();
-    let refused = |error: wgformer::Error, needle: &str| {
+    let refused = |error: Error, needle: &str| {
         assert!(error.to_string().contains(needle), "{error}");
     };
     let of = |gpu: &Gpu, name: &str| Reranker::load(gpu, folder(name), &options).map(drop);

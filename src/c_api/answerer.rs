@@ -16,7 +16,7 @@ use crate::tasks::{Answer, AnswerOptions, Answerer};
 
 /// A model that finds the answer to a question in a text, its context, with its tokenizer.
 #[derive(Debug)]
-pub struct wgformer_answerer(Answerer);
+pub struct wgformer_answerer(pub(super) Answerer);
 
 /// The answers to some questions, one question after another, and to each the best first.
 #[derive(Debug)]

@@ -58,20 +58,57 @@ pub(super) unsafe fn array<'a, T>(
     Ok(unsafe { slice::from_raw_parts(pointer, count) })
 }
 
-/// Room for a table of floats, row-major, where the caller has room for `capacity` of them; it may hold anything before.
+/// A table of floats, row-major.
+///
+/// # Safety
+/// As [`array()`].
+pub(super) unsafe fn rows<'a>(
+    pointer: *const f32,
+    [rows, columns]: [usize; 2],
+    name: &str,
+) -> Result<&'a [f32], Failure> {
+    let Some(count) = rows.checked_mul(columns) else {
+        return Err(Failure::invalid_argument(format!(
+            "{name}: {rows} times {columns} are more than memory can hold"
+        )));
+    };
+    // SAFETY: as the caller says.
+    unsafe { array(pointer, count, name) }
+}
+
+/// What a table may have.
+pub(super) trait Element {
+    /// What a message calls several of them.
+    const NAME: &'static str;
+}
+
+impl Element for f32 {
+    const NAME: &'static str = "floats";
+}
+
+impl Element for i8 {
+    const NAME: &'static str = "integers";
+}
+
+impl Element for u8 {
+    const NAME: &'static str = "bytes";
+}
+
+/// Room for a table, row-major, where the caller has room for `capacity` elements; it may hold anything before.
 ///
 /// # Safety
 /// Where the table is not empty, `pointer` is null, or one to as much room that nobody else uses during `'a`.
-pub(super) unsafe fn table<'a>(
-    pointer: *mut f32,
+pub(super) unsafe fn table<'a, T: Element>(
+    pointer: *mut T,
     capacity: usize,
     [rows, columns]: [usize; 2],
     name: &str,
-) -> Result<&'a mut [MaybeUninit<f32>], Failure> {
+) -> Result<&'a mut [MaybeUninit<T>], Failure> {
     let needed = rows.checked_mul(columns);
     let Some(count) = needed.filter(|needed| *needed <= capacity) else {
         return Err(Failure::invalid_argument(format!(
-            "capacity is {capacity} floats, and {name} need {rows} times {columns}"
+            "capacity is {capacity} {}, and {name} need {rows} times {columns}",
+            T::NAME
         )));
     };
     if count == 0 {

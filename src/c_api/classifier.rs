@@ -18,7 +18,7 @@ use crate::text::Text;
 /// A model that tells which of its labels a text has, with its tokenizer.
 #[derive(Clone, Debug)]
 pub struct wgformer_classifier {
-    classifier: Classifier,
+    pub(super) classifier: Classifier,
     labels: Arc<[CString]>,
 }
 

@@ -16,7 +16,7 @@ use crate::tasks::{Filler, Filling};
 
 /// A model that says what could stand where a text has the mask token, `[MASK]` or `<mask>`, with its tokenizer.
 #[derive(Debug)]
-pub struct wgformer_filler(Filler);
+pub struct wgformer_filler(pub(super) Filler);
 
 /// What could stand at the masks of some texts, one mask after another, and at each the likeliest first.
 #[derive(Debug)]

@@ -1,14 +1,16 @@
-//! Results of any number: rows that C reads where they are, and the strings that they point to.
+//! Results of any number: rows that C reads where they are, and what they point to.
 
+use std::any::Any;
 use std::ffi::{CString, c_char};
 
 use super::boundary::c_string;
 
-/// Rows in their order, with their strings.
+/// Rows in their order, with their strings and arrays.
 #[derive(Debug)]
 pub(super) struct Listing<T> {
     rows: Vec<T>,
     strings: Vec<CString>,
+    arrays: Vec<Box<dyn Any>>,
 }
 
 impl<T> Listing<T> {
@@ -16,6 +18,7 @@ impl<T> Listing<T> {
         Self {
             rows: Vec::new(),
             strings: Vec::new(),
+            arrays: Vec::new(),
         }
     }
 
@@ -29,6 +32,13 @@ impl<T> Listing<T> {
         let place = self.strings.len();
         self.strings.push(c_string(text));
         self.strings[place].as_ptr()
+    }
+
+    /// An array for a row to point to, as long as the listing is there.
+    pub(super) fn array<E: 'static>(&mut self, elements: Vec<E>) -> *const E {
+        let start = elements.as_ptr(); // which stays where it is when the vector moves
+        self.arrays.push(Box::new(elements));
+        start
     }
 
     pub(super) fn rows(&self) -> &[T] {

@@ -1,5 +1,5 @@
 //! The C API (feature `c-api`): what a program in C, or in any language that can call C, needs to load a model and
-//! run a task, but for search, sparse vectors and late interaction.
+//! run a task.
 //!
 //! `include/wgformer.h` is made from these files and their documentation by cbindgen; what a C programmer must know of
 //! ownership, threads and linking heads it, from `cbindgen.toml`. `examples/c/` uses it.
@@ -35,12 +35,22 @@ pub mod embedder_options;
 pub mod zero_shot_options;
 pub mod tag_options;
 pub mod answer_options;
+pub mod index_options;
 mod loading;
+pub mod embeddings;
 pub mod embedder;
+pub mod prompts;
+pub mod passages;
 pub mod summary;
+pub mod precision;
+pub mod sparse_embedder;
+pub mod late_interaction;
 pub mod classifier;
 pub mod zero_shot;
 pub mod reranker;
 pub mod tagger;
 pub mod answerer;
 pub mod filler;
+pub mod index;
+pub mod memory;
+pub mod warm_up;

@@ -44,6 +44,18 @@ pub extern "C" fn wgformer_model_options_set_batch_tokens(
     set(options, |it| with_batch_tokens(it, batch_tokens))
 }
 
+/// The most bytes that the model may take on the device, its weights and all calls that are under way; without bound where
+/// it is not set. Batches become smaller, and calls wait for one another; a model that does not fit is refused.
+#[unsafe(no_mangle)]
+pub extern "C" fn wgformer_model_options_set_memory_budget(
+    options: Option<&mut wgformer_model_options>,
+    memory_budget: u64,
+) -> wgformer_status {
+    set(options.map(|it| &mut it.0), |it| {
+        Ok(it.memory_budget(memory_budget))
+    })
+}
+
 /// Frees the options; null is ignored.
 #[unsafe(no_mangle)]
 pub extern "C" fn wgformer_model_options_free(options: Option<Box<wgformer_model_options>>) {
@@ -54,12 +66,16 @@ pub(super) fn with_dtype(
     options: ModelOptions,
     dtype: wgformer_dtype,
 ) -> Result<ModelOptions, Failure> {
-    Ok(options.weight_type(match dtype {
-        WGFORMER_DTYPE_F32 => WeightType::F32,
-        WGFORMER_DTYPE_F16 => WeightType::F16,
-        WGFORMER_DTYPE_INT8 => WeightType::I8,
-        other => return Err(unknown("dtype", other)),
-    }))
+    Ok(options.weight_type(weight_type(dtype)?))
+}
+
+pub(super) fn weight_type(dtype: wgformer_dtype) -> Result<WeightType, Failure> {
+    match dtype {
+        WGFORMER_DTYPE_F32 => Ok(WeightType::F32),
+        WGFORMER_DTYPE_F16 => Ok(WeightType::F16),
+        WGFORMER_DTYPE_INT8 => Ok(WeightType::I8),
+        other => Err(unknown("dtype", other)),
+    }
 }
 
 pub(super) fn with_batch_tokens(

@@ -14,7 +14,7 @@ use crate::tasks::{Ranked, Reranker};
 
 /// A cross-encoder, which reads a query and a text together, with its tokenizer.
 #[derive(Debug)]
-pub struct wgformer_reranker(Reranker);
+pub struct wgformer_reranker(pub(super) Reranker);
 
 /// Loads a Hugging Face directory with a head for sequence classification that has one label.
 ///

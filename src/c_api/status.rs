@@ -15,9 +15,9 @@ pub enum wgformer_status {
     InvalidArgument = 1,
     /// A file is missing, or cannot be read or written.
     Io = 2,
-    /// A file of the model is broken, contradicts another, or has not the head that the task needs.
+    /// A file of a model or an index is broken, contradicts another, or has not the head that the task needs.
     Malformed = 3,
-    /// The model asks for something that this library, or this adapter, does not do.
+    /// A model or an index asks for something that this library, this adapter or its options do not do.
     Unsupported = 4,
     /// The tokenizer could not be built, or failed on a text.
     Tokenizer = 5,
@@ -27,7 +27,7 @@ pub enum wgformer_status {
     Device = 7,
     /// The device is gone: make a new GPU, and load the model on it again.
     DeviceLost = 8,
-    /// Something needs more than the device allows.
+    /// Something needs more than the device, or the memory budget, allows.
     Limit = 9,
     /// The model overflows on a text: its result would hold an infinity or a NaN.
     Overflow = 10,

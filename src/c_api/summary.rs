@@ -38,7 +38,7 @@ pub unsafe extern "C" fn wgformer_embedder_summarize(
 ) -> wgformer_status {
     guarded(|| {
         let out = cleared(sentences, "sentences")?;
-        let embedder = &required(embedder, "embedder")?.0;
+        let embedder = required(embedder, "embedder")?.of_texts()?;
         // SAFETY: the caller passes a text that stays as it is during the call.
         let text = unsafe { self::text(text, "text") }?;
         let mut listing = Listing::new();

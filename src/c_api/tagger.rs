@@ -16,7 +16,7 @@ use crate::tasks::{Entity, TagOptions, Tagger};
 
 /// A model that labels the tokens of a text, with its tokenizer.
 #[derive(Debug)]
-pub struct wgformer_tagger(Tagger);
+pub struct wgformer_tagger(pub(super) Tagger);
 
 /// The entities of some texts, one text after another, and of each in its order.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use crate::tasks::{ZeroShot, ZeroShotOptions};
 
 /// A model for natural language inference, which tells which of any labels a text has, with its tokenizer.
 #[derive(Debug)]
-pub struct wgformer_zero_shot(ZeroShot);
+pub struct wgformer_zero_shot(pub(super) ZeroShot);
 
 /// Loads a Hugging Face directory with a head for sequence classification that has a label whose name begins with
 /// `entail`.

@@ -148,13 +148,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// For attention that every second sequence cannot have to the one before it.
+    /// For what every second sequence cannot have of the one before it.
     pub(super) fn lacks_expansion(&self) -> Error {
         Error::Unsupported {
             path: self.weights.location().into(),
             what: "query expansion",
             found: "mask tokens that attend and are not attended to".to_owned(),
-            supported: "none with disentangled attention".to_owned(),
+            supported: "none with disentangled attention or a convolution".to_owned(),
         }
     }
 
@@ -305,6 +305,25 @@ impl<'a> Builder<'a> {
                 true => Some(self.rows(&bias, first..first + n, [n])?),
                 false => None,
             },
+        })
+    }
+
+    /// The weight and the bias of a convolution of `n` outputs over `size` tokens of `k` columns, as the linear layer of
+    /// [`Graph::unfold`]'s result that it is: `[n, k * size]` and `[n]`.
+    ///
+    /// # Errors
+    /// As [`Builder::parameter`].
+    pub(super) fn convolution(
+        &mut self,
+        name: &str,
+        n: usize,
+        k: usize,
+        size: usize,
+    ) -> Result<Linear> {
+        let weight = self.look_up(&format!("{name}.weight"), &[n, k, size])?;
+        Ok(Linear {
+            weight: self.filled_up(weight, 0, [n, k * size]),
+            bias: Some(self.parameter(&format!("{name}.bias"), [n])?),
         })
     }
 

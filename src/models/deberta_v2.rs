@@ -1,6 +1,9 @@
 //! DeBERTa-v2 and v3 (He and others, 2021): scores that depend on where tokens are to each other as well as on what they
 //! are; names and switches as in transformers' `modeling_deberta_v2.py`.
 
+mod convolution;
+
+use convolution::Convolution;
 use serde_json::{Value, json};
 
 use super::bert::expect_encoder;
@@ -16,7 +19,7 @@ use crate::error::Result;
 use crate::graph::TensorId;
 use crate::ops::Qkv;
 
-/// Dropout, and what belongs to a convolution that is not there.
+/// Dropout, and what belongs to a convolution where there is none.
 const HARMLESS: &[&str] = &[
     "attention_probs_dropout_prob",
     "cls_dropout",
@@ -36,7 +39,6 @@ const MAX_POSITIONS: usize = 1 << 15;
 /// The encoder of a DeBERTa-v2 or v3 checkpoint, with or without the `deberta.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
     expect_encoder(config)?;
-    config.expect("conv_kernel_size", &[json!(0)])?;
     let sizes = LayerSizes {
         hidden: config.size("hidden_size", 1536)?,
         heads: config.size("num_attention_heads", 24)?,
@@ -52,6 +54,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let embedding_size = config.size("embedding_size", hidden)?;
     let are_positions_embedded = config.boolean("position_biased_input", true)?;
     let relative = Relative::of(config, &sizes, max_positions)?;
+    let convolution = Convolution::of(config)?;
     let head_dim = sizes.head_dim(config)?;
     config.expect("attention_head_size", &[json!(head_dim)])?;
     config.refuse_unknown(&[HARMLESS, HEADS].concat())?;
@@ -93,7 +96,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
             ..Attending::everywhere(segment_offsets)
         };
         let names = [layer_names(layer)].into_iter();
-        x = post_norm_layers(builder, x, attending, names, &sizes)?;
+        let y = post_norm_layers(builder, x, attending, names, &sizes)?;
+        x = match &convolution {
+            Some(convolution) if layer == 0 => {
+                convolution.beside(builder, segment_offsets, [x, y], &sizes)?
+            }
+            _ => y,
+        };
     }
     Ok(Encoder {
         embedding_columns: embedding_size,

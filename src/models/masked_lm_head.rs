@@ -34,7 +34,7 @@ impl MaskedLmHead {
         let mut builder = Builder::new(&*checkpoint);
         let encoder = (family.build)(&config, &mut builder)?;
         Ok(Self {
-            names: (family.heads)(&config)?.masked_lm,
+            names: (family.build_heads)(&config)?.masked_lm,
             saved_as: config.architectures().join(", "),
             prefixes: builder.prefixes(),
             checkpoint,

@@ -82,7 +82,9 @@ pub struct Family {
     pub name: &'static str,
     /// Builds the encoder that the configuration describes, checking every weight it names.
     pub build: fn(&Config, &mut Builder<'_>) -> Result<Encoder>,
-    heads: fn(&Config) -> Result<Heads>,
+    /// Those of [`Family::HEADS`] that it has, each checked by `tests/heads.rs`.
+    pub heads: &'static [&'static str],
+    build_heads: fn(&Config) -> Result<Heads>,
 }
 
 /// Every architecture; adding one is a file beside this and a line here.
@@ -103,7 +105,7 @@ pub static FAMILIES: &[Family] = &[
         distilbert::heads,
     ),
     Family::new("electra", "ELECTRA", electra::build, electra::heads),
-    Family::new("gte", "GTE, as transformers has it", gte::build, gte::heads),
+    Family::new("gte", "GTE, as transformers has it", gte::build, gte::heads).without_answers(),
     Family::new(
         "jina_bert",
         "JinaBERT v2",
@@ -123,30 +125,55 @@ pub static FAMILIES: &[Family] = &[
         modernbert::heads,
     ),
     Family::new("mpnet", "MPNet", mpnet::build, mpnet::heads),
-    Family::new("new", "GTE, as the hub has it", gte::build, gte::heads),
+    Family::new("new", "GTE, as the hub has it", gte::build, gte::heads).without_answers(),
     Family::new(
         "nomic_bert",
         "NomicBERT",
         nomic_bert::build,
         nomic_bert::heads,
-    ),
+    )
+    .without_answers(),
     Family::new("roberta", "RoBERTa", roberta::build, roberta::heads),
     Family::new("xlm-roberta", "XLM-RoBERTa", roberta::build, roberta::heads),
 ];
 
 impl Family {
+    /// The heads that there are, by the ends of transformers' classes, such as `BertForMaskedLM`.
+    ///
+    /// ```
+    /// use wgformer::models::{FAMILIES, Family};
+    ///
+    /// for family in FAMILIES {
+    ///     assert!(family.heads.iter().all(|head| Family::HEADS.contains(head)));
+    ///     println!("{}: {}", family.name, family.heads.join(", "));
+    /// }
+    /// ```
+    pub const HEADS: [&'static str; 4] = [
+        "MaskedLM",
+        "SequenceClassification",
+        "TokenClassification",
+        "QuestionAnswering",
+    ];
+
     const fn new(
         model_type: &'static str,
         name: &'static str,
         build: fn(&Config, &mut Builder<'_>) -> Result<Encoder>,
-        heads: fn(&Config) -> Result<Heads>,
+        build_heads: fn(&Config) -> Result<Heads>,
     ) -> Self {
         Self {
             model_type,
             name,
             build,
-            heads,
+            heads: &Self::HEADS,
+            build_heads,
         }
+    }
+
+    /// Where transformers has no class for question answering to check against.
+    const fn without_answers(self) -> Self {
+        let (heads, _) = Self::HEADS.as_slice().split_at(3);
+        Self { heads, ..self }
     }
 
     /// The family that a configuration names.

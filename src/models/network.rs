@@ -140,13 +140,13 @@ impl Network {
             }
             Head::SequenceClassification => {
                 refuse_class(&config, "ForTokenClassification", "one for whole texts")?;
-                let heads = (family.heads)(&config)?;
+                let heads = (family.build_heads)(&config)?;
                 let logits = heads.classify_sequences(&mut builder, &encoder, labels.len());
                 (named(logits, "classifying texts", &saved_as)?, labels.len())
             }
             Head::TokenClassification => {
                 refuse_class(&config, "ForSequenceClassification", "one for tokens")?;
-                let heads = (family.heads)(&config)?;
+                let heads = (family.build_heads)(&config)?;
                 let logits = heads.classify_tokens(&mut builder, &encoder, labels.len());
                 (
                     named(logits, "classifying tokens", &saved_as)?,
@@ -154,7 +154,7 @@ impl Network {
                 )
             }
             Head::QuestionAnswering => {
-                let logits = (family.heads)(&config)?.find_spans(&mut builder, &encoder);
+                let logits = (family.build_heads)(&config)?.find_spans(&mut builder, &encoder);
                 (named(logits, "answering questions", &saved_as)?, 2)
             }
         };

@@ -1,7 +1,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::layer_norm::LayerNorm;
+use super::layer_norm::Norm;
 use super::{checks, elementwise};
 use crate::error::Result;
 use crate::graph::{Graph, Node, Operation, Request, TensorId, TensorInfo};
@@ -59,12 +59,7 @@ impl Operation for Add {
     /// A sum that is normalised at once need not be stored.
     fn absorb(&self, _own: &Node, consumer: &Node) -> Option<Arc<dyn Operation>> {
         let consumer = consumer.operation.as_ref() as &dyn Any;
-        let norm = consumer.downcast_ref::<LayerNorm>()?;
-        (!norm.residual).then(|| {
-            Arc::new(LayerNorm {
-                eps: norm.eps,
-                residual: true,
-            }) as Arc<dyn Operation>
-        })
+        let norm = consumer.downcast_ref::<Norm>()?.of_sum()?;
+        Some(Arc::new(norm))
     }
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use super::attention::{MAX_HEAD_DIM, tiles};
 use super::checks;
 use crate::error::Result;
+use crate::gpu::{Capabilities, Vendor};
 use crate::graph::{Graph, Operation, Request, TensorId, TensorInfo};
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Offer, Variant};
 use crate::reference;
@@ -94,19 +95,42 @@ impl Operation for DisentangledAttention {
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {
         let (heads, head_dim) = (request.fixed(0, 1), request.fixed(0, 3));
         let reach = (request.fixed(2, 0) / 2) as u32;
-        let portable = self.portable(heads, head_dim, reach);
+        let tiles = of_tiles(request.capabilities, head_dim);
+        let is_choice = tiles.len() > 1;
+        let portable = tiles.into_iter().map(|tile| Variant {
+            tile: is_choice.then_some(tile),
+            ..self.portable(tile, heads, head_dim, reach)
+        });
         let texture = self.texture(request, heads, head_dim, reach);
-        [portable]
-            .into_iter()
-            .chain(texture)
-            .map(Offer::from)
-            .collect()
+        portable.chain(texture).map(Offer::from).collect()
     }
 }
 
+/// Tiles of queries and keys, the best first: attention's, and for heads of more than 64 columns one of fewer queries and
+/// more keys, in which a lane has one vector of the result for each of its queries rather than two: Apple's chips have room
+/// for 512 threads so, and for 448 else. Figures in docs/performance.md.
+fn of_tiles(capabilities: &Capabilities, head_dim: usize) -> Vec<Tile> {
+    let (query_tile, key_tile) = tiles(head_dim, true);
+    let room = capabilities.limits.max_compute_workgroup_storage_size;
+    let mut tiles = vec![[query_tile, key_tile]];
+    match head_dim {
+        ..=64 => {}
+        65..=128 => tiles.push([16, 128]),
+        _ if room >= 16 << 10 => tiles.push([8, 256]),
+        _ => {}
+    }
+    if Vendor::of(capabilities) == Vendor::Apple {
+        tiles.reverse();
+    }
+    tiles
+}
+
+/// Queries and keys.
+type Tile = [usize; 2];
+
 impl DisentangledAttention {
-    fn portable(&self, heads: usize, head_dim: usize, reach: u32) -> Variant {
-        let (query_tile, key_tile) = tiles(head_dim, true);
+    fn portable(&self, tile: Tile, heads: usize, head_dim: usize, reach: u32) -> Variant {
+        let [query_tile, key_tile] = tile;
         let scale = self.scale;
         Variant {
             kernel: &DISENTANGLED_ATTENTION,

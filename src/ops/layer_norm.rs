@@ -1,3 +1,4 @@
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::checks;
@@ -33,59 +34,93 @@ impl Graph {
         bias: TensorId,
         eps: f32,
     ) -> Result<TensorId> {
-        self.apply(
-            Arc::new(LayerNorm {
-                eps,
-                residual: false,
-            }),
-            &[x, weight, bias],
-        )
+        self.apply(Arc::new(Norm::new(Kind::Layer, eps)), &[x, weight, bias])
     }
 }
 
-/// Layer norm of `x`, or of `x + residual`; operands: x, residual if there is one, weight, bias.
-#[derive(Debug)]
-pub(super) struct LayerNorm {
-    pub(super) eps: f32,
-    pub(super) residual: bool,
+/// Which norm of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// About the mean, with a bias.
+    Layer,
+    /// About zero, without one ([`Graph::rms_norm`]).
+    Rms,
 }
 
-impl LayerNorm {
-    fn weight(&self) -> usize {
-        1 + usize::from(self.residual)
+/// A norm of `x`, or of `x + residual`; operands: x, residual if there is one, weight, bias if it has one.
+#[derive(Clone, Debug)]
+pub(super) struct Norm {
+    kind: Kind,
+    eps: f32,
+    residual: bool,
+}
+
+impl Norm {
+    pub(super) fn new(kind: Kind, eps: f32) -> Self {
+        Self {
+            kind,
+            eps,
+            residual: false,
+        }
+    }
+
+    /// The same of a sum, if it is not of one yet.
+    pub(super) fn of_sum(&self) -> Option<Self> {
+        (!self.residual).then(|| Self {
+            residual: true,
+            ..self.clone()
+        })
+    }
+
+    /// The operands that are parameters.
+    fn parameters(&self) -> Range<usize> {
+        let first = 1 + usize::from(self.residual);
+        match self.kind {
+            Kind::Layer => first..first + 2,
+            Kind::Rms => first..first + 1,
+        }
     }
 }
 
-impl Operation for LayerNorm {
+impl Operation for Norm {
     fn name(&self) -> &'static str {
-        "layer_norm"
+        match self.kind {
+            Kind::Layer => "layer_norm",
+            Kind::Rms => "rms_norm",
+        }
     }
 
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape> {
-        let [x, rest @ ..] = operands else {
-            return Err(checks::error(self.name(), "takes operands".to_owned()));
-        };
+        let parameters = self.parameters();
+        if operands.len() != parameters.end {
+            let message = format!(
+                "takes {} operands, was given {}",
+                parameters.end,
+                operands.len()
+            );
+            return Err(checks::error(self.name(), message));
+        }
+        let x = operands[0];
         let (_, cols) = checks::rows_and_cols(self.name(), "x", x)?;
-        let [weight, bias] = if self.residual {
-            let [residual, weight, bias] = checks::operands(self.name(), rest)?;
-            checks::rows_and_cols(self.name(), "residual", residual)?;
-            checks::same_shape(self.name(), ("x", x), ("residual", residual))?;
-            [weight, bias]
-        } else {
-            checks::operands(self.name(), rest)?
-        };
-        checks::vector(self.name(), "weight", weight, cols)?;
-        checks::vector(self.name(), "bias", bias, cols)?;
+        if self.residual {
+            checks::rows_and_cols(self.name(), "residual", operands[1])?;
+            checks::same_shape(self.name(), ("x", x), ("residual", operands[1]))?;
+        }
+        for (what, parameter) in ["weight", "bias"].iter().zip(&operands[parameters]) {
+            checks::vector(self.name(), what, parameter, cols)?;
+        }
         Ok(x.shape.clone())
     }
 
     fn reference(&self, operands: &[&Tensor]) -> Tensor {
-        let (weight, bias) = (operands[self.weight()], operands[self.weight() + 1]);
-        if self.residual {
-            let sum = reference::add(operands[0], operands[1]);
-            reference::layer_norm(&sum, weight, bias, self.eps)
-        } else {
-            reference::layer_norm(operands[0], weight, bias, self.eps)
+        let sum = self
+            .residual
+            .then(|| reference::add(operands[0], operands[1]));
+        let x = sum.as_ref().unwrap_or(operands[0]);
+        let parameters = &operands[self.parameters()];
+        match self.kind {
+            Kind::Layer => reference::layer_norm(x, parameters[0], parameters[1], self.eps),
+            Kind::Rms => reference::rms_norm(x, parameters[0], self.eps),
         }
     }
 
@@ -94,6 +129,7 @@ impl Operation for LayerNorm {
         let residual = if self.residual { 1 } else { 0 }; // without one, x is bound twice and read once
         let variant = |kernel, mut constants: Constants, rows_per_workgroup: usize| {
             constants.push(("RESIDUAL", u32::from(self.residual)));
+            constants.push(("RMS", u32::from(self.kind == Kind::Rms)));
             Variant {
                 kernel,
                 constants,
@@ -101,7 +137,7 @@ impl Operation for LayerNorm {
                 bindings: vec![
                     Binding::Operand(0),
                     Binding::Operand(residual),
-                    Binding::Small(vec![self.weight(), self.weight() + 1]),
+                    Binding::Small(self.parameters().collect()),
                 ],
                 dispatch: Arc::new(move |sizes| {
                     let rows = rows.resolve(sizes);
@@ -138,7 +174,7 @@ pub(super) static LAYER_NORM: Kernel = Kernel {
     wgsl: include_str!("../../shaders/layer_norm.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "RESIDUAL"],
+    constants: &["WORKGROUP_SIZE", "COLUMNS_PER_LANE", "RESIDUAL", "RMS"],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
 };
@@ -148,7 +184,7 @@ pub(super) static LAYER_NORM_VEC4: Kernel = Kernel {
     wgsl: include_str!("../../shaders/layer_norm_vec4.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL"],
+    constants: &["WORKGROUP_SIZE", "VECTORS_PER_LANE", "RESIDUAL", "RMS"],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
 };
@@ -158,7 +194,7 @@ pub(super) static LAYER_NORM_SUBGROUP: Kernel = Kernel {
     wgsl: include_str!("../../shaders/layer_norm_subgroup.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<Params>(),
-    constants: &["LANES", "VECTORS_PER_LANE", "RESIDUAL", "SHUFFLES"],
+    constants: &["LANES", "VECTORS_PER_LANE", "RESIDUAL", "RMS", "SHUFFLES"],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };
@@ -168,7 +204,7 @@ pub(super) static LAYER_NORM_TEXTURE: Kernel = Kernel {
     wgsl: include_str!("../../shaders/layer_norm_texture.wgsl"),
     bindings: &[Access::Load, Access::Load, Access::Load, Access::Store],
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE", "RESIDUAL"],
+    constants: &["WORKGROUP_SIZE", "RESIDUAL", "RMS"],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
 };

@@ -35,10 +35,12 @@ mod multiply;
 mod normalize;
 mod pool;
 mod qkv_linear;
+mod rms_norm;
 mod rotary;
 mod row_lanes;
 mod softmax;
 mod top_k;
+mod unfold;
 
 pub use crate::reference::{Activation, Pooling};
 pub use attention::AttentionOptions;
@@ -90,4 +92,6 @@ pub static KERNELS: &[&Kernel] = &[
     &softmax::SOFTMAX_VEC4,
     &top_k::TOP_K,
     &top_k::TOP_K_TEXTURE,
+    &unfold::UNFOLD,
+    &unfold::UNFOLD_TEXTURE,
 ];

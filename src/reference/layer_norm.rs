@@ -27,11 +27,17 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Tenso
 pub(super) fn normalised(row: &[f64], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f64> {
     let cols = row.len() as f64;
     let mean = row.iter().sum::<f64>() / cols;
-    let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / cols;
-    let scale = 1.0 / (variance + f64::from(eps)).sqrt();
-    let scaled = row.iter().map(|x| (x - mean) * scale);
-    scaled
+    let centred: Vec<f64> = row.iter().map(|x| x - mean).collect();
+    scaled(&centred, eps)
+        .into_iter()
         .zip(weight.iter().zip(bias))
         .map(|(x, (weight, bias))| x * f64::from(*weight) + f64::from(*bias))
         .collect()
+}
+
+/// A row divided by the root of its mean square.
+pub(super) fn scaled(row: &[f64], eps: f32) -> Vec<f64> {
+    let mean_square = row.iter().map(|x| x * x).sum::<f64>() / row.len() as f64;
+    let scale = 1.0 / (mean_square + f64::from(eps)).sqrt();
+    row.iter().map(|x| x * scale).collect()
 }

@@ -14,9 +14,11 @@ mod multiply;
 mod normalize;
 mod pool;
 mod qkv_linear;
+mod rms_norm;
 mod rotary;
 mod softmax;
 mod top_k;
+mod unfold;
 
 pub use activation::{Activation, activation};
 pub use add::add;
@@ -30,9 +32,11 @@ pub use multiply::multiply;
 pub use normalize::normalize;
 pub use pool::{Pooling, pool};
 pub use qkv_linear::qkv_linear;
+pub use rms_norm::rms_norm;
 pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
+pub use unfold::unfold;
 
 use crate::tensor::Tensor;
 

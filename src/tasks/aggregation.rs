@@ -1,5 +1,9 @@
 //! How tags of tokens become entities, as transformers' token classification pipeline has it.
 
+use std::ops::Range;
+
+use super::tag_scheme::TagScheme;
+
 /// How tags of tokens become entities; the names are those of transformers' `aggregation_strategy`.
 ///
 /// ```
@@ -8,6 +12,10 @@
 /// let options = TagOptions::default().aggregation(Aggregation::First);
 /// # let _ = options;
 /// ```
+///
+/// Where a model's labels say too where an entity ends, `E-` and `S-` (BIOES) or `L-` and `U-` (BILOU) beside `B-` of the
+/// same name, that is heeded: `S-` and `U-` are an entity each, and nothing goes on with one behind `E-` or `L-`. The
+/// pipeline takes these for names of their own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Aggregation {
@@ -33,6 +41,8 @@ pub(super) struct TaggedToken {
     pub(super) end: usize,
     /// Whether it goes on with the word of the token before.
     pub(super) is_subword: bool,
+    /// Which of the text's words it is of, as the tokenizer counts them.
+    pub(super) word: Option<usize>,
 }
 
 /// A label of some characters.
@@ -42,6 +52,15 @@ pub(super) struct Tag<'a> {
     pub(super) score: f32,
     pub(super) start: usize,
     pub(super) end: usize,
+    /// The words from its first to its last, if the tokenizer says which these are.
+    pub(super) words: Option<Range<usize>>,
+}
+
+impl Tag<'_> {
+    /// In characters.
+    pub(super) fn length(&self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
 }
 
 impl Aggregation {
@@ -51,13 +70,19 @@ impl Aggregation {
     }
 
     /// The entities of a text, in its order.
-    pub(super) fn entities<'a>(self, tokens: &[TaggedToken], labels: &'a [String]) -> Vec<Tag<'a>> {
+    pub(super) fn entities<'a>(
+        self,
+        tokens: &[TaggedToken],
+        labels: &'a [String],
+        scheme: TagScheme,
+    ) -> Vec<Tag<'a>> {
         let words = tokens.chunk_by(|_, next| self.is_by_word() && next.is_subword);
         let tags: Vec<Tag<'_>> = words.map(|word| self.tag(word, labels)).collect();
         if self == Self::None {
             return tags;
         }
-        tags.chunk_by(continues).map(group).collect()
+        let entities = tags.chunk_by(|tag, next| scheme.continues(tag.label, next.label));
+        entities.map(group).collect()
     }
 
     /// One label for all tokens of a word, or for a single token.
@@ -77,6 +102,7 @@ impl Aggregation {
             score,
             start: word[0].start,
             end: word[word.len() - 1].end,
+            words: words(word[0].word, word[word.len() - 1].word),
         }
     }
 }
@@ -107,34 +133,30 @@ fn mean(values: impl ExactSizeIterator<Item = f32>) -> f32 {
     mean
 }
 
-/// Whether `next` belongs to the entity of `tag`.
-fn continues(tag: &Tag<'_>, next: &Tag<'_>) -> bool {
-    !next.label.starts_with("B-") && inside(next.label) == inside(tag.label)
-}
-
-/// A label without `B-` or `I-`.
-fn inside(label: &str) -> &str {
-    let own = label
-        .strip_prefix("B-")
-        .or_else(|| label.strip_prefix("I-"));
-    own.unwrap_or(label)
+/// From the first to behind the last.
+fn words(first: Option<usize>, last: Option<usize>) -> Option<Range<usize>> {
+    Some(first?..last? + 1)
 }
 
 /// One entity of tags that belong together.
 fn group<'a>(tags: &[Tag<'a>]) -> Tag<'a> {
     let label = tags[0].label;
     Tag {
-        // Whatever is before the first hyphen, unlike `inside`.
+        // Whatever is before the first hyphen, also where it is no place in an entity.
         label: label.split_once('-').map_or(label, |(_, name)| name),
         score: mean(tags.iter().map(|tag| tag.score)),
         start: tags[0].start,
         end: tags[tags.len() - 1].end,
+        words: tags[0].words.as_ref().and_then(|first| {
+            let last = tags[tags.len() - 1].words.as_ref()?;
+            Some(first.start..last.end)
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Aggregation, TaggedToken};
+    use super::{Aggregation, TagScheme, TaggedToken};
 
     const LABELS: [&str; 6] = ["O", "B-PER", "I-PER", "I-LOC", "X-Y-Z", "Y-Z"];
 
@@ -149,11 +171,13 @@ mod tests {
                 start: 3 * place,
                 end: 3 * place + 3,
                 is_subword,
+                word: Some(place / 2),
             }
         };
         let tokens: Vec<TaggedToken> = (0..tokens.len()).map(token).collect();
         let labels = LABELS.map(str::to_owned);
-        let entities = aggregation.entities(&tokens, &labels);
+        let scheme = TagScheme::of(&labels);
+        let entities = aggregation.entities(&tokens, &labels, scheme);
         let shown = entities
             .iter()
             .map(|it| (format!("{} {}-{}", it.label, it.start, it.end), it.score));

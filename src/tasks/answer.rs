@@ -5,12 +5,12 @@ use std::path::Path;
 use super::characters::Characters;
 use super::spans::{Span, WindowLogits};
 use super::text_model::TextModel;
-use super::windows::{Paired, Window};
+use super::windows::{LongText, NoRoom, Window, run_windows};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
 use crate::plan::Control;
-use crate::text::{Text, TokenOrigin, Tokens};
+use crate::text::{Text, TokenOrigin};
 
 /// Finds the answer to a question in a text, its context, as transformers' question answering pipeline does (that of
 /// version 4, its last). Clones share the model, from any thread.
@@ -145,12 +145,25 @@ impl AnswerOptions {
     }
 
     /// The parts of all contexts, one question after another.
-    fn windows(&self, questions: &[Paired], model: &Model) -> Result<Vec<Window>> {
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for a question that leaves no room.
+    fn windows(&self, questions: &[LongText], model: &Model) -> Result<Vec<Window>> {
         let most = self.max_seq_len.unwrap_or(MAX_SEQ_LEN);
         let most = most.min(model.max_tokens());
         let stride = self.doc_stride.unwrap_or(DOC_STRIDE.min(most / 2));
-        let questions = questions.iter().enumerate();
-        let windows = questions.map(|(place, paired)| paired.windows(place, most, stride));
+        let windows = questions.iter().enumerate().map(|(question, asked)| {
+            let windows = asked.windows(question, most, stride);
+            windows.map_err(|NoRoom(needed)| Error::Limit {
+                thing: format!(
+                    "question {question}, whose context does not fit, with special tokens and an overlap of {stride}"
+                ),
+                needed: needed as u64,
+                allowed: most as u64,
+                unit: "tokens",
+                advice: "ask a shorter question, or set a smaller `doc_stride`",
+            })
+        });
         Ok(windows.collect::<Result<Vec<_>>>()?.concat())
     }
 }
@@ -188,10 +201,6 @@ pub struct Answer {
     /// The character after its last.
     pub end: usize,
 }
-
-/// Parts of contexts that are kept as tokens at the same time: with a large overlap they are many times as long as the
-/// contexts.
-const WINDOWS_AT_ONCE: usize = 512;
 
 impl Answerer {
     /// Loads a checkpoint with a head for question answering.
@@ -301,39 +310,21 @@ impl Answerer {
         let texts: Vec<Text<'_>> = questions.iter().copied().map(Text::from).collect();
         let deadline = control.due();
         let answers = async {
-            let encodings = self.text_model.encode_with_origins(&texts).await?;
-            let paired: Vec<Paired> = encodings.into_iter().map(Paired::new).collect();
-            let windows = options.windows(&paired, self.model())?;
+            let encodings = self.text_model.encode_more_than(usize::MAX, &texts).await?;
+            let asked = encodings.into_iter().map(|it| LongText::new(it, 1));
+            let asked: Vec<LongText> = asked.collect();
+            let windows = options.windows(&asked, self.model())?;
             let contexts = questions.iter().map(|(_, context)| *context);
             let mut found: Vec<Found<'_>> = contexts.map(Found::new).collect();
-            let mut done = 0;
-            for some in windows.chunks(WINDOWS_AT_ONCE) {
-                let tokens = some.iter().map(|it| paired[it.question].tokens(&it.part));
-                let tokens: Vec<Tokens> = tokens.collect();
-                let report = |now| control.report(done + now, windows.len());
-                let outputs = self.text_model.outputs_of(&tokens, report).await;
-                let outputs = outputs.map_err(|error| of_question(error, some))?;
-                for (place, output) in outputs.iter().enumerate() {
-                    let (window, ids) = (&some[place], &tokens[place].ids);
-                    let read = ReadWindow::new(&paired[window.question], &window.part, ids);
-                    found[window.question].add(&read, &output.values, options);
-                }
-                done += some.len();
-            }
+            let report = |done| control.report(done, windows.len());
+            let add = |window: &Window, ids: &[u32], logits: Vec<f32>| {
+                let read = ReadWindow::new(&asked[window.text], &window.part, ids);
+                found[window.text].add(&read, &logits, options);
+            };
+            run_windows(&self.text_model, &asked, &windows, report, add).await?;
             Ok(found.into_iter().map(|it| it.best(options)).collect())
         };
         self.model().plan().gpu().before(deadline, answers).await
-    }
-}
-
-/// The caller knows questions, not the windows that they ran in.
-fn of_question(error: Error, windows: &[Window]) -> Error {
-    match error {
-        Error::Overflow { index, value } => Error::Overflow {
-            index: windows[index].question,
-            value,
-        },
-        other => other,
     }
 }
 
@@ -347,12 +338,12 @@ struct ReadWindow {
 }
 
 impl ReadWindow {
-    fn new(paired: &Paired, part: &Range<usize>, ids: &[u32]) -> Self {
-        let origins = paired.origins(part);
+    fn new(asked: &LongText, part: &Range<usize>, ids: &[u32]) -> Self {
+        let origins = asked.origins(part);
         let front = origins.first().filter(|origin| origin.is_special);
         let null = front.map(|_| ids[0]);
         Self {
-            context: paired.place(part),
+            context: asked.place(part),
             is_null: ids.iter().map(|id| Some(*id) == null).collect(),
             origins,
         }
@@ -455,7 +446,7 @@ impl<'a> Found<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnswerOptions, Found, Paired, ReadWindow};
+    use super::{AnswerOptions, Found, LongText, ReadWindow};
     use crate::text::{Encoding, TokenOrigin, Tokens};
 
     /// `[CLS]` and the words of a context from `first` on, a token each, but for "unlike", which has two.
@@ -575,7 +566,7 @@ mod tests {
         };
         let sequences = [None, Some(0), Some(0), None, Some(1), None];
         let nulls = |sequences: [Option<usize>; 6]| {
-            let paired = Paired::new(Encoding {
+            let encoding = Encoding {
                 tokens: Tokens {
                     ids: vec![2, 5, 2, 3, 6, 3],
                     types: vec![0; 6],
@@ -583,9 +574,10 @@ mod tests {
                     expansion: 0,
                 },
                 origins: sequences.map(origin).to_vec(),
-            });
-            let ids = paired.tokens(&(4..5)).ids;
-            ReadWindow::new(&paired, &(4..5), &ids).is_null
+            };
+            let asked = LongText::new(encoding, 1);
+            let ids = asked.tokens(&(4..5)).ids;
+            ReadWindow::new(&asked, &(4..5), &ids).is_null
         };
         let (yes, no) = (true, false);
         assert_eq!(nulls(sequences), [yes, no, yes, no, no, no]);

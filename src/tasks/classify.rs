@@ -50,7 +50,7 @@ use crate::text::Text;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Classifier {
-    text_model: TextModel,
+    pub(super) text_model: TextModel,
     score_function: ScoreFunction,
 }
 
@@ -133,7 +133,8 @@ impl Classifier {
         self.model().labels()
     }
 
-    /// Every label of each text or pair of texts, the best first.
+    /// Every label of each text or pair of texts, the best first. A second text that is empty is none, as to transformers'
+    /// pipeline.
     ///
     /// # Errors
     /// As [`Embedder::embed`](super::Embedder::embed).
@@ -187,7 +188,7 @@ impl Classifier {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        let texts: Vec<Text<'_>> = texts.into_iter().map(Into::into).collect();
+        let texts: Vec<Text<'_>> = texts.into_iter().map(|it| read(it.into())).collect();
         let outputs = self.text_model.outputs(&texts, control).await?;
         let scores = outputs.into_iter().map(|output| {
             let mut logits = output.values;
@@ -195,6 +196,14 @@ impl Classifier {
             logits
         });
         Ok(scores.collect())
+    }
+}
+
+/// What is read of a text or a pair, to transformers, where no second text and an empty one are the same.
+pub(super) fn read(text: Text<'_>) -> Text<'_> {
+    match text {
+        Text::Pair(first, "") => Text::One(first),
+        other => other,
     }
 }
 

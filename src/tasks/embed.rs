@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::passages::{Passage, passages};
 #[cfg(not(target_arch = "wasm32"))]
 use super::stream::{Stream, StreamOptions};
 use super::text_model::{Output, TextModel};
@@ -382,8 +381,8 @@ impl Embedder {
     /// One vector per text, in order: `[dimensions]` each.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`], [`Error::TooLong`] if long texts are refused, [`Error::Overflow`] if a result is not finite;
-    /// as [`Model::run`] for the device.
+    /// [`Error::Tokenizer`], [`Error::Malformed`] for one that is of another model, [`Error::TooLong`] if long texts are
+    /// refused, [`Error::Overflow`] if a result is not finite; as [`Model::run`] for the device.
     pub fn embed<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
         pollster::block_on(self.embed_async(texts))
     }
@@ -543,26 +542,6 @@ impl Embedder {
         I::IntoIter: Send + 'static,
     {
         Stream::start(&self.text_model, texts.into_iter(), options)
-    }
-
-    /// A text in parts that the model takes whole, prompt included, each of which shares about `overlap` tokens with the
-    /// next: whole words, where a word is not longer than all that the model takes.
-    ///
-    /// ```
-    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
-    /// let text = "a long story ".repeat(50);
-    /// let passages: Vec<wgformer::tasks::Passage> = embedder.passages(&text, 2)?;
-    /// for passage in &passages {
-    ///     println!("{} to {}: {:?}", passage.start, passage.end, embedder.embed(&[passage.text])?);
-    /// }
-    /// assert_eq!(embedder.passages("a cat", 2)?.len(), 1);
-    /// # Ok::<(), wgformer::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Tokenizer`]; [`Error::Input`] if `overlap` leaves no room for more.
-    pub fn passages<'a>(&self, text: &'a str, overlap: usize) -> Result<Vec<Passage<'a>>> {
-        passages(&self.text_model, text, overlap)
     }
 
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text,

@@ -201,7 +201,8 @@ impl Filler {
             };
             return Err(Error::Input { name, message });
         }
-        let logits = self.model.run_with_async(&batch, &places, control).await?;
+        let logits = self.model.run_with_async(&batch, &places, control).await;
+        let logits = logits.map_err(|error| self.tokenizer.blamed(error))?;
         if let Some(value) = logits.iter().copied().find(|logit| !logit.is_finite()) {
             return Err(Error::Overflow { index: 0, value });
         }

@@ -71,8 +71,8 @@ use crate::text::{Text, Tokenizer};
 /// ```
 #[derive(Clone, Debug)]
 pub struct LateInteraction {
-    queries: TextModel,
-    documents: TextModel,
+    pub(super) queries: TextModel,
+    pub(super) documents: TextModel,
     max_sim: MaxSim,
     is_mean: bool,
     options: Arc<ModelOptions>,
@@ -190,7 +190,7 @@ impl LateInteraction {
         self.model().memory().with(&self.max_sim.memory())
     }
 
-    fn side(&self, side: Side) -> &TextModel {
+    pub(super) fn side(&self, side: Side) -> &TextModel {
         match side {
             Side::Query => &self.queries,
             Side::Document => &self.documents,
@@ -316,7 +316,7 @@ impl LateInteraction {
     /// All texts, the best first; of equal ones the earlier.
     ///
     /// # Errors
-    /// As [`LateInteraction::embed`].
+    /// As [`LateInteraction::embed`], and [`Error::Input`] for a query that is too long, if long texts are refused.
     pub fn rank<S: AsRef<str>>(&self, query: &str, texts: &[S]) -> Result<Vec<Ranked>> {
         self.rank_with(query, texts, Control::new())
     }
@@ -354,11 +354,13 @@ impl LateInteraction {
     ) -> Result<Vec<Ranked>> {
         let deadline = control.due();
         let rank = async {
-            let queries = self.embed_async(Side::Query, &[query]).await?;
+            let queries = self.embed_async(Side::Query, &[query]).await;
+            let queries = queries.map_err(of_query)?;
             let mut scores = Vec::with_capacity(texts.len());
             for piece in texts.chunks(PIECE) {
                 let documents = self.embed_async(Side::Document, piece).await;
-                let documents = documents.map_err(|error| counted_from(scores.len(), error))?;
+                let documents =
+                    documents.map_err(|error| error.renumbered(|index| scores.len() + index))?;
                 scores.extend(self.scores_async(&queries[0], &documents).await?);
                 control.report(scores.len(), texts.len());
             }
@@ -368,12 +370,12 @@ impl LateInteraction {
     }
 }
 
-/// An error in a piece, as one in all texts.
-fn counted_from(first: usize, error: Error) -> Error {
+/// The caller numbers texts, of which the query is none.
+fn of_query(error: Error) -> Error {
     match error {
-        Error::Overflow { index, value } => Error::Overflow {
-            index: first + index,
-            value,
+        Error::TooLong { most, .. } => Error::Input {
+            name: "query".to_owned(),
+            message: format!("is longer than the {most} tokens that a query may have"),
         },
         other => other,
     }

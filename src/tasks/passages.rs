@@ -29,16 +29,41 @@ impl<'a> Passage<'a> {
     }
 }
 
+/// What a passage is read with.
+#[derive(Clone, Copy)]
+pub(super) enum Beside<'a> {
+    Nothing,
+    /// A first sentence, to which the passage is the second.
+    First(&'a str),
+    /// A second sentence.
+    Second(&'a str),
+}
+
+impl<'a> Beside<'a> {
+    fn with<'b>(self, passage: &'b str) -> Text<'b>
+    where
+        'a: 'b,
+    {
+        match self {
+            Self::Nothing => Text::One(passage),
+            Self::First(first) => Text::Pair(first, passage),
+            Self::Second(second) => Text::Pair(passage, second),
+        }
+    }
+}
+
 /// Passages that share about `overlap` tokens with the next, and begin and end with whole words where words fit.
 ///
 /// # Errors
-/// [`Error::Tokenizer`]; [`Error::Input`] if `overlap` leaves no room for more.
+/// [`Error::Tokenizer`]; [`Error::Input`] if `overlap` leaves no room for more, [`Error::Limit`] if what is beside leaves
+/// none at all.
 pub(super) fn passages<'a>(
     model: &TextModel,
+    beside: Beside<'_>,
     text: &'a str,
     overlap: usize,
 ) -> Result<Vec<Passage<'a>>> {
-    let room = model.room()?;
+    let room = model.room(beside)?;
     if overlap >= room {
         return Err(Error::Input {
             name: "overlap".to_owned(),
@@ -50,7 +75,7 @@ pub(super) fn passages<'a>(
     let mut start = 0;
     loop {
         let beginning = Beginning::of(model, &text, start, room)?;
-        let passage = beginning.passage(model, &text, start, room)?;
+        let passage = beginning.passage(model, beside, &text, start, room)?;
         let end = passage.end;
         passages.push(passage);
         if end == text.count() {
@@ -72,18 +97,18 @@ struct Beginning {
 const CHARACTERS_PER_TOKEN: usize = 16;
 
 impl Beginning {
-    /// At least `room` tokens from character `start` on, or all.
+    /// More than `room` tokens from character `start` on, or all.
     fn of(model: &TextModel, text: &Characters<'_>, start: usize, room: usize) -> Result<Self> {
         let mut count = room.saturating_mul(CHARACTERS_PER_TOKEN);
         loop {
             let end = text.count().min(start.saturating_add(count));
             let looked_at = text.slice(start, end);
-            let encodings = model.tokenizer.encode_with_origins([looked_at])?;
-            for encoding in encodings {
-                let is_all = end == text.count() && !encoding.tokens.is_cut;
-                if is_all || encoding.tokens.is_cut {
-                    let origins = encoding.origins.into_iter();
-                    let origins = origins.filter(|origin| !origin.is_special).collect();
+            for encoding in model.tokenizer.encode_more_than(room, [looked_at])? {
+                let origins = encoding.origins.into_iter();
+                let origins: Vec<_> = origins.filter(|origin| !origin.is_special).collect();
+                let is_enough = encoding.tokens.is_cut || origins.len() > room;
+                if is_enough || end == text.count() {
+                    let is_all = !is_enough;
                     return Ok(Self { origins, is_all });
                 }
             }
@@ -95,13 +120,14 @@ impl Beginning {
     fn passage<'a>(
         &self,
         model: &TextModel,
+        beside: Beside<'_>,
         text: &Characters<'a>,
         start: usize,
         room: usize,
     ) -> Result<Passage<'a>> {
         if self.is_all {
             let all = Passage::of(text, start, text.count());
-            if model.fits(all.text)? {
+            if model.fits(beside.with(all.text))? {
                 return Ok(all);
             }
         }
@@ -110,7 +136,7 @@ impl Beginning {
             let end = self.origins[..tokens].iter().map(|origin| origin.end).max();
             let passage = Passage::of(text, start, start + end.unwrap_or(0).max(1));
             // Cut out of its text, a word may have other tokens than in it.
-            if tokens <= 1 || model.fits(passage.text)? {
+            if tokens <= 1 || model.fits(beside.with(passage.text))? {
                 return Ok(passage);
             }
             tokens = self.word_start(tokens - tokens.div_ceil(16));
@@ -139,15 +165,31 @@ impl Beginning {
 
 impl TextModel {
     /// Whether a text is read whole.
-    fn fits(&self, text: &str) -> Result<bool> {
-        let tokens = self.tokenize(&[Text::One(text)])?;
-        Ok(tokens.iter().all(|tokens| !tokens.is_cut))
+    fn fits(&self, text: Text<'_>) -> Result<bool> {
+        Ok(!self.are_cut(&[text])?.contains(&true))
     }
 
-    /// How many tokens of a text are read, beside special tokens and the prompt.
-    fn room(&self) -> Result<usize> {
-        let empty = self.tokenize(&[Text::One("")])?;
-        let taken = empty.first().map_or(0, |tokens| tokens.ids.len());
-        Ok(self.model.max_tokens().saturating_sub(taken).max(1))
+    /// How many tokens of a passage are read, beside what else is.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if that are none.
+    fn room(&self, beside: Beside<'_>) -> Result<usize> {
+        let (most, taken) = (self.max_tokens(), self.tokens_without(beside.with(""))?);
+        if taken < most {
+            return Ok(most - taken);
+        }
+        let thing = match beside {
+            Beside::Nothing => "a passage with special tokens and the model's prompt",
+            Beside::First(_) | Beside::Second(_) => {
+                "a passage with special tokens and the sentence that it is read with"
+            }
+        };
+        Err(Error::Limit {
+            thing: thing.to_owned(),
+            needed: taken.saturating_add(1) as u64,
+            allowed: most as u64,
+            unit: "tokens",
+            advice: "shorten what a passage is read with",
+        })
     }
 }

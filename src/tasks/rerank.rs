@@ -50,7 +50,7 @@ use crate::text::Text;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Reranker {
-    text_model: TextModel,
+    pub(super) text_model: TextModel,
     score_function: ScoreFunction,
 }
 

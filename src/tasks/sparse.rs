@@ -58,7 +58,7 @@ use crate::text::{Text, Tokens};
 #[derive(Clone, Debug)]
 pub struct SparseEmbedder {
     /// The encoder, or what weighs each token.
-    text_model: TextModel,
+    pub(super) text_model: TextModel,
     head: TaskHead,
     own: Arc<SentenceTransformer>,
 }
@@ -273,7 +273,10 @@ impl SparseEmbedder {
             let tokens = self.text_model.tokenize_in_turns(&texts).await?;
             let report = |done| control.report(done, texts.len());
             let mut embeddings: Vec<SparseEmbedding> = match &self.head {
-                TaskHead::Splade(model, splade) => pooled(model, *splade, &tokens, report).await?,
+                TaskHead::Splade(model, splade) => {
+                    let pooled = pooled(model, *splade, &tokens, report).await;
+                    pooled.map_err(|error| self.text_model.tokenizer.blamed(error))?
+                }
                 TaskHead::Lexical(unweighed) => {
                     let outputs = self.text_model.outputs_of(&tokens, report).await?;
                     let texts = tokens.iter().zip(outputs);

@@ -172,7 +172,23 @@ fn shares(from: usize, vectors: &[Vec<f32>]) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::centralities;
+
+    #[test]
+    fn a_deadline_has_its_turn_after_every_row() {
+        let vectors = (0..20).map(|place| vec![place as f32, 1.0]).collect();
+        let mut comparison = pin!(centralities(vectors));
+        let mut turns = 0;
+        let mut context = Context::from_waker(Waker::noop());
+        while comparison.as_mut().poll(&mut context).is_pending() {
+            turns += 1;
+        }
+        // Those of the matrix, and those of one round at least.
+        assert!(turns >= 2 * 20, "{turns}");
+    }
 
     #[test]
     fn the_middle_of_a_fan_is_most_central() {

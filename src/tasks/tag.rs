@@ -1,13 +1,17 @@
+use std::ops::Range;
 use std::path::Path;
 
-use super::aggregation::{Aggregation, TaggedToken};
+use super::aggregation::{Aggregation, Tag, TaggedToken};
 use super::characters::Characters;
+use super::overlap::{self, Surest};
+use super::tag_scheme::TagScheme;
 use super::text_model::TextModel;
-use crate::error::Result;
+use super::windows::{LongText, NoRoom, Window, run_windows};
+use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
 use crate::plan::Control;
-use crate::text::{Encoding, Text, TokenOrigin};
+use crate::text::{Text, TokenOrigin};
 
 /// Finds what texts name: people, places, parts of speech, whatever a checkpoint's token classification tells apart, as
 /// transformers' pipeline has it. Clones share the model, from any thread.
@@ -50,7 +54,7 @@ use crate::text::{Encoding, Text, TokenOrigin};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Tagger {
-    text_model: TextModel,
+    pub(super) text_model: TextModel,
 }
 
 /// What becomes of the tags of tokens.
@@ -69,6 +73,7 @@ pub struct Tagger {
 pub struct TagOptions {
     aggregation: Aggregation,
     ignore_labels: Vec<String>,
+    stride: Option<usize>,
 }
 
 impl TagOptions {
@@ -89,6 +94,28 @@ impl TagOptions {
             ..self
         }
     }
+
+    /// Reads a text that is longer than the model takes as a whole, in parts of which each shares so many tokens with the
+    /// next, rather than its beginning alone. Of entities of different parts that overlap, the longest is given, of equally
+    /// long ones the surest, as by transformers' `stride`; without aggregation a token has the label of the surest part.
+    ///
+    /// ```
+    /// # use wgformer::{models::ModelOptions, tasks::{TagOptions, Tagger}};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/spans/bert-tags");
+    /// # let tagger = Tagger::load(&gpu, folder, &ModelOptions::default())?;
+    /// let text = "Ada met Charles in London. ".repeat(20);
+    /// let all = TagOptions::default().stride(16).ignore_labels::<&str>([]);
+    /// let entities = &tagger.tag(&[&text], &all)?[0];
+    /// assert_eq!(entities.last().map(|entity| entity.end), Some(text.trim_end().len()));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn stride(self, tokens: usize) -> Self {
+        Self {
+            stride: Some(tokens),
+            ..self
+        }
+    }
 }
 
 impl Default for TagOptions {
@@ -96,6 +123,7 @@ impl Default for TagOptions {
         Self {
             aggregation: Aggregation::default(),
             ignore_labels: vec!["O".to_owned()],
+            stride: None,
         }
     }
 }
@@ -106,7 +134,7 @@ impl Default for TagOptions {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entity {
-    /// Its label's name, from `id2label`, without `B-` and `I-` unless it is a single token's.
+    /// Its label's name, from `id2label`, without `B-`, `I-` and the like unless it is a single token's.
     pub label: String,
     /// How sure the model is of it, from 0 to 1: the mean over its tokens, or its words.
     pub score: f32,
@@ -116,6 +144,9 @@ pub struct Entity {
     pub end: usize,
     /// The text from `start` to `end`.
     pub text: String,
+    /// From the place of its first word among the text's to behind that of its last, if the tokenizer says where words
+    /// are: as it counts them, [`TokenOrigin::word_id`], a word of its own for most punctuation.
+    pub words: Option<Range<usize>>,
 }
 
 impl Tagger {
@@ -125,7 +156,8 @@ impl Tagger {
     /// As [`Model::load`], [`crate::Error::HeadMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
-        let text_model = TextModel::load(gpu, &own, Head::TokenClassification, options)?;
+        let head = Head::TokenClassification;
+        let text_model = TextModel::load_for_whole_texts(gpu, &own, head, options)?;
         Ok(Self { text_model })
     }
 
@@ -170,10 +202,11 @@ impl Tagger {
         &self.text_model.model
     }
 
-    /// The entities of each text, in its order; a text is cut to the model's length.
+    /// The entities of each text, in its order; a text is cut to the model's length, unless [`TagOptions::stride`] says how
+    /// to read on.
     ///
     /// # Errors
-    /// As [`Embedder::embed`](super::Embedder::embed).
+    /// As [`Embedder::embed`](super::Embedder::embed), and [`Error::Input`] if the stride leaves no room for more.
     pub fn tag<S: AsRef<str>>(
         &self,
         texts: &[S],
@@ -182,7 +215,8 @@ impl Tagger {
         pollster::block_on(self.tag_async(texts, options))
     }
 
-    /// [`Tagger::tag`] with a deadline, or somebody who is told after each batch how many texts are done.
+    /// [`Tagger::tag`] with a deadline, or somebody who is told after each batch how many texts, or with
+    /// [`TagOptions::stride`] parts of texts, are done.
     ///
     /// # Errors
     /// As [`Tagger::tag`], and [`crate::Error::Deadline`].
@@ -220,69 +254,159 @@ impl Tagger {
         let inputs: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
         let deadline = control.due();
         let tagged = async {
-            let encodings = self.text_model.encode_with_origins(&inputs).await?;
-            let split = |Encoding { tokens, origins }| (tokens, origins);
-            let (tokens, origins): (Vec<_>, Vec<_>) = encodings.into_iter().map(split).unzip();
-            let report = |done| control.report(done, inputs.len());
-            let outputs = self.text_model.outputs_of(&tokens, report).await?;
-            let entities = outputs.into_iter().enumerate().map(|(place, output)| {
-                let reader = Reader {
-                    tagger: self,
-                    text: Characters::of(texts[place].as_ref()),
-                    ids: &tokens[place].ids,
-                    origins: &origins[place],
-                };
-                reader.entities(output.values, options)
-            });
-            Ok(entities.collect())
+            let most = options
+                .stride
+                .map_or(self.text_model.max_tokens(), |_| usize::MAX);
+            let encodings = self.text_model.encode_more_than(most, &inputs).await?;
+            let long = encodings.into_iter().map(|it| LongText::new(it, 0));
+            let long: Vec<LongText> = long.collect();
+            let windows = self.windows(&long, options.stride)?;
+            let found = texts.iter().map(|text| Found::new(text.as_ref()));
+            let mut found: Vec<Found<'_>> = found.collect();
+            let labels = self.model().labels();
+            let reader = Reader {
+                tagger: self,
+                labels,
+                aggregation: options.aggregation,
+                scheme: TagScheme::of(labels),
+            };
+            let report = |done| control.report(done, windows.len());
+            let add = |window: &Window, ids: &[u32], logits: Vec<f32>| {
+                reader.read(
+                    &mut found[window.text],
+                    &long[window.text],
+                    window,
+                    ids,
+                    logits,
+                );
+            };
+            run_windows(&self.text_model, &long, &windows, report, add).await?;
+            let found = found.into_iter();
+            Ok(found
+                .map(|it| it.entities(&options.ignore_labels))
+                .collect())
         };
         self.model().plan().gpu().before(deadline, tagged).await
     }
-}
 
-/// A text, and what the tokenizer made of it.
-struct Reader<'a> {
-    tagger: &'a Tagger,
-    text: Characters<'a>,
-    ids: &'a [u32],
-    origins: &'a [TokenOrigin],
-}
-
-impl Reader<'_> {
-    /// `logits`: `[tokens, labels]`.
-    fn entities(&self, mut logits: Vec<f32>, options: &TagOptions) -> Vec<Entity> {
-        let labels = self.tagger.model().labels();
-        let aggregation = options.aggregation;
-        let rows = logits.chunks_exact_mut(labels.len()).enumerate();
-        let ordinary = rows.filter(|(place, _)| !self.origins[*place].is_special);
-        let tokens = ordinary.map(|(place, logits)| {
-            ScoreFunction::Softmax.score(logits);
-            TaggedToken {
-                scores: logits.to_vec(),
-                start: self.origins[place].start,
-                end: self.origins[place].end,
-                is_subword: aggregation.is_by_word() && self.is_subword(place),
+    /// What is read of all texts, one after another.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`], if long texts are refused; [`Error::Input`] for too large a stride.
+    fn windows(&self, texts: &[LongText], stride: Option<usize>) -> Result<Vec<Window>> {
+        let most = self.text_model.max_tokens();
+        let mut all = Vec::with_capacity(texts.len());
+        for (index, text) in texts.iter().enumerate() {
+            let overlap = stride.unwrap_or(0);
+            let windows = text.windows(index, most, overlap);
+            let windows = windows.map_err(|NoRoom(needed)| Error::Input {
+                name: "stride".to_owned(),
+                message: format!(
+                    "of {overlap} tokens needs {needed} with special ones and one more, and the model takes {most}"
+                ),
+            })?;
+            if windows.len() > 1 && self.text_model.refuses_long_texts() {
+                return Err(Error::TooLong { index, most });
             }
-        });
-        let tokens: Vec<TaggedToken> = tokens.collect();
-        let entities = aggregation.entities(&tokens, labels).into_iter();
-        let wanted = entities.filter(|it| options.ignore_labels.iter().all(|no| no != it.label));
-        let entity = wanted.map(|it| Entity {
+            all.extend(windows.into_iter().take(stride.map_or(1, |_| usize::MAX)));
+        }
+        Ok(all)
+    }
+}
+
+/// What was found in a text so far.
+struct Found<'a> {
+    text: Characters<'a>,
+    windows: usize,
+    /// Of all windows.
+    entities: Vec<Tag<'a>>,
+    /// Where each token is for itself.
+    tokens: Surest<'a>,
+}
+
+impl<'a> Found<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            text: Characters::of(text),
+            windows: 0,
+            entities: Vec::new(),
+            tokens: Surest::default(),
+        }
+    }
+
+    fn entities(mut self, ignored: &[String]) -> Vec<Entity> {
+        let is_wanted = |tag: &Tag<'_>| ignored.iter().all(|no| no != tag.label);
+        // First, as the pipeline has it: what is left out is in nobody's way.
+        self.entities.retain(is_wanted);
+        let mut entities = match self.windows {
+            0 | 1 => self.entities,
+            _ => overlap::longest(self.entities),
+        };
+        entities.extend(self.tokens.tags().into_iter().filter(is_wanted));
+        let entity = entities.into_iter().map(|it| Entity {
             label: it.label.to_owned(),
             score: it.score,
             start: it.start,
             end: it.end,
             text: self.text.slice(it.start, it.end).to_owned(),
+            words: it.words,
         });
         entity.collect()
+    }
+}
+
+/// Reads what a model says of windows.
+struct Reader<'a> {
+    tagger: &'a Tagger,
+    labels: &'a [String],
+    aggregation: Aggregation,
+    scheme: TagScheme,
+}
+
+impl<'a> Reader<'a> {
+    /// `logits`: `[tokens, labels]`, of a window of the text.
+    fn read(
+        &self,
+        found: &mut Found<'a>,
+        text: &LongText,
+        window: &Window,
+        ids: &[u32],
+        mut logits: Vec<f32>,
+    ) {
+        let origins = text.origins(&window.part);
+        let first = text.place(&window.part).start;
+        let rows = logits.chunks_exact_mut(self.labels.len()).enumerate();
+        let ordinary = rows.filter(|(place, _)| !origins[*place].is_special);
+        let (mut places, mut tokens) = (Vec::new(), Vec::new());
+        for (place, logits) in ordinary {
+            ScoreFunction::Softmax.score(logits);
+            let origin = origins[place];
+            let is_subword =
+                self.aggregation.is_by_word() && self.is_subword(&found.text, ids[place], origin);
+            places.push(window.part.start + place - first);
+            tokens.push(TaggedToken {
+                scores: logits.to_vec(),
+                start: origin.start,
+                end: origin.end,
+                is_subword,
+                word: origin.word_id.map(|word| word as usize),
+            });
+        }
+        let tags = self.aggregation.entities(&tokens, self.labels, self.scheme);
+        found.windows += 1;
+        if self.aggregation == Aggregation::None {
+            let tags = places.into_iter().zip(tags);
+            tags.for_each(|(place, tag)| found.tokens.add(place, tag));
+        } else {
+            found.entities.extend(tags);
+        }
     }
 
     /// Whether a token goes on with a word: as transformers tells it, where the vocabulary marks such tokens by their
     /// length, which the mark adds to, and elsewhere by whether there is a space before.
-    fn is_subword(&self, place: usize) -> bool {
-        let TokenOrigin { start, end, .. } = self.origins[place];
+    fn is_subword(&self, text: &Characters<'_>, id: u32, origin: TokenOrigin) -> bool {
+        let TokenOrigin { start, end, .. } = origin;
         let tokenizer = &self.tagger.text_model.tokenizer;
-        let id = self.ids[place];
         if tokenizer.unknown_id() == Some(id) {
             return false;
         }
@@ -290,6 +414,6 @@ impl Reader<'_> {
             let token = tokenizer.token(id).unwrap_or_default();
             return token.chars().count() != end.saturating_sub(start);
         }
-        start > 0 && !self.text.slice(start - 1, start + 1).contains(' ')
+        start > 0 && !text.slice(start - 1, start + 1).contains(' ')
     }
 }

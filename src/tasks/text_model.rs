@@ -68,8 +68,8 @@ impl TextModel {
         head: Head,
         options: &ModelOptions,
     ) -> Result<Self> {
-        Self::load_with(gpu, own, head, options, |folder, _| {
-            Tokenizer::open(folder, usize::MAX)
+        Self::load_with(gpu, own, head, options, |folder, model| {
+            Tokenizer::open(folder, usize::MAX)?.with_room_in(model.max_tokens())
         })
     }
 
@@ -180,6 +180,36 @@ impl TextModel {
         })
     }
 
+    /// The most tokens of a text that are read, special tokens included.
+    pub(super) fn max_tokens(&self) -> usize {
+        let of_form = self.form.as_ref().map(|form| form.max_tokens());
+        of_form.unwrap_or(self.model.max_tokens())
+    }
+
+    /// How many tokens are read with a text, or a pair, besides those of a text that is not there.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) fn tokens_without(&self, text: Text<'_>) -> Result<usize> {
+        if let Some(form) = &self.form {
+            return form.tokens_without_text();
+        }
+        let tokens = self.tokenize(&[text])?;
+        Ok(tokens.iter().map(|tokens| tokens.ids.len()).sum())
+    }
+
+    /// Whether of each text, or pair, only a part is read.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub(super) fn are_cut(&self, texts: &[Text<'_>]) -> Result<Vec<bool>> {
+        let mut are_cut = Vec::with_capacity(texts.len());
+        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+            are_cut.extend(self.tokenize(some)?.iter().map(|tokens| tokens.is_cut));
+        }
+        Ok(are_cut)
+    }
+
     /// [`TextModel::tokenize`], which lets others, and a deadline, have their turn.
     ///
     /// # Errors
@@ -200,10 +230,14 @@ impl TextModel {
     /// [`Error::TooLong`] for text `index`, if long texts are refused.
     pub(super) fn check_length(&self, index: usize, tokens: &Tokens) -> Result<()> {
         if tokens.is_cut && self.refuses_long_texts {
-            let most = self.model.max_tokens();
+            let most = self.max_tokens();
             return Err(Error::TooLong { index, most });
         }
         Ok(())
+    }
+
+    pub(super) fn refuses_long_texts(&self) -> bool {
+        self.refuses_long_texts
     }
 
     /// What the model gives for each text, in order. `control` is told after each batch how many are done.
@@ -226,15 +260,19 @@ impl TextModel {
     }
 
     /// The tokens of each text, in order, and where they come from: of the text as it is given, whose characters putting
-    /// it in lower case could move.
+    /// it in lower case could move. All, or more than `most` of them, of a model for whole texts.
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub(super) async fn encode_with_origins(&self, texts: &[Text<'_>]) -> Result<Vec<Encoding>> {
+    pub(super) async fn encode_more_than(
+        &self,
+        most: usize,
+        texts: &[Text<'_>],
+    ) -> Result<Vec<Encoding>> {
         let mut encodings = Vec::with_capacity(texts.len());
         for some in texts.chunks(TOKENIZED_AT_ONCE) {
             let some = some.iter().copied();
-            encodings.extend(self.tokenizer.encode_with_origins(some)?);
+            encodings.extend(self.tokenizer.encode_more_than(most, some)?);
             yield_now().await;
         }
         Ok(encodings)
@@ -268,7 +306,8 @@ impl TextModel {
 
     /// The values of each text of a pack, in its order.
     pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Vec<f32>>> {
-        let values = self.model.run_async(&pack.batch).await?;
+        let values = self.model.run_async(&pack.batch).await;
+        let values = values.map_err(|error| self.tokenizer.blamed(error))?;
         let mut rest = &values[..];
         let mut ids = pack.batch.token_ids();
         let own = pack.lengths.iter().map(|tokens| {

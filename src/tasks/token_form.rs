@@ -17,6 +17,7 @@ pub(super) struct Form {
     /// Those that have no vector.
     skipped: Vec<u32>,
     leaves_out_first: bool,
+    max_tokens: usize,
 }
 
 impl Form {
@@ -86,6 +87,7 @@ impl Form {
             expansion: None,
             skipped: Vec::new(),
             leaves_out_first: false,
+            max_tokens: most,
         })
     }
 
@@ -96,6 +98,23 @@ impl Form {
         let mut tokens = self.tokenizer.encode_prompted(texts, prompt, lower_case)?;
         tokens.iter_mut().for_each(|tokens| self.complete(tokens));
         Ok(tokens)
+    }
+
+    /// The most tokens of a text, marker and special tokens included.
+    pub(super) fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// How many tokens are read with a text: special tokens, the marker and the prompt.
+    ///
+    /// # Errors
+    /// [`crate::Error::Tokenizer`].
+    pub(super) fn tokens_without_text(&self) -> Result<usize> {
+        let empty = [Text::One("")];
+        let (prompt, lower_case) = (&self.prompt, self.lower_case);
+        let tokens = self.tokenizer.encode_prompted(&empty, prompt, lower_case)?;
+        let around: usize = tokens.iter().map(|tokens| tokens.ids.len()).sum();
+        Ok(around + usize::from(self.marker.is_some()))
     }
 
     /// Adds the marker, and what expands the text.

@@ -54,7 +54,7 @@ use crate::text::{Text, Tokenizer};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ZeroShot {
-    text_model: TextModel,
+    pub(super) text_model: TextModel,
     /// The place of the logit that says that the second sentence follows.
     entailment: usize,
     /// The place of the one that says that it contradicts.
@@ -249,12 +249,31 @@ impl ZeroShot {
             hypotheses.iter().map(move |hypothesis| pair(hypothesis))
         });
         let pairs: Vec<Text<'_>> = pairs.collect();
-        let outputs = self.text_model.outputs(&pairs, control).await?;
+        let outputs = self.text_model.outputs(&pairs, control).await;
+        let outputs = outputs.map_err(|error| error.renumbered(|pair| pair / labels.len()))?;
         let logits: Vec<Vec<f32>> = outputs.into_iter().map(|output| output.values).collect();
         let texts = logits.chunks(labels.len());
         Ok(texts
             .map(|logits| ranked(&labels, &self.scores(logits, options.multi_label)))
             .collect())
+    }
+
+    /// The sentence that takes most room beside a text.
+    ///
+    /// # Errors
+    /// As [`ZeroShot::classify`].
+    pub(super) fn longest_hypothesis<L: AsRef<str>>(
+        &self,
+        labels: &[L],
+        options: &ZeroShotOptions,
+    ) -> Result<String> {
+        let labels: Vec<&str> = labels.iter().map(AsRef::as_ref).collect();
+        let hypotheses = hypotheses(&labels, &options.template)?;
+        let pairs = hypotheses.iter().map(|it| Text::Pair("", it));
+        let tokens = self.text_model.tokenize(&pairs.collect::<Vec<_>>())?;
+        let counted = tokens.iter().zip(hypotheses);
+        let longest = counted.max_by_key(|(tokens, _)| tokens.ids.len());
+        Ok(longest.map_or_else(String::new, |(_, hypothesis)| hypothesis))
     }
 
     /// The score of each label, from its own logits.

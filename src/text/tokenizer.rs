@@ -117,15 +117,7 @@ impl Tokenizer {
     ) -> Result<Self> {
         let tokenizer = guarded(path, || {
             let mut tokenizer = make()?;
-            let processor = tokenizer.get_post_processor();
-            let special = processor.map_or(0, |processor| processor.added_tokens(false));
-            // The crate subtracts one from the other unchecked.
-            if max_tokens <= special {
-                let message = format!(
-                    "leaves no room for a text: {max_tokens} tokens at most, {special} special ones"
-                );
-                return Err(message.into());
-            }
+            check_room(&tokenizer, max_tokens)?; // the crate subtracts unchecked
             tokenizer.with_padding(None);
             tokenizer.with_truncation(Some(TruncationParams {
                 max_length: max_tokens,
@@ -139,6 +131,15 @@ impl Tokenizer {
             path: path.to_owned(),
             tokenizer,
         })
+    }
+
+    /// The same, which cuts nothing, if there is room for a text in `max_tokens`.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] if there is none.
+    pub(crate) fn with_room_in(self, max_tokens: usize) -> Result<Self> {
+        guarded(&self.path, || check_room(&self.tokenizer, max_tokens))?;
+        Ok(self)
     }
 
     /// The same where of a pair that is too long the first alone is cut, rather than whichever is longer.
@@ -175,20 +176,26 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Tokens>> {
         let encode = |texts| self.tokenizer.encode_batch_fast(texts, true);
-        let encodings = self.encode_beginnings(texts, encode)?;
+        let encodings = self.encode_beginnings(texts, self.max_tokens(), encode)?;
         Ok(encodings.iter().map(Tokens::of).collect())
     }
 
-    /// As much of each text as says what its first tokens are: the crate would normalise all of a text, for some hundred
-    /// times its memory, and then cut it.
+    /// What texts are cut to.
+    fn max_tokens(&self) -> usize {
+        let truncation = self.tokenizer.get_truncation();
+        truncation.map_or(usize::MAX, |it| it.max_length)
+    }
+
+    /// As much of each text as says what its first tokens are, and whether it has more than `most`: the crate would
+    /// normalise all of a text, for some hundred times its memory, and then cut it.
     fn encode_beginnings<'a>(
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+        most: usize,
         encode: impl Fn(Vec<EncodeInput<'a>>) -> tokenizers::Result<Vec<tokenizers::Encoding>>,
     ) -> Result<Vec<tokenizers::Encoding>> {
         let texts: Vec<Text<'a>> = texts.into_iter().map(Into::into).collect();
-        let most = self.tokenizer.get_truncation().map(|it| it.max_length);
-        let mut bytes = most.unwrap_or(usize::MAX).saturating_mul(BYTES_PER_TOKEN);
+        let mut bytes = most.saturating_mul(BYTES_PER_TOKEN);
         let encode = |texts: &[Text<'a>]| {
             let inputs = texts.iter().map(|text| crates_input(*text)).collect();
             guarded(&self.path, || encode(inputs))
@@ -196,9 +203,11 @@ impl Tokenizer {
         let beginnings: Vec<Text<'a>> = texts.iter().map(|it| it.beginning(bytes)).collect();
         let mut encodings = encode(&beginnings)?;
         loop {
-            let is_cut = |encoding: &tokenizers::Encoding| !encoding.get_overflowing().is_empty();
+            let is_enough = |encoding: &tokenizers::Encoding| {
+                encoding.len() > most || !encoding.get_overflowing().is_empty()
+            };
             let places = (0..texts.len()).filter(|place| {
-                texts[*place].beginning(bytes) != texts[*place] && !is_cut(&encodings[*place])
+                texts[*place].beginning(bytes) != texts[*place] && !is_enough(&encodings[*place])
             });
             let unsure: Vec<usize> = places.collect();
             if unsure.is_empty() {
@@ -210,6 +219,19 @@ impl Tokenizer {
             for (place, encoding) in unsure.into_iter().zip(longer) {
                 encodings[place] = encoding;
             }
+        }
+    }
+
+    /// An error that a model has with its tokens, as one of its file: of texts there are no others.
+    pub(crate) fn blamed(&self, error: Error) -> Error {
+        match error {
+            Error::Input { name, message } if name == "ids" || name == "types" => {
+                Error::Malformed {
+                    path: self.path.clone(),
+                    message: format!("does not fit the model: its {name} {message}"),
+                }
+            }
+            other => other,
         }
     }
 
@@ -274,8 +296,21 @@ impl Tokenizer {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Encoding>> {
+        self.encode_more_than(self.max_tokens(), texts)
+    }
+
+    /// As [`Tokenizer::encode_with_origins`], for a tokenizer that cuts nothing: all tokens of a text that has no more than
+    /// `most`, and some more than so many of any other.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::encode`].
+    pub(crate) fn encode_more_than<'a>(
+        &self,
+        most: usize,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Encoding>> {
         let encode = |texts| self.tokenizer.encode_batch_char_offsets(texts, true);
-        let encodings = self.encode_beginnings(texts, encode)?;
+        let encodings = self.encode_beginnings(texts, most, encode)?;
         Ok(encodings.iter().map(Encoding::of).collect())
     }
 
@@ -312,6 +347,18 @@ impl Tokenizer {
         // Where the file names none, the families that have such tokenizers call it so.
         self.tokenizer.token_to_id(named.unwrap_or("<unk>"))
     }
+}
+
+/// Refuses special tokens that are as many as all may be.
+fn check_room(tokenizer: &tokenizers::Tokenizer, max_tokens: usize) -> tokenizers::Result<()> {
+    let processor = tokenizer.get_post_processor();
+    let special = processor.map_or(0, |processor| processor.added_tokens(false));
+    if special < max_tokens {
+        return Ok(());
+    }
+    let message =
+        format!("leaves no room for a text: {max_tokens} tokens at most, {special} special ones");
+    Err(message.into())
 }
 
 /// What the tokenizer crate calls it.

@@ -154,6 +154,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm", "forgets the residual", "values[i] += residual[start + c];", ""),
     mutation("layer_norm", "forgets eps", "variance + params.eps", "variance"),
     mutation("layer_norm", "takes the weight for the bias", "weight_bias[params.cols + c]", "weight_bias[c]"),
+    mutation("layer_norm", "takes the mean away in RMS norm too", "if RMS == 0u { mean", "if RMS < 2u { mean"),
+    mutation("layer_norm", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("layer_norm_subgroup", "every subgroup has the workgroup's first row", "* ROWS + subgroup", "* ROWS"),
     mutation("layer_norm_subgroup", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
@@ -165,6 +167,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_subgroup", "takes the weight for the bias", "weight_bias[width + c4]", "weight_bias[c4]"),
     mutation("layer_norm_subgroup", "sums three of four columns", "(v.z + v.w)", "v.z"),
     mutation("layer_norm_subgroup", "writes one row past the end", "row < params.rows", "row <= params.rows"),
+    mutation("layer_norm_subgroup", "takes the mean away in RMS norm too", "if RMS == 0u { mean", "if RMS < 2u { mean"),
+    mutation("layer_norm_subgroup", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("layer_norm_texture", "reads the first row only", "textureLoad(x, vec2(c4, row))", "textureLoad(x, vec2(c4, 0u))"),
     mutation("layer_norm_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
@@ -173,6 +177,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_texture", "forgets the residual", "v += textureLoad(residual, vec2(c4, row));", ""),
     mutation("layer_norm_texture", "takes the weight for the bias", "vec2(c4, 1u)", "vec2(c4, 0u)"),
     mutation("layer_norm_texture", "sums three of four columns", "(v.z + v.w)", "v.z"),
+    mutation("layer_norm_texture", "takes the mean away in RMS norm too", "if RMS == 0u {\n            var sums", "if RMS < 2u {\n            var sums"),
+    mutation("layer_norm_texture", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("layer_norm_vec4", "a row begins one vector too early", "row * width", "row * (width - 1u)"),
     mutation("layer_norm_vec4", "drops the last vector", "| (c4 < width)", "| (c4 + 1u < width)"),
@@ -180,6 +186,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("layer_norm_vec4", "takes the variance about zero", "let centred = values[i] - mean", "let centred = values[i]"),
     mutation("layer_norm_vec4", "forgets the residual", "values[i] += residual[start + c4];", ""),
     mutation("layer_norm_vec4", "sums three of four columns", "(v.z + v.w)", "v.z"),
+    mutation("layer_norm_vec4", "takes the mean away in RMS norm too", "if RMS == 0u { mean", "if RMS < 2u { mean"),
+    mutation("layer_norm_vec4", "does RMS norm for layer norm", "RMS == 0u", "RMS > 1u"),
 
     mutation("embedding_sum", "a word's row begins too early", "indices[token] * hidden", "indices[token] * (hidden - 1u)"),
     mutation("embedding_sum", "forgets the position", " + small[position_start + c]", ""),
@@ -524,6 +532,22 @@ const MUTATIONS: &[Mutation] = &[
     mutation("disentangled_attention_texture", "reads keys for values", "vec2(value_column + v", "vec2(key_column + v"),
     mutation("disentangled_attention_texture", "writes one query past the end", "if token < end {", "if token <= end {"),
     mutation("disentangled_attention_texture", "does not divide by the sum", "1.0 / row_sum", "1.0"),
+
+    mutation("unfold", "begins with the token itself", " - params.size / 2u", ""),
+    mutation("unfold", "takes each neighbour for the token itself", "token - start + i % params.size - params.size / 2u", "token - start"),
+    mutation("unfold", "sees the sequence before", "place < end - start", "start + place < end"),
+    mutation("unfold", "reads the first column only", "* params.cols + i / params.size", "* params.cols"),
+    mutation("unfold", "every sequence is the first", "let start = segment_offsets[sequence];", "let start = segment_offsets[0];"),
+    mutation("unfold", "drops the last element", "i < width", "i + 1u < width"),
+    mutation("unfold", "writes one token past the end", "token < end", "token <= end"),
+
+    mutation("unfold_texture", "begins with the token itself", " - params.size / 2u", ""),
+    mutation("unfold_texture", "takes each neighbour for the token itself", "place + i % params.size - params.size / 2u", "place"),
+    mutation("unfold_texture", "sees the sequence before", "neighbour < end - start", "start + neighbour < end"),
+    mutation("unfold_texture", "reads the first of four columns only", "[c % 4u]", "[0]"),
+    mutation("unfold_texture", "leaves every fourth element out", "n < 4u", "n < 3u"),
+    mutation("unfold_texture", "drops the last vector", "c4 < width", "c4 + 1u < width"),
+    mutation("unfold_texture", "writes one token past the end", "start + place < end", "start + place <= end"),
 ];
 
 impl Mutation {

@@ -117,10 +117,11 @@ fn a_row_has_the_same_bits_wherever_it_stands() {
     const COLS: usize = 68;
     let gpu = Gpu::new().unwrap();
     let layer_norm = cases::layer_norm(ROWS, COLS, Values::Unit, true).unwrap();
+    let rms_norm = cases::rms_norm(ROWS, COLS, Values::Unit, true).unwrap();
     let softmax = cases::softmax(ROWS, COLS, Values::Unit).unwrap();
     let pool = cases::pool(&[1; ROWS], COLS, Pooling::Mean, true, Values::Unit).unwrap();
     let normalize = cases::normalize(ROWS, COLS, Values::Unit).unwrap();
-    for case in [layer_norm, softmax, pool, normalize] {
+    for case in [layer_norm, rms_norm, softmax, pool, normalize] {
         let graph = fuse(&case.graph);
         for (_, offer) in offers(&gpu, &graph, WeightType::F32) {
             let kernel = offer.largest().kernel.name;

@@ -38,3 +38,30 @@ static inline unsigned long bits(float value)
     memcpy(&result, &value, sizeof result);
     return result;
 }
+
+/* The bits of some floats, after a space. */
+static inline void write_bits(const float *values, size_t count)
+{
+    printf(" ");
+    for (size_t i = 0; i < count; i++) {
+        printf("%08lx", bits(values[i]));
+    }
+}
+
+/* What a model or an index takes, made ready or not. */
+static inline void write_memory(const char *name, wgformer_memory memory)
+{
+    printf("memory %s %llu %llu %llu %llu %zu\n", name, (unsigned long long)memory.total,
+           (unsigned long long)memory.weights, (unsigned long long)memory.activations,
+           (unsigned long long)memory.staging, memory.runs);
+}
+
+#define MAKE_READY(task, handle)                                                                   \
+    do {                                                                                           \
+        wgformer_memory memory;                                                                    \
+        SUCCEEDS(wgformer_##task##_memory(handle, &memory));                                       \
+        write_memory(#task, memory);                                                               \
+        SUCCEEDS(wgformer_##task##_warm_up(handle));                                               \
+        SUCCEEDS(wgformer_##task##_memory(handle, &memory));                                       \
+        write_memory(#task, memory);                                                               \
+    } while (0)

@@ -9,5 +9,7 @@ mod common;
 
 mod header;
 mod library;
+mod lines;
 mod programs;
+mod retrieval;
 mod tasks;

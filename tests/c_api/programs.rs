@@ -113,6 +113,18 @@ fn the_example_finds_the_related_sentences() {
 }
 
 #[test]
+fn the_example_of_a_search_finds_and_reads_the_nearest() {
+    let (_gpu, _turn) = common::gpu();
+    let said = succeed(&mut program("examples/c/search.c", Linking::Shared));
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(lines[0].ends_with("the pull of the moon."), "{said}");
+    for (start, count) in [("near ", 3), ("read ", 3), ("the model takes ", 1)] {
+        let there = lines.iter().filter(|line| line.starts_with(start));
+        assert_eq!(there.count(), count, "{start}: {said}");
+    }
+}
+
+#[test]
 fn the_example_of_tasks_shows_labels_entities_and_answers() {
     let (_gpu, _turn) = common::gpu();
     let said = succeed(&mut program("examples/c/tasks.c", Linking::Shared));

@@ -3,61 +3,9 @@
  * task_contract HEADLESS CLASSIFIER INFERENCE RERANKER TAGGER ANSWERER FILLER: seven folders, the first of a model without
  * a head */
 
-#include "check.h"
+#include "contract.h"
 
 #define ROOM 100
-
-static wgformer_gpu *gpu;
-static const char *headless;
-
-/* Loading says what is missing, and leaves null; null is ignored elsewhere. */
-#define LOADS_WHAT_IT_IS_FOR(task)                                                                 \
-    do {                                                                                           \
-        wgformer_##task *task;                                                                     \
-        FAILS(INVALID_ARGUMENT, #task " is null",                                                  \
-              wgformer_##task##_load(gpu, headless, NULL, NULL));                                  \
-        FAILS(INVALID_ARGUMENT, "gpu is null", wgformer_##task##_load(NULL, "", NULL, &task));     \
-        CHECK(task == NULL);                                                                       \
-        FAILS(INVALID_ARGUMENT, "directory is null",                                               \
-              wgformer_##task##_load(gpu, NULL, NULL, &task));                                     \
-        FAILS(IO, "no/model", wgformer_##task##_load(gpu, "no/model", NULL, &task));               \
-        FAILS(MALFORMED, headless, wgformer_##task##_load(gpu, headless, NULL, &task));            \
-        CHECK(strstr(wgformer_last_error_message(), "there is no head for") != NULL);              \
-        CHECK(task == NULL);                                                                       \
-        CHECK(wgformer_##task##_clone(NULL) == NULL);                                              \
-        wgformer_##task##_free(NULL);                                                              \
-    } while (0)
-
-/* A model by its second handle, after the first was freed. */
-#define LOAD(task, folder)                                                                         \
-    wgformer_##task *task;                                                                         \
-    do {                                                                                           \
-        wgformer_##task *first;                                                                    \
-        SUCCEEDS(wgformer_##task##_load(gpu, folder, NULL, &first));                               \
-        task = wgformer_##task##_clone(first);                                                     \
-        wgformer_##task##_free(first);                                                             \
-    } while (0)
-
-/* As a list of nothing. */
-#define IGNORES_NULL(list)                                                                         \
-    do {                                                                                           \
-        CHECK(wgformer_##list##_count(NULL) == 0);                                                 \
-        CHECK(wgformer_##list##_get(NULL, 0) == NULL);                                             \
-        wgformer_##list##_free(NULL);                                                              \
-    } while (0)
-
-/* The rows end where they are said to; frees them. */
-#define ENDS(list)                                                                                 \
-    do {                                                                                           \
-        size_t end = wgformer_##list##_count(list);                                                \
-        CHECK(end > 0 && wgformer_##list##_get(list, end - 1) != NULL);                            \
-        CHECK(wgformer_##list##_get(list, end) == NULL);                                           \
-        CHECK(wgformer_##list##_get(list, SIZE_MAX) == NULL);                                      \
-        wgformer_##list##_free(list);                                                              \
-    } while (0)
-
-static const wgformer_text NOT_UTF8 = {"caf\xe9", 4};
-static const wgformer_text NO_BYTES = {NULL, 5};
 
 static void wrong_options_are_refused(void)
 {
@@ -67,6 +15,7 @@ static void wrong_options_are_refused(void)
     FAILS(INVALID_ARGUMENT, "batch_tokens is 0",
           wgformer_model_options_set_batch_tokens(model, 0));
     FAILS(INVALID_ARGUMENT, "options is null", wgformer_model_options_set_batch_tokens(NULL, 1));
+    FAILS(INVALID_ARGUMENT, "options is null", wgformer_model_options_set_memory_budget(NULL, 1));
     wgformer_model_options_free(model);
     wgformer_model_options_free(NULL);
 
@@ -100,12 +49,12 @@ static void lists_of_null_are_empty(void)
 
 static void models_of_another_kind_are_refused(char **folders)
 {
-    LOADS_WHAT_IT_IS_FOR(classifier);
-    LOADS_WHAT_IT_IS_FOR(zero_shot);
-    LOADS_WHAT_IT_IS_FOR(reranker);
-    LOADS_WHAT_IT_IS_FOR(tagger);
-    LOADS_WHAT_IT_IS_FOR(answerer);
-    LOADS_WHAT_IT_IS_FOR(filler);
+    LOADS_WHAT_IT_IS_FOR(classifier, MALFORMED);
+    LOADS_WHAT_IT_IS_FOR(zero_shot, MALFORMED);
+    LOADS_WHAT_IT_IS_FOR(reranker, MALFORMED);
+    LOADS_WHAT_IT_IS_FOR(tagger, MALFORMED);
+    LOADS_WHAT_IT_IS_FOR(answerer, MALFORMED);
+    LOADS_WHAT_IT_IS_FOR(filler, MALFORMED);
     wgformer_zero_shot *zero_shot;
     FAILS(INVALID_ARGUMENT, "entail", wgformer_zero_shot_load(gpu, folders[1], NULL, &zero_shot));
     wgformer_reranker *reranker;
@@ -144,6 +93,7 @@ static void check_classifier(const char *folder, const wgformer_text *texts, flo
     SUCCEEDS(wgformer_classifier_classify(classifier, NULL, NULL, 0, NULL, 0));
     SUCCEEDS(wgformer_classifier_classify(classifier, texts, NULL, 2, scores, 6));
     CHECK(scores[5] != 7 && scores[6] == 7);
+    IS_MADE_READY(classifier);
     wgformer_classifier_free(classifier);
 }
 
@@ -166,6 +116,7 @@ static void check_zero_shot(const char *folder, const wgformer_text *texts, floa
     check_untouched(scores);
     SUCCEEDS(wgformer_zero_shot_classify(zero_shot, texts, 2, texts + 1, 1, NULL, scores, 2));
     CHECK(scores[1] != 7 && scores[2] == 7);
+    IS_MADE_READY(zero_shot);
     wgformer_zero_shot_free(zero_shot);
 }
 
@@ -183,6 +134,7 @@ static void check_reranker(const char *folder, const wgformer_text *texts, float
     check_untouched(scores);
     SUCCEEDS(wgformer_reranker_score(reranker, texts[0], texts, 2, scores, 2));
     CHECK(scores[1] != 7 && scores[2] == 7);
+    IS_MADE_READY(reranker);
     wgformer_reranker_free(reranker);
 }
 
@@ -199,6 +151,7 @@ static void check_tagger(const char *folder, const wgformer_text *texts)
     CHECK(entities != NULL && wgformer_entities_count(entities) == 0);
     wgformer_entities_free(entities);
     SUCCEEDS(wgformer_tagger_tag(tagger, texts, 2, NULL, &entities));
+    IS_MADE_READY(tagger);
     wgformer_tagger_free(tagger);
     ENDS(entities);
 }
@@ -222,6 +175,7 @@ static void check_answerer(const char *folder, const wgformer_text *texts)
     wgformer_answer_options_free(options);
     CHECK(answers == NULL);
     SUCCEEDS(wgformer_answerer_answer(answerer, texts, texts, 2, NULL, &answers));
+    IS_MADE_READY(answerer);
     wgformer_answerer_free(answerer);
     ENDS(answers);
 }
@@ -240,6 +194,7 @@ static void check_filler(const char *folder, const wgformer_text *texts)
     CHECK(wgformer_fillings_count(fillings) == 0);
     wgformer_fillings_free(fillings);
     SUCCEEDS(wgformer_filler_fill(filler, texts, 1, SIZE_MAX, &fillings));
+    IS_MADE_READY(filler);
     wgformer_filler_free(filler);
     ENDS(fillings);
 }
@@ -256,6 +211,7 @@ static void check_summaries(const wgformer_text *texts)
           wgformer_embedder_summarize(embedder, NOT_UTF8, 1, &sentences));
     CHECK(sentences == NULL);
     SUCCEEDS(wgformer_embedder_summarize(embedder, texts[0], 1, &sentences));
+    IS_MADE_READY(embedder);
     wgformer_embedder_free(embedder);
     ENDS(sentences);
 }

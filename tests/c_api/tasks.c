@@ -28,6 +28,7 @@ static void classify(const char *model, const wgformer_model_options *options)
 {
     wgformer_classifier *classifier;
     SUCCEEDS(wgformer_classifier_load(gpu, model, options, &classifier));
+    MAKE_READY(classifier, classifier);
     size_t labels = wgformer_classifier_label_count(classifier);
     for (size_t i = 0; i < labels; i++) {
         printf("label %s\n", wgformer_classifier_label(classifier, i));
@@ -61,6 +62,7 @@ static void tell_any_labels_apart(const char *model)
 {
     wgformer_zero_shot *zero_shot;
     SUCCEEDS(wgformer_zero_shot_load(gpu, model, NULL, &zero_shot));
+    MAKE_READY(zero_shot, zero_shot);
     wgformer_text labels[] = {text("food"), text("animals"), text("food")};
     float scores[MOST * MOST];
     size_t floats = 3 * count;
@@ -80,6 +82,7 @@ static void rerank(const char *model)
 {
     wgformer_reranker *reranker;
     SUCCEEDS(wgformer_reranker_load(gpu, model, NULL, &reranker));
+    MAKE_READY(reranker, reranker);
     float scores[MOST];
     SUCCEEDS(wgformer_reranker_score(reranker, texts[1], texts, count, scores, MOST));
     write_scores("score", scores, count, 1);
@@ -102,6 +105,7 @@ static void tag(const char *model)
 {
     wgformer_tagger *tagger;
     SUCCEEDS(wgformer_tagger_load(gpu, model, NULL, &tagger));
+    MAKE_READY(tagger, tagger);
     write_entities(tagger, NULL);
     wgformer_aggregation aggregations[] = {
         WGFORMER_AGGREGATION_NONE,    WGFORMER_AGGREGATION_SIMPLE, WGFORMER_AGGREGATION_FIRST,
@@ -136,6 +140,7 @@ static void answer(const char *model)
 {
     wgformer_answerer *answerer;
     SUCCEEDS(wgformer_answerer_load(gpu, model, NULL, &answerer));
+    MAKE_READY(answerer, answerer);
     write_answers(answerer, NULL);
     wgformer_answer_options *options = wgformer_answer_options_new();
     SUCCEEDS(wgformer_answer_options_set_top_k(options, 4));
@@ -160,6 +165,7 @@ static void fill(const char *model)
     wgformer_filler *filler;
     wgformer_fillings *fillings;
     SUCCEEDS(wgformer_filler_load(gpu, model, NULL, &filler));
+    MAKE_READY(filler, filler);
     wgformer_text masked[] = {text("a [MASK]"), texts[count - 1]};
     SUCCEEDS(wgformer_filler_fill(filler, masked, 2, 3, &fillings));
     for (size_t i = 0; i < wgformer_fillings_count(fillings); i++) {
@@ -176,6 +182,7 @@ static void summarize(const char *model)
     wgformer_embedder *embedder;
     wgformer_sentences *sentences;
     SUCCEEDS(wgformer_embedder_load(gpu, model, NULL, &embedder));
+    MAKE_READY(embedder, embedder);
     wgformer_text story = text("The cat slept. Snow fell. A cat likes a mat. The cat sat.");
     SUCCEEDS(wgformer_embedder_summarize(embedder, story, 3, &sentences));
     for (size_t i = 0; i < wgformer_sentences_count(sentences); i++) {

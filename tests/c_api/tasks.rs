@@ -12,6 +12,7 @@ use wgformer::tensor::WeightType;
 
 use crate::common;
 use crate::library::{Linking, program, succeed};
+use crate::lines::{bits, ready};
 
 /// In the order of the arguments of `tasks.c`.
 pub(crate) const MODELS: [&str; 7] = [
@@ -60,10 +61,6 @@ fn default() -> ModelOptions {
     ModelOptions::default()
 }
 
-fn bits(score: f32) -> String {
-    format!("{:08x}", score.to_bits())
-}
-
 fn reversed() -> impl Iterator<Item = &'static str> {
     TEXTS.into_iter().rev()
 }
@@ -85,6 +82,8 @@ fn classified(gpu: &Gpu) -> Vec<String> {
     all.push(default().batch_tokens(5));
     let written = |options: ModelOptions| {
         let classifier = Classifier::load(gpu, MODELS[0], &options).unwrap();
+        let model = classifier.model();
+        let ready = ready("classifier", || model.memory(), || model.warm_up());
         let labels = classifier.labels();
         let names = labels.iter().map(|label| format!("label {label}"));
         let texts = classifier.classify(TEXTS).unwrap();
@@ -93,7 +92,11 @@ fn classified(gpu: &Gpu) -> Vec<String> {
             lines("text", &texts, labels),
             lines("pair", &pairs.unwrap(), labels),
         ];
-        names.chain(scores.concat()).collect::<Vec<_>>()
+        ready
+            .into_iter()
+            .chain(names)
+            .chain(scores.concat())
+            .collect::<Vec<_>>()
     };
     all.into_iter().flat_map(written).collect()
 }
@@ -107,15 +110,19 @@ fn told_apart(gpu: &Gpu) -> Vec<String> {
         let found = zero_shot.classify(&TEXTS, &labels, &options).unwrap();
         lines(kind, &found, &labels)
     };
-    [written("one", one), written("many", many)].concat()
+    let model = zero_shot.model();
+    let ready = ready("zero_shot", || model.memory(), || model.warm_up());
+    [ready, written("one", one), written("many", many)].concat()
 }
 
 fn reranked(gpu: &Gpu) -> Vec<String> {
     let reranker = Reranker::load(gpu, MODELS[2], &default()).unwrap();
+    let model = reranker.model();
+    let ready = ready("reranker", || model.memory(), || model.warm_up());
     let mut ranked = reranker.rank(TEXTS[1], &TEXTS).unwrap();
     ranked.sort_by_key(|it| it.index);
     let lines = ranked.iter().map(|it| format!("score {}", bits(it.score)));
-    lines.collect()
+    ready.into_iter().chain(lines).collect()
 }
 
 /// What was found for each text, a line each, after the place of the text.
@@ -133,6 +140,8 @@ fn after(kind: &str, lines: Vec<String>) -> Vec<String> {
 
 fn tagged(gpu: &Gpu) -> Vec<String> {
     let tagger = Tagger::load(gpu, MODELS[3], &default()).unwrap();
+    let model = tagger.model();
+    let ready = ready("tagger", || model.memory(), || model.warm_up());
     let mut all = vec![TagOptions::default()];
     for aggregation in [
         Aggregation::None,
@@ -152,11 +161,14 @@ fn tagged(gpu: &Gpu) -> Vec<String> {
             format!("{start}-{end} {score} {} {}", it.label, it.text)
         })
     };
-    after("entity", all.into_iter().flat_map(written).collect())
+    let lines = after("entity", all.into_iter().flat_map(written).collect());
+    [ready, lines].concat()
 }
 
 fn answered(gpu: &Gpu) -> Vec<String> {
     let answerer = Answerer::load(gpu, MODELS[4], &default()).unwrap();
+    let model = answerer.model();
+    let ready = ready("answerer", || model.memory(), || model.warm_up());
     let mut all = vec![AnswerOptions::default()];
     let more: [fn(AnswerOptions) -> AnswerOptions; 6] = [
         |it| it.top_k(4),
@@ -179,7 +191,7 @@ fn answered(gpu: &Gpu) -> Vec<String> {
     let lines: Vec<Vec<String>> = all.into_iter().map(written).collect();
     let same = lines.windows(2).position(|pair| pair[0] == pair[1]);
     assert_eq!(same, None, "an option that changes nothing");
-    after("answer", lines.concat())
+    [ready, after("answer", lines.concat())].concat()
 }
 
 fn filled(gpu: &Gpu) -> Vec<String> {
@@ -189,14 +201,18 @@ fn filled(gpu: &Gpu) -> Vec<String> {
             format!("{} {} {}", it.id, bits(it.score), it.token)
         })
     };
+    let model = filler.model();
+    let ready = ready("filler", || model.memory(), || model.warm_up());
     let texts = vec![written("a [MASK]"), written(TEXTS[3])];
-    after("filling", numbered(texts, |line| line))
+    [ready, after("filling", numbered(texts, |line| line))].concat()
 }
 
 fn summarized(gpu: &Gpu) -> Vec<String> {
     let embedder = Embedder::load(gpu, MODELS[6]).unwrap();
+    let model = embedder.model();
+    let ready = ready("embedder", || model.memory(), || model.warm_up());
     let story = "The cat slept. Snow fell. A cat likes a mat. The cat sat.";
     let sentences = embedder.summarize(story, 3).unwrap().into_iter();
     let lines = sentences.map(|it| format!("sentence {} {} {}", it.index, bits(it.score), it.text));
-    lines.collect()
+    ready.into_iter().chain(lines).collect()
 }

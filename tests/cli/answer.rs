@@ -70,6 +70,38 @@ fn answer_prints_answers_in_a_table_or_as_json() {
 }
 
 #[test]
+fn many_texts_are_asked_and_each_has_a_line() {
+    let folder = Folder::new();
+    let answer =
+        |options: &str| folder.run(&format!("answer 'Who met Ada?' {} {options}", model()));
+    let texts = ["Ada met Charles.", "", "A cat saw them."];
+    let records = texts.map(|text| json!({ "text": text }).to_string() + "\n");
+    folder.write("texts.jsonl", records.concat());
+    folder.write("texts.txt", texts.join("\n"));
+    let typed = texts.map(|text| format!("'{text}'")).join(" ");
+    let lines = answer(&format!("{typed} --json --top 2")).lines();
+    assert_eq!(crate::harness::column(&lines, "index"), json!([0, 1, 2]));
+    assert_eq!(lines[1]["answers"], json!([]));
+    for input in ["texts.jsonl", "texts.txt"] {
+        let found = answer(&format!("--input {input} --json --top 2"));
+        assert_eq!(found.lines(), lines, "{input}");
+    }
+    for (text, line) in texts.iter().zip(&lines) {
+        folder.write("context.txt", text);
+        let alone = answer("--context context.txt --json --top 2").lines();
+        assert_eq!(alone[0]["answers"], line["answers"]);
+    }
+    let table = answer(&typed).text();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(rows[0], ["line", "rank", "score", "characters", "answer"]);
+    assert_eq!([rows[1][0], rows[2][0]], ["1", "3"]);
+    assert_eq!(answer("''").text(), "there is no answer in the texts\n");
+}
+
+#[test]
 fn that_there_is_no_answer_may_be_one() {
     let folder = Folder::new();
     folder.write("context.txt", CONTEXT);

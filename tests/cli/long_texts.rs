@@ -1,9 +1,9 @@
-//! `embed --overflow`: texts that are longer than the model takes.
+//! `--overflow`: texts that are longer than the model takes.
 
 use serde_json::{Value, json};
 
 use crate::generated_model::POSITIONS;
-use crate::harness::{Folder, column, mixed_lines, npy, vector};
+use crate::harness::{Folder, ROOT, column, mixed_lines, npy, vector};
 
 /// Lines of up to some hundreds of words, short ones in between.
 fn lines(count: usize) -> Vec<String> {
@@ -147,4 +147,257 @@ fn a_run_in_passages_goes_on_where_it_ended() {
     folder
         .embed(&other)
         .assert_error(&["--overlap 32", "--overlap 3"]);
+}
+
+/// A sentence that the models of all tasks read, more often than they can.
+fn long() -> String {
+    "The cat sat on the mat, and the dog slept. ".repeat(12)
+}
+
+/// What reads texts, up to them, with a model of `tests/data`; for each what a line has of a text.
+fn commands() -> Vec<(String, &'static str)> {
+    let rows = [
+        ("embed --sparse", "retrieval/splade", "sparse"),
+        ("embed --sparse", "retrieval/bge-m3", "sparse"),
+        ("embed --multi", "retrieval/colbert", "embeddings"),
+        (
+            "embed --multi --prompt query",
+            "retrieval/colbert",
+            "embeddings",
+        ),
+        ("classify --json", "tasks/sentiment", "labels"),
+        (
+            "classify --json --labels food,weather",
+            "tasks/inference",
+            "labels",
+        ),
+        ("tag --json", "spans/bert-tags", "entities"),
+        (
+            "rerank 'Where did it sit?' --json",
+            "tasks/cross-encoder",
+            "score",
+        ),
+        (
+            "rerank 'Where did it sit?' --json --late",
+            "retrieval/colbert",
+            "score",
+        ),
+        ("search 'a cat' --json", "tiny/plain", "score"),
+    ];
+    let command = |(command, model, made)| {
+        (
+            format!("{command} --model '{ROOT}/tests/data/{model}'"),
+            made,
+        )
+    };
+    rows.map(command).into()
+}
+
+#[test]
+fn every_task_says_which_texts_it_cut_and_refuses_them_if_asked() {
+    let folder = Folder::new();
+    let long = long();
+    for (command, _) in commands() {
+        let mut lines = folder
+            .run(&format!("{command} 'a cat' '{long}' 'a dog'"))
+            .lines();
+        lines.sort_by_key(|line| line["index"].as_u64());
+        let cut = json!([null, true, null]);
+        assert_eq!(column(&lines, "cut"), cut, "{command}");
+        let refuse = |texts: &str| folder.run(&format!("{command} {texts} --overflow error"));
+        let same = refuse("'a cat' 'a dog'").lines();
+        assert_eq!(same.len(), 2, "{command}");
+        let refused = refuse(&format!("'a cat' '{long}' 'a dog'"));
+        assert_eq!(refused.code, 1, "{command}");
+        let message = &refused.stderr;
+        assert!(
+            message.contains("text 1 is longer than"),
+            "{command}: {message}"
+        );
+    }
+    // What people read says so too.
+    for command in ["classify", "rerank x"] {
+        let name = if command == "classify" {
+            "sentiment"
+        } else {
+            "cross-encoder"
+        };
+        let model = format!("--model '{ROOT}/tests/data/tasks/{name}'");
+        let table = folder
+            .run(&format!("{command} 'a cat' '{long}' {model}"))
+            .text();
+        assert_eq!(table.matches(" (cut)\n").count(), 1, "{table}");
+    }
+    for command in ["search", "rerank --late"] {
+        let name = if command == "search" {
+            "tiny/plain"
+        } else {
+            "retrieval/colbert"
+        };
+        let model = format!("--model '{ROOT}/tests/data/{name}'");
+        let refused = folder.run(&format!(
+            "{command} '{long}' 'a cat' {model} --overflow error"
+        ));
+        refused.assert_error(&["query", "longer than"]);
+    }
+}
+
+#[test]
+fn a_refused_text_has_its_number_among_all() {
+    let folder = Folder::new();
+    let mut lines = vec!["a cat".to_owned(); 600];
+    lines[300] = long();
+    folder.write("in.txt", lines.join("\n"));
+    let model = format!("--model '{ROOT}/tests/data/retrieval/splade'");
+    let refused = folder.run(&format!(
+        "embed --sparse --input in.txt {model} --overflow error"
+    ));
+    assert!(refused.stderr.contains("text 300 is"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_passage_is_as_a_text_of_its_own() {
+    let folder = Folder::new();
+    let texts = [long(), "a cat".to_owned(), format!("雪 🎉 {}", long())];
+    let typed = texts.each_ref().map(|text| format!("'{text}'")).join(" ");
+    for (command, made) in commands() {
+        if made == "entities" || command.starts_with("rerank") {
+            continue; // one line per text
+        }
+        let top = if command.starts_with("search") {
+            "--top 1000"
+        } else {
+            ""
+        };
+        let run = |texts: &str, options: &str| {
+            let mut lines = folder
+                .run(&format!("{command} {texts} {options} {top}"))
+                .lines();
+            lines.sort_by_key(|line| (line["index"].as_u64(), line["start"].as_u64()));
+            lines
+        };
+        let found = run(&typed, "--overflow chunk --overlap 3");
+        assert!(found.len() > 10, "{command}");
+        let overlap = |pair: &[Value]| pair[1]["start"].as_u64() < pair[0]["end"].as_u64();
+        assert!(found.windows(2).any(overlap), "{command}");
+        for (index, text) in texts.iter().enumerate() {
+            let own: Vec<&Value> = found.iter().filter(|line| line["index"] == index).collect();
+            assert_eq!(own[0]["start"], 0, "{command}");
+            assert_eq!(own[own.len() - 1]["end"], text.chars().count(), "{command}");
+            for pair in own.windows(2) {
+                assert!(
+                    pair[1]["start"].as_u64() <= pair[0]["end"].as_u64(),
+                    "{command}"
+                );
+            }
+            for line in own {
+                assert_eq!(line["text"].as_str().unwrap(), characters(text, line));
+                assert!(line.get("cut").is_none(), "{command}");
+            }
+        }
+        let passages = found
+            .iter()
+            .map(|line| format!("'{}'", line["text"].as_str().unwrap()));
+        let alone = run(&passages.collect::<Vec<_>>().join(" "), "--overflow error");
+        assert_eq!(column(&found, made), column(&alone, made), "{command}");
+    }
+}
+
+#[test]
+fn a_candidate_is_as_good_as_its_best_passage() {
+    let folder = Folder::new();
+    let end = "Where did it sit? It sat here.";
+    let texts = [format!("{}{end}", long()), "a cat".to_owned(), long()];
+    let typed = texts.each_ref().map(|text| format!("'{text}'")).join(" ");
+    for (command, _) in commands() {
+        if !command.starts_with("rerank") {
+            continue;
+        }
+        let run = |texts: &str, options: &str| folder.run(&format!("{command} {texts} {options}"));
+        let chunk = "--overflow chunk --overlap 3";
+        let ranked = run(&typed, chunk).lines();
+        assert_eq!(ranked.len(), 3, "{command}");
+        assert_eq!(column(&ranked, "rank"), json!([1, 2, 3]));
+        let scores: Vec<f64> = ranked
+            .iter()
+            .map(|it| it["score"].as_f64().unwrap())
+            .collect();
+        assert!(scores.is_sorted_by(|a, b| a >= b), "{command}: {scores:?}");
+        for line in &ranked {
+            let text = &texts[line["index"].as_u64().unwrap() as usize];
+            assert_eq!(line["text"].as_str().unwrap(), characters(text, line));
+            let alone = run(
+                &format!("'{}'", line["text"].as_str().unwrap()),
+                "--overflow error",
+            );
+            assert_eq!(alone.lines()[0]["score"], line["score"], "{command}");
+        }
+        // Cut, the end of the first, which is most like the query, would not be read.
+        let first = ranked.iter().find(|line| line["index"] == 0).unwrap();
+        assert!(first["start"] != 0, "{command}: {first}");
+        assert_eq!(
+            run(&typed, &format!("{chunk} --top 1")).lines(),
+            ranked[..1]
+        );
+    }
+}
+
+#[test]
+fn tags_of_passages_are_those_of_the_whole_text() {
+    let folder = Folder::new();
+    let text = format!("雪 🎉 {}", long());
+    let model = format!("--model '{ROOT}/tests/data/spans/bert-tags'");
+    let tag = |options: &str| {
+        let command = format!("tag 'a cat' '{text}' {model} --json {options}");
+        let lines = folder.run(&command).lines();
+        assert_eq!(lines.len(), 2, "a line per text");
+        assert!(lines[1]["text"] == *text && lines[1].get("start").is_none());
+        lines[1]["entities"].as_array().unwrap().clone()
+    };
+    let place = |entity: &Value, key: &str| entity[key].as_u64().unwrap();
+    for options in ["", "--aggregation max", "--aggregation none"] {
+        let chunked = tag(&format!("--overflow chunk --overlap 9 {options}"));
+        let cut = tag(options);
+        assert!(chunked.len() > 2 * cut.len(), "{options}");
+        assert_eq!(place(&chunked[0], "start"), place(&cut[0], "start"));
+        for entity in &chunked {
+            assert_eq!(entity["text"].as_str().unwrap(), characters(&text, entity));
+            let [first, behind] = [0, 1].map(|it| entity["words"][it].as_u64().unwrap());
+            assert!(first < behind, "{entity}");
+        }
+        let apart = chunked
+            .windows(2)
+            .all(|it| place(&it[0], "end") <= place(&it[1], "start"));
+        assert!(apart, "{options}: each once");
+        if options.ends_with("none") {
+            let last = &chunked[chunked.len() - 1];
+            assert_eq!(place(last, "end"), text.trim_end().chars().count() as u64);
+        }
+    }
+    let too_much = format!("tag '{text}' {model} --overflow chunk --overlap 62");
+    folder.run(&too_much).assert_error(&["stride", "62", "64"]);
+}
+
+#[test]
+fn what_takes_all_the_room_beside_a_passage_is_explained() {
+    let folder = Folder::new();
+    let long = long();
+    let model = format!("--model '{ROOT}/tests/data/tasks/cross-encoder'");
+    folder
+        .run(&format!(
+            "rerank '{long}' '{long}' {model} --overflow chunk"
+        ))
+        .assert_error(&["the sentence that it is read with", "40 are allowed"]);
+    // Nothing is loaded for what cannot be.
+    for pairs in ["--pair x", "--pairs"] {
+        let refused = folder.run(&format!(
+            "classify sea --model none {pairs} --overflow chunk"
+        ));
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("--overflow chunk"),
+            "{}",
+            refused.stderr
+        );
+    }
 }

@@ -1,8 +1,9 @@
-//! Which model a name means, and what is said where there is none.
+//! Which model a name means, what is said where there is none, and which there are.
 
 use std::fs;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use wgformer::models::{FAMILIES, Family};
 
 use crate::generated_model::write_json;
 use crate::harness::{Folder, run};
@@ -86,4 +87,43 @@ fn a_model_that_is_not_there_is_not_fetched_but_explained() {
 
     folder.write("tiny/model.safetensors", "");
     embed("tiny").assert_error(&["model.safetensors", "cut off"]);
+}
+
+#[test]
+fn models_lists_families_with_their_heads_in_a_table_or_as_json() {
+    let folder = Folder::new();
+    let table = folder.run("models").text();
+    let row = |start: &str| {
+        let line = table
+            .lines()
+            .find(|line| line.trim_start().starts_with(start));
+        line.unwrap_or_else(|| panic!("no {start} in {table}"))
+    };
+    let header: Vec<&str> = row("family").split_whitespace().collect();
+    assert_eq!(header[..2], ["family", "model_type"]);
+    assert_eq!(header[2..], Family::HEADS);
+    for (name, heads) in [("MPNet", 4), ("NomicBERT", 3)] {
+        let found = row(name).split_whitespace().filter(|it| *it == "yes");
+        assert_eq!(found.count(), heads, "{name}");
+    }
+
+    let document: Value = serde_json::from_str(&folder.run("models --json").text()).unwrap();
+    let families = document["families"].as_array().unwrap();
+    assert_eq!(families.len(), FAMILIES.len());
+    for (found, family) in families.iter().zip(FAMILIES) {
+        assert_eq!(found["model_type"], family.model_type);
+        assert_eq!(found["heads"], json!(family.heads));
+    }
+}
+
+/// The crate panics on some tokenizers, which standard error says nothing of but the error.
+#[test]
+fn a_tokenizer_that_panics_is_an_error_of_one_line() {
+    let folder = Folder::new();
+    let path = folder.path("tiny/tokenizer.json");
+    let mut tokenizer: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    tokenizer["pre_tokenizer"] = json!({ "type": "FixedLength", "length": 0 });
+    write_json(&path, &tokenizer);
+    let refused = folder.embed("sea");
+    refused.assert_error(&["tokenizer.json", "the tokenizer crate panicked on it"]);
 }

@@ -1,5 +1,7 @@
 //! `tag`: what texts name, in a table or as JSON.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -102,4 +104,68 @@ fn a_model_that_tags_nothing_is_explained() {
     tag("--model nowhere").assert_error(&["there is no model"]);
     let input = format!("tag --input missing.txt {}", model());
     folder.run(&input).assert_error(&["missing.txt"]);
+}
+
+/// A copy of the model, with other labels.
+fn relabelled(folder: &Folder, labels: [&str; 6]) -> String {
+    let model = Path::new(ROOT).join("tests/data/spans/bert-tags");
+    fs::create_dir(folder.path("model")).unwrap();
+    for file in ["model.safetensors", "tokenizer.json", "config.json"] {
+        folder.write(
+            &format!("model/{file}"),
+            fs::read(model.join(file)).unwrap(),
+        );
+    }
+    let mut config: Value = serde_json::from_slice(&folder.read("model/config.json")).unwrap();
+    for (place, label) in labels.iter().enumerate() {
+        config["id2label"][place.to_string()] = json!(label);
+    }
+    config["label2id"] = json!(labels.into_iter().zip(0..).collect::<BTreeMap<_, i32>>());
+    folder.write("model/config.json", config.to_string());
+    "--model model".to_owned()
+}
+
+#[test]
+fn labels_that_say_where_an_entity_ends_are_heeded() {
+    for (end, single) in [("E", "S"), ("L", "U")] {
+        let folder = Folder::new();
+        let of = |letter: &str| format!("{letter}-PER");
+        let [begin, inside, end, single] = ["B", "I", end, single].map(of);
+        let labels = ["O", &inside[..], &begin, &single, &end, "B-LOC"];
+        let model = relabelled(&folder, labels);
+        let text = "Ada Lovelace met C. Babbage in London, and the cat saw the dog. ".repeat(3);
+        let tag = |aggregation: &str| {
+            let options = format!("--json --aggregation {aggregation}");
+            let line = folder
+                .run(&format!("tag '{text}' {model} {options}"))
+                .lines();
+            line[0]["entities"].as_array().unwrap().clone()
+        };
+        let (mut expected, mut open) = (Vec::<(String, u64, u64)>::new(), None::<String>);
+        for token in tag("none") {
+            let label = token["label"].as_str().unwrap();
+            let [start, behind] = ["start", "end"].map(|key| token[key].as_u64().unwrap());
+            let name = label.split('-').next_back().unwrap().to_owned();
+            let goes_on = (label == inside || label == end) && open.as_deref() == Some("PER");
+            match expected.last_mut() {
+                Some(last) if goes_on || (label == "O" && last.0 == "O") => last.2 = behind,
+                _ => expected.push((name.clone(), start, behind)),
+            }
+            open = Some(name).filter(|_| label != end && label != single);
+        }
+        expected.retain(|(name, ..)| name != "O");
+        let found = tag("simple");
+        let found: Vec<_> = found
+            .iter()
+            .map(|it| {
+                let [start, behind] = ["start", "end"].map(|key| it[key].as_u64().unwrap());
+                (it["label"].as_str().unwrap().to_owned(), start, behind)
+            })
+            .collect();
+        assert!(
+            found.iter().any(|(_, start, end)| end - start > 4),
+            "{found:?}"
+        );
+        assert_eq!(found, expected);
+    }
 }

@@ -188,6 +188,59 @@ fn summarize_picks_sentences_as_they_stand_in_the_text() {
 }
 
 #[test]
+fn every_document_has_a_summary_of_its_own() {
+    let folder = Folder::new();
+    let texts = ["The cat slept. The cat sat! Snow fell?", "", "A dog."];
+    folder.write("text.txt", texts.join("\n"));
+    let records = texts.map(|text| json!({ "body": text }).to_string() + "\n");
+    folder.write("texts.jsonl", records.concat());
+    folder.write("texts.csv", format!("body\n\"{}\"\n", texts.join("\"\n\"")));
+    let summarize = |options: &str| folder.run(&format!("summarize --model tiny {options}"));
+    let typed = texts.map(|text| format!("'{text}'")).join(" ");
+    let lines = summarize(&format!("{typed} --json --sentences 2")).lines();
+    assert_eq!(column(&lines, "document"), json!([0, 0, 2]));
+    assert_eq!(column(&lines, "rank"), json!([1, 2, 1]));
+    assert_eq!(lines[2]["text"], "A dog.");
+    for input in ["texts.jsonl", "texts.csv"] {
+        let found = summarize(&format!(
+            "--input {input} --field body --json --sentences 2"
+        ));
+        assert_eq!(found.lines(), lines, "{input}");
+    }
+    let mut alone = summarize(&format!("'{}' --json --sentences 2", texts[0])).lines();
+    for line in &mut alone {
+        assert!(line.get("document").is_none());
+        line["document"] = 0.into();
+    }
+    assert_eq!(alone, lines[..2]);
+    // Lines of a text are no documents.
+    let whole = summarize("--input text.txt --json --sentences 9").lines();
+    assert_eq!(column(&whole, "rank"), json!([1, 2, 3, 4]));
+    assert!(whole[0].get("document").is_none());
+
+    let printed = summarize(&typed).text();
+    let (_, summaries) = printed.split_once("\n\n").unwrap();
+    let first = summaries.lines().next();
+    assert_eq!(first, Some("text 1:"));
+    assert!(
+        summaries.ends_with("\n\ntext 2:\n\ntext 3:\nA dog.\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_empty_second_sentence_is_none() {
+    let folder = Folder::new();
+    let own = model("sentiment");
+    let classify = |pair: &str| {
+        let lines = folder.run(&format!("classify 'A film!' {own} --json {pair}"));
+        lines.lines()[0]["labels"].clone()
+    };
+    assert_eq!(classify("--pair ''"), classify(""));
+    assert_ne!(classify("--pair x"), classify(""));
+}
+
+#[test]
 fn a_model_for_another_task_is_refused() {
     let folder = Folder::new();
     folder

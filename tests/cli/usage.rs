@@ -43,6 +43,12 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         "answer",
         "answer sea",
         "answer --context input.txt",
+        "answer sea snow --context input.txt",
+        "answer sea --input input.txt --context input.txt",
+        "summarize",
+        "summarize sea --input input.txt",
+        "summarize --input input.txt --field text",
+        "search sea snow --overflow split",
         "answer sea --context input.txt --top 0",
         "doctor sea",
     ] {

@@ -16,6 +16,7 @@ expected.json
                     characters, special_tokens_mask, word_ids, sequence_ids
     entities        texts, ignore_labels where they are not the pipeline's own, and for each aggregation_strategy the
                     entities of the pipeline "token-classification": label, start, end, score
+    strides         the same of texts that are longer than the model takes, with the pipeline's stride
 
 and in NAME-answers
 
@@ -79,6 +80,9 @@ STORY = (
     "Nobody saw the dog again, but the cat saw the sea; the Sea saw nobody. \U0001f468\u200d\U0001f469\u200d\U0001f467 "
     "went home by train, and in the evening they drank tea with don't-know-who. That is all that is known of the cat."
 )
+
+# Tokens that a part of a long text shares with the next.
+STRIDES = [0, 7, 39]
 
 # Question, context, options.
 QUESTIONS = [
@@ -215,8 +219,24 @@ def entities(tagger):
     yield entities_of(TEXTS[0], tagger, ["PER", "O", "B-LOC"], ["none", "simple"])
 
 
-def entities_of(text, tagger, ignored, strategies):
-    options = {} if ignored is None else {"ignore_labels": ignored}
+def strided(tagger):
+    for text in [STORY, TEXTS[-1]]:
+        for stride in STRIDES:
+            check_that_labels_differ(tagger, text, stride)
+            yield strided_entities_of(text, tagger, [], stride)
+    yield strided_entities_of(STORY, tagger, None, 7)
+
+
+def strided_entities_of(text, tagger, ignored, stride):
+    """Without what the pipeline gives twice: the first entity, where it has no characters."""
+    row = entities_of(text, tagger, ignored, STRATEGIES[1:] if text == STORY else ["simple"], stride=stride)
+    for name in row.keys() & set(STRATEGIES):
+        row[name] = [it for place, it in enumerate(row[name]) if place == 0 or it != row[name][place - 1]]
+    return row | {"stride": stride}
+
+
+def entities_of(text, tagger, ignored, strategies, **options):
+    options |= {} if ignored is None else {"ignore_labels": ignored}
 
     def values(it):
         return [it.get("entity", it.get("entity_group")), it["start"], it["end"], round(float(it["score"]), 4)]
@@ -225,16 +245,17 @@ def entities_of(text, tagger, ignored, strategies):
     return {"text": text, "ignore_labels": ignored} | {name: [values(it) for it in its] for name, its in found.items()}
 
 
-def check_that_labels_differ(tagger, text):
+def check_that_labels_differ(tagger, text, stride=None):
     """The two best of each token."""
-    for inputs in tagger.preprocess(text, is_split_into_words=False):
+    parts = {} if stride is None else {"return_overflowing_tokens": True, "padding": True, "stride": stride}
+    for inputs in tagger.preprocess(text, is_split_into_words=False, tokenizer_params=parts):
         with torch.no_grad():
             output = tagger.forward(inputs)
-    scores = output["logits"][0].softmax(-1)
-    best = scores.topk(2).values
-    ordinary = output["special_tokens_mask"][0] == 0
-    nearest = (best[:, 0] - best[:, 1])[ordinary]
-    assert (nearest > 2 * BOUND).all(), f"{text}: {nearest.min()}"
+        scores = output["logits"][0].softmax(-1)
+        best = scores.topk(2).values
+        ordinary = output["special_tokens_mask"][0] == 0
+        nearest = (best[:, 0] - best[:, 1])[ordinary]
+        assert (nearest > 2 * BOUND).all(), f"{text}: {nearest.min()}"
 
 
 def answers(answerer):
@@ -257,7 +278,11 @@ def expected(folder, kind):
     if kind == "answers":
         return {"answers": list(answers(load(folder, "question-answering")))}
     tagger = load(folder, "token-classification")
-    return {"encodings": list(encodings(tagger.tokenizer)), "entities": list(entities(tagger))}
+    return {
+        "encodings": list(encodings(tagger.tokenizer)),
+        "entities": list(entities(tagger)),
+        "strides": list(strided(tagger)),
+    }
 
 
 def write(name, kind):

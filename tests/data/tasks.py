@@ -89,8 +89,9 @@ def classified(folder):
         return found[0] if isinstance(found[0], list) else found
 
     single = [labels(text) for text in TEXTS]
-    pairs = [labels({"text": first, "text_pair": second}) for first, second in PAIRS]
-    return {"texts": TEXTS, "labels": single, "pairs": PAIRS, "labels_of_pairs": pairs}
+    pairs = [*PAIRS, ("A dog.", "")]
+    of_pairs = [labels({"text": first, "text_pair": second}) for first, second in pairs]
+    return {"texts": TEXTS, "labels": single, "pairs": pairs, "labels_of_pairs": of_pairs}
 
 
 def reranked(folder):

@@ -382,6 +382,34 @@ MODELS = {
     },
     "deberta-without-relative-attention": {"config": {"model_type": "deberta-v2", "num_hidden_layers": 1}},
     "gte-stretched-as-published": {"config": {"model_type": "gte"}, "then": as_alibaba_stretched_it},
+    # A convolution beside the first layer, in a model of few layers as in one of one: xlarge and xxlarge of v2.
+    "deberta-v2-with-convolution": {
+        "class": AutoModelForMaskedLM,
+        "config": {
+            "model_type": "deberta-v2",
+            "attention_head_size": 16,
+            "conv_act": "gelu",
+            "conv_kernel_size": 3,
+            "relative_attention": True,
+            "position_buckets": 16,
+            "norm_rel_ebd": "layer_norm",
+            "share_att_key": True,
+            "pos_att_type": "p2c|c2p",
+            "position_biased_input": False,
+            "max_position_embeddings": 60,
+        },
+    },
+    "deberta-with-wide-convolution": {
+        "config": {
+            "model_type": "deberta-v2",
+            "hidden_size": 35,
+            "num_attention_heads": 5,
+            "conv_act": "tanh",
+            "conv_groups": 1,
+            "conv_kernel_size": 5,
+            "num_hidden_layers": 1,
+        },
+    },
 }
 
 

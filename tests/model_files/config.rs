@@ -83,7 +83,9 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
 #[test]
 fn what_is_not_done_of_deberta_is_refused_by_key_and_value() {
     let table = r#"
-        conv_kernel_size         |  3                      |  Unsupported    |  config.json; conv_kernel_size; "3"; supported: 0
+        conv_kernel_size         |  4                      |  Unsupported    |  config.json; conv_kernel_size; "4"; 0 or an odd number
+        conv_kernel_size         |  3                      |  TensorMissing  |  encoder.conv.conv.weight
+        conv_kernel_size         |  "3"                    |  Malformed      |  conv_kernel_size; is "3"
         pos_att_type             |  "p2c|p2p"              |  Unsupported    |  pos_att_type; "p2p"; c2p, p2c
         pos_att_type             |  ["p2c", 2]             |  Malformed      |  pos_att_type; names; ["p2c",2]
         pos_att_type             |  7                      |  Malformed      |  pos_att_type; is 7
@@ -103,7 +105,19 @@ fn what_is_not_done_of_deberta_is_refused_by_key_and_value() {
         embedding_size           |  16                     |  TensorShape    |  word_embeddings.weight; [60, 32]; [60, 16]
         z_steps                  |  2                      |  Unsupported    |  key "z_steps"
     "#;
-    let folder = Path::new("tests/data/tiny/deberta-v3");
+    refuses_each("deberta-v3", table);
+    let table = r#"
+        conv_groups              |  2                      |  Unsupported    |  config.json; conv_groups; "2"; supported: 1
+        conv_act                 |  "mish"                 |  Unsupported    |  conv_act; "mish"; gelu; tanh
+        conv_kernel_size         |  2                      |  Unsupported    |  conv_kernel_size; "2"; 0 or an odd number
+        conv_kernel_size         |  5                      |  TensorShape    |  encoder.conv.conv.weight; [32, 32, 3]; [32, 32, 5]
+    "#;
+    refuses_each("deberta-v2-with-convolution", table);
+}
+
+/// A tiny model's configuration with a value instead of its own, for each row of the table.
+fn refuses_each(model: &str, table: &str) {
+    let folder = Path::new("tests/data/tiny").join(model);
     let text = fs::read_to_string(folder.join("config.json")).unwrap();
     for row in rows::<4>(table) {
         let [key, value, variant, needles] = row;

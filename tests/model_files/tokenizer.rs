@@ -38,9 +38,9 @@ fn a_broken_tokenizer_is_an_error_and_never_a_panic() {
         /model/vocab/hello      |  4294967296                            |  Tokenizer  |  tokenizer.json
         /model/unk_token        |  "[NONE]"                              |  Tokenizer  |  tokenizer.json; [UNK]
         /pre_tokenizer          |  {"type": "FixedLength", "length": 0}  |  Tokenizer  |  tokenizer.json; panicked
-        /model/vocab/hello      |  5000                                  |  Input      |  "ids"; 5000; not below
-        /model/vocab/hello      |  4294967295                            |  Input      |  "ids"; 4294967295
-        /post_processor/single/1/Sequence/type_id  |  2                  |  Input      |  "types"; 2; not below
+        /model/vocab/hello      |  5000                                  |  Malformed  |  tokenizer.json; ids; 5000; not below
+        /model/vocab/hello      |  4294967295                            |  Malformed  |  tokenizer.json; ids; 4294967295
+        /post_processor/single/1/Sequence/type_id  |  2                  |  Malformed  |  tokenizer.json; types; 2; not below
     "#;
     for row in rows::<4>(table) {
         let [pointer, value, variant, needles] = row;

@@ -230,6 +230,34 @@ fn the_largest_tile_is_the_vendors() {
     }
 }
 
+/// The one that leaves room for enough threads first on Apple's chips, where they have the memory for it, elsewhere second.
+#[test]
+fn wide_heads_of_disentangled_attention_have_tiles_of_two_kinds() {
+    let tiles = |adapter: &Capabilities, head_dim| {
+        let shape = (2, head_dim);
+        let case = cases::disentangled_attention(&[33], shape, 3, 1.0, Values::Unit).unwrap();
+        let mut variants = that_run(adapter, &case);
+        variants.retain(|variant| variant.kernel.name == "disentangled_attention");
+        Vec::from_iter(variants.iter().map(|variant| variant.tile))
+    };
+    for mut adapter in adapters() {
+        let is_apple = Vendor::of(&adapter) == Vendor::Apple;
+        let both = |usual: [usize; 2], narrow: [usize; 2]| {
+            let tiles = if is_apple {
+                [narrow, usual]
+            } else {
+                [usual, narrow]
+            };
+            tiles.map(Some).to_vec()
+        };
+        assert_eq!(tiles(&adapter, 64), [None], "{adapter}");
+        assert_eq!(tiles(&adapter, 96), both([32, 64], [16, 128]), "{adapter}");
+        assert_eq!(tiles(&adapter, 160), both([16, 128], [8, 256]), "{adapter}");
+        adapter.limits = Limits::downlevel_defaults();
+        assert_eq!(tiles(&adapter, 160), [None], "{adapter}");
+    }
+}
+
 /// Kernels that keep a row in vectors compare the place of a lane's last one alone with the row's end.
 #[test]
 fn only_a_lanes_last_vector_may_lie_past_its_row() {

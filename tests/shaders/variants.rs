@@ -254,6 +254,7 @@ fn every_switch_is_turned_every_way() {
         ("EXPANDED", &[0, 1]),
         ("ACTIVATION", &[0, 1, 2, 3, 4, 5]),
         ("RESIDUAL", &[0, 1]),
+        ("RMS", &[0, 1]),
         ("OTHER", &[0, 1, 2]),
         ("PAIRS", &[0, 1, 2]),
         ("KIND", &[1, 2, 3, 4, 5]),

@@ -4,7 +4,7 @@ mod format;
 mod model;
 mod origin;
 mod partial;
-mod pieces;
+mod parts;
 mod precision;
 
 use std::path::{Path, PathBuf};
@@ -17,11 +17,11 @@ use wgformer::tasks::{EmbedderOptions, LateInteraction, Side, SparseEmbedder};
 use crate::Usage;
 use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
+use crate::overflow::{OverflowArgs, Part};
 use format::{Format, Rows, Shape};
 use model::Model;
 use origin::Origin;
 use partial::Partial;
-use pieces::{Overflow, Pieces};
 use precision::Precision;
 
 #[derive(Args)]
@@ -60,12 +60,8 @@ pub(crate) struct Arguments {
     /// What the elements of vectors are written as.
     #[arg(long, value_enum, default_value_t = Precision::Float32, conflicts_with = "sparse")]
     precision: Precision,
-    /// What to do with a text that is longer than the model takes.
-    #[arg(long, value_enum, default_value_t = Overflow::Truncate, conflicts_with_all = ["sparse", "multi"])]
-    overflow: Overflow,
-    /// How many tokens a passage shares with the next, with --overflow chunk.
-    #[arg(long, value_name = "TOKENS", default_value_t = 32)]
-    overlap: u32,
+    #[command(flatten)]
+    long: OverflowArgs,
     #[command(flatten)]
     model: ModelArgs,
 }
@@ -93,14 +89,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         return arguments.resume(texts);
     }
     let model = arguments.load()?;
-    let pieces = arguments.pieces(&model, texts);
-    model.embed(pieces, 0, |row| rows.write(row))?;
+    let parts = arguments.parts(&model, texts);
+    model.embed(parts, 0, |row| rows.write(row))?;
     rows.finish(model.kind().dimensions())
 }
 
 impl Arguments {
     fn check(&self) -> Result<()> {
-        if self.is_per_token() && self.overflow == Overflow::Chunk {
+        if self.is_per_token() && self.long.splits() {
             let message = "--pooling none gives a vector per token: --overflow chunk, which gives one per passage, does not go with it";
             return Err(Usage(message).into());
         }
@@ -118,19 +114,18 @@ impl Arguments {
     fn create_output(&self) -> Result<Box<dyn Rows>> {
         let shape = Shape {
             per_token: self.is_per_token(),
-            in_passages: self.overflow == Overflow::Chunk,
+            in_passages: self.long.splits(),
             precision: self.precision,
         };
         self.format().create(self.output.as_deref(), shape)
     }
 
-    fn pieces(&self, model: &Model, texts: Texts) -> Pieces {
-        match model {
-            Model::Vectors(embedder) if self.overflow == Overflow::Chunk => {
-                Pieces::passages(texts, embedder.clone(), self.overlap as usize)
-            }
-            _ => Pieces::whole(texts),
+    fn parts(&self, model: &Model, texts: Texts) -> Texts<Part<String>> {
+        if !self.long.splits() {
+            return parts::whole(texts);
         }
+        let (model, overlap) = (model.clone(), self.long.overlap as usize);
+        parts::passages(texts, move |text| model.passages(text, overlap))
     }
 
     fn format(&self) -> Format {
@@ -165,8 +160,8 @@ impl Arguments {
         if let Some(dimensions) = self.dimensions {
             options = options.dimensions(dimensions as usize);
         }
-        let refuse = self.overflow == Overflow::Error;
-        let embedder = self.model.load(options.refuse_long_texts(refuse))?;
+        let options = options.refuse_long_texts(self.long.refuses());
+        let embedder = self.model.load(options)?;
         Ok(Model::Vectors(embedder))
     }
 
@@ -181,12 +176,14 @@ impl Arguments {
         let load =
             |gpu: &_, directory: &_, options: &_| LateInteraction::load(gpu, directory, options);
         let model = self.model.load_task(load, |it| vec![it.model().plan()])?;
+        let model = model.refuse_long_texts(self.long.refuses());
         Ok(Model::Multi(model, side))
     }
 
     fn load_sparse(&self) -> Result<SparseEmbedder> {
         let load = |gpu: &_, directory: &_, options: &_| {
             let embedder = SparseEmbedder::load(gpu, directory, options)?;
+            let embedder = embedder.refuse_long_texts(self.long.refuses());
             match &self.prompt {
                 Some(prompt) => embedder.with_prompt(prompt),
                 None => Ok(embedder),
@@ -207,8 +204,8 @@ impl Arguments {
         };
         let model = self.load()?;
         let mut partial = Partial::open(output, self.origin(input, &model)?)?;
-        let (pieces, done) = (self.pieces(&model, texts), partial.rows());
-        let embedded = model.embed(pieces, done, |row| partial.write(row));
+        let (parts, done) = (self.parts(&model, texts), partial.rows());
+        let embedded = model.embed(parts, done, |row| partial.write(row));
         partial.save()?; // also what was embedded before an error
         embedded?;
         partial.finish(self.create_output()?, model.kind())
@@ -220,8 +217,8 @@ impl Arguments {
             ("--no-normalize", self.no_normalize.then(String::new)),
             ("--prompt", self.prompt.clone()),
             ("--dimensions", self.dimensions.map(|it| it.to_string())),
-            ("--overflow", Some(value_name(&self.overflow))),
-            ("--overlap", Some(self.overlap.to_string())),
+            ("--overflow", Some(value_name(&self.long.overflow))),
+            ("--overlap", Some(self.long.overlap.to_string())),
             ("--precision", Some(value_name(&self.precision))),
             ("--sparse", self.sparse.then(String::new)),
             ("--multi", self.multi.then(String::new)),

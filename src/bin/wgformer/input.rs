@@ -16,6 +16,7 @@ use wgformer::plan::Control;
 use crate::Usage;
 use crate::lines::{self, Lines};
 use crate::progress::Progress;
+use crate::source::read_text;
 
 #[derive(Args)]
 pub(crate) struct InputArgs {
@@ -48,6 +49,23 @@ impl InputArgs {
         }
     }
 
+    /// The same where a file of text is one text as a whole.
+    pub(crate) fn open_documents(&self) -> Result<Texts> {
+        match &self.input {
+            Some(path) if !self.has_records() && self.field.is_none() => Ok(Texts {
+                texts: Box::new(std::iter::once(Ok(read_text(path)?))),
+                total: Some(1),
+            }),
+            _ => self.open(),
+        }
+    }
+
+    /// Whether the input is a file of records, rather than of text.
+    pub(crate) fn has_records(&self) -> bool {
+        let format = self.input.as_ref().map(|path| self.format(path));
+        format.is_some_and(|format| format != InputFormat::Text)
+    }
+
     /// What a file is taken for.
     pub(crate) fn format(&self, path: &Path) -> InputFormat {
         self.input_format.unwrap_or_else(|| InputFormat::of(path))
@@ -67,9 +85,9 @@ pub(crate) enum InputFormat {
     Parquet,
 }
 
-/// Texts in the order of their file, and how many there are, where that is known.
-pub(crate) struct Texts {
-    pub(crate) texts: Box<dyn Iterator<Item = Result<String>> + Send>,
+/// Texts in the order of their file, and how many there are, where that is known; or what is read of each.
+pub(crate) struct Texts<T = String> {
+    pub(crate) texts: Box<dyn Iterator<Item = Result<T>> + Send>,
     pub(crate) total: Option<u64>,
 }
 
@@ -79,11 +97,11 @@ pub(crate) fn extension(path: &Path) -> String {
     extension.to_string_lossy().to_lowercase()
 }
 
-impl Texts {
+impl<T> Texts<T> {
     /// All of them in pieces that are held in memory one at a time, with a progress bar.
     pub(crate) fn in_pieces(
         self,
-        each: impl FnMut(usize, Vec<String>, Control<'_>) -> Result<()>,
+        each: impl FnMut(usize, Vec<T>, Control<'_>) -> Result<()>,
     ) -> Result<()> {
         self.in_pieces_of(PIECE, 0, each)
     }
@@ -93,7 +111,7 @@ impl Texts {
         self,
         count: usize,
         done: usize,
-        mut each: impl FnMut(usize, Vec<String>, Control<'_>) -> Result<()>,
+        mut each: impl FnMut(usize, Vec<T>, Control<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut progress = Progress::new(self.total, "texts").from(done);
         let mut texts = self.texts;
@@ -108,9 +126,17 @@ impl Texts {
                 let done = first + now.done * count / now.total; // a text may be several
                 progress.reach(done as u64);
             });
-            each(first, piece, control)?;
+            each(first, piece, control).map_err(|error| counted_from(first, error))?;
             first += count;
         }
+    }
+}
+
+/// An error of a text that is counted from the start of its piece.
+fn counted_from(first: usize, error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<wgformer::Error>() {
+        Ok(error) => error.renumbered(|index| first + index).into(),
+        Err(other) => other,
     }
 }
 

@@ -15,6 +15,7 @@ mod model_args;
 mod models;
 mod networks;
 mod output;
+mod overflow;
 mod pairs;
 mod progress;
 #[cfg(feature = "hub")]
@@ -47,7 +48,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Turn texts into vectors: JSON lines, a NumPy array or Parquet.
+    /// Turn texts, single ones and no pairs, into vectors: JSON lines, a NumPy array or Parquet.
     Embed(embed::Arguments),
     /// Rank the lines of a file by their similarity in meaning to a query.
     Search(search::Arguments),
@@ -68,11 +69,12 @@ enum Command {
         #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
-    /// Pick the sentences of a text that are most alike to all others: an extractive summary.
+    /// Pick the sentences of a text that are most alike to all others: an extractive summary. A file of text is one text as
+    /// a whole, one of JSON lines, CSV or Parquet has a text in each record.
     Summarize(summarize::Arguments),
     /// Find what texts name, such as people and places, with a model for token classification.
     Tag(tag::Arguments),
-    /// Find the answer to a question in a file, with a model for question answering.
+    /// Find the answer to a question in texts, or in a file as a whole, with a model for question answering.
     Answer(answer::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use comfy_table::{Table, presets};
 use serde::Serialize;
-use wgformer::models::FAMILIES;
+use wgformer::models::{FAMILIES, Family as Known};
 use wgformer::tasks::TASKS;
 
 use crate::output::{Output, print_document};
@@ -28,6 +28,7 @@ struct Document {
 struct Family {
     name: &'static str,
     model_type: &'static str,
+    heads: &'static [&'static str],
 }
 
 #[derive(Serialize)]
@@ -42,6 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let families = FAMILIES.iter().map(|family| Family {
         name: family.name,
         model_type: family.model_type,
+        heads: family.heads,
     });
     let tasks = TASKS.iter().map(|task| Task {
         name: task.name,
@@ -62,9 +64,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn print(document: &Document) -> Result<()> {
     let mut stdout = Output::stdout();
-    let mut families = table(&["family", "model_type"]);
+    let mut families = table(&[&["family", "model_type"], &Known::HEADS[..]].concat());
     for family in &document.families {
-        families.add_row([family.name, family.model_type]);
+        let has = |head| family.heads.contains(&head);
+        let heads = Known::HEADS.map(|head| if has(head) { "yes" } else { "" });
+        families.add_row([&[family.name, family.model_type], &heads[..]].concat());
     }
     let mut tasks = table(&["task", "command", "library", "checkpoints of"]);
     for task in &document.tasks {

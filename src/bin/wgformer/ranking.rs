@@ -3,45 +3,48 @@
 use std::io::Write;
 
 use anyhow::Result;
+use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::output::{Output, print_lines, printable};
+use crate::overflow::{Part, Place};
+
+/// A text, or the passage of one that answers best.
+pub(crate) struct Candidate<'a> {
+    pub(crate) part: &'a Part<&'a str>,
+    pub(crate) score: f32,
+    /// Whether only a part of it was read.
+    pub(crate) is_cut: bool,
+}
 
 #[derive(Serialize)]
 struct Line<'a> {
     rank: usize,
     index: usize,
     score: f32,
+    #[serde(flatten)]
+    place: Option<Place>,
     text: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
 }
 
-/// `best`: places in `texts` and scores, the best first.
-pub(crate) fn print(
-    best: impl Iterator<Item = (usize, f32)>,
-    texts: &[String],
-    json: bool,
-) -> Result<()> {
-    let best = best.map(|(index, score)| (index, score, &texts[index][..]));
-    if json {
-        print_json(best)
-    } else {
-        print_table(&lines(best))
-    }
-}
-
-/// `best`: places, scores and texts, the best first.
-pub(crate) fn print_json<'a>(best: impl Iterator<Item = (usize, f32, &'a str)>) -> Result<()> {
-    print_lines(&lines(best))
-}
-
-fn lines<'a>(best: impl Iterator<Item = (usize, f32, &'a str)>) -> Vec<Line<'a>> {
-    let lines = (1..).zip(best).map(|(rank, (index, score, text))| Line {
+/// The best first.
+pub(crate) fn print<'a>(best: impl Iterator<Item = Candidate<'a>>, json: bool) -> Result<()> {
+    let lines = (1..).zip(best).map(|(rank, candidate)| Line {
         rank,
-        index,
-        score,
-        text,
+        index: candidate.part.index,
+        score: candidate.score,
+        place: candidate.part.place(),
+        text: candidate.part.text,
+        cut: candidate.is_cut,
     });
-    lines.collect()
+    let lines: Vec<Line<'_>> = lines.collect();
+    if json {
+        print_lines(&lines)
+    } else {
+        print_table(&lines)
+    }
 }
 
 fn print_table(lines: &[Line<'_>]) -> Result<()> {
@@ -50,17 +53,40 @@ fn print_table(lines: &[Line<'_>]) -> Result<()> {
         writeln!(stdout, "there are no lines")?;
         return stdout.finish();
     }
-    let mut table = comfy_table::Table::new();
+    let in_passages = lines.iter().any(|line| line.place.is_some());
+    let header = ["rank", "score", "line", "characters", "text"];
+    let mut table = Table::new();
     table
-        .load_preset(comfy_table::presets::NOTHING)
-        .set_header(["rank", "score", "line", "text"]);
-    for column in table.column_iter_mut().take(3) {
-        column.set_cell_alignment(comfy_table::CellAlignment::Right);
+        .load_preset(presets::NOTHING)
+        .set_header(columns(header.map(str::to_owned), in_passages));
+    let last = table.column_count() - 1;
+    for column in table.column_iter_mut().take(last) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
     for line in lines {
         let (score, number) = (format!("{:.3}", line.score), (line.index + 1).to_string());
-        table.add_row([line.rank.to_string(), score, number, printable(line.text)]);
+        let place = line.place.map(|place| place.to_string());
+        let end = if line.cut { " (cut)" } else { "" };
+        let text = printable(line.text) + end;
+        let row = [
+            line.rank.to_string(),
+            score,
+            number,
+            place.unwrap_or_default(),
+            text,
+        ];
+        table.add_row(columns(row, in_passages));
     }
     writeln!(stdout, "{}", table.trim_fmt())?;
     stdout.finish()
+}
+
+/// The place in a text only where texts are split.
+fn columns(row: [String; 5], in_passages: bool) -> Vec<String> {
+    let [rank, score, number, place, text] = row;
+    if in_passages {
+        vec![rank, score, number, place, text]
+    } else {
+        vec![rank, score, number, text]
+    }
 }

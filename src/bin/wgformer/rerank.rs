@@ -1,14 +1,17 @@
 //! `rerank`: the lines of a file, those that answer a query best first.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use clap::Args;
 use wgformer::plan::Control;
-use wgformer::tasks::{LateInteraction, Ranked, Reranker};
+use wgformer::tasks::{LateInteraction, Passage, Ranked, Reranker, Side};
 
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
+use crate::overflow::{OverflowArgs, Part};
 use crate::progress::Progress;
-use crate::ranking;
+use crate::ranking::{self, Candidate};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -22,6 +25,8 @@ pub(crate) struct Arguments {
     /// By late interaction, with a model for that (ColBERT, BGE-M3), rather than by a cross-encoder.
     #[arg(long)]
     late: bool,
+    #[command(flatten)]
+    long: OverflowArgs,
     /// A JSON line per text instead of a table.
     #[arg(long)]
     json: bool,
@@ -33,13 +38,28 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = arguments.input.open()?.texts;
     let texts = texts.collect::<Result<Vec<String>>>()?;
     let model = Model::load(arguments)?;
-    let mut progress = Progress::new(Some(texts.len() as u64), "texts");
+    let (query, long) = (&arguments.query[..], &arguments.long);
+    let parts = long.parts(0, &texts, |text, overlap| {
+        model.passages(query, text, overlap)
+    })?;
+    let mut progress = Progress::new(Some(parts.len() as u64), "texts");
     let control = Control::new().progress(|now| progress.reach(now.done as u64));
-    let ranked = model.rank(&arguments.query, &texts, control)?;
+    let ranked = model.rank(query, &parts, control);
+    let ranked = ranked.map_err(|error| error.renumbered(|part| parts[part].index))?;
     drop(progress);
+    let cut = long.cut(texts.len(), || model.are_cut(query, &texts))?;
+    // A text is as good as its best passage.
+    let mut seen = HashSet::new();
+    let best = ranked
+        .iter()
+        .filter(|it| seen.insert(parts[it.index].index));
+    let candidates = best.map(|it| Candidate {
+        part: &parts[it.index],
+        score: it.score,
+        is_cut: cut[parts[it.index].index],
+    });
     let top = arguments.top.map_or(usize::MAX, |top| top as usize);
-    let best = ranked.iter().take(top).map(|it| (it.index, it.score));
-    ranking::print(best, &texts, arguments.json)
+    ranking::print(candidates.take(top), arguments.json)
 }
 
 /// What ranks.
@@ -50,29 +70,45 @@ enum Model {
 
 impl Model {
     fn load(arguments: &Arguments) -> Result<Self> {
-        let model = &arguments.model;
+        let (model, refuse) = (&arguments.model, arguments.long.refuses());
         if arguments.late {
             let load =
                 |gpu: &_, folder: &_, options: &_| LateInteraction::load(gpu, folder, options);
-            return model
-                .load(load, |it| vec![it.model().plan()])
-                .map(Self::Late);
+            let model = model.load(load, |it| vec![it.model().plan()])?;
+            return Ok(Self::Late(model.refuse_long_texts(refuse)));
         }
         let load = |gpu: &_, folder: &_, options: &_| Reranker::load(gpu, folder, options);
-        model
-            .load(load, |it| vec![it.model().plan()])
-            .map(Self::Cross)
+        let model = model.load(load, |it| vec![it.model().plan()])?;
+        Ok(Self::Cross(model.refuse_long_texts(refuse)))
     }
 
     fn rank(
         &self,
         query: &str,
-        texts: &[String],
+        texts: &[Part<&str>],
         control: Control<'_>,
     ) -> wgformer::Result<Vec<Ranked>> {
         match self {
             Self::Cross(model) => model.rank_with(query, texts, control),
             Self::Late(model) => model.rank_with(query, texts, control),
+        }
+    }
+    fn passages<'a>(
+        &self,
+        query: &str,
+        text: &'a str,
+        overlap: usize,
+    ) -> wgformer::Result<Vec<Passage<'a>>> {
+        match self {
+            Self::Cross(model) => model.passages(query, text, overlap),
+            Self::Late(model) => model.passages(Side::Document, text, overlap),
+        }
+    }
+
+    fn are_cut(&self, query: &str, texts: &[String]) -> wgformer::Result<Vec<bool>> {
+        match self {
+            Self::Cross(model) => model.are_cut(query, texts),
+            Self::Late(model) => model.are_cut(Side::Document, texts),
         }
     }
 }

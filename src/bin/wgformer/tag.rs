@@ -11,6 +11,7 @@ use wgformer::tasks::{Aggregation, Entity, TagOptions, Tagger};
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
+use crate::overflow::OverflowArgs;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -19,6 +20,8 @@ pub(crate) struct Arguments {
     /// How the model's tags of tokens become entities.
     #[arg(long, value_enum, default_value_t = AggregationChoice::Simple)]
     aggregation: AggregationChoice,
+    #[command(flatten)]
+    long: OverflowArgs,
     /// A JSON line per text instead of a table.
     #[arg(long)]
     json: bool,
@@ -60,6 +63,8 @@ impl AggregationChoice {
 struct Line<'a> {
     index: usize,
     text: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
     entities: Vec<Found<'a>>,
 }
 
@@ -70,6 +75,9 @@ struct Found<'a> {
     end: usize,
     text: &'a str,
     score: f32,
+    /// The first, and the one after the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    words: Option<[usize; 2]>,
 }
 
 impl<'a> From<&'a Entity> for Found<'a> {
@@ -80,6 +88,7 @@ impl<'a> From<&'a Entity> for Found<'a> {
             end: entity.end,
             text: &entity.text,
             score: entity.score,
+            words: entity.words.as_ref().map(|words| [words.start, words.end]),
         }
     }
 }
@@ -88,16 +97,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = arguments.input.open()?;
     let load = |gpu: &_, directory: &_, options: &_| Tagger::load(gpu, directory, options);
     let tagger = arguments.model.load(load, |it| vec![it.model().plan()])?;
-    let options = arguments.aggregation.options();
+    let long = &arguments.long;
+    let tagger = tagger.refuse_long_texts(long.refuses());
+    let mut options = arguments.aggregation.options();
+    if long.splits() {
+        options = options.stride(long.overlap as usize);
+    }
     let (mut stdout, mut table) = (Output::stdout(), table());
     texts.in_pieces(|first, texts, control| {
         let tagged = tagger.tag_with(&texts, &options, control)?;
-        for ((index, text), entities) in (first..).zip(&texts).zip(&tagged) {
+        let cut = long.cut(texts.len(), || tagger.are_cut(&texts))?;
+        for (((index, text), entities), cut) in (first..).zip(&texts).zip(&tagged).zip(cut) {
             if arguments.json {
                 let entities = entities.iter().map(Found::from).collect();
                 let line = Line {
                     index,
                     text,
+                    cut,
                     entities,
                 };
                 write_line(&mut stdout, &line)?;

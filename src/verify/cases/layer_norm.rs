@@ -45,16 +45,20 @@ pub fn layer_norm(rows: usize, cols: usize, values: Values, residual: bool) -> R
         case.parameter("weight", [cols]),
         case.parameter("bias", [cols]),
     );
-    // Large enough that a row of one column or of equal values does not divide by next to nothing.
-    let eps = 1e-2_f32;
-    case.graph.layer_norm(x, weight, bias, eps)?;
+    case.graph.layer_norm(x, weight, bias, EPS)?;
     let sum = if residual { " + residual" } else { "" };
-    // Numbers spread over [-1, 1] have a deviation of 0.58, and a few of them may have any.
-    let deviation = if cols < 8 || matches!(values, Values::Equal) {
-        eps.sqrt()
+    let tolerance = Tolerance::norm(cols, values.magnitude(), deviation(cols, values));
+    Ok(case.finish(format!("{rows} x {cols} {values:?}{sum}"), tolerance))
+}
+
+/// Large enough that a row of one column or of equal values does not divide by next to nothing.
+pub(super) const EPS: f32 = 1e-2;
+
+/// What rows are divided by at least: numbers spread over [-1, 1] have a deviation of 0.58, and a few of them may have any.
+pub(super) fn deviation(cols: usize, values: Values) -> f32 {
+    if cols < 8 || matches!(values, Values::Equal) {
+        EPS.sqrt()
     } else {
         0.25
-    };
-    let tolerance = Tolerance::norm(cols, values.magnitude(), deviation);
-    Ok(case.finish(format!("{rows} x {cols} {values:?}{sum}"), tolerance))
+    }
 }

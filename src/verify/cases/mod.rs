@@ -17,11 +17,13 @@
 //!     cases::qkv_linear(20, 3, 32, 32, true)?,
 //!     cases::attention(&[7, 40], 3, 32, 1.0, unit)?,
 //!     cases::layer_norm(9, 384, unit, false)?,
+//!     cases::rms_norm(9, 384, unit, true)?,
 //!     cases::embedding_sum(9, 384)?,
 //!     cases::pool(&[5, 9], 384, Pooling::Mean, true, unit)?,
 //!     cases::normalize(9, 132, unit)?,
 //!     cases::max_sim(&[5, 9], 32, 128, unit)?,
 //!     cases::top_k(9, 132, 10, true, unit)?,
+//!     cases::unfold(&[5, 9], 132, 3, unit)?,
 //!     cases::attention_with(&[70], 3, 32, 1.0, unit, cases::Distances { window: Some(8), ..Default::default() })?,
 //!     cases::disentangled_attention(&[7, 40], (3, 32), 15, 1.0, unit)?,
 //!     cases::rotary(9, 3, 32, 32, unit)?,
@@ -49,9 +51,11 @@ mod multiply;
 mod normalize;
 mod pool;
 mod qkv_linear;
+mod rms_norm;
 mod rotary;
 mod softmax;
 mod top_k;
+mod unfold;
 
 pub use activation::activation;
 pub use add::add;
@@ -65,9 +69,11 @@ pub use multiply::multiply;
 pub use normalize::normalize;
 pub use pool::pool;
 pub use qkv_linear::qkv_linear;
+pub use rms_norm::rms_norm;
 pub use rotary::rotary;
 pub use softmax::softmax;
 pub use top_k::top_k;
+pub use unfold::unfold;
 
 use super::case::Recipe;
 use super::values::Values;
@@ -83,12 +89,14 @@ pub fn all() -> Vec<Recipe> {
         attention::table,
         disentangled_attention::table,
         layer_norm::table,
+        rms_norm::table,
         embedding_sum::table,
         pool::table,
         max_sim::table,
         softmax::table,
         normalize::table,
         top_k::table,
+        unfold::table,
         activation::table,
         add::table,
         multiply::table,
@@ -106,12 +114,14 @@ pub fn quick() -> Vec<Recipe> {
         Box::new(|| attention(&[7, 40], 12, 32, 1.0, Values::Unit)),
         Box::new(|| disentangled_attention(&[7, 40], (12, 64), 31, 1.0, Values::Unit)),
         Box::new(|| layer_norm(9, 384, Values::Unit, false)),
+        Box::new(|| rms_norm(9, 384, Values::Unit, false)),
         Box::new(|| embedding_sum(9, 384)),
         Box::new(|| pool(&[5, 9], 384, Pooling::Mean, true, Values::Unit)),
         Box::new(|| max_sim(&[5, 9], 32, 128, Values::Unit)),
         Box::new(|| softmax(9, 130, Values::Unit)),
         Box::new(|| normalize(9, 130, Values::Unit)),
         Box::new(|| top_k(9, 132, 10, true, Values::Unit)),
+        Box::new(|| unfold(&[5, 9], 132, 3, Values::Unit)),
         Box::new(|| activation(9, 130, Activation::Gelu, Values::Extreme)),
         Box::new(|| add(9, 130)),
         Box::new(|| multiply(9, 130)),
@@ -158,12 +168,14 @@ pub fn folded() -> Vec<Recipe> {
         Box::new(|| attention(&[1; ROWS], 1, 4, 1.0, Values::Unit)),
         Box::new(|| disentangled_attention(&[1; ROWS], (1, 4), 1, 1.0, Values::Unit)),
         Box::new(|| layer_norm(LANES, 8, Values::Unit, false)),
+        Box::new(|| rms_norm(LANES, 8, Values::Unit, false)),
         Box::new(|| embedding_sum(LANES, 8)),
         Box::new(|| pool(&[1; LANES], 8, Pooling::Mean, true, Values::Unit)),
         Box::new(|| max_sim(&[1; LANES], 8, 8, Values::Unit)),
         Box::new(|| softmax(LANES, 8, Values::Unit)),
         Box::new(|| normalize(LANES, 8, Values::Unit)),
         Box::new(|| top_k(LANES, 8, 2, true, Values::Unit)),
+        Box::new(|| unfold(&[1; LANES], 8, 3, Values::Unit)),
         Box::new(|| activation(ROWS, 64, Activation::Gelu, Values::Unit)),
         Box::new(|| add(ROWS, 64)),
         Box::new(|| multiply(ROWS, 64)),

@@ -2,14 +2,15 @@
 
 use anyhow::Result;
 use wgformer::plan::Plan;
-use wgformer::tasks::{LateInteraction, Side, SparseEmbedder, Stream, StreamOptions};
+use wgformer::tasks::{LateInteraction, Passage, Side, SparseEmbedder, Stream, StreamOptions};
 use wgformer::{Embedder, Gpu};
 
 use super::format::{Kind, Row};
-use super::pieces::{Piece, Pieces};
 use crate::input::Texts;
+use crate::overflow::Part;
 use crate::progress::Progress;
 
+#[derive(Clone)]
 pub(super) enum Model {
     Vectors(Embedder),
     Sparse(SparseEmbedder),
@@ -46,18 +47,31 @@ impl Model {
         }
     }
 
-    /// Embeds all pieces but the first `done`, which are passed over, and has each of the rest written.
+    /// A text in parts that share about `overlap` tokens.
+    pub(super) fn passages<'a>(
+        &self,
+        text: &'a str,
+        overlap: usize,
+    ) -> wgformer::Result<Vec<Passage<'a>>> {
+        match self {
+            Self::Vectors(embedder) => embedder.passages(text, overlap),
+            Self::Sparse(embedder) => embedder.passages(text, overlap),
+            Self::Multi(model, side) => model.passages(*side, text, overlap),
+        }
+    }
+
+    /// Embeds all parts but the first `done`, which are passed over, and has each of the rest written.
     pub(super) fn embed(
         &self,
-        Pieces { pieces, total }: Pieces,
+        Texts { texts, total }: Texts<Part<String>>,
         done: usize,
         write: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         // What cannot be read again ends the rest, as it did before.
-        let passed = pieces
+        let passed = texts
             .enumerate()
-            .filter(move |(number, piece)| *number >= done || piece.is_err());
-        let rest = passed.map(|(_, piece)| piece);
+            .filter(move |(number, part)| *number >= done || part.is_err());
+        let rest = passed.map(|(_, part)| part);
         let options = StreamOptions::default().first_index(done);
         match self {
             Self::Vectors(embedder) => {
@@ -69,9 +83,8 @@ impl Model {
                 self.drain(stream, total, done, write)
             }
             Self::Sparse(embedder) => {
-                let texts = rest.map(|piece| Ok(piece?.text));
                 let texts = Texts {
-                    texts: Box::new(texts),
+                    texts: Box::new(rest),
                     total,
                 };
                 self.embed_sparse(embedder, texts, done, write)
@@ -81,19 +94,19 @@ impl Model {
 
     fn drain(
         &self,
-        stream: Stream<Piece, anyhow::Error>,
+        stream: Stream<Part<String>, anyhow::Error>,
         total: Option<u64>,
         done: usize,
         mut write: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
         let mut progress = Progress::new(total, "texts").from(done);
-        let stream = stream.on_batch(move |pieces| progress.advance(pieces));
+        let stream = stream.on_batch(move |parts| progress.advance(parts));
         for embedded in stream {
-            let (piece, embedding) = embedded?;
+            let (part, embedding) = embedded?;
             write(&Row {
-                index: piece.index,
-                text: &piece.text,
-                place: piece.place,
+                index: part.index,
+                text: &part.text,
+                place: part.place,
                 tokens: embedding.tokens,
                 is_cut: embedding.is_cut,
                 values: &embedding.values,
@@ -106,19 +119,19 @@ impl Model {
     fn embed_sparse(
         &self,
         embedder: &SparseEmbedder,
-        texts: Texts,
+        texts: Texts<Part<String>>,
         done: usize,
         mut write: impl FnMut(&Row<'_>) -> Result<()>,
     ) -> Result<()> {
-        texts.in_pieces_of(PIECE, done, |first, texts, control| {
-            let embeddings = embedder.embed_with(&texts, control)?;
-            for (index, (text, embedding)) in (first..).zip(texts.iter().zip(embeddings)) {
+        texts.in_pieces_of(PIECE, done, |_, parts, control| {
+            let embeddings = embedder.embed_with(&parts, control)?;
+            for (part, embedding) in parts.into_iter().zip(embeddings) {
                 let pairs = embedding.weights.iter();
                 let pairs = pairs.flat_map(|it| [f32::from_bits(it.id), it.weight]);
                 write(&Row {
-                    index,
-                    text,
-                    place: None,
+                    index: part.index,
+                    text: &part.text,
+                    place: part.place,
                     tokens: embedding.tokens,
                     is_cut: embedding.is_cut,
                     values: &pairs.collect::<Vec<_>>(),
