@@ -3,6 +3,7 @@
 mod checked;
 mod compare;
 mod device;
+mod html;
 mod kernels;
 mod reference;
 mod report;
@@ -11,14 +12,15 @@ mod shapes;
 mod table;
 mod timed_pass;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Args, Subcommand};
 use wgformer::Gpu;
 
 use crate::adapter::{Adapter, AdapterArgs};
-use crate::output::print_document;
+use crate::output::{Output, print_document};
 use crate::progress::Progress;
 use device::Device;
 use report::{Host, Report, SCHEMA_VERSION};
@@ -47,6 +49,12 @@ pub(crate) struct Arguments {
     /// One JSON document instead of tables.
     #[arg(long)]
     json: bool,
+    /// Write a page of plots and tables too, which needs nothing else to be read.
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Measure nothing: show what `bench --json` printed before.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "time_budget", "shapes", "kernels", "adapter"])]
+    from: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]
@@ -66,16 +74,39 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if let Some(Command::Compare(compare)) = &arguments.command {
         return compare::run(compare);
     }
-    let gpu = arguments.adapter.open()?;
-    let report = arguments.measure(&gpu)?;
+    let page = arguments.page()?;
+    let report = match &arguments.from {
+        Some(path) => Report::read(path)?,
+        None => arguments.measure(&arguments.adapter.open()?)?,
+    };
+    if let Some(page) = page {
+        html::write(page, &report)?;
+    }
     if arguments.json {
         print_document(&report)
+    } else if arguments.is_page_printed() {
+        Ok(())
     } else {
-        table::print(&report, &gpu.capabilities().to_string())
+        table::print(&report, &report.adapter.to_string())
     }
 }
 
 impl Arguments {
+    /// Where the page goes, which is known to be possible before anything is measured.
+    fn page(&self) -> Result<Option<Output>> {
+        if self.json && self.is_page_printed() {
+            return Err(anyhow!(
+                "--report - and --json would both be on standard output: give --report a file"
+            ));
+        }
+        let path = self.report.as_deref();
+        path.map(|path| Output::create(Some(path))).transpose()
+    }
+
+    fn is_page_printed(&self) -> bool {
+        self.report.as_deref() == Some(Path::new("-"))
+    }
+
     fn measure(&self, gpu: &Gpu) -> Result<Report> {
         let start = Instant::now();
         let plan = self.plan();
@@ -92,7 +123,7 @@ impl Arguments {
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
             commit: option_env!("WGFORMER_COMMIT").map(str::to_owned),
             wgpu: wgformer::tuning::WGPU.to_owned(),
-            adapter: serde_json::to_value(Adapter::of(gpu.capabilities()))?,
+            adapter: Adapter::of(gpu.capabilities()),
             host: Host::here(),
             seed: SEED,
             seconds: start.elapsed().as_secs_f64(),

@@ -1,15 +1,14 @@
 //! `bench compare`: what became faster or slower between two runs.
 
 use std::collections::HashMap;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
 
-use super::report::{Report, SCHEMA_VERSION};
+use super::report::Report;
 use super::samples::Summary;
 use super::table::{percent, seconds, table};
 use crate::output::{Output, print_document};
@@ -60,7 +59,7 @@ fn percentage(text: &str) -> Result<f64, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let [before, after] = [&arguments.before, &arguments.after].map(|path| read(path));
+    let [before, after] = [&arguments.before, &arguments.after].map(|path| Report::read(path));
     let comparison = Comparison::of(&before?, &after?, arguments.fail_above);
     if arguments.json {
         print_document(&comparison)?;
@@ -76,24 +75,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             comparison.slower[0]
         )),
     }
-}
-
-fn read(path: &Path) -> Result<Report> {
-    let name = path.display();
-    let json = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    let version: serde_json::Value =
-        serde_json::from_str(&json).with_context(|| format!("{name} is no JSON document"))?;
-    match version["schema_version"].as_u64() {
-        Some(version) if version == u64::from(SCHEMA_VERSION) => {}
-        Some(version) => {
-            return Err(anyhow!(
-                "{name} has schema version {version}, and this wgformer reads {SCHEMA_VERSION}: measure again"
-            ));
-        }
-        None => return Err(anyhow!("{name} was not printed by `wgformer bench --json`")),
-    }
-    serde_json::from_str(&json)
-        .with_context(|| format!("{name} was not printed by `wgformer bench --json`"))
 }
 
 impl Comparison {

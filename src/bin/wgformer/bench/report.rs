@@ -1,10 +1,15 @@
 //! What `bench` found, for programs: the document of `--json`.
 
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 
 use super::device::Device;
 use super::kernels::Kernel;
 use super::reference::Reference;
+use crate::adapter::Adapter;
 
 /// Raised when a field's meaning changes, or a field goes.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -18,7 +23,7 @@ pub(crate) struct Report {
     pub(crate) commit: Option<String>,
     pub(crate) wgpu: String,
     /// As `doctor --json` has it.
-    pub(crate) adapter: serde_json::Value,
+    pub(crate) adapter: Adapter,
     pub(crate) host: Host,
     pub(crate) seed: u64,
     /// How long it took altogether.
@@ -30,6 +35,30 @@ pub(crate) struct Report {
     pub(crate) left: usize,
     /// Kernels that compute wrongly here, which were not timed.
     pub(crate) wrong: Vec<String>,
+}
+
+impl Report {
+    /// What `bench --json` printed.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is something else, or of another version.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let json = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let version: serde_json::Value =
+            serde_json::from_str(&json).with_context(|| format!("{name} is no JSON document"))?;
+        match version["schema_version"].as_u64() {
+            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+            Some(version) => {
+                return Err(anyhow!(
+                    "{name} has schema version {version}, and this wgformer reads {SCHEMA_VERSION}: measure again"
+                ));
+            }
+            None => return Err(anyhow!("{name} was not printed by `wgformer bench --json`")),
+        }
+        serde_json::from_str(&json)
+            .with_context(|| format!("{name} was not printed by `wgformer bench --json`"))
+    }
 }
 
 /// The machine around the device.

@@ -38,33 +38,44 @@ pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
 
 fn write_device(stdout: &mut Output, device: &Device) -> Result<()> {
     let mut table = table(&["device", "", "spread"], 1);
-    for arithmetic in &device.arithmetic {
-        let name = format!("arithmetic, {}", arithmetic.kind.name());
-        let rate = rate(arithmetic.flops_per_second, "FLOP/s");
-        table.add_row([name, rate, percent(arithmetic.time.spread)]);
-    }
-    for memory in &device.memory {
-        let name = format!("memory, {} of {}", memory.access, bytes(memory.bytes));
-        let rate = rate(memory.bytes_per_second, "B/s");
-        table.add_row([name, rate, percent(memory.time.spread)]);
-    }
-    let upload = rate(device.upload.per_second, "B/s");
-    table.add_row([
+    table.add_rows(device_rows(device));
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    Ok(())
+}
+
+/// What was measured of it, how much, and the spread.
+pub(crate) fn device_rows(device: &Device) -> impl Iterator<Item = [String; 3]> {
+    let arithmetic = device.arithmetic.iter().map(|it| {
+        let name = format!("arithmetic, {}", it.kind.name());
+        [
+            name,
+            rate(it.flops_per_second, "FLOP/s"),
+            percent(it.time.spread),
+        ]
+    });
+    let memory = device.memory.iter().map(|it| {
+        let name = format!("memory, {} of {}", it.access, bytes(it.bytes));
+        [
+            name,
+            rate(it.bytes_per_second, "B/s"),
+            percent(it.time.spread),
+        ]
+    });
+    let upload = &device.upload;
+    let upload = [
         "upload".to_owned(),
-        upload,
-        percent(device.upload.time.spread),
-    ]);
+        rate(upload.per_second, "B/s"),
+        percent(upload.time.spread),
+    ];
     let times = [
         ("a dispatch", &device.dispatch),
         ("a submit, until it is known to be done", &device.submit),
         ("four bytes back", &device.read_back),
         ("a kernel compiled", &device.compile),
     ];
-    for (name, time) in times {
-        table.add_row([name.to_owned(), seconds(time.median), percent(time.spread)]);
-    }
-    writeln!(stdout, "{}", table.trim_fmt())?;
-    Ok(())
+    let times =
+        times.map(|(name, time)| [name.to_owned(), seconds(time.median), percent(time.spread)]);
+    arithmetic.chain(memory).chain([upload]).chain(times)
 }
 
 /// The fastest first of each size.
@@ -82,24 +93,12 @@ fn kernels(kernels: &[Kernel]) -> String {
         "/ reference",
     ];
     let mut table = table(&header, 4);
-    let mut sizes: Vec<(&str, &str)> = vec![];
-    for kernel in kernels {
-        let size = (&kernel.shape[..], &kernel.size[..]);
-        if !sizes.contains(&size) {
-            sizes.push(size);
-        }
-    }
-    for (shape, size) in sizes {
-        let own = kernels
-            .iter()
-            .filter(|it| it.shape == shape && it.size == size);
-        let mut own: Vec<&Kernel> = own.collect();
-        own.sort_by(|a, b| a.time.median.total_cmp(&b.time.median));
+    for own in by_size(kernels) {
         for (place, kernel) in own.into_iter().enumerate() {
-            let [shape, size] = [shape, size].map(|it| if place == 0 { it } else { "" });
+            let once = |text: &str| if place == 0 { text } else { "" }.to_owned();
             table.add_row([
-                shape.to_owned(),
-                size.to_owned(),
+                once(&kernel.shape),
+                once(&kernel.size),
                 kernel.kernel.clone(),
                 kernel.variant.clone(),
                 seconds(kernel.time.median),
@@ -116,6 +115,23 @@ fn kernels(kernels: &[Kernel]) -> String {
         }
     }
     table.trim_fmt()
+}
+
+/// Each size of each shape, in the order in which they were measured, the fastest kernel of it first.
+pub(crate) fn by_size<'a>(kernels: impl IntoIterator<Item = &'a Kernel>) -> Vec<Vec<&'a Kernel>> {
+    let mut sizes: Vec<Vec<&Kernel>> = vec![];
+    for kernel in kernels {
+        let is_same =
+            |own: &&mut Vec<&Kernel>| own[0].shape == kernel.shape && own[0].size == kernel.size;
+        match sizes.iter_mut().find(is_same) {
+            Some(own) => own.push(kernel),
+            None => sizes.push(vec![kernel]),
+        }
+    }
+    for own in &mut sizes {
+        own.sort_by(|a, b| a.time.median.total_cmp(&b.time.median));
+    }
+    sizes
 }
 
 /// The first columns are words, the others numbers.
@@ -146,7 +162,7 @@ pub(crate) fn seconds(value: f64) -> String {
 }
 
 /// Three of them.
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     match value {
         value if value >= 100.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),
@@ -154,7 +170,7 @@ fn digits(value: f64) -> String {
     }
 }
 
-fn bytes(value: u64) -> String {
+pub(crate) fn bytes(value: u64) -> String {
     match value {
         value if value >= 1 << 20 => format!("{} MiB", value >> 20),
         value => format!("{} KiB", value >> 10),
