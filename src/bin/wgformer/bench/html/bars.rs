@@ -10,7 +10,7 @@ use crate::bench::table::{percent, rate};
 pub(super) fn key() -> Element {
     let key = |class, path| {
         element("svg")
-            .class("key bars-key")
+            .class("key")
             .attribute("viewBox", "0 0 34 14")
             .attribute("aria-hidden", "true")
             .child(element("path").class(class).attribute("d", path))

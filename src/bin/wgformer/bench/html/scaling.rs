@@ -146,7 +146,7 @@ mod tests {
         ];
         let mut names = vec![];
         for case in all {
-            let [few, many] = [&[16][..], &[512; 4]].map(|lengths| {
+            let [few, many] = [&[16][..], &[197; 41]].map(|lengths| {
                 let size = case(lengths).unwrap().name;
                 of_any_tokens(&size)
             });
