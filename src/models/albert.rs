@@ -78,7 +78,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         },
         decoder: "predictions.decoder",
         embeddings: "embeddings.word_embeddings.weight",
-        biases: &["predictions.bias", "predictions.decoder.bias"],
+        bias: Some("predictions.bias"),
     };
     let of_bert = Heads::of_bert(masked_lm);
     Ok(Heads {

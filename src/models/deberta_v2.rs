@@ -276,7 +276,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
             },
             decoder: "lm_predictions.lm_head.decoder", // always left out
             embeddings: "embeddings.word_embeddings.weight",
-            biases: &["lm_predictions.lm_head.bias"],
+            bias: Some("lm_predictions.lm_head.bias"),
         }
     };
     let of_bert = Heads::of_bert(masked_lm);

@@ -64,7 +64,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         },
         decoder: "vocab_projector",
         embeddings: "embeddings.word_embeddings.weight",
-        biases: &["vocab_projector.bias"],
+        bias: Some("vocab_projector.bias"),
     };
     Ok(Heads {
         sequence: Transform {

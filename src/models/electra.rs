@@ -57,7 +57,7 @@ pub(super) fn heads(_: &Config) -> Result<Heads> {
         },
         decoder: "generator_lm_head",
         embeddings: "embeddings.word_embeddings.weight",
-        biases: &["generator_lm_head.bias"],
+        bias: Some("generator_lm_head.bias"),
     };
     Ok(Heads::of_roberta(Activation::Gelu, masked_lm))
 }

@@ -40,10 +40,12 @@ pub(super) struct Transform {
 pub(super) struct MaskedLmNames {
     pub(super) transform: Transform,
     /// The linear layer with an output per entry of the vocabulary: its weight, which is the embeddings' where the
-    /// checkpoint leaves it out, and the names that its bias may have.
+    /// checkpoint leaves it out.
     pub(super) decoder: &'static str,
     pub(super) embeddings: &'static str,
-    pub(super) biases: &'static [&'static str],
+    /// The bias that is the decoder's own where both are tied (`tie_word_embeddings`), beside which a checkpoint may have
+    /// `decoder.bias`.
+    pub(super) bias: Option<&'static str>,
 }
 
 impl MaskedLmNames {
@@ -58,7 +60,7 @@ impl MaskedLmNames {
             },
             decoder: "cls.predictions.decoder",
             embeddings: "embeddings.word_embeddings.weight",
-            biases: &["cls.predictions.bias", "cls.predictions.decoder.bias"],
+            bias: Some("cls.predictions.bias"),
         }
     }
 }
@@ -177,6 +179,8 @@ impl MaskedLmNames {
     /// A logit per entry of a part of the vocabulary for each row of hidden states: `[rows, part]`, up to a multiple of
     /// four.
     ///
+    /// `is_tied`: whether the decoder's bias is the one beside it, though the checkpoint may have both.
+    ///
     /// # Errors
     /// As [`Builder::parameter`].
     pub(super) fn predict(
@@ -184,6 +188,7 @@ impl MaskedLmNames {
         builder: &mut Builder<'_>,
         hidden_states: TensorId,
         encoder: &Encoder,
+        is_tied: bool,
         part: Range<usize>,
     ) -> Result<TensorId> {
         let (vocabulary, columns) = (encoder.vocabulary, encoder.embedding_columns);
@@ -196,9 +201,14 @@ impl MaskedLmNames {
         } else {
             self.embeddings.to_owned()
         };
-        let bias = self.biases.iter().find(|name| builder.has(name));
+        let own = format!("{}.bias", self.decoder);
+        let mut biases = self.bias.map_or(vec![], |beside| vec![beside, &own]);
+        if !is_tied {
+            biases.reverse();
+        }
+        let bias = biases.into_iter().find(|name| builder.has(name));
         let Linear { weight, bias } =
-            builder.padded_outputs(&weight, bias.copied(), [vocabulary, columns], part)?;
+            builder.padded_outputs(&weight, bias, [vocabulary, columns], part)?;
         builder.graph.linear(x, weight, bias)
     }
 }

@@ -2,6 +2,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
 
@@ -40,5 +41,32 @@ pub(crate) fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T
     match read(path) {
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
         other => other.map(Some),
+    }
+}
+
+/// Refuses keys that nobody asks for, unless they say nothing: null, false, or nothing in brackets.
+///
+/// # Errors
+/// [`Error::Unsupported`], naming the first.
+pub(crate) fn refuse_others(
+    path: &Path,
+    others: &Map<String, Value>,
+    known: &[&str],
+) -> Result<()> {
+    let says_nothing = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(values) => values.is_empty(),
+        Value::Object(values) => values.is_empty(),
+        _ => false,
+    };
+    let mut others = others.iter();
+    match others.find(|(key, value)| !known.contains(&&key[..]) && !says_nothing(value)) {
+        None => Ok(()),
+        Some((key, value)) => Err(Error::Unsupported {
+            path: path.to_owned(),
+            what: "key",
+            found: format!("{key}: {value}"),
+            supported: "a file without it".to_owned(),
+        }),
     }
 }

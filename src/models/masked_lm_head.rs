@@ -15,6 +15,8 @@ use crate::tensor::Dim;
 #[derive(Debug)]
 pub(super) struct MaskedLmHead {
     names: MaskedLmNames,
+    /// Whether it shares its weights with the embeddings, as transformers has it unless a configuration says otherwise.
+    is_tied: bool,
     /// The classes that the checkpoint was saved as.
     saved_as: String,
     checkpoint: Arc<Checkpoint>,
@@ -35,6 +37,7 @@ impl MaskedLmHead {
         let encoder = (family.build)(&config, &mut builder)?;
         Ok(Self {
             names: (family.build_heads)(&config)?.masked_lm,
+            is_tied: config.boolean("tie_word_embeddings", true)?,
             saved_as: config.architectures().join(", "),
             prefixes: builder.prefixes(),
             checkpoint,
@@ -54,7 +57,7 @@ impl MaskedLmHead {
         let hidden_states = builder.graph.input("hidden_states", shape);
         let logits = self
             .names
-            .predict(&mut builder, hidden_states, &encoder, part);
+            .predict(&mut builder, hidden_states, &encoder, self.is_tied, part);
         let logits = named(logits, "predicting tokens", &self.saved_as)?;
         builder.graph.set_output(logits);
         let Builder { graph, derived, .. } = builder;

@@ -38,6 +38,7 @@ mod sentence_transformers;
 mod sparse;
 mod table_product;
 mod torch_file;
+mod transformer_module;
 mod zip;
 
 pub use batch::Batch;

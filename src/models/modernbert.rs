@@ -106,7 +106,7 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
             transform,
             decoder: "decoder",
             embeddings: "embeddings.tok_embeddings.weight",
-            biases: if has_bias { &["decoder.bias"] } else { &[] },
+            bias: has_bias.then_some("decoder.bias"),
         },
     })
 }

@@ -53,7 +53,7 @@ pub(super) fn masked_lm() -> MaskedLmNames {
         },
         decoder: "lm_head.decoder",
         embeddings: "embeddings.word_embeddings.weight",
-        biases: &["lm_head.bias", "lm_head.decoder.bias"],
+        bias: Some("lm_head.bias"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::transformer_module::TransformerConfig;
 use super::{Dense, Head, Projection, Splade, json};
 use crate::error::{Error, Result};
 use crate::ops::{Activation, Pooling};
@@ -85,13 +86,6 @@ struct Module {
 }
 
 #[derive(Deserialize, Default)]
-struct TransformerConfig {
-    max_seq_length: Option<usize>,
-    #[serde(default)]
-    do_lower_case: bool,
-}
-
-#[derive(Deserialize, Default)]
 struct TokenizerConfig {
     /// Transformers writes 1e30 for "no limit".
     model_max_length: Option<f64>,
@@ -104,7 +98,23 @@ struct OwnConfig {
     default_prompt_name: Option<String>,
     truncate_dim: Option<usize>,
     similarity_fn_name: Option<String>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
+
+/// Keys of `config_sentence_transformers.json` that others read, or that change nothing here.
+const KNOWN: [&str; 10] = [
+    "__version__",
+    "model_type",
+    "activation_fn",
+    "query_prefix",
+    "document_prefix",
+    "query_length",
+    "document_length",
+    "do_query_expansion",
+    "attend_to_expansion_tokens",
+    "skiplist_words",
+];
 
 impl Module {
     /// The class's own name; where it lives has changed over the years.
@@ -234,6 +244,7 @@ impl SentenceTransformer {
     fn add_own_config(&mut self, directory: &Path) -> Result<()> {
         let path = directory.join("config_sentence_transformers.json");
         let read: OwnConfig = json::read_if_there(&path)?.unwrap_or_default();
+        json::refuse_others(&path, &read.others, &KNOWN)?;
         let is_there = |name: &String| read.prompts.contains_key(name);
         if !read.default_prompt_name.as_ref().is_none_or(is_there) {
             return Err(Error::Malformed {
@@ -259,9 +270,7 @@ impl SentenceTransformer {
         let folder = modules_path.with_file_name(&module.path);
         match module.class() {
             "Transformer" | "MLMTransformer" => {
-                let config: TransformerConfig =
-                    json::read_if_there(&folder.join("sentence_bert_config.json"))?
-                        .unwrap_or_default();
+                let config = TransformerConfig::read(&folder)?;
                 self.max_tokens = config.max_seq_length;
                 self.lower_case = config.do_lower_case;
                 self.transformer = folder;

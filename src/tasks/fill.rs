@@ -33,6 +33,7 @@ use crate::text::{MASKS, Tokenizer};
 /// let gpu = Gpu::new()?;
 /// let filler = Filler::load_async(&gpu, folder, &options).await?;
 /// let masks = filler.fill_async("the [MASK] sat", 3).await?;
+/// assert!(!filler.is_cut("the [MASK] sat")?);
 ///
 /// let in_time = || Control::new().timeout(Duration::from_secs(60));
 /// assert_eq!(filler.fill_with("the [MASK] sat", 3, in_time())?, masks);
@@ -139,6 +140,21 @@ impl Filler {
         &self.model
     }
 
+    /// Whether of the text only the beginning is read: what is cut off has no part in what its masks are filled with.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn is_cut(&self, text: &str) -> Result<bool> {
+        let tokens = self.tokenizer.encode([&self.with_own_masks(text)])?;
+        Ok(tokens.iter().any(|tokens| tokens.is_cut))
+    }
+
+    /// With the mask token that the vocabulary has, in place of any other's.
+    fn with_own_masks(&self, text: &str) -> String {
+        let own = |text: String, mask: &&str| text.replace(mask, self.mask.token);
+        MASKS.iter().fold(text.to_owned(), own)
+    }
+
     /// For each mask of the text, in order, the `top` likeliest tokens, the best first.
     ///
     /// # Errors
@@ -179,8 +195,7 @@ impl Filler {
         top: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Filling>>> {
-        let own = |text: String, mask: &&str| text.replace(mask, self.mask.token);
-        let text = MASKS.iter().fold(text.to_owned(), own);
+        let text = self.with_own_masks(text);
         let mut batch = Batch::new();
         let mut places = Vec::new();
         for tokens in self.tokenizer.encode([&text])? {

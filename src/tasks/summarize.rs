@@ -36,7 +36,8 @@ impl Embedder {
     /// The `count` sentences of a text that are most alike to all others, the most central first: an extractive summary,
     /// which writes nothing new. By LexRank (Erkan and Radev, 2004) over the cosines of the sentences' embeddings.
     ///
-    /// Sentences end where Unicode says that they do (Standard Annex 29). The work grows with the square of their number.
+    /// Sentences end where Unicode says that they do (Standard Annex 29); one that is longer than the model takes stands as
+    /// the sum of its passages. The work grows with the square of their number.
     ///
     /// ```
     /// use wgformer::tasks::Sentence;
@@ -94,7 +95,7 @@ impl Embedder {
     ) -> Result<Vec<Sentence>> {
         let sentences: Vec<&str> = text.unicode_sentences().map(str::trim).collect();
         let deadline = control.due();
-        let vectors = self.embed_with_async(&sentences, control).await?;
+        let vectors = self.vectors(&sentences, control).await?;
         let gpu = self.model().plan().gpu();
         let scores = gpu.before(deadline, centralities(vectors)).await?;
         let sentence = |(index, score): (usize, f64)| Sentence {
@@ -107,6 +108,31 @@ impl Embedder {
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score)); // stable
         ranked.truncate(count);
         Ok(ranked)
+    }
+
+    /// Of each sentence; of one that is longer than the model takes, the sum of those of its passages.
+    async fn vectors(&self, sentences: &[&str], control: Control<'_>) -> Result<Vec<Vec<f32>>> {
+        let mut passages = Vec::with_capacity(sentences.len());
+        for (index, sentence) in sentences.iter().enumerate() {
+            let own = self.passages(sentence, 0)?.into_iter();
+            passages.extend(own.map(|passage| (index, passage.text)));
+            yield_now().await;
+        }
+        let texts: Vec<&str> = passages.iter().map(|(_, text)| *text).collect();
+        let mut vectors: Vec<Vec<f32>> = vec![vec![]; sentences.len()];
+        let of_passages = self.embed_with_async(&texts, control).await?;
+        for ((index, _), of_passage) in passages.iter().zip(of_passages) {
+            let vector = &mut vectors[*index];
+            if vector.is_empty() {
+                *vector = of_passage;
+            } else {
+                vector
+                    .iter_mut()
+                    .zip(of_passage)
+                    .for_each(|(sum, it)| *sum += it);
+            }
+        }
+        Ok(vectors)
     }
 }
 

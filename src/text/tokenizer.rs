@@ -12,6 +12,7 @@ use tokenizers::{
 use super::vocabulary::Vocabulary;
 use super::{Encoding, Text, limits};
 use crate::error::{Error, Result};
+use crate::models::json;
 
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
 const MAX_BYTES: u64 = 128 << 20;
@@ -60,6 +61,26 @@ pub struct Tokens {
     pub(crate) expansion: usize,
 }
 
+/// Which end of a long text transformers cuts off, if `tokenizer_config.json` says so.
+///
+/// # Errors
+/// [`Error::Malformed`]; [`Error::Unsupported`] for another side than the two.
+fn truncation_side(path: &Path) -> Result<Option<TruncationDirection>> {
+    let config: Option<serde_json::Value> = json::read_if_there(path)?;
+    let side = config.as_ref().map(|config| &config["truncation_side"]);
+    match side.and_then(|side| side.as_str()) {
+        None => Ok(None),
+        Some("right") => Ok(Some(TruncationDirection::Right)),
+        Some("left") => Ok(Some(TruncationDirection::Left)),
+        Some(other) => Err(Error::Unsupported {
+            path: path.to_owned(),
+            what: "truncation_side",
+            found: other.to_owned(),
+            supported: "left, right".to_owned(),
+        }),
+    }
+}
+
 impl Tokenizer {
     /// Reads a directory's `tokenizer.json`; where there is none, `vocab.txt` as BERT has it, or `vocab.json` and
     /// `merges.txt` as RoBERTa has them, with `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
@@ -71,12 +92,19 @@ impl Tokenizer {
     /// tokenizer of another kind.
     pub fn open(directory: &Path, max_tokens: usize) -> Result<Self> {
         let path = directory.join("tokenizer.json");
-        if path.exists() {
-            return Self::load(&path, max_tokens);
-        }
-        match Vocabulary::read(directory)? {
-            Some(vocabulary) => Self::new(&vocabulary.path, max_tokens, || vocabulary.tokenizer()),
-            None => Self::load(&path, max_tokens), // whose absence is the error
+        let opened = if path.exists() {
+            Self::load(&path, max_tokens)?
+        } else {
+            match Vocabulary::read(directory)? {
+                Some(vocabulary) => {
+                    Self::new(&vocabulary.path, max_tokens, || vocabulary.tokenizer())?
+                }
+                None => Self::load(&path, max_tokens)?, // whose absence is the error
+            }
+        };
+        match truncation_side(&directory.join("tokenizer_config.json"))? {
+            Some(direction) => opened.with_truncation(|it| it.direction = direction),
+            None => Ok(opened),
         }
     }
 
@@ -119,11 +147,12 @@ impl Tokenizer {
             let mut tokenizer = make()?;
             check_room(&tokenizer, max_tokens)?; // the crate subtracts unchecked
             tokenizer.with_padding(None);
+            let direction = tokenizer.get_truncation().map(|it| it.direction);
             tokenizer.with_truncation(Some(TruncationParams {
                 max_length: max_tokens,
                 strategy: TruncationStrategy::LongestFirst,
                 stride: 0,
-                direction: TruncationDirection::Right,
+                direction: direction.unwrap_or(TruncationDirection::Right),
             }))?;
             Ok(tokenizer)
         })?;
@@ -146,12 +175,13 @@ impl Tokenizer {
     ///
     /// # Errors
     /// [`Error::Tokenizer`] if the tokenizer refuses.
-    pub(crate) fn cutting_the_first(mut self) -> Result<Self> {
-        let truncation = self.tokenizer.get_truncation().cloned();
-        let truncation = truncation.map(|truncation| TruncationParams {
-            strategy: TruncationStrategy::OnlyFirst,
-            ..truncation
-        });
+    pub(crate) fn cutting_the_first(self) -> Result<Self> {
+        self.with_truncation(|it| it.strategy = TruncationStrategy::OnlyFirst)
+    }
+
+    fn with_truncation(mut self, change: impl FnOnce(&mut TruncationParams)) -> Result<Self> {
+        let mut truncation = self.tokenizer.get_truncation().cloned();
+        truncation.as_mut().map(change);
         guarded(&self.path, || {
             self.tokenizer.with_truncation(truncation)?;
             Ok(())
@@ -186,6 +216,12 @@ impl Tokenizer {
         truncation.map_or(usize::MAX, |it| it.max_length)
     }
 
+    /// Whether of long texts the end is read, rather than the beginning.
+    fn cuts_the_beginning(&self) -> bool {
+        let truncation = self.tokenizer.get_truncation();
+        truncation.is_some_and(|it| it.direction == TruncationDirection::Left)
+    }
+
     /// As much of each text as says what its first tokens are, and whether it has more than `most`: the crate would
     /// normalise all of a text, for some hundred times its memory, and then cut it.
     fn encode_beginnings<'a>(
@@ -195,7 +231,11 @@ impl Tokenizer {
         encode: impl Fn(Vec<EncodeInput<'a>>) -> tokenizers::Result<Vec<tokenizers::Encoding>>,
     ) -> Result<Vec<tokenizers::Encoding>> {
         let texts: Vec<Text<'a>> = texts.into_iter().map(Into::into).collect();
-        let mut bytes = most.saturating_mul(BYTES_PER_TOKEN);
+        let mut bytes = if self.cuts_the_beginning() {
+            usize::MAX
+        } else {
+            most.saturating_mul(BYTES_PER_TOKEN)
+        };
         let encode = |texts: &[Text<'a>]| {
             let inputs = texts.iter().map(|text| crates_input(*text)).collect();
             guarded(&self.path, || encode(inputs))

@@ -237,7 +237,7 @@ fn weights(embedder: &SparseEmbedder) -> Vec<String> {
 
 fn compared(gpu: &Gpu, model: &str) -> Vec<String> {
     let late = LateInteraction::load(gpu, model, &ModelOptions::default()).unwrap();
-    let warm_up = || late.model().warm_up();
+    let warm_up = || late.warm_up();
     let mut lines = ready("late_interaction", || late.memory(), warm_up);
     let queries = late.embed(Side::Query, &TEXTS).unwrap();
     let documents = late.embed(Side::Document, &TEXTS).unwrap();

@@ -134,7 +134,20 @@ fn fill_prints_the_tokens_of_each_mask() {
     }
     let table = fill("the [MASK] sat", "").text();
     assert_eq!(table.lines().count(), 2, "{table}");
-    fill("no mask", "").assert_error(&["text 1", "[MASK]"]);
+    fill("no mask", "").assert_error(&["text 0", "[MASK]"]);
+
+    let long = format!("the [MASK] sat {}", "on the mat ".repeat(40));
+    let lines = fill(&long, "--json").lines();
+    assert_eq!(
+        (
+            &lines[0]["cut"],
+            lines[0]["masks"].as_array().unwrap().len()
+        ),
+        (&json!(true), 1)
+    );
+    assert!(fill(&long, "").text().contains(" (cut)\n"));
+    fill(&long, "--overflow error").assert_error(&["text 0", "longer"]);
+    assert_eq!(fill(&long, "--overflow chunk").code, 2);
 }
 
 #[test]
@@ -170,6 +183,15 @@ fn summarize_picks_sentences_as_they_stand_in_the_text() {
         summarize("--input text.txt --sentences 2 --json").lines(),
         lines[..2]
     );
+
+    // Of a sentence that is longer than the model takes, the end counts too.
+    let scores = |end: &str| {
+        let long = format!("The cat {} {end}.", "sat on the mat and ".repeat(20));
+        let text = format!("Snow fell. {long} The dog slept. The cat and the dog.");
+        let lines = summarize(&format!("'{text}' --sentences 9 --json")).lines();
+        column(&lines, "score")
+    };
+    assert_ne!(scores("slept"), scores("fell snow fell snow"));
 
     let printed = summarize("--input text.txt --sentences 2").text();
     let mut best: Vec<u64> = lines[..2]
@@ -249,6 +271,8 @@ fn a_model_for_another_task_is_refused() {
     let ended = folder.run("classify x");
     assert_eq!(ended.code, 2);
     assert!(ended.stderr.contains("--model"), "{}", ended.stderr);
+    let none = format!("classify x --labels '' {}", model("inference"));
+    assert_eq!(folder.run(&none).code, 2);
     let both = format!("classify x --labels a,b --pairs {}", model("inference"));
     assert_eq!(folder.run(&both).code, 2);
 }

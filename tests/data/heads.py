@@ -120,6 +120,9 @@ def save_logits(folder, inputs, logits):
     print(f"{folder.name}: {sum(f.stat().st_size for f in folder.rglob('*'))} bytes, logits up to {tensors['logits'].abs().max():.1f}")
 
 
+# Whose decoder has weights of its own, and so a bias beside the one that it would share.
+UNTIED = ["bert", "roberta", "albert", "mpnet", "deberta-v2"]
+
 JINA_BERT_HEADS = {
     "sequences": (jina_bert.ForSequenceClassification, 3),
     "tokens": (jina_bert.ForTokenClassification, 5),
@@ -159,6 +162,10 @@ def main():
         name = f"jina_bert-{head}"
         if not names or name in names:
             write_jina_bert(name, of_head, 1000 + j)
+    for i, family in enumerate(UNTIED):
+        name = f"{family}-untied-masked-lm"
+        if not names or name in names:
+            write(name, family, FAMILIES[family] | {"tie_word_embeddings": False}, HEADS["masked-lm"], 2000 + i)
 
 
 if __name__ == "__main__":

@@ -87,8 +87,8 @@ fn damage_length(random: &mut Random, file: &mut [u8]) {
     let lies = [
         0,
         1,
-        length - 1,
-        length + 1,
+        length.wrapping_sub(1),
+        length.wrapping_add(1),
         whole - 8,
         whole,
         100_000_000,

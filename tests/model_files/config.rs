@@ -115,21 +115,40 @@ fn what_is_not_done_of_deberta_is_refused_by_key_and_value() {
     refuses_each("deberta-v2-with-convolution", table);
 }
 
+#[test]
+fn keys_of_rotations_that_nobody_asks_for_are_refused() {
+    let table = r#"
+        rope_scaling     |  {"type": "ntk", "factor": 2, "mixed_b": 0.3}          |  Unsupported  |  config.json; mixed_b 0.3; rope_theta
+        rope_parameters  |  {"rope_theta": 10000, "partial_rotary_factor": 0.5}   |  Unsupported  |  partial_rotary_factor 0.5
+        rope_parameters  |  {"rope_type": "yarn"}                                 |  Unsupported  |  rope_type; yarn
+    "#;
+    refuses_each("gte-as-published", table);
+    let plain = r#"{"rope_theta": 10000.0, "partial_rotary_factor": 1.0, "mixed_b": null}"#;
+    let found = rewritten("gte-as-published", "rope_parameters", parsed(plain));
+    Network::open(found.path(), Head::HiddenStates).unwrap();
+}
+
 /// A tiny model's configuration with a value instead of its own, for each row of the table.
 fn refuses_each(model: &str, table: &str) {
-    let folder = Path::new("tests/data/tiny").join(model);
-    let text = fs::read_to_string(folder.join("config.json")).unwrap();
     for row in rows::<4>(table) {
         let [key, value, variant, needles] = row;
-        let mut config: Value = parsed(&text);
-        config[key] = parsed(value);
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
-        let weights = "model.safetensors";
-        fs::copy(folder.join(weights), directory.path().join(weights)).unwrap();
+        let directory = rewritten(model, key, parsed(value));
         let graph = || Network::open(directory.path(), Head::HiddenStates);
         expect_error(&row.join(" "), graph, variant, needles);
     }
+}
+
+/// A tiny model whose configuration has this value.
+fn rewritten(model: &str, key: &str, value: Value) -> TempDir {
+    let folder = Path::new("tests/data/tiny").join(model);
+    let text = fs::read_to_string(folder.join("config.json")).unwrap();
+    let mut config: Value = parsed(&text);
+    config[key] = value;
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
+    let weights = "model.safetensors";
+    fs::copy(folder.join(weights), directory.path().join(weights)).unwrap();
+    directory
 }
 
 /// What transformers 2 to 4 wrote into every file, and what says that something is not there.

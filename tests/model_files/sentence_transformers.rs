@@ -140,6 +140,51 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
 }
 
 #[test]
+fn keys_that_nobody_asks_for_are_refused() {
+    for (file, value, needles) in [
+        (
+            "sentence_bert_config.json",
+            json!({ "foo": true }),
+            "foo: true",
+        ),
+        (
+            "sentence_bert_config.json",
+            json!({ "processing_kwargs": { "text": { "max_length": 4 } } }),
+            "processing_kwargs; max_length",
+        ),
+        (
+            "sentence_bert_config.json",
+            json!({
+                "modality_config": { "text": { "method": "forward", "method_output_name": "pooler_output" } },
+                "module_output_name": "sentence_embedding",
+            }),
+            "modality_config; pooler_output; sentence_embedding; last_hidden_state",
+        ),
+        (
+            "config_sentence_transformers.json",
+            json!({ "foo": 1 }),
+            "foo: 1",
+        ),
+    ] {
+        let directory = sentence_transformer(&[(file, value)]);
+        let read = || SentenceTransformer::read(directory.path());
+        expect_error(needles, read, "Unsupported", &format!("{file}; {needles}"));
+    }
+    let nothing = json!({
+        "max_seq_length": 9, "processing_kwargs": {}, "unpad_inputs": null,
+        "modality_config": { "text": { "method": "forward", "method_output_name": "last_hidden_state" } },
+        "module_output_name": "token_embeddings",
+    });
+    let directory = sentence_transformer(&[("sentence_bert_config.json", nothing)]);
+    assert_eq!(
+        SentenceTransformer::read(directory.path())
+            .unwrap()
+            .max_tokens,
+        Some(9)
+    );
+}
+
+#[test]
 fn dense_layers_that_are_not_as_their_files_say_are_refused() {
     let config = |changes: Value| {
         let mut config = json!({ "in_features": HIDDEN, "out_features": 8, "bias": false });

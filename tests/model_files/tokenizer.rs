@@ -61,14 +61,61 @@ fn a_broken_tokenizer_is_an_error_and_never_a_panic() {
     }
 }
 
+/// As transformers has it: the configuration's side, else the tokenizer's own.
 #[test]
-fn a_tokenizers_own_truncation_and_padding_do_not_count() {
+fn a_text_is_cut_at_the_side_that_the_files_say() {
+    let text = "one two three four five six";
+    for (own, configured, kept) in [
+        ("Right", None, "one two three"),
+        ("Left", None, "four five six"),
+        ("Left", Some("right"), "one two three"),
+        ("Right", Some("left"), "four five six"),
+    ] {
+        let directory = model(|model| {
+            model.tokenizer["truncation"] = json!({
+                "direction": own, "max_length": 4, "strategy": "LongestFirst", "stride": 1,
+            });
+            let config = configured.map(|side| json!({ "truncation_side": side }));
+            model.extra = config
+                .map(|it| ("tokenizer_config.json", it))
+                .into_iter()
+                .collect();
+        });
+        let tokenizer = Tokenizer::open(directory.path(), 5).unwrap();
+        let long = format!("{text} ").repeat(2_000);
+        let [cut, longer, whole] = &tokenizer.encode([text, &long, kept]).unwrap()[..] else {
+            panic!("three texts");
+        };
+        assert_eq!(
+            (cut.is_cut, &cut.ids),
+            (true, &whole.ids),
+            "{own} {configured:?}"
+        );
+        assert_eq!(longer.ids, whole.ids);
+    }
+    let other = model(|model| {
+        model.extra = vec![(
+            "tokenizer_config.json",
+            json!({ "truncation_side": "middle" }),
+        )];
+    });
+    let open = || Tokenizer::open(other.path(), 5);
+    expect_error(
+        "middle",
+        open,
+        "Unsupported",
+        "tokenizer_config.json; truncation_side; middle; left, right",
+    );
+}
+
+#[test]
+fn a_tokenizers_own_length_and_padding_do_not_count() {
     let load = |directory: TempDir, max_tokens| {
         Tokenizer::load(&directory.path().join("tokenizer.json"), max_tokens).unwrap()
     };
     let own = model(|model| {
         model.tokenizer["truncation"] = json!({
-            "direction": "Left", "max_length": 4, "strategy": "LongestFirst", "stride": 1,
+            "direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 1,
         });
         model.tokenizer["padding"] = json!({
             "strategy": { "Fixed": 1_000_000_000_000_u64 }, "direction": "Left",

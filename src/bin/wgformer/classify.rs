@@ -141,6 +141,9 @@ impl Arguments {
         let labels = self.labels.iter().map(|label| label.trim());
         let labels = labels.filter(|label| !label.is_empty());
         let labels: Vec<String> = labels.map(str::to_owned).collect();
+        if labels.is_empty() && !self.labels.is_empty() {
+            return Err(Usage("--labels names no label").into());
+        }
         if labels.is_empty() {
             let load =
                 |gpu: &_, directory: &_, options: &_| Classifier::load(gpu, directory, options);

@@ -7,9 +7,11 @@ use clap::Args;
 use serde::Serialize;
 use wgformer::tasks::{Filler, Filling};
 
+use crate::Usage;
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
+use crate::overflow::Overflow;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -21,6 +23,9 @@ pub(crate) struct Arguments {
     /// A JSON line per text instead of a table.
     #[arg(long)]
     json: bool,
+    /// What to do with a text that is longer than the model takes: cut it, or end with an error that names it.
+    #[arg(long, value_enum, default_value_t = Overflow::Truncate)]
+    overflow: Overflow,
     #[command(flatten)]
     model: TaskModelArgs,
 }
@@ -29,6 +34,8 @@ pub(crate) struct Arguments {
 struct Line<'a> {
     index: usize,
     text: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
     masks: Vec<Vec<Token<'a>>>,
 }
 
@@ -40,44 +47,49 @@ struct Token<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.overflow == Overflow::Chunk {
+        let message = "what a mask stands for depends on all of its text: fill takes --overflow truncate and --overflow error";
+        return Err(Usage(message).into());
+    }
     let texts = arguments.input.open()?;
     let load = |gpu: &_, directory: &_, options: &_| Filler::load(gpu, directory, options);
     let filler = arguments.model.load(load, |it| it.model().plans())?;
     let mut stdout = Output::stdout();
     texts.in_pieces(|first, texts, _| {
         for (index, text) in (first..).zip(&texts) {
+            let cut = filler.is_cut(text)?;
+            if cut && arguments.overflow == Overflow::Error {
+                let most = filler.model().encoder().max_tokens();
+                return Err(wgformer::Error::TooLong { index, most }.into());
+            }
             let masks = filler.fill(text, arguments.top as usize);
-            let masks = masks.map_err(|error| anyhow!("text {}: {error}", index + 1))?;
-            write(&mut stdout, index, text, &masks, arguments.json)?;
+            let masks = masks.map_err(|error| anyhow!("text {index}: {error}"))?;
+            let line = Line {
+                index,
+                text,
+                cut,
+                masks: masks.iter().map(|it| tokens(it)).collect(),
+            };
+            write(&mut stdout, &line, arguments.json)?;
         }
         Ok(())
     })?;
     stdout.finish()
 }
 
-fn write(
-    stdout: &mut Output,
-    index: usize,
-    text: &str,
-    masks: &[Vec<Filling>],
-    json: bool,
-) -> Result<()> {
-    if !json {
-        writeln!(stdout, "{}", printable(text))?;
-        for (number, fillings) in (1..).zip(masks) {
-            let shown = fillings.iter();
-            let shown = shown.map(|it| format!("{} {:.3}", printable(&it.token), it.score));
-            let shown: Vec<String> = shown.collect();
-            writeln!(stdout, "  {number}: {}", shown.join(", "))?;
-        }
-        return Ok(());
+fn write(stdout: &mut Output, line: &Line<'_>, json: bool) -> Result<()> {
+    if json {
+        return write_line(stdout, line);
     }
-    let line = Line {
-        index,
-        text,
-        masks: masks.iter().map(|it| tokens(it)).collect(),
-    };
-    write_line(stdout, &line)
+    let end = if line.cut { " (cut)" } else { "" };
+    writeln!(stdout, "{}{end}", printable(line.text))?;
+    for (number, fillings) in (1..).zip(&line.masks) {
+        let shown = fillings.iter();
+        let shown = shown.map(|it| format!("{} {:.3}", printable(it.token), it.score));
+        let shown: Vec<String> = shown.collect();
+        writeln!(stdout, "  {number}: {}", shown.join(", "))?;
+    }
+    Ok(())
 }
 
 fn tokens(fillings: &[Filling]) -> Vec<Token<'_>> {

@@ -21,7 +21,7 @@ impl PairArgs {
 
     /// What a model reads; `first`: the number of the first text, for errors.
     pub(crate) fn split<'a>(&'a self, first: usize, texts: &'a [String]) -> Result<Vec<Text<'a>>> {
-        let texts = (first + 1..).zip(texts).map(|(number, text)| {
+        let texts = (first..).zip(texts).map(|(number, text)| {
             if let Some(pair) = &self.pair {
                 return Ok(Text::Pair(text, pair));
             }

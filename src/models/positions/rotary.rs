@@ -79,6 +79,25 @@ pub(in crate::models) fn rotary_of(config: &Config, theta: f32, head_dim: usize)
     }
 }
 
+/// What is understood of one object of `rope_parameters`.
+const KEYS: [&str; 4] = ["rope_type", "type", "rope_theta", "factor"];
+
+/// A key that would change the angles, and that nothing here asks for.
+fn refuse_others(config: &Config, parameters: &serde_json::Value) -> Result<()> {
+    let changes_nothing = |key: &str, value: &serde_json::Value| {
+        let of_whole_heads = key == "partial_rotary_factor" && value.as_f64() == Some(1.0);
+        KEYS.contains(&key) || value.is_null() || of_whole_heads
+    };
+    let mut keys = parameters.as_object().into_iter().flatten();
+    match keys.find(|(key, value)| !changes_nothing(key, value)) {
+        None => Ok(()),
+        Some((key, value)) => {
+            let found = format!("with {key} {value}");
+            Err(config.unsupported("rope_parameters", found, KEYS.join(", ")))
+        }
+    }
+}
+
 /// Of one object of `rope_parameters`.
 pub(in crate::models) fn rotary_from(
     config: &Config,
@@ -87,6 +106,7 @@ pub(in crate::models) fn rotary_from(
     head_dim: usize,
 ) -> Result<Rotary> {
     let number = |key: &str| parameters.get(key).and_then(serde_json::Value::as_f64);
+    refuse_others(config, parameters)?;
     let theta = number("rope_theta").map_or(theta, |theta| theta as f32);
     let kind = ["rope_type", "type"]
         .iter()

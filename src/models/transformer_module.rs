@@ -1,0 +1,66 @@
+//! `sentence_bert_config.json`: how sentence-transformers runs the model itself.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::json;
+use crate::error::{Error, Result};
+
+/// What it says that matters here.
+#[derive(Deserialize, Default)]
+pub(super) struct TransformerConfig {
+    pub(super) max_seq_length: Option<usize>,
+    #[serde(default)]
+    pub(super) do_lower_case: bool,
+    /// Which of the model's outputs is taken: of its last layer, or of its head.
+    modality_config: Option<Value>,
+    /// What that is called from there on.
+    module_output_name: Option<String>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
+/// Read elsewhere ([`MultiVector`](super::MultiVector)), or of no consequence.
+const KNOWN: [&str; 5] = [
+    "transformer_task",
+    "unpad_inputs",
+    "query_length",
+    "document_length",
+    "query_expansion",
+];
+
+/// Outputs of a model, and what a module calls them.
+const OUTPUTS: [(&str, &str); 3] = [
+    ("last_hidden_state", "token_embeddings"),
+    ("logits", "token_embeddings"),
+    ("logits", "scores"),
+];
+
+impl TransformerConfig {
+    /// Of a module's folder; of nothing where there is no such file.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`]; [`Error::Unsupported`] for another output, or a key that nothing here asks for.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join("sentence_bert_config.json");
+        let read: Self = json::read_if_there(&path)?.unwrap_or_default();
+        json::refuse_others(&path, &read.others, &KNOWN)?;
+        let text = read.modality_config.as_ref().map(|all| &all["text"]);
+        let Some(text) = text else {
+            return Ok(read);
+        };
+        let output = text["method_output_name"].as_str().unwrap_or_default();
+        let called = read.module_output_name.as_deref().unwrap_or_default();
+        if text["method"] == "forward" && OUTPUTS.contains(&(output, called)) {
+            return Ok(read);
+        }
+        Err(Error::Unsupported {
+            path,
+            what: "modality_config",
+            found: format!("{text} as {called:?}"),
+            supported: "last_hidden_state of forward as token_embeddings, or logits".to_owned(),
+        })
+    }
+}
