@@ -129,6 +129,7 @@ pub enum Domain {
 /// let sizes = Sizes::from_segments(&[0, 1]);
 /// let work = fused.work(&[vec![1, 2], vec![1, 2]], &[1, 1], &sizes);
 /// println!("{}: {work} multiplications and additions", fused.name());
+/// assert_eq!(fused.flops(&[vec![1, 2], vec![1, 2]], &[1, 1], &sizes), Some(4.0));
 /// assert!(!fused.weighs_in_f16()); // as attention does
 /// # Ok::<(), wgformer::Error>(())
 /// ```
@@ -150,13 +151,22 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// See [`Request`] for an example.
     fn offers(&self, request: &Request<'_>) -> Vec<Offer>;
 
+    /// The multiplications and additions of its matrix products in a run, if it has any; of sequences as if all were as
+    /// long as the longest.
+    ///
+    /// `operands` and `result`: their axes for the run.
+    fn flops(&self, operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> Option<f64> {
+        let _ = (operands, result, sizes);
+        None
+    }
+
     /// About how many multiplications and additions a run does, to tell how long a part of it takes; where memory is
     /// what costs, what could be multiplied and added in that time.
     ///
     /// `operands` and `result`: their axes for the run.
     fn work(&self, operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> f64 {
-        let _ = (operands, sizes);
-        16.0 * result.iter().product::<usize>() as f64
+        let memory_bound = 16.0 * result.iter().product::<usize>() as f64;
+        self.flops(operands, result, sizes).unwrap_or(memory_bound)
     }
 
     /// Whether a result is a mean of values by weights that kernels with cooperative matrices cut off to f16, which moves
@@ -443,10 +453,21 @@ impl Graph {
 
     /// The work of one of its nodes in a run of `sizes`, as [`Operation::work`] counts it.
     pub(crate) fn work(&self, node: &Node, sizes: &Sizes) -> f64 {
-        let dims = |tensor: &TensorId| self.tensor(*tensor).shape.resolve(sizes);
-        let operands: Vec<Vec<usize>> = node.inputs.iter().map(dims).collect();
-        let result = dims(&node.output);
+        let (operands, result) = self.axes(node, sizes);
         node.operation.work(&operands, &result, sizes)
+    }
+
+    /// The arithmetic of one of its nodes in a run of `sizes`, as [`Operation::flops`] counts it.
+    pub(crate) fn flops(&self, node: &Node, sizes: &Sizes) -> Option<f64> {
+        let (operands, result) = self.axes(node, sizes);
+        node.operation.flops(&operands, &result, sizes)
+    }
+
+    /// Of a node's operands, and of its result.
+    fn axes(&self, node: &Node, sizes: &Sizes) -> (Vec<Vec<usize>>, Vec<usize>) {
+        let axes = |tensor: &TensorId| self.tensor(*tensor).shape.resolve(sizes);
+        let operands = node.inputs.iter().map(axes).collect();
+        (operands, axes(&node.output))
     }
 
     /// Every tensor; a [`TensorId`] is a place in this list.

@@ -23,11 +23,13 @@
 //!
 //! * [`error`]: what can go wrong, in sentences.
 //! * `whole_file`: a file that appears under its name only once it is whole.
+//! * [`profile`]: what took how long, and the file that shows it.
 //! * [`tensor`]: shapes, element types, host tensors; knows nothing of the GPU.
 //! * [`kernel`]: a compute shader before any device exists, its specialised constants, and how an operation uses it.
 //!   Shaders are the files of `shaders/`: each a complete module whose stem is the kernel's name and entry point.
 //! * [`reference`](mod@reference): the scalar definition of every operation, accumulated in f64: the specification.
-//! * [`gpu`]: adapters, device, buffers, textures, pipelines and the file that keeps them, polling, the timer of deadlines.
+//! * [`gpu`]: adapters, device, buffers, textures, pipelines and the file that keeps them, polling, the timer of deadlines,
+//!   timestamps.
 //! * [`graph`]: operations over virtual tensors; shape inference; plain data.
 //! * [`ops`]: a file per operation: its formula, its checks, its kernels and their `Params`.
 //! * [`tuning`]: which of the kernels that an operation offers: its best, what was measured on this adapter, or one that
@@ -117,6 +119,11 @@
 pub mod error;
 #[cfg_attr(target_arch = "wasm32", path = "whole_file_web.rs")]
 mod whole_file;
+#[cfg_attr(
+    target_arch = "wasm32",
+    expect(dead_code, reason = "there is no such clock")
+)]
+pub mod profile;
 pub mod tensor;
 pub mod kernel;
 pub mod reference;

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in reading order; each imports only from those before it.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 17] = [
     "error",
     "whole_file",
+    "profile",
     "tensor",
     "kernel",
     "reference",

@@ -129,7 +129,7 @@ fn wait(gpu: &Gpu) {
 
 /// Without run-time checks, as the engine's own kernels run.
 fn pipeline(device: &wgpu::Device, n: usize, k: usize) -> wgpu::ComputePipeline {
-    let descriptor = wgpu::include_wgsl!("classic_tile.wgsl");
+    let descriptor = wgpu::include_wgsl!("../../src/bin/wgformer/bench/classic_tile.wgsl");
     #[expect(
         unsafe_code,
         reason = "wgpu asks for it; the argument is in the SAFETY comment"

@@ -69,14 +69,15 @@ impl Capabilities {
         }
     }
 
-    /// The features to ask a device for: those of the adapter's that a kernel can use.
+    /// The features to ask a device for: those of the adapter's that a kernel or a profile can use.
     pub(super) fn useful_features(&self) -> wgpu::Features {
         let useful = if self.cooperative_matrices.is_empty() {
             wgpu::Features::SUBGROUP
         } else {
             COOPERATIVE_MATRIX
         };
-        self.features & (useful | wgpu::Features::PIPELINE_CACHE)
+        let others = wgpu::Features::PIPELINE_CACHE | wgpu::Features::TIMESTAMP_QUERY;
+        self.features & (useful | others)
     }
 
     /// The largest storage buffer that a kernel can bind, in bytes.

@@ -6,6 +6,7 @@ use super::adapters::{self, AdapterChoice};
 use super::pipeline_file::PipelineFile;
 use super::pipelines::PipelineCache;
 use super::polling::Waiter;
+use super::profiler::Profiler;
 use super::timer::Timer;
 use super::turns::{InTurn, Turn, Turns};
 use crate::error::{Error, Result};
@@ -20,6 +21,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct Gpu {
     inner: Arc<Inner>,
+    /// Of this handle, if what it does is profiled.
+    profiler: Option<Arc<Profiler>>,
 }
 
 #[derive(Debug)]
@@ -34,6 +37,8 @@ struct Inner {
     pipeline_file: OnceLock<PipelineFile>,
     waiter: Waiter,
     timer: Timer,
+    /// Whether timestamps are right, once that was tried.
+    timestamps: OnceLock<bool>,
 }
 
 impl Drop for Inner {
@@ -191,8 +196,23 @@ impl Gpu {
                 pipeline_file: OnceLock::new(),
                 waiter,
                 timer: Timer::default(),
+                timestamps: OnceLock::new(),
             }),
+            profiler: None,
         }
+    }
+
+    /// Another handle on the same device.
+    pub(super) fn with_profiler(&self, profiler: Profiler) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            profiler: Some(Arc::new(profiler)),
+        }
+    }
+
+    /// Whether, and where, what this handle does is profiled.
+    pub(crate) fn profiler(&self) -> Option<&Profiler> {
+        self.profiler.as_deref()
     }
 
     /// Every adapter that could be chosen, best first.
@@ -239,6 +259,11 @@ impl Gpu {
             failed: test(),
             ..self.capabilities().clone()
         })
+    }
+
+    /// Whether timestamps are right, as `attempt` says, which is asked once.
+    pub(super) fn timestamps_are_right(&self, attempt: impl FnOnce() -> bool) -> bool {
+        *self.inner.timestamps.get_or_init(attempt)
     }
 
     pub(super) fn pipelines(&self) -> &PipelineCache {

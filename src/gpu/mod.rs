@@ -11,11 +11,13 @@ mod pipeline_file;
 mod pipelines;
 #[cfg_attr(target_arch = "wasm32", path = "polling_web.rs")]
 mod polling;
+mod profiler;
 mod read_buffer;
 mod resource;
 mod textures;
 #[cfg_attr(target_arch = "wasm32", path = "timer_web.rs")]
 mod timer;
+mod timestamps;
 mod turns;
 mod vendor;
 mod wanted;
@@ -26,9 +28,11 @@ pub use capabilities::Capabilities;
 pub use context::Gpu;
 pub(crate) use fill::{in_copies, padded};
 pub(crate) use pipelines::Pipeline;
+pub(crate) use profiler::Profiler;
 pub(crate) use read_buffer::ReadBuffer;
 pub(crate) use resource::Resource;
 pub(crate) use textures::{TEXEL_BYTES, extent, texture_bytes};
+pub(crate) use timestamps::{MOST_PASSES, Timestamps};
 pub(crate) use turns::InTurn;
 pub use turns::Turn;
 pub use vendor::Vendor;

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use super::{Gpu, Resource};
 use crate::error::{Error, Result};
 use crate::kernel::{Access, Constants, Kernel};
+use crate::profile::Track;
 
 /// A compiled kernel.
 #[derive(Debug)]
@@ -41,8 +42,9 @@ impl Gpu {
             return Ok(Arc::clone(pipeline));
         }
         let wgsl = kernel.compose(constants)?; // outside the lock: others compile meanwhile
+        let compile = || self.checked("compiling", || self.compile(kernel, &wgsl));
         let pipeline = self
-            .checked("compiling", || self.compile(kernel, &wgsl))
+            .measure(Track::Compile, kernel.name, compile)
             .map_err(|error| match error {
                 Error::Device { message, .. } => Error::Kernel {
                     kernel: kernel.name.to_owned(),

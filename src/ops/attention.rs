@@ -107,12 +107,12 @@ impl Operation for Attention {
     }
 
     /// As if all sequences were as long as the longest.
-    fn work(&self, _operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> f64 {
+    fn flops(&self, _operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> Option<f64> {
         let seen = self
             .window
             .map(|window| window.saturating_mul(2).saturating_add(1));
         let keys = seen.unwrap_or(usize::MAX).min(sizes.longest);
-        4.0 * keys as f64 * result.iter().product::<usize>() as f64
+        Some(4.0 * keys as f64 * result.iter().product::<usize>() as f64)
     }
 
     fn weighs_in_f16(&self) -> bool {

@@ -88,8 +88,8 @@ impl Operation for DisentangledAttention {
     }
 
     /// As if all sequences were as long as the longest: three products for a score, and one for its value.
-    fn work(&self, _operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> f64 {
-        8.0 * sizes.longest as f64 * result.iter().product::<usize>() as f64
+    fn flops(&self, _operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> Option<f64> {
+        Some(8.0 * sizes.longest as f64 * result.iter().product::<usize>() as f64)
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {

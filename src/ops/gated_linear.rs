@@ -77,8 +77,8 @@ impl Operation for GatedLinear {
         }
     }
 
-    fn work(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> f64 {
-        2.0 * linear_kernels::work(&operands[0], result)
+    fn flops(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> Option<f64> {
+        Some(2.0 * linear_kernels::flops(&operands[0], result))
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {

@@ -116,8 +116,8 @@ impl Operation for Linear {
         }
     }
 
-    fn work(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> f64 {
-        linear_kernels::work(&operands[0], result)
+    fn flops(&self, operands: &[Vec<usize>], result: &[usize], _sizes: &Sizes) -> Option<f64> {
+        Some(linear_kernels::flops(&operands[0], result))
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {

@@ -69,8 +69,8 @@ impl Operation for MaxSim {
         reference::max_sim(operands[0], operands[1], operands[2])
     }
 
-    fn work(&self, operands: &[Vec<usize>], _result: &[usize], _sizes: &Sizes) -> f64 {
-        operands[0][0] as f64 * operands[1].iter().product::<usize>() as f64
+    fn flops(&self, operands: &[Vec<usize>], _result: &[usize], _sizes: &Sizes) -> Option<f64> {
+        Some(2.0 * operands[0][0] as f64 * operands[1].iter().product::<usize>() as f64)
     }
 
     fn offers(&self, request: &Request<'_>) -> Vec<Offer> {

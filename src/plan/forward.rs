@@ -123,7 +123,7 @@ impl Forward {
                 message: "every step is recorded already; begin another one".to_owned(),
             });
         }
-        let piece = recording.next_piece(&self.plan, budget)?;
+        let piece = recording.next_piece(&self.plan, budget, usize::MAX)?;
         recording.record(&self.plan, encoder, &piece);
         if recording.is_done() {
             self.copy_result(encoder);

@@ -14,6 +14,7 @@ mod memory;
 mod parameters;
 mod pipelines;
 mod pool;
+mod profiled;
 mod readback;
 mod recording;
 mod rows;
@@ -46,6 +47,8 @@ pub use memory::Memory;
 pub(crate) use self_test::tested;
 pub(crate) use shared::Shared;
 pub use slots::{Slot, Slots};
+#[cfg(not(target_arch = "wasm32"))]
+pub use time::Times;
 pub(crate) use trace::{Trace, UNTOUCHED};
 pub use weights::Weights;
 
@@ -62,6 +65,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipeline, Resource};
 use crate::graph::{Graph, Source, TensorId, TensorInfo};
 use crate::kernel::{Offer, Storage, Variant};
+use crate::profile::Track;
 use crate::tensor::{Sizes, WeightType};
 use crate::tuning::{Reason, Selection};
 
@@ -383,12 +387,16 @@ impl Plan {
             storage,
         } = choice;
         let rows = rows(&graph, &storage, &*weights)?;
-        let pipelines = pipelines::compile(gpu, &offers, &load)?;
+        let pipelines = gpu.measure(Track::Compile, "pipelines", || {
+            pipelines::compile(gpu, &offers, &load)
+        })?;
         shared.room.set_limit(room);
         let left = shared.room.left();
         let mut uploader = Uploader::new(gpu, &*weights, &shared.uploaded, left, load);
-        let steps = steps(&mut uploader, &graph, offers, pipelines);
-        let uploaded = uploader.finish();
+        let (steps, uploaded) = gpu.measure(Track::Weights, "weights", || {
+            let steps = steps(&mut uploader, &graph, offers, pipelines);
+            (steps, uploader.finish())
+        });
         gpu.settle(); // a driver that still compiles when the process ends may crash it
         gpu.save_pipelines();
         let (steps, uploaded) = (steps?, uploaded?);

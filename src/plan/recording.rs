@@ -11,7 +11,7 @@ use super::uploads::Uploads;
 use super::{Plan, Value, inputs};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, InTurn};
-use crate::kernel::Dispatch;
+use crate::kernel::{Dispatch, Variant};
 use crate::tensor::Sizes;
 
 /// One step of a run.
@@ -63,9 +63,15 @@ pub(super) struct Piece {
 }
 
 /// A step, or some of its workgroups.
-struct Part {
-    step: usize,
+pub(super) struct Part {
+    pub(super) step: usize,
     workgroups: Range<usize>,
+}
+
+impl Piece {
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
 }
 
 /// A step that takes no longer is not split, however small the budget.
@@ -162,11 +168,17 @@ impl Recording {
         all - begun.map_or(0.0, |launch| launch.work_of(self.next_workgroup))
     }
 
-    /// What `budget` is enough for: as many steps as fit, or a part of the next one, where that alone takes longer.
+    /// What `budget` is enough for: as many steps as fit, at most `most_parts`, or a part of the next one, where that
+    /// alone takes longer.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`] or [`Error::DeviceLost`].
-    pub(super) fn next_piece(&mut self, plan: &Plan, budget: Duration) -> Result<Piece> {
+    pub(super) fn next_piece(
+        &mut self,
+        plan: &Plan,
+        budget: Duration,
+        most_parts: usize,
+    ) -> Result<Piece> {
         let most = plan.speed.work(budget);
         let mut piece = Piece {
             brings_inputs: self.next == 0 && self.next_workgroup == 0,
@@ -175,6 +187,9 @@ impl Recording {
             work: 0.0,
         };
         while let Some(launch) = self.launches.get(self.next) {
+            if piece.parts.len() == most_parts {
+                break;
+            }
             let first = self.next_workgroup;
             let all = launch.dispatch.workgroups;
             let left = launch.work - launch.work_of(first);
@@ -242,6 +257,18 @@ impl Recording {
         encoder: &mut wgpu::CommandEncoder,
         piece: &Piece,
     ) {
+        self.record_inputs(encoder, piece);
+        plan.record(
+            encoder,
+            self.activations(),
+            &self.launches,
+            &piece.parts,
+            None,
+        );
+    }
+
+    /// Records what a piece brings, before its parts.
+    pub(super) fn record_inputs(&self, encoder: &mut wgpu::CommandEncoder, piece: &Piece) {
         let activations = self.activations();
         if piece.brings_inputs {
             self.uploads.record(encoder, activations);
@@ -250,18 +277,53 @@ impl Recording {
             let (into, offset) = (&activations.params, activations.params_offset(part.step));
             encoder.copy_buffer_to_buffer(first, 0, into, offset, size_of::<u32>() as u64);
         }
-        plan.record(encoder, activations, &self.launches, &piece.parts);
+    }
+
+    /// Records one of a piece's parts in a pass of its own, which writes when it begins and ends.
+    pub(super) fn record_part(
+        &self,
+        plan: &Plan,
+        encoder: &mut wgpu::CommandEncoder,
+        part: &Part,
+        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
+        let parts = std::slice::from_ref(part);
+        plan.record(
+            encoder,
+            self.activations(),
+            &self.launches,
+            parts,
+            timestamps,
+        );
+    }
+
+    /// What runs a part, and which share of its step's workgroups that is.
+    pub(super) fn variant<'a>(&self, plan: &'a Plan, part: &Part) -> (&'a Variant, f64) {
+        let all = self.launches[part.step].dispatch.workgroups.max(1) as f64;
+        let variant = plan.steps[part.step].at(&self.sizes);
+        (variant, part.workgroups.len() as f64 / all)
     }
 
     /// Records all steps once more, on the same inputs.
     #[cfg(not(target_arch = "wasm32"))] // as `Plan::time`
-    pub(super) fn repeat(&self, plan: &Plan, encoder: &mut wgpu::CommandEncoder) {
+    pub(super) fn repeat(
+        &self,
+        plan: &Plan,
+        encoder: &mut wgpu::CommandEncoder,
+        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
+    ) {
         let whole = |(step, launch): (usize, &Launch)| Part {
             step,
             workgroups: 0..launch.dispatch.workgroups,
         };
         let parts: Vec<Part> = self.launches.iter().enumerate().map(whole).collect();
-        plan.record(encoder, self.activations(), &self.launches, &parts);
+        plan.record(
+            encoder,
+            self.activations(),
+            &self.launches,
+            &parts,
+            timestamps,
+        );
     }
 
     /// Copies the result to where the host can read it.
@@ -356,8 +418,12 @@ impl Plan {
         activations: &Activations,
         launches: &[Launch],
         parts: &[Part],
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>,
     ) {
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: None,
+            timestamp_writes,
+        });
         let limits = &self.gpu.capabilities().limits;
         for Part { step, workgroups } in parts {
             let bound = &activations.steps[*step];

@@ -6,6 +6,7 @@ use super::{Control, Plan, Value};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
+use crate::profile::Track;
 use crate::tensor::Sizes;
 
 impl Plan {
@@ -59,8 +60,17 @@ impl Plan {
     ) -> Result<Vec<f32>> {
         let deadline = control.due();
         let run = async {
+            let start = now();
             let mut recording = Recording::new(self, sizes, values).await?;
-            self.finish(&mut recording, &mut control).await
+            match self.gpu.profiler().zip(start) {
+                None => self.finish(&mut recording, &mut control).await,
+                Some((profiler, start)) => {
+                    profiler.profile.add_of_host(Track::Upload, "inputs", start);
+                    let work = self.work(sizes, values);
+                    self.finish_profiled(profiler, &mut recording, &work, &mut control)
+                        .await
+                }
+            }
         };
         self.gpu.before(deadline, run).await
     }
@@ -74,7 +84,7 @@ impl Plan {
         let mut watch = Stopwatch::start(&self.speed);
         let mut before = None; // the submit that the device still works on while the next one is recorded
         loop {
-            let piece = recording.next_piece(self, self.submit_time)?;
+            let piece = recording.next_piece(self, self.submit_time, usize::MAX)?;
             self.gpu.checked("running the plan", || {
                 let mut encoder = self.encoder();
                 recording.record(self, &mut encoder, &piece);

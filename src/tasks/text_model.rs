@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
 use crate::plan::Control;
+use crate::profile::Track;
 use crate::text::{Encoding, Text, Tokenizer, Tokens};
 
 /// A model with its tokenizer. Clones share both.
@@ -170,11 +171,13 @@ impl TextModel {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub(super) fn tokenize(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
-        if let Some(form) = &self.form {
-            return form.tokenize(texts);
-        }
-        self.tokenizer
-            .encode_prompted(texts, &self.prompt, self.lower_case)
+        let gpu = self.model.plan().gpu();
+        gpu.measure(Track::Tokenize, "texts", || match &self.form {
+            Some(form) => form.tokenize(texts),
+            None => self
+                .tokenizer
+                .encode_prompted(texts, &self.prompt, self.lower_case),
+        })
     }
 
     /// The most tokens of a text that are read, special tokens included.

@@ -71,8 +71,12 @@ struct Key {
     kernels: String,
 }
 
-/// The version that `Cargo.toml` asks for; a test compares.
-const WGPU: &str = "30.0";
+/// The version of wgpu that this crate is made for.
+///
+/// ```
+/// println!("wgpu {}", wgformer::tuning::WGPU);
+/// ```
+pub const WGPU: &str = "30.0";
 
 impl Key {
     fn of(capabilities: &Capabilities) -> Self {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use measurements::Outdated;
 pub(crate) use measurements::class;
-pub use measurements::{Bound, Measurements};
+pub use measurements::{Bound, Measurements, WGPU};
 use reason::obstacle;
 pub use reason::{ChosenBy, Reason};
 

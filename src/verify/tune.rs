@@ -245,10 +245,10 @@ impl Tunable {
         let sizes = sizes(rows);
         let inputs = self.inputs(rows);
         let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
-        let mut best = plan.time(&sizes, &values, 1)?;
+        let mut best = plan.time(&sizes, &values, 1)?.best();
         if best < LONG {
             for _ in 0..3 {
-                best = best.min(plan.time(&sizes, &values, 4)?);
+                best = best.min(plan.time(&sizes, &values, 4)?.best());
             }
         }
         Ok(best)

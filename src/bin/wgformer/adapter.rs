@@ -1,8 +1,10 @@
 //! An adapter: how it is named on the command line, and what is said of it.
 
+use std::fmt;
+
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wgformer::Gpu;
 use wgformer::gpu::{AdapterChoice, Capabilities};
 
@@ -37,7 +39,7 @@ impl AdapterArgs {
 }
 
 /// For programs to read; sizes in bytes.
-#[derive(Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Adapter {
     pub(crate) name: String,
     pub(crate) backend: String,
@@ -46,13 +48,13 @@ pub(crate) struct Adapter {
     pub(crate) driver: String,
     pub(crate) driver_info: String,
     pub(crate) subgroup_sizes: [u32; 2],
-    pub(crate) features: Vec<&'static str>,
+    pub(crate) features: Vec<String>,
     /// Sizes of square cooperative matrices that kernels can use.
     pub(crate) cooperative_matrices: Vec<u32>,
     pub(crate) limits: Limits,
 }
 
-#[derive(Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Limits {
     pub(crate) max_buffer_size: u64,
     pub(crate) max_storage_buffer_binding_size: u64,
@@ -85,7 +87,7 @@ impl Adapter {
             driver: info.driver.clone(),
             driver_info: info.driver_info.clone(),
             subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
-            features: there.map(|(name, _)| *name).collect(),
+            features: there.map(|(name, _)| (*name).to_owned()).collect(),
             cooperative_matrices: adapter.cooperative_matrices.clone(),
             limits: Limits {
                 max_buffer_size: limits.max_buffer_size,
@@ -96,5 +98,15 @@ impl Adapter {
                 max_compute_workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
             },
         }
+    }
+}
+
+impl fmt::Display for Adapter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {})", self.name, self.backend, self.kind)?;
+        if !self.driver.is_empty() {
+            write!(f, ", {} {}", self.driver, self.driver_info)?;
+        }
+        Ok(())
     }
 }

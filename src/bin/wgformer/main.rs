@@ -2,6 +2,7 @@
 
 mod adapter;
 mod answer;
+mod bench;
 mod classify;
 mod doctor;
 mod embed;
@@ -79,6 +80,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
     Tune(tune::Arguments),
+    /// Measure what an adapter can do for transformer encoders, and how fast each kernel is on it.
+    Bench(bench::Arguments),
     /// Check every kernel, and a model's forward pass, against the reference on this adapter.
     Verify(verify::Arguments),
 }
@@ -115,6 +118,7 @@ fn main() -> ExitCode {
         Command::Answer(arguments) => answer::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
     match result {

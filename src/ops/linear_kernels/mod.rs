@@ -229,7 +229,7 @@ impl Flags {
 }
 
 /// `x`: `[rows, k]`
-pub(super) fn work(x: &[usize], result: &[usize]) -> f64 {
+pub(super) fn flops(x: &[usize], result: &[usize]) -> f64 {
     let k = x[x.len() - 1];
     2.0 * k as f64 * result.iter().product::<usize>() as f64
 }

@@ -1,0 +1,317 @@
+//! What `bench` found, as a page that needs nothing else to be read: `--report`.
+
+mod axis;
+mod bars;
+mod markup;
+mod plot;
+mod roofline;
+mod scaling;
+mod tables;
+
+use std::io::Write;
+
+use anyhow::Result;
+
+use super::kernels::Kernel;
+use super::report::Report;
+use super::table::{by_size, percent, rate};
+use crate::output::Output;
+use markup::{Element, element};
+
+/// Whatever a report says, nothing is fetched, and no script runs.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn write(mut output: Output, report: &Report) -> Result<()> {
+    write!(output, "<!DOCTYPE html>\n{}", page(report))?;
+    output.finish()
+}
+
+fn page(report: &Report) -> Element {
+    let meta = |name, content| {
+        element("meta")
+            .attribute("name", name)
+            .attribute("content", content)
+    };
+    let policy = element("meta")
+        .attribute("http-equiv", "Content-Security-Policy")
+        .attribute("content", POLICY);
+    let head = element("head")
+        .child(element("meta").attribute("charset", "utf-8"))
+        .child(policy)
+        .child(meta("viewport", "width=device-width, initial-scale=1"))
+        .child(meta("color-scheme", "light dark"))
+        .child(element("title").text(format!("wgformer bench: {}", report.adapter.name)))
+        .child(element("style").raw(include_str!("html/page.css")));
+    let main = element("main")
+        .child(summary(report))
+        .child(device(report))
+        .children(shapes(report));
+    element("html")
+        .attribute("lang", "en")
+        .child(head)
+        .child(element("body").child(main))
+}
+
+/// What was measured on what, and what is missing.
+fn summary(report: &Report) -> Element {
+    let host = &report.host;
+    let commit = report.commit.as_deref().map(|it| format!(", commit {it}"));
+    let about = format!(
+        "wgformer {}{}, wgpu {}; {} on {}, {} cores; {:.0} s, seed {}",
+        report.wgformer,
+        commit.unwrap_or_default(),
+        report.wgpu,
+        host.os,
+        host.architecture,
+        host.cores,
+        report.seconds,
+        report.seed
+    );
+    let left = (report.left > 0).then(|| {
+        let left = report.left;
+        format!("There was no time for {left} sizes: --time-budget gives more.")
+    });
+    let wrong = report.wrong.iter();
+    let wrong = wrong.map(|kernel| format!("Computes wrongly here and was not timed: {kernel}"));
+    let missing = left.into_iter().chain(wrong);
+    element("header")
+        .child(element("h1").text("wgformer bench"))
+        .child(element("p").class("adapter").text(&report.adapter))
+        .child(element("p").text(about))
+        .children(missing.map(|text| element("p").class("missing").text(text)))
+}
+
+fn device(report: &Report) -> Element {
+    let plots = [roofline::plot(report), scaling::memory(&report.device)];
+    let [m, n, k] = report.reference.shape;
+    let reference = format!(
+        "The reference is the textbook's product by tiles of 64 x 64, here of {m} x {n} x {k}: {} ± {}.",
+        rate(report.reference.flops_per_second, "FLOP/s"),
+        percent(report.reference.time.spread)
+    );
+    element("section")
+        .child(element("h2").text("Device"))
+        .child(
+            element("div")
+                .class("plots")
+                .children(plots.iter().filter_map(plot::Plot::figure)),
+        )
+        .child(element("p").text(reference))
+        .child(tables::device(&report.device))
+}
+
+/// A section for each encoder whose sizes were measured.
+fn shapes(report: &Report) -> Vec<Element> {
+    let mut shapes: Vec<&str> = vec![];
+    for kernel in &report.kernels {
+        if !shapes.contains(&&kernel.shape[..]) {
+            shapes.push(&kernel.shape);
+        }
+    }
+    let sections = shapes.into_iter().map(|shape| {
+        let own = report.kernels.iter().filter(|it| it.shape == shape);
+        let own: Vec<&Kernel> = own.collect();
+        let plots = scaling::plots(&own);
+        element("section")
+            .child(element("h2").text(format!("Sizes of {shape}")))
+            .child(
+                element("div")
+                    .class("plots")
+                    .children(plots.iter().filter_map(plot::Plot::figure)),
+            )
+            .children(by_tokens(&own, report.reference.flops_per_second))
+            .child(folded(
+                format!("All {} kernels and variants in numbers", own.len()),
+                tables::kernels(&own),
+            ))
+    });
+    sections.collect()
+}
+
+/// Bars of every size, folded up but for the first number of tokens, which is the most telling.
+fn by_tokens(kernels: &[&Kernel], reference: f64) -> Vec<Element> {
+    let mut all: Vec<usize> = kernels.iter().map(|it| it.tokens).collect();
+    let first = all.first().copied();
+    all.sort_unstable();
+    all.dedup();
+    let groups = all.into_iter().map(|tokens| {
+        let own = kernels.iter().copied().filter(|it| it.tokens == tokens);
+        let figures = by_size(own)
+            .into_iter()
+            .map(|own| bars::of_size(&own, reference));
+        let figures = element("div").class("plots").children(figures);
+        let group = folded(format!("Kernels with {tokens} tokens"), bars::key()).child(figures);
+        if Some(tokens) == first {
+            group.attribute("open", "")
+        } else {
+            group
+        }
+    });
+    groups.collect()
+}
+
+fn folded(summary: String, content: Element) -> Element {
+    element("details")
+        .child(element("summary").text(summary))
+        .child(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn summary(median: f64) -> Value {
+        json!({"median": median, "spread": 0.1, "least": median, "samples": 9, "outliers": 0, "drift": 0.0})
+    }
+
+    fn kernel(kernel: &str, tokens: usize, flops: Option<f64>) -> Value {
+        let operation = if flops.is_some() { "linear" } else { "softmax" };
+        json!({
+            "shape": "minilm-l6",
+            "operation": operation,
+            "size": format!("{operation} {tokens} x 384 x 384"),
+            "tokens": tokens,
+            "kernel": kernel,
+            "variant": "f32, 64x64",
+            "clock": "device",
+            "time": summary(1e-3),
+            "flops_per_second": flops,
+            "bytes_per_second": 1e9,
+            "of_roof": 0.5,
+            "over_reference": flops.map(|it| it / 5e9),
+        })
+    }
+
+    const KERNELS: [&str; 3] = ["linear_tile", "linear_<small>", "softmax_rows"];
+
+    fn report() -> Report {
+        let kernels = [16, 512].into_iter().flat_map(|tokens| {
+            let flops = [Some(2e10), Some(1e10), None];
+            let each = KERNELS.into_iter().zip(flops);
+            each.map(move |(name, flops)| kernel(name, tokens, flops))
+        });
+        let arithmetic = |kind: &str, peak: f64| json!({"kind": kind, "flops_per_second": peak, "time": summary(1e-3)});
+        let memory = |access: &str, bytes: u64| json!({"access": access, "bytes": bytes, "bytes_per_second": 1e10, "time": summary(1e-3)});
+        let report = json!({
+            "schema_version": 1,
+            "wgformer": "0.1.0",
+            "commit": "0123abc",
+            "wgpu": "30.0",
+            "adapter": {
+                "name": "<b>&",
+                "backend": "Vulkan",
+                "type": "Cpu",
+                "driver": "\"quoted\"",
+                "driver_info": "1.2",
+                "subgroup_sizes": [8, 8],
+                "features": [],
+                "cooperative_matrices": [],
+                "limits": {
+                    "max_buffer_size": 1,
+                    "max_storage_buffer_binding_size": 1,
+                    "max_storage_buffers_per_shader_stage": 1,
+                    "max_compute_workgroup_storage_size": 1,
+                    "max_compute_invocations_per_workgroup": 1,
+                    "max_compute_workgroups_per_dimension": 1,
+                },
+            },
+            "host": {"os": "linux", "architecture": "x86_64", "cores": 2},
+            "seed": 3,
+            "seconds": 30.0,
+            "device": {
+                "arithmetic": [arithmetic("f32", 5e10), arithmetic("cooperative16", 4e11)],
+                "memory": [memory("read", 1 << 20), memory("write", 1 << 20), memory("read", 1 << 26)],
+                "dispatch": summary(1e-6),
+                "submit": summary(1e-6),
+                "read_back": summary(1e-6),
+                "upload": {"per_second": 1e9, "time": summary(1e-3)},
+                "compile": summary(1e-3),
+            },
+            "reference": {"shape": [256, 384, 384], "flops_per_second": 5e9, "time": summary(1e-2)},
+            "kernels": kernels.collect::<Vec<_>>(),
+            "left": 7,
+            "wrong": ["linear_wrong f32"],
+        });
+        serde_json::from_value(report).unwrap()
+    }
+
+    /// Every element ends where it must; those without an end have none.
+    fn assert_balanced(page: &str) {
+        let mut open: Vec<&str> = vec![];
+        for tag in page.split('<').skip(1) {
+            let (tag, _) = tag.split_once('>').unwrap();
+            match tag.strip_prefix('/') {
+                Some(name) => assert_eq!(open.pop(), Some(name)),
+                None => open.push(tag.split(' ').next().unwrap()),
+            }
+            if ["!DOCTYPE", "meta"].contains(open.last().unwrap_or(&"")) {
+                open.pop();
+            }
+        }
+        assert_eq!(open, [""; 0]);
+    }
+
+    #[test]
+    fn a_page_is_well_formed_and_needs_nothing_else() {
+        let page = format!("<!DOCTYPE html>\n{}", page(&report()));
+        assert_balanced(&page);
+        for outside in [
+            "http:", "https:", "//", "url(", "@import", "src=", "href=", "<script",
+        ] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+    }
+
+    #[test]
+    fn what_a_report_says_stays_text() {
+        let page = page(&report()).to_string();
+        assert!(page.contains("&lt;b&gt;&amp; (Vulkan, Cpu), &quot;quoted&quot; 1.2"));
+        assert!(!page.contains("<b>") && !page.contains("<small>"));
+    }
+
+    #[test]
+    fn every_kernel_and_series_is_named_and_what_is_missing_is_said() {
+        let page = page(&report()).to_string();
+        for kernel in KERNELS {
+            let name = kernel.replace('<', "&lt;").replace('>', "&gt;");
+            let in_numbers = format!("<td>{name}</td>");
+            assert_eq!(page.matches(&in_numbers).count(), 2, "{name}");
+            assert!(
+                page.contains(&format!("<span>{name} <span")),
+                "no bar: {name}"
+            );
+            assert!(
+                page.contains(&format!("<span>{name}, f32</span>")),
+                "no curve: {name}"
+            );
+        }
+        for series in [
+            "linear",
+            "slower kernels of the same sizes",
+            "reference, 5.00 GFLOP/s",
+            "memory, 10.0 GB/s",
+            "f32, 50.0 GFLOP/s",
+            "f16, matrices of 16x16, 400 GFLOP/s",
+            "read",
+            "write",
+        ] {
+            assert!(page.contains(&format!("<span>{series}</span>")), "{series}");
+        }
+        for missing in ["no time for 7 sizes", "linear_wrong f32", "commit 0123abc"] {
+            assert!(page.contains(missing), "{missing}");
+        }
+    }
+
+    #[test]
+    fn a_report_without_kernels_has_a_page_too() {
+        let mut report = report();
+        report.kernels.clear();
+        let page = format!("<!DOCTYPE html>\n{}", page(&report));
+        assert_balanced(&page);
+        assert!(page.contains("Roofline") && !page.contains("Sizes of"));
+    }
+}

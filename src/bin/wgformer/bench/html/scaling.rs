@@ -1,0 +1,178 @@
+//! How rates grow: memory's by the size of a buffer, kernels' by the number of tokens.
+
+use super::axis::{Axis, Ticks};
+use super::plot::{Look, Plot, STYLES, Series};
+use super::roofline::ARITHMETIC;
+use crate::bench::device::Device;
+use crate::bench::kernels::Kernel;
+use crate::bench::table::bytes;
+
+const BUFFER: Axis = Axis {
+    what: "size of the buffer",
+    unit: "",
+    ticks: Ticks::Measured(|value| bytes(value as u64)),
+};
+
+const MEMORY: Axis = Axis {
+    what: "read and written",
+    unit: "B/s",
+    ticks: Ticks::Prefixed,
+};
+
+const TOKENS: Axis = Axis {
+    what: "tokens",
+    unit: "",
+    ticks: Ticks::Measured(|value| value.to_string()),
+};
+
+pub(super) fn memory(device: &Device) -> Plot {
+    let mut series: Vec<Series> = vec![];
+    for memory in &device.memory {
+        let point = [memory.bytes as f64, memory.bytes_per_second];
+        add(&mut series, &memory.access, point);
+    }
+    Plot {
+        title: "Memory".to_owned(),
+        note: "Small buffers stay in a cache; the largest say what memory brings.".to_owned(),
+        x: BUFFER,
+        y: MEMORY,
+        series,
+    }
+}
+
+/// A plot for each operation that was measured with several numbers of tokens.
+pub(super) fn plots(kernels: &[&Kernel]) -> Vec<Plot> {
+    let mut layers: Vec<(String, Vec<&Kernel>)> = vec![];
+    for kernel in kernels {
+        let layer = of_any_tokens(&kernel.size);
+        match layers.iter_mut().find(|(other, _)| *other == layer) {
+            Some((_, own)) => own.push(kernel),
+            None => layers.push((layer, vec![kernel])),
+        }
+    }
+    let several = |own: &[&Kernel]| own.iter().any(|it| it.tokens != own[0].tokens);
+    let layers = layers.into_iter().filter(|(_, own)| several(own));
+    layers.map(|(layer, own)| plot(layer, &own)).collect()
+}
+
+fn plot(title: String, kernels: &[&Kernel]) -> Plot {
+    let is_arithmetic = kernels.iter().all(|it| it.flops_per_second.is_some());
+    let mut series: Vec<Series> = vec![];
+    for kernel in kernels {
+        let rate = kernel.flops_per_second.filter(|_| is_arithmetic);
+        let rate = rate.unwrap_or(kernel.bytes_per_second);
+        add(&mut series, &kind(kernel), [kernel.tokens as f64, rate]);
+    }
+    for series in &mut series {
+        series.points = fastest(std::mem::take(&mut series.points));
+    }
+    let best = |series: &Series| series.points.iter().map(|it| it[1]).fold(0.0, f64::max);
+    series.sort_by(|a, b| best(b).total_cmp(&best(a)));
+    let left = series.len().saturating_sub(STYLES);
+    series.truncate(STYLES);
+    // So that most look the same in every plot.
+    series.sort_by(|a, b| a.name.cmp(&b.name));
+    let note = match left {
+        0 => "Of each kernel and type of weights the fastest variant.".to_owned(),
+        left => format!(
+            "Of each kernel and type of weights the fastest variant; {left} that are slower are in the table alone."
+        ),
+    };
+    Plot {
+        title,
+        note,
+        x: TOKENS,
+        y: if is_arithmetic { ARITHMETIC } else { MEMORY },
+        series,
+    }
+}
+
+/// The kernel and its weights' type, which a variant's description begins with.
+fn kind(kernel: &Kernel) -> String {
+    let weights = kernel.variant.split(',').next().unwrap_or_default();
+    format!("{}, {weights}", kernel.kernel)
+}
+
+fn add(all: &mut Vec<Series>, name: &str, point: [f64; 2]) {
+    match all.iter_mut().find(|series| series.name == name) {
+        Some(series) => series.points.push(point),
+        None => all.push(Series {
+            name: name.to_owned(),
+            look: Look::Line,
+            points: vec![point],
+        }),
+    }
+}
+
+/// The highest point at each place, from left to right.
+fn fastest(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+    points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(b[1].total_cmp(&a[1])));
+    points.dedup_by_key(|point| point[0]);
+    points
+}
+
+/// What is left of a size's name without the number of its tokens, with which it begins after the operation.
+fn of_any_tokens(size: &str) -> String {
+    let (operation, rest) = size.split_once(' ').unwrap_or((size, ""));
+    let ends = [" tokens", " x "].map(|end| rest.find(end).map(|place| place + end.len()));
+    match ends.into_iter().flatten().min() {
+        Some(end) => format!(
+            "{operation}, {}",
+            rest[end..].trim_start_matches([',', ' ', 'x'])
+        ),
+        None => size.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wgformer::ops::Pooling;
+    use wgformer::verify::cases::{self, Epilogue};
+    use wgformer::verify::{Case, Values};
+
+    #[test]
+    fn an_operation_has_one_name_for_any_tokens() {
+        let unit = Values::Unit;
+        let linear = |rows, columns| cases::linear([rows, columns, 384], Epilogue::default(), unit);
+        let all: [&dyn Fn(&[usize]) -> wgformer::Result<Case>; 7] = [
+            &|it| cases::qkv_linear(it.iter().sum(), 12, 32, 0, true),
+            &|it| linear(it.iter().sum(), 384),
+            &|it| linear(it.iter().sum(), 1536),
+            &|it| cases::attention(it, 12, 32, 1.0, unit),
+            &|it| cases::layer_norm(it.iter().sum(), 384, unit, false),
+            &|it| cases::softmax(it.iter().sum(), 384, unit),
+            &|it| cases::pool(it, 384, Pooling::Mean, true, unit),
+        ];
+        let mut names = vec![];
+        for case in all {
+            let [few, many] = [&[16][..], &[197; 41]].map(|lengths| {
+                let size = case(lengths).unwrap().name;
+                of_any_tokens(&size)
+            });
+            assert_eq!(few, many);
+            names.push(few);
+        }
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count, "{names:?}");
+        assert_eq!(
+            of_any_tokens("attention [16] tokens, 12 heads"),
+            "attention, 12 heads"
+        );
+        assert_eq!(
+            of_any_tokens("linear 16 x 384 x 8 + bias"),
+            "linear, 384 x 8 + bias"
+        );
+        assert_eq!(
+            of_any_tokens("pool [16] tokens x 384 Mean"),
+            "pool, 384 Mean"
+        );
+    }
+
+    #[test]
+    fn the_fastest_variant_is_shown_at_each_number_of_tokens() {
+        let points = vec![[512.0, 2.0], [16.0, 1.0], [512.0, 3.0], [16.0, 0.5]];
+        assert_eq!(fastest(points), [[16.0, 1.0], [512.0, 3.0]]);
+    }
+}

@@ -1,0 +1,90 @@
+//! What `bench` found, for programs: the document of `--json`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, anyhow};
+use serde::{Deserialize, Serialize};
+
+use super::device::Device;
+use super::kernels::Kernel;
+use super::reference::Reference;
+use crate::adapter::Adapter;
+
+/// Raised when a field's meaning changes, or a field goes.
+pub(crate) const SCHEMA_VERSION: u32 = 1;
+
+/// Seconds, bytes and operations a second, where a name says no other unit.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Report {
+    pub(crate) schema_version: u32,
+    pub(crate) wgformer: String,
+    /// Of the source, where it was built from a repository.
+    pub(crate) commit: Option<String>,
+    pub(crate) wgpu: String,
+    /// As `doctor --json` has it.
+    pub(crate) adapter: Adapter,
+    pub(crate) host: Host,
+    pub(crate) seed: u64,
+    /// How long it took altogether.
+    pub(crate) seconds: f64,
+    pub(crate) device: Device,
+    pub(crate) reference: Reference,
+    pub(crate) kernels: Vec<Kernel>,
+    /// Sizes of kernels for which there was no time.
+    pub(crate) left: usize,
+    /// Kernels that compute wrongly here, which were not timed.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl Report {
+    /// What `bench --json` printed.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is something else, or of another version.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let name = path.display();
+        let json = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+        let version: serde_json::Value =
+            serde_json::from_str(&json).with_context(|| format!("{name} is no JSON document"))?;
+        match version["schema_version"].as_u64() {
+            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+            Some(version) => {
+                return Err(anyhow!(
+                    "{name} has schema version {version}, and this wgformer reads {SCHEMA_VERSION}: measure again"
+                ));
+            }
+            None => return Err(anyhow!("{name} was not printed by `wgformer bench --json`")),
+        }
+        serde_json::from_str(&json)
+            .with_context(|| format!("{name} was not printed by `wgformer bench --json`"))
+    }
+}
+
+/// The machine around the device.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Host {
+    pub(crate) os: String,
+    pub(crate) architecture: String,
+    pub(crate) cores: usize,
+}
+
+impl Host {
+    pub(crate) fn here() -> Self {
+        Self {
+            os: std::env::consts::OS.to_owned(),
+            architecture: std::env::consts::ARCH.to_owned(),
+            cores: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+impl Kernel {
+    /// What is the same of it in every run on one adapter.
+    pub(crate) fn key(&self) -> String {
+        format!(
+            "{}: {} on {}, {}",
+            self.shape, self.size, self.kernel, self.variant
+        )
+    }
+}

@@ -1,0 +1,125 @@
+//! Repeated measurements of one thing, and what they say together.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+
+/// What measurements come to. Seconds, unless whoever made it says otherwise.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) median: f64,
+    /// The distance between the quartiles, over the median.
+    pub(crate) spread: f64,
+    pub(crate) least: f64,
+    pub(crate) samples: usize,
+    /// How many are more than three times the quartiles' distance above the upper quartile.
+    pub(crate) outliers: usize,
+    /// The median of the second half over that of the first, less 1: a device that grows hot has a positive one.
+    pub(crate) drift: f64,
+}
+
+impl Summary {
+    /// # Panics
+    /// If there is no measurement.
+    pub(crate) fn of(samples: &[f64]) -> Self {
+        let halves = samples.split_at(samples.len().div_ceil(2));
+        let sorted = sorted(samples);
+        let [lower, median, upper] = [0.25, 0.5, 0.75].map(|part| quantile(&sorted, part));
+        let between = upper - lower;
+        let high = sorted.iter().filter(|it| **it > upper + 3.0 * between);
+        let drift = match halves {
+            (_, []) => 0.0,
+            (first, second) => {
+                let [first, second] =
+                    [first, second].map(|half| quantile(&self::sorted(half), 0.5));
+                second / first - 1.0
+            }
+        };
+        Self {
+            median,
+            spread: between / median,
+            least: sorted[0],
+            samples: sorted.len(),
+            outliers: high.count(),
+            drift,
+        }
+    }
+
+    /// Of a rate: so much work a measurement, a second. The best is then the greatest.
+    pub(crate) fn rate(&self, work: f64) -> f64 {
+        work / self.median
+    }
+}
+
+fn sorted(samples: &[f64]) -> Vec<f64> {
+    let mut sorted = samples.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted
+}
+
+/// Between the two nearest measurements, as numpy's default has it.
+pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
+    let place = part * (sorted.len() - 1) as f64;
+    let (below, above) = (place.floor() as usize, place.ceil() as usize);
+    sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
+}
+
+/// How often a thing is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Repeats {
+    /// As long as this is not over, up to `most` times, and at least `least` times.
+    pub(crate) budget: Duration,
+    pub(crate) least: usize,
+    pub(crate) most: usize,
+}
+
+impl Repeats {
+    /// What `measure` says, after it was called once for warming up.
+    ///
+    /// # Errors
+    /// Those of `measure`.
+    pub(crate) fn of(self, mut measure: impl FnMut() -> Result<Duration>) -> Result<Summary> {
+        measure()?;
+        let (start, mut samples) = (Instant::now(), Vec::new());
+        while samples.len() < self.least
+            || (samples.len() < self.most && start.elapsed() < self.budget)
+        {
+            samples.push(measure()?.as_secs_f64());
+        }
+        Ok(Summary::of(&samples))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_are_numpys_and_one_late_sample_is_an_outlier() {
+        let summary = Summary::of(&[1.0, 2.0, 3.0, 4.0, 100.0]);
+        assert_eq!((summary.median, summary.least), (3.0, 1.0));
+        assert_eq!(summary.spread, 2.0 / 3.0); // quartiles 2 and 4
+        assert_eq!((summary.samples, summary.outliers), (5, 1));
+        assert_eq!(Summary::of(&[2.0, 2.0, 3.0, 3.0]).drift, 0.5);
+        let one = Summary::of(&[7.0]);
+        assert_eq!((one.median, one.spread, one.drift), (7.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn it_is_measured_often_enough_and_not_for_ever() {
+        let mut calls = 0;
+        let mut measure = || {
+            calls += 1;
+            Ok(Duration::from_secs(1))
+        };
+        let repeats = |budget, least, most| Repeats {
+            budget,
+            least,
+            most,
+        };
+        let few = repeats(Duration::ZERO, 3, 10).of(&mut measure).unwrap();
+        let many = repeats(Duration::MAX, 3, 10).of(&mut measure).unwrap();
+        assert_eq!((few.samples, many.samples, calls), (3, 10, 15));
+    }
+}

@@ -1,0 +1,113 @@
+//! `bench`: what it prints and writes, and what `docs/bench.md` says of it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::harness::{Folder, ROOT};
+
+/// One kernel on few sizes, which takes seconds.
+const SHORT: &str = "bench --quick --kernel softmax --time-budget 2s --json";
+
+/// The names of all values, with `[]` where there are several; those of a summary are under `summary`.
+fn names(prefix: &str, value: &Value, all: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            let prefix = if fields.contains_key("median") {
+                all.insert(prefix.to_owned());
+                "summary"
+            } else {
+                prefix
+            };
+            for (name, value) in fields {
+                let dot = if prefix.is_empty() { "" } else { "." };
+                names(&format!("{prefix}{dot}{name}"), value, all);
+            }
+        }
+        Value::Array(values) if values.first().is_some_and(Value::is_object) => {
+            let each = values.iter();
+            each.for_each(|value| names(&format!("{prefix}[]"), value, all));
+        }
+        _ => drop(all.insert(prefix.to_owned())),
+    }
+}
+
+/// The first column of the tables under "The document".
+fn documented() -> BTreeSet<String> {
+    let text = fs::read_to_string(format!("{ROOT}/docs/bench.md")).unwrap();
+    let (_, document) = text.split_once("## The document").unwrap();
+    let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
+    let names = rows.map(|row| row.split('`').next().unwrap().to_owned());
+    names.collect()
+}
+
+#[test]
+fn what_was_measured_is_a_document_and_a_page_of_which_every_field_is_documented() {
+    let folder = Folder::new();
+    let text = folder.run(&format!("{SHORT} --report page.html")).text();
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["schema_version"], 1);
+    let kernels = report["kernels"].as_array().unwrap();
+    assert!(!kernels.is_empty(), "{report}");
+    assert!(kernels.iter().all(|kernel| kernel["kernel"] == "softmax"));
+    let fields = |report: &Value| {
+        let mut all = BTreeSet::new();
+        names("", report, &mut all);
+        all
+    };
+    assert_eq!(documented(), fields(&report));
+
+    let page = String::from_utf8(folder.read("page.html")).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    assert!(page.contains(">softmax<"), "{page}");
+
+    // What was printed can be shown again.
+    folder.write("run.json", &text);
+    let again = |arguments: &str| {
+        folder
+            .run(&format!("bench --from run.json {arguments}"))
+            .text()
+    };
+    let document: Value = serde_json::from_str(&again("--json")).unwrap();
+    assert_eq!(fields(&document), fields(&report));
+    assert_eq!(document["adapter"], report["adapter"]);
+    assert!(again("--report -") == page);
+    let tables = again("--report again.html");
+    assert!(
+        tables.contains("softmax") && tables.contains("of roof"),
+        "{tables}"
+    );
+    assert!(folder.read("again.html") == page.as_bytes());
+}
+
+#[test]
+fn what_cannot_be_written_or_read_is_said_before_anything_is_measured() {
+    let folder = Folder::new();
+    let failed = |arguments: &str, needles: &[&str]| {
+        // The driver of this adapter is not even looked for.
+        let command_line = format!("bench --adapter 'no such adapter' {arguments}");
+        folder.run(&command_line).assert_error(needles);
+    };
+    failed(
+        "--report missing/page.html",
+        &["cannot write missing/page.html"],
+    );
+    failed("--report .", &["it is a folder"]);
+    failed(
+        "--report - --json",
+        &["--report - and --json", "give --report a file"],
+    );
+    let failed = |file: &str, needles: &[&str]| {
+        let command_line = format!("bench --from {file} --report page.html");
+        folder.run(&command_line).assert_error(needles);
+        assert!(!folder.path("page.html").exists());
+    };
+    failed("missing.json", &["cannot read missing.json"]);
+    folder.write("other.json", "{\"schema_version\": 999}");
+    failed("other.json", &["schema version 999", "measure again"]);
+    folder.write("other.json", "{\"schema_version\": 1}");
+    failed("other.json", &["other.json", "bench --json"]);
+    let ended = folder.run("bench --from run.json --quick");
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+}
