@@ -20,3 +20,4 @@ mod usage;
 mod doctor;
 mod verify;
 mod tuning;
+mod profile;

@@ -18,6 +18,7 @@ use crate::Usage;
 use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
 use crate::overflow::{OverflowArgs, Part};
+use crate::profile::{ProfileArgs, Profiling};
 use format::{Format, Rows, Shape};
 use model::Model;
 use origin::Origin;
@@ -63,6 +64,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     long: OverflowArgs,
     #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(flatten)]
     model: ModelArgs,
 }
 
@@ -84,14 +87,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.check()?;
     let texts = arguments.input.open()?;
     let mut rows = arguments.create_output()?;
+    let profiling = arguments.profile.begin()?;
     if arguments.resume {
         drop(rows); // it can be written, and will be when everything is embedded
-        return arguments.resume(texts);
+        arguments.resume(texts, &profiling)?;
+        return profiling.finish();
     }
-    let model = arguments.load()?;
+    let model = arguments.load(&profiling)?;
     let parts = arguments.parts(&model, texts);
     model.embed(parts, 0, |row| rows.write(row))?;
-    rows.finish(model.kind().dimensions())
+    rows.finish(model.kind().dimensions())?;
+    profiling.finish()
 }
 
 impl Arguments {
@@ -104,7 +110,7 @@ impl Arguments {
             let message = "--sparse and --multi write JSON lines: leave --format out, or name another --output";
             return Err(Usage(message).into());
         }
-        Ok(())
+        self.profile.check(self.output.as_deref())
     }
 
     fn is_per_token(&self) -> bool {
@@ -133,12 +139,12 @@ impl Arguments {
         self.format.unwrap_or_else(|| Format::of(output))
     }
 
-    fn load(&self) -> Result<Model> {
+    fn load(&self, profiling: &Profiling) -> Result<Model> {
         if self.sparse {
-            return self.load_sparse().map(Model::Sparse);
+            return self.load_sparse(profiling).map(Model::Sparse);
         }
         if self.multi {
-            return self.load_multi();
+            return self.load_multi(profiling);
         }
         let mut options = EmbedderOptions::default();
         options = match self.pooling {
@@ -161,11 +167,11 @@ impl Arguments {
             options = options.dimensions(dimensions as usize);
         }
         let options = options.refuse_long_texts(self.long.refuses());
-        let embedder = self.model.load(options)?;
+        let embedder = self.model.load(profiling.profile(), options)?;
         Ok(Model::Vectors(embedder))
     }
 
-    fn load_multi(&self) -> Result<Model> {
+    fn load_multi(&self, profiling: &Profiling) -> Result<Model> {
         let side = match self.prompt.as_deref() {
             None | Some("document") => Side::Document,
             Some("query") => Side::Query,
@@ -175,12 +181,15 @@ impl Arguments {
         };
         let load =
             |gpu: &_, directory: &_, options: &_| LateInteraction::load(gpu, directory, options);
-        let model = self.model.load_task(load, |it| vec![it.model().plan()])?;
+        let profile = profiling.profile();
+        let model = self
+            .model
+            .load_task(profile, load, |it| vec![it.model().plan()])?;
         let model = model.refuse_long_texts(self.long.refuses());
         Ok(Model::Multi(model, side))
     }
 
-    fn load_sparse(&self) -> Result<SparseEmbedder> {
+    fn load_sparse(&self, profiling: &Profiling) -> Result<SparseEmbedder> {
         let load = |gpu: &_, directory: &_, options: &_| {
             let embedder = SparseEmbedder::load(gpu, directory, options)?;
             let embedder = embedder.refuse_long_texts(self.long.refuses());
@@ -189,11 +198,12 @@ impl Arguments {
                 None => Ok(embedder),
             }
         };
-        self.model.load_task(load, |it| it.plans())
+        self.model
+            .load_task(profiling.profile(), load, |it| it.plans())
     }
 
     /// Through [`Partial`].
-    fn resume(&self, texts: Texts) -> Result<()> {
+    fn resume(&self, texts: Texts, profiling: &Profiling) -> Result<()> {
         let is_file = |path: &&PathBuf| {
             path.is_file() || (!path.exists() && path.as_path() != Path::new("-"))
         };
@@ -202,7 +212,7 @@ impl Arguments {
             let message = "--resume reads its input again and keeps its output: name files with --input and --output";
             return Err(Usage(message).into());
         };
-        let model = self.load()?;
+        let model = self.load(profiling)?;
         let mut partial = Partial::open(output, self.origin(input, &model)?)?;
         let (parts, done) = (self.parts(&model, texts), partial.rows());
         let embedded = model.embed(parts, done, |row| partial.write(row));

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::report::{Report, SCHEMA_VERSION};
 use super::samples::Summary;
-use super::table::{percent, seconds, table};
+use crate::numbers::{percent, seconds, table};
 use crate::output::{Output, print_document};
 
 #[derive(Args)]
