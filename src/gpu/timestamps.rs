@@ -94,9 +94,17 @@ fn spin(@builtin(local_invocation_index) lane: u32) {
 const TRIES: usize = 3;
 
 impl Gpu {
-    /// Whether the device has timestamps, and a pass that takes long does by them too: lavapipe 22.3 writes both of a pass
-    /// at its end once something was copied to a texture. Tried once.
-    pub(crate) fn has_timestamps(&self) -> bool {
+    /// Whether the device has timestamps (`TIMESTAMP_QUERY`), and a pass that takes long does by them too: lavapipe 22.3
+    /// writes both of a pass at its end once something was copied to a texture. Tried once.
+    ///
+    /// ```
+    /// let gpu = wgformer::Gpu::new()?;
+    /// let clock = if gpu.has_timestamps() { "its own" } else { "the host's" };
+    /// println!("a profile of {} goes by {clock} clock", gpu.capabilities());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn has_timestamps(&self) -> bool {
         let features = self.capabilities().features;
         features.contains(wgpu::Features::TIMESTAMP_QUERY)
             && self.timestamps_are_right(|| {
