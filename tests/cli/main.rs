@@ -21,3 +21,4 @@ mod doctor;
 mod verify;
 mod tuning;
 mod profile;
+mod bench_models;

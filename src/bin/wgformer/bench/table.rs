@@ -4,8 +4,10 @@ use std::io::Write;
 
 use anyhow::Result;
 
+use super::alternate::Alternation;
 use super::device::Device;
 use super::kernels::Kernel;
+use super::model::Model;
 use super::report::Report;
 use crate::numbers::{bytes, percent, rate, seconds, table};
 use crate::output::Output;
@@ -22,11 +24,17 @@ pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
         rate(reference.flops_per_second, "FLOP/s"),
         percent(reference.time.spread)
     )?;
-    writeln!(stdout, "{}", kernels(&report.kernels))?;
+    if !report.kernels.is_empty() {
+        writeln!(stdout, "{}", kernels(&report.kernels))?;
+    }
+    write_models(&mut stdout, &report.models)?;
+    if let Some(alternation) = &report.alternation {
+        write_alternation(&mut stdout, alternation)?;
+    }
     if report.left > 0 {
         writeln!(
             stdout,
-            "\n{} sizes were left out: give --time-budget more",
+            "\n{} measurements were left out: give --time-budget more",
             report.left
         )?;
     }
@@ -116,4 +124,69 @@ fn kernels(kernels: &[Kernel]) -> String {
         }
     }
     table.trim_fmt()
+}
+
+/// Texts of so many tokens each.
+fn write_models(stdout: &mut Output, models: &[Model]) -> Result<()> {
+    let header = [
+        "model", "weights", "texts", "tokens", "p50", "p95", "p99", "spread", "texts/s", "tokens/s",
+    ];
+    let mut table = table(&header, 2);
+    for model in models {
+        for run in &model.runs {
+            table.add_row([
+                model.model.clone(),
+                model.dtype.clone(),
+                run.texts.to_string(),
+                run.tokens.to_string(),
+                seconds(run.p50),
+                seconds(run.p95),
+                seconds(run.p99),
+                percent(run.time.spread),
+                rate(run.texts_per_second, ""),
+                rate(run.tokens_per_second, ""),
+            ]);
+        }
+    }
+    if models.iter().any(|model| !model.runs.is_empty()) {
+        writeln!(stdout, "\n{}\n", table.trim_fmt())?;
+    }
+    for model in models {
+        let memory = &model.memory;
+        writeln!(
+            stdout,
+            "{}, {}: loaded in {} cold and {} warm, first run {}; {} of weights, and {} + {} for each run",
+            model.model,
+            model.dtype,
+            seconds(model.cold_load),
+            seconds(model.warm_load),
+            seconds(model.first_run),
+            bytes(memory.weights),
+            bytes(memory.activations),
+            bytes(memory.staging)
+        )?;
+    }
+    Ok(())
+}
+
+fn write_alternation(stdout: &mut Output, alternation: &Alternation) -> Result<()> {
+    let [one, other] = &alternation.sides;
+    writeln!(stdout, "A: {one}\nB: {other}\n")?;
+    let mut table = table(&["in turns", "A", "B", "B / A", "spread", "pairs"], 1);
+    for ratio in &alternation.ratios {
+        let [a, b] = ratio.times.map(|time| seconds(time.median));
+        table.add_row([
+            ratio.what.clone(),
+            a,
+            b,
+            format!("{:.3}", ratio.ratio.median),
+            percent(ratio.ratio.spread),
+            ratio.ratio.samples.to_string(),
+        ]);
+    }
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    for skipped in &alternation.skipped {
+        writeln!(stdout, "left out: {skipped}")?;
+    }
+    Ok(())
 }
