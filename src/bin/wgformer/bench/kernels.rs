@@ -39,7 +39,8 @@ pub(crate) struct Kernel {
     pub(crate) bytes_per_second: f64,
     /// What it does of what the device could do of the like: arithmetic, or what its bytes allow, whichever is less.
     pub(crate) of_roof: f64,
-    /// A matrix product's arithmetic a second over the reference's, which was timed in turns with it.
+    /// A matrix product's arithmetic a second over the reference's, which was timed in turns with it: of each the best, which
+    /// other work on the machine changes least.
     pub(crate) over_reference: Option<f64>,
 }
 
@@ -72,6 +73,9 @@ const MOST: usize = 30;
 /// In so many rounds at most, between which the reference is timed: so both meet the same load, and by the host's clock,
 /// which tells the mean of a round, there is a spread.
 const ROUNDS: usize = 5;
+
+/// Of the reference, between two rounds.
+const REFERENCES: usize = 2;
 
 /// No size has more than this share of the time: of the many kernels for others' adapters on a large one some may be left
 /// out, since this adapter's own come first.
@@ -253,9 +257,10 @@ impl Plan {
                 flops_per_second: rate,
                 bytes_per_second: timed.summary.rate(timed.bytes),
                 of_roof: roof_share(device, &candidate, &timed),
-                over_reference: rate
+                over_reference: timed
+                    .flops
                     .filter(|_| is_product)
-                    .map(|it| it * timed.reference / baseline.flops()),
+                    .map(|it| it / timed.summary.least * timed.reference / baseline.flops()),
                 time: timed.summary,
             });
         }
@@ -287,7 +292,9 @@ impl Plan {
             for _ in 0..rounds {
                 let times = plan.time(&case.sizes, &values, repeats / rounds)?;
                 samples.extend(times.samples.iter().map(Duration::as_secs_f64));
-                reference.push(baseline.time()?.as_secs_f64());
+                for _ in 0..REFERENCES {
+                    reference.push(baseline.time()?.as_secs_f64());
+                }
             }
         }
         let work = plan.work(&case.sizes, &values);
@@ -297,7 +304,7 @@ impl Plan {
             clock: first.clock,
             flops: (flops > 0.0).then_some(flops),
             bytes: work.iter().map(|step| step.bytes).sum(),
-            reference: Summary::of(&reference).median,
+            reference: Summary::of(&reference).least,
         }))
     }
 
@@ -345,7 +352,7 @@ struct Timed {
     clock: Clock,
     flops: Option<f64>,
     bytes: f64,
-    /// What the reference took meanwhile, in seconds.
+    /// The least that the reference took meanwhile, in seconds.
     reference: f64,
 }
 

@@ -32,7 +32,7 @@ impl Baseline {
     /// If it computes wrongly, or the device was lost.
     pub(crate) fn new(gpu: &Gpu) -> Result<Self> {
         let shape = if gpu.capabilities().is_software() {
-            [256, 384, 384]
+            [128, 384, 384]
         } else {
             [1024, 1536, 384]
         };
