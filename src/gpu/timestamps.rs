@@ -77,9 +77,9 @@ impl Timestamps {
     }
 }
 
-/// A kernel that takes some milliseconds anywhere, in one workgroup, and writes a texture.
+/// A kernel that takes some milliseconds anywhere, in one workgroup.
 const SPIN: &str = "
-@group(0) @binding(0) var y: texture_storage_2d<rgba32float, write>;
+@group(0) @binding(0) var<storage, read_write> y: array<vec4f>;
 
 @compute @workgroup_size(64)
 fn spin(@builtin(local_invocation_index) lane: u32) {
@@ -87,16 +87,34 @@ fn spin(@builtin(local_invocation_index) lane: u32) {
     for (var i = 0u; i < 1u << 20u; i += 1u) {
         sum = fma(sum, vec4(0.5), vec4(1.0));
     }
-    textureStore(y, vec2(lane, 0u), sum);
+    y[lane] = sum;
+}";
+
+/// One that writes a texture.
+const STORE: &str = "
+@group(0) @binding(0) var y: texture_storage_2d<rgba32float, write>;
+
+@compute @workgroup_size(1)
+fn store() {
+    textureStore(y, vec2(0u), vec4(1.0));
 }";
 
 /// How often what only happens to look wrong is looked at again: the host may have been kept from waiting.
 const TRIES: usize = 3;
 
 impl Gpu {
-    /// Whether the device has timestamps, and a pass that takes long does by them too: lavapipe 22.3 writes both of a pass
-    /// at its end once something was copied to a texture. Tried once.
-    pub(crate) fn has_timestamps(&self) -> bool {
+    /// Whether the device has timestamps (`TIMESTAMP_QUERY`), and a pass that takes long does by them too: lavapipe 22.3
+    /// writes both of a pass at its end once anything was rendered, such as the zeros of a texture that is not copied to.
+    /// Tried once.
+    ///
+    /// ```
+    /// let gpu = wgformer::Gpu::new()?;
+    /// let clock = if gpu.has_timestamps() { "its own" } else { "the host's" };
+    /// println!("a profile of {} goes by {clock} clock", gpu.capabilities());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn has_timestamps(&self) -> bool {
         let features = self.capabilities().features;
         features.contains(wgpu::Features::TIMESTAMP_QUERY)
             && self.timestamps_are_right(|| {
@@ -110,24 +128,13 @@ impl Gpu {
 
     fn try_timestamps(&self) -> Result<bool> {
         let mut timestamps = self.in_turn(Timestamps::new(self)?);
-        let (pipeline, group) = self.checked("trying timestamps", || self.spinning())?;
+        let (store, spin) =
+            self.checked("trying timestamps", || (self.storing(), self.spinning()))?;
+        let submission = self.submit_alone(&store, None)?;
+        self.wait(submission)?;
         for _ in 0..TRIES {
             let start = Instant::now();
-            let submission = self.checked("trying timestamps", || {
-                let mut encoder = self.device().create_command_encoder(&Default::default());
-                {
-                    let descriptor = wgpu::ComputePassDescriptor {
-                        label: Some("trying timestamps"),
-                        timestamp_writes: Some(timestamps.of_pass(0)),
-                    };
-                    let mut pass = encoder.begin_compute_pass(&descriptor);
-                    pass.set_pipeline(&pipeline);
-                    pass.set_bind_group(0, &group, &[]);
-                    pass.dispatch_workgroups(1, 1, 1);
-                }
-                timestamps.record(&mut encoder, 1);
-                self.queue().submit([encoder.finish()])
-            })?;
+            let submission = self.submit_alone(&spin, Some(&timestamps))?;
             self.wait(submission)?;
             let by_the_host = start.elapsed();
             let [start, end] = pollster::block_on(timestamps.read(self, 1))?[0];
@@ -139,45 +146,81 @@ impl Gpu {
         Ok(false)
     }
 
+    /// One workgroup, in a pass and a submit of its own.
+    fn submit_alone(
+        &self,
+        (pipeline, group): &(wgpu::ComputePipeline, wgpu::BindGroup),
+        timestamps: Option<&Timestamps>,
+    ) -> Result<wgpu::SubmissionIndex> {
+        self.checked("trying timestamps", || {
+            let mut encoder = self.device().create_command_encoder(&Default::default());
+            {
+                let descriptor = wgpu::ComputePassDescriptor {
+                    label: Some("trying timestamps"),
+                    timestamp_writes: timestamps.map(|it| it.of_pass(0)),
+                };
+                let mut pass = encoder.begin_compute_pass(&descriptor);
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, group, &[]);
+                pass.dispatch_workgroups(1, 1, 1);
+            }
+            if let Some(timestamps) = timestamps {
+                timestamps.record(&mut encoder, 1);
+            }
+            self.queue().submit([encoder.finish()])
+        })
+    }
+
     fn spinning(&self) -> (wgpu::ComputePipeline, wgpu::BindGroup) {
-        let device = self.device();
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        let buffer = self.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some("spin"),
-            source: wgpu::ShaderSource::Wgsl(SPIN.into()),
+            size: 64 * u64::from(TEXEL_BYTES),
+            usage: wgpu::BufferUsages::STORAGE,
+            mapped_at_creation: false,
         });
-        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some("spin"),
-            layout: None,
-            module: &module,
-            entry_point: Some("spin"),
-            compilation_options: Default::default(),
-            cache: None,
-        });
-        let texture = device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("spin"),
-            size: extent(64, 1),
+        self.small_kernel(SPIN, buffer.as_entire_binding())
+    }
+
+    fn storing(&self) -> (wgpu::ComputePipeline, wgpu::BindGroup) {
+        let texture = self.device().create_texture(&wgpu::TextureDescriptor {
+            label: Some("store"),
+            size: extent(1, 1),
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
             format: wgpu::TextureFormat::Rgba32Float,
-            usage: wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_DST,
+            usage: wgpu::TextureUsages::STORAGE_BINDING, // and nothing to copy to: wgpu renders its zeros
             view_formats: &[],
         });
-        let zeros = vec![0; 64 * TEXEL_BYTES as usize];
-        let layout = wgpu::TexelCopyBufferLayout {
-            offset: 0,
-            bytes_per_row: Some(zeros.len() as u32),
-            rows_per_image: None,
-        };
-        self.queue()
-            .write_texture(texture.as_image_copy(), &zeros, layout, extent(64, 1));
         let view = texture.create_view(&Default::default());
+        self.small_kernel(STORE, wgpu::BindingResource::TextureView(&view))
+    }
+
+    /// The only one of a shader, and what it writes.
+    fn small_kernel(
+        &self,
+        shader: &'static str,
+        into: wgpu::BindingResource<'_>,
+    ) -> (wgpu::ComputePipeline, wgpu::BindGroup) {
+        let device = self.device();
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some("trying timestamps"),
+            source: wgpu::ShaderSource::Wgsl(shader.into()),
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some("trying timestamps"),
+            layout: None,
+            module: &module,
+            entry_point: None,
+            compilation_options: Default::default(),
+            cache: None,
+        });
         let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("spin"),
+            label: Some("trying timestamps"),
             layout: &pipeline.get_bind_group_layout(0),
             entries: &[wgpu::BindGroupEntry {
                 binding: 0,
-                resource: wgpu::BindingResource::TextureView(&view),
+                resource: into,
             }],
         });
         (pipeline, group)

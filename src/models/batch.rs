@@ -163,7 +163,8 @@ mod tests {
         let mut batch = Batch::new();
         batch.push(&[1, 2, 3, 4, 5], &[0; 5]);
         let before = batch.clone();
-        let cases: [(&str, fn(&mut Batch)); 4] = [
+        type Push = fn(&mut Batch);
+        let cases: [(&str, Push); 4] = [
             ("a type per token", |it| it.push(&[1], &[0, 0])),
             ("a type per token", |it| it.push_expanded(&[1, 2], &[0], 1)),
             ("3 tokens expand a sequence of 1", |it| {

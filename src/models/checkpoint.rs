@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::derived::Source;
 use super::json;
 use super::safetensors_file::SafetensorsFile;
 use super::torch_file::TorchFile;
@@ -85,22 +86,6 @@ impl Checkpoint {
         })
     }
 
-    /// Some of a tensor's elements, as f32; past its last one zeros.
-    ///
-    /// # Errors
-    /// As [`Weights::values`].
-    pub(super) fn filled_up(&self, name: &str, elements: Range<usize>) -> Result<Cow<'_, [f32]>> {
-        let (shard, shape) = self.named(name)?;
-        let last = shape.iter().product();
-        let values = shard.values(name, elements.start.min(last)..elements.end.min(last))?;
-        if values.len() == elements.len() {
-            return Ok(values); // as they lie in the file: they may be most of the model
-        }
-        let mut values = values.into_owned();
-        values.resize(elements.len(), 0.0);
-        Ok(Cow::Owned(values))
-    }
-
     fn find(&self, name: &str) -> Option<(&Shard, &[usize])> {
         let mut shards = self.shards.iter();
         shards.find_map(|shard| Some((shard, shard.shape(name)?)))
@@ -172,6 +157,20 @@ impl Shard {
             Self::Safetensors(file) => file.values(name, elements),
             Self::Torch(file) => file.values(name, elements),
         }
+    }
+}
+
+impl Source for Checkpoint {
+    fn filled_up(&self, name: &str, elements: Range<usize>) -> Result<Cow<'_, [f32]>> {
+        let (shard, shape) = self.named(name)?;
+        let last = shape.iter().product();
+        let values = shard.values(name, elements.start.min(last)..elements.end.min(last))?;
+        if values.len() == elements.len() {
+            return Ok(values); // as they lie in the file: they may be most of the model
+        }
+        let mut values = values.into_owned();
+        values.resize(elements.len(), 0.0);
+        Ok(Cow::Owned(values))
     }
 }
 

@@ -156,7 +156,28 @@ impl Config {
         })
     }
 
-    /// The file.
+    /// What `config.json` would say, where there is no file.
+    ///
+    /// See [`Network::synthetic`](super::Network::synthetic) for an example.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is no JSON object.
+    pub fn from_json(json: &str) -> Result<Self> {
+        let path = PathBuf::from("a configuration in memory");
+        match serde_json::from_str(json) {
+            Ok(values) => Ok(Self {
+                path,
+                values,
+                understood: RefCell::default(),
+            }),
+            Err(error) => Err(Error::Malformed {
+                path,
+                message: error.to_string(),
+            }),
+        }
+    }
+
+    /// The file, or what stands for one in errors.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path

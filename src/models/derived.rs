@@ -3,12 +3,23 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Checkpoint;
 use super::table_product::TableProduct;
 use crate::error::Result;
 use crate::plan::Weights;
+
+/// What parameters are derived from.
+pub(super) trait Source: Weights + fmt::Debug {
+    /// Some of a tensor's elements, as f32; past its last one zeros.
+    ///
+    /// # Errors
+    /// As [`Weights::values`].
+    fn filled_up(&self, name: &str, elements: Range<usize>) -> Result<Cow<'_, [f32]>>;
+}
 
 /// How one such parameter comes about.
 #[derive(Clone, Debug)]
@@ -30,10 +41,10 @@ pub(super) enum Derived {
 /// Those of a graph, by their names: each with its shape.
 pub(super) type DerivedParameters = BTreeMap<String, (Vec<usize>, Derived)>;
 
-/// A checkpoint, and what is derived from it.
+/// A checkpoint, or what stands for one, and what is derived from it.
 #[derive(Clone, Debug)]
 pub(super) struct NetworkWeights {
-    pub(super) checkpoint: Arc<Checkpoint>,
+    pub(super) source: Arc<dyn Source>,
     pub(super) derived: DerivedParameters,
 }
 
@@ -52,27 +63,35 @@ impl NetworkWeights {
                 rows.for_each(|row| values.extend_from_slice(&all[row * cols..(row + 1) * cols]));
             }
             Derived::Rows { from, of, first } => {
-                let from = from.as_ref().unwrap_or(&self.checkpoint);
+                let from = self.of(from.as_deref());
                 for row in rows {
                     let start = (first + row) * cols;
                     values.extend_from_slice(&from.filled_up(of, start..start + cols)?);
                 }
             }
-            Derived::TableProduct(product) => values = product.rows(&self.checkpoint, rows)?,
+            Derived::TableProduct(product) => values = product.rows(&*self.source, rows)?,
         }
         Ok(values)
+    }
+
+    /// Another checkpoint, if there is one.
+    fn of<'a>(&'a self, other: Option<&'a Checkpoint>) -> &'a dyn Source {
+        match other {
+            Some(other) => other,
+            None => &*self.source,
+        }
     }
 }
 
 impl Weights for NetworkWeights {
     fn location(&self) -> String {
-        self.checkpoint.location()
+        self.source.location()
     }
 
     fn shape(&self, name: &str) -> Option<Vec<usize>> {
         match self.derived.get(name) {
             Some((shape, _)) => Some(shape.clone()),
-            None => self.checkpoint.shape(name),
+            None => self.source.shape(name),
         }
     }
 
@@ -81,18 +100,18 @@ impl Weights for NetworkWeights {
             Some((shape, Derived::Rows { from, of, first })) => {
                 let elements = shape.iter().product::<usize>();
                 let start = first * (elements / shape[0].max(1));
-                let from = from.as_ref().unwrap_or(&self.checkpoint);
+                let from = self.of(from.as_deref());
                 from.filled_up(of, start..start + elements)
             }
             Some(it) => Ok(Cow::Owned(self.derive(it, 0..it.0[0])?)),
-            None => self.checkpoint.values(name),
+            None => self.source.values(name),
         }
     }
 
     fn rows(&self, name: &str, rows: &[u32]) -> Result<Vec<f32>> {
         match self.derived.get(name) {
             Some(it) => self.derive(it, rows.iter().map(|row| *row as usize)),
-            None => self.checkpoint.rows(name, rows),
+            None => self.source.rows(name, rows),
         }
     }
 }

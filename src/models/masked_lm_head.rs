@@ -62,7 +62,7 @@ impl MaskedLmHead {
         builder.graph.set_output(logits);
         let Builder { graph, derived, .. } = builder;
         let weights = NetworkWeights {
-            checkpoint: Arc::clone(&self.checkpoint),
+            source: Arc::clone(&self.checkpoint) as _,
             derived,
         };
         Ok(Network {

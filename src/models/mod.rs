@@ -36,6 +36,7 @@ mod safetensors_file;
 mod score_function;
 mod sentence_transformers;
 mod sparse;
+mod synthetic;
 mod table_product;
 mod torch_file;
 mod transformer_module;

@@ -169,6 +169,31 @@ impl Model {
         Self::compile(gpu, Arc::new(source))
     }
 
+    /// Loads a network that is there already, otherwise as [`Model::load`].
+    ///
+    /// ```
+    /// use wgformer::models::{Head, Model, ModelOptions, Network};
+    ///
+    /// # let folder = std::path::Path::new("tests/data/tiny/plain");
+    /// let network = Network::open(folder, Head::HiddenStates)?;
+    /// println!("{}", network.graph);
+    /// let model = Model::of_network(&wgformer::Gpu::new()?, network, 512, &ModelOptions::default())?;
+    /// # assert_eq!(model.columns(), 32);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Model::load`], without what concerns reading files.
+    pub fn of_network(
+        gpu: &Gpu,
+        network: Network,
+        max_tokens: usize,
+        options: &ModelOptions,
+    ) -> Result<Self> {
+        let source = Source::of(network, max_tokens, options);
+        Self::compile(gpu, Arc::new(source))
+    }
+
     /// [`Model::load`], on a thread of its own, without blocking this one.
     ///
     /// ```
@@ -492,11 +517,15 @@ impl Source {
         options: &ModelOptions,
     ) -> Result<Self> {
         let network = Network::open(directory, head)?;
-        Ok(Self {
+        Ok(Self::of(network, max_tokens, options))
+    }
+
+    fn of(network: Network, max_tokens: usize, options: &ModelOptions) -> Self {
+        Self {
             max_tokens: max_tokens.min(network.encoder.max_tokens),
             network,
             options: options.clone(),
-        })
+        }
     }
 
     /// The most tokens in one batch on this device, within its limits and the budget of memory.

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::derived::NetworkWeights;
+use super::derived::{NetworkWeights, Source};
 use super::masked_lm_head::MaskedLmHead;
 use super::{Builder, Checkpoint, Config, Encoder, Family, Projection, ScoreFunction};
 use crate::error::{Error, Result};
@@ -109,13 +109,24 @@ impl Network {
     /// [`crate::Error::Io`], [`crate::Error::Malformed`] or [`crate::Error::Unsupported`] for the files,
     /// [`crate::Error::TensorMissing`], [`crate::Error::HeadMissing`] or [`crate::Error::TensorShape`] for the weights.
     pub fn open(directory: &Path, head: Head) -> Result<Self> {
-        let expanded = matches!(head, Head::ProjectedTokens { expanded: true, .. });
         let config = Config::read(&directory.join("config.json"))?;
         let family = Family::of(&config)?;
         let checkpoint = Arc::new(Checkpoint::open(directory)?);
-        let mut builder = Builder::new(&*checkpoint);
+        Self::build(&config, family, checkpoint, head)
+    }
+
+    /// # Errors
+    /// As [`Network::open`], without what concerns reading files.
+    pub(super) fn build(
+        config: &Config,
+        family: &Family,
+        source: Arc<dyn Source>,
+        head: Head,
+    ) -> Result<Self> {
+        let expanded = matches!(head, Head::ProjectedTokens { expanded: true, .. });
+        let mut builder = Builder::new(&*source);
         builder.expanded = expanded;
-        let encoder = (family.build)(&config, &mut builder)?;
+        let encoder = (family.build)(config, &mut builder)?;
         let (labels, saved_as) = (config.labels()?, config.architectures().join(", "));
         let (output, columns) = match head {
             Head::HiddenStates => (encoder.hidden_states, encoder.hidden),
@@ -139,14 +150,14 @@ impl Network {
                 Projection::build_all(&projections, &mut builder, hidden_states, encoder.hidden)?
             }
             Head::SequenceClassification => {
-                refuse_class(&config, "ForTokenClassification", "one for whole texts")?;
-                let heads = (family.build_heads)(&config)?;
+                refuse_class(config, "ForTokenClassification", "one for whole texts")?;
+                let heads = (family.build_heads)(config)?;
                 let logits = heads.classify_sequences(&mut builder, &encoder, labels.len());
                 (named(logits, "classifying texts", &saved_as)?, labels.len())
             }
             Head::TokenClassification => {
-                refuse_class(&config, "ForSequenceClassification", "one for tokens")?;
-                let heads = (family.build_heads)(&config)?;
+                refuse_class(config, "ForSequenceClassification", "one for tokens")?;
+                let heads = (family.build_heads)(config)?;
                 let logits = heads.classify_tokens(&mut builder, &encoder, labels.len());
                 (
                     named(logits, "classifying tokens", &saved_as)?,
@@ -154,24 +165,21 @@ impl Network {
                 )
             }
             Head::QuestionAnswering => {
-                let logits = (family.build_heads)(&config)?.find_spans(&mut builder, &encoder);
+                let logits = (family.build_heads)(config)?.find_spans(&mut builder, &encoder);
                 (named(logits, "answering questions", &saved_as)?, 2)
             }
         };
         builder.graph.set_output(output);
         let Builder { graph, derived, .. } = builder;
-        let weights = Arc::new(NetworkWeights {
-            checkpoint,
-            derived,
-        });
+        let weights = Arc::new(NetworkWeights { source, derived });
         Ok(Self {
             graph,
             weights,
             encoder,
             columns,
             expanded,
-            score_function: ScoreFunction::of(&config, labels.len())?,
-            cross_encoder_function: ScoreFunction::of_cross_encoder(&config, labels.len())?,
+            score_function: ScoreFunction::of(config, labels.len())?,
+            cross_encoder_function: ScoreFunction::of_cross_encoder(config, labels.len())?,
             labels,
         })
     }

@@ -4,7 +4,6 @@ use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use super::Checkpoint;
 use crate::error::Result;
 use crate::plan::Weights;
 
@@ -36,7 +35,7 @@ impl TableProduct {
     /// The result at these places, `[places, n]`.
     pub(super) fn rows(
         &self,
-        checkpoint: &Checkpoint,
+        source: &dyn Weights,
         places: impl Iterator<Item = usize>,
     ) -> Result<Vec<f32>> {
         let row = |place: usize| match &self.places {
@@ -47,16 +46,16 @@ impl TableProduct {
         // Neighbouring places often have the same row.
         let mut distinct = rows.clone();
         distinct.dedup();
-        let mut x = checkpoint.rows(&self.table, &distinct)?;
+        let mut x = source.rows(&self.table, &distinct)?;
         let k = self.k;
         if let Some(norm) = &self.norm {
-            norm.normalise(checkpoint, &mut x, k)?;
+            norm.normalise(source, &mut x, k)?;
         }
-        let weight = checkpoint.values(&self.weight)?;
+        let weight = source.values(&self.weight)?;
         let mut y = linear(&x, &weight, k);
         let n = weight.len() / k;
         if let Some(bias) = &self.bias {
-            let bias = checkpoint.values(bias)?;
+            let bias = source.values(bias)?;
             for row in y.chunks_exact_mut(n) {
                 row.iter_mut().zip(&*bias).for_each(|(y, bias)| *y += bias);
             }
@@ -69,11 +68,8 @@ impl TableProduct {
 
 impl Norm {
     /// `x`: `[rows, k]`
-    fn normalise(&self, checkpoint: &Checkpoint, x: &mut [f32], k: usize) -> Result<()> {
-        let (weight, bias) = (
-            checkpoint.values(&self.weight)?,
-            checkpoint.values(&self.bias)?,
-        );
+    fn normalise(&self, source: &dyn Weights, x: &mut [f32], k: usize) -> Result<()> {
+        let (weight, bias) = (source.values(&self.weight)?, source.values(&self.bias)?);
         for row in x.chunks_exact_mut(k) {
             let mean = row.iter().sum::<f32>() / k as f32;
             let squares = row.iter().map(|x| (x - mean) * (x - mean)).sum::<f32>();
@@ -134,6 +130,7 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::Checkpoint;
 
     /// As a run without tokens asks for.
     #[test]

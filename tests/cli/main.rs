@@ -21,3 +21,5 @@ mod doctor;
 mod verify;
 mod tuning;
 mod bench;
+mod profile;
+mod bench_models;

@@ -30,11 +30,16 @@ impl AdapterArgs {
     }
 
     pub(crate) fn open(&self) -> wgformer::Result<Gpu> {
-        let gpu = quietly(|| Gpu::open(&self.choice()))?;
+        let gpu = self.open_cold()?;
         Ok(match dirs::cache_dir() {
             Some(folder) => gpu.pipelines_kept_in(folder.join("wgformer").join("pipelines")),
             None => gpu,
         })
+    }
+
+    /// Without the pipelines that earlier processes compiled.
+    pub(crate) fn open_cold(&self) -> wgformer::Result<Gpu> {
+        quietly(|| Gpu::open(&self.choice()))
     }
 }
 

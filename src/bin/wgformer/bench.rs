@@ -1,10 +1,12 @@
 //! `bench`: what an adapter can do, and how fast the kernels are on it.
 
+mod alternate;
 mod checked;
 mod compare;
 mod device;
 mod html;
 mod kernels;
+mod model;
 mod reference;
 mod report;
 mod samples;
@@ -16,13 +18,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use wgformer::Gpu;
 
 use crate::adapter::{Adapter, AdapterArgs};
+use crate::model_args::DType;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
+use alternate::{Alternation, Pair};
 use device::Device;
+use kernels::Kernel;
+use model::{Model, Subject};
+use reference::Baseline;
 use report::{Host, Report, SCHEMA_VERSION};
 use samples::Repeats;
 use shapes::Shape;
@@ -35,17 +42,34 @@ pub(crate) struct Arguments {
     /// Measure the most telling things only, in less than a minute.
     #[arg(long)]
     quick: bool,
-    /// Begin no other size of a kernel after so long, such as 60s or 5m [default: 60s, with --quick 30s].
+    /// Begin nothing else after so long, such as 60s or 5m; kernels have half of it, before whole models
+    /// [default: 60s, with --quick 40s].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_budget: Option<Duration>,
-    /// The encoders whose sizes are measured; may be given several times [default: all, with --quick minilm-l6].
+    /// The encoders whose sizes are measured; may be given several times [default: all, with --quick and for whole models
+    /// minilm-l6].
     #[arg(long = "shape", value_enum, value_name = "SHAPE")]
     shapes: Vec<Shape>,
     /// Measure these kernels alone, or kernels with tiles, such as linear_tile or "linear_tile 64x64".
-    #[arg(long = "kernel", value_name = "KERNEL")]
+    #[arg(long = "kernel", value_name = "KERNEL", conflicts_with_all = ["model", "dtypes", "against", "variant"])]
     kernels: Vec<String>,
+    /// The model that is measured as a whole: a folder, or a name in models/ or in the Hugging Face cache [default: random
+    /// weights of each --shape].
+    #[arg(long, value_name = "NAME|DIR")]
+    model: Option<String>,
+    /// How the weight matrices of whole models are stored; may be given several times [default: all].
+    #[arg(long = "dtype", value_enum, value_name = "DTYPE")]
+    dtypes: Vec<DType>,
     #[command(flatten)]
     adapter: AdapterArgs,
+    /// Measure whole models on another adapter in turns with this one, and nothing else but the device: part of its name,
+    /// or its number in `doctor`.
+    #[arg(long, value_name = "SUBSTRING|INDEX", conflicts_with = "variant")]
+    against: Option<String>,
+    /// Measure two kernels, or kernels with tiles, in turns, alone and within whole models, and nothing else but the device;
+    /// such as matmul=linear_small,linear_tile.
+    #[arg(long, value_name = "OPERATION=A,B")]
+    variant: Option<Pair>,
     /// One JSON document instead of tables.
     #[arg(long)]
     json: bool,
@@ -66,6 +90,20 @@ enum Command {
 /// The numbers of tokens, the most telling first, since time may be short.
 const TOKENS: [usize; 5] = [128, 512, 16, 2048, 8192];
 const QUICK_TOKENS: [usize; 2] = [128, 16];
+
+/// Texts, and the tokens of each, the fastest first.
+const TEXTS: [[usize; 2]; 9] = [
+    [1, 16],
+    [1, 128],
+    [8, 16],
+    [1, 512],
+    [32, 16],
+    [8, 128],
+    [32, 128],
+    [8, 512],
+    [32, 512],
+];
+const QUICK_TEXTS: [[usize; 2]; 2] = [[1, 16], [8, 128]];
 
 /// Of what is random.
 const SEED: u64 = 3;
@@ -91,6 +129,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// What was measured beside the device.
+#[derive(Default)]
+struct Measured {
+    kernels: Vec<Kernel>,
+    models: Vec<Model>,
+    alternation: Option<Alternation>,
+    left: usize,
+    wrong: Vec<String>,
+}
+
 impl Arguments {
     /// Where the page goes, which is known to be possible before anything is measured.
     fn page(&self) -> Result<Option<Output>> {
@@ -109,19 +157,43 @@ impl Arguments {
 
     fn measure(&self, gpu: &Gpu) -> Result<Report> {
         let start = Instant::now();
-        let plan = self.plan();
-        let mut progress = Progress::new(Some(2 + plan.len() as u64), "sizes");
+        let (kernels, models) = (self.kernels(), self.models()?);
+        let other = self.other()?;
+        // What is wrong with the command line is said before anything is measured.
+        kernels.check(gpu)?;
+        let steps = 2 + kernels.len() + models.len();
+        let mut progress = Progress::new(Some(steps as u64), "measurements");
         let repeats = self.repeats();
         let device = Device::measure(gpu, repeats)?;
         progress.advance(1);
-        let reference = reference::measure(gpu, repeats)?;
+        let baseline = Baseline::new(gpu)?;
+        let reference = baseline.measure(repeats)?;
         progress.advance(1);
-        let measured = plan.measure(gpu, &device, &reference, || progress.advance(1))?;
+
+        let mut told = || progress.advance(1);
+        let until = Instant::now() + self.budget();
+        let measured = if let Some(other) = &other {
+            let gpus = [gpu, other];
+            Measured::of_turns(alternate::adapters(gpus, &models, until, &mut told)?)
+        } else if let Some(pair) = &self.variant {
+            let turns = alternate::variants(gpu, pair, &kernels, &models, until, &mut told)?;
+            Measured::of_turns(turns)
+        } else {
+            let own = kernels.measure(gpu, &device, &baseline, &mut told)?;
+            let (models, left) = models.measure(&self.adapter, until, &mut told)?;
+            Measured {
+                kernels: own.kernels,
+                models,
+                alternation: None,
+                left: own.left + left,
+                wrong: own.wrong,
+            }
+        };
         drop(progress);
         Ok(Report {
             schema_version: SCHEMA_VERSION,
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: option_env!("WGFORMER_COMMIT").map(str::to_owned),
+            commit: commit(),
             wgpu: wgformer::tuning::WGPU.to_owned(),
             adapter: Adapter::of(gpu.capabilities()),
             host: Host::here(),
@@ -130,12 +202,23 @@ impl Arguments {
             device,
             reference,
             kernels: measured.kernels,
+            models: measured.models,
+            alternation: measured.alternation,
             left: measured.left,
             wrong: measured.wrong,
         })
     }
 
-    fn plan(&self) -> kernels::Plan {
+    /// The adapter of `--against`.
+    fn other(&self) -> Result<Option<Gpu>> {
+        let Some(adapter) = self.against.clone() else {
+            return Ok(None);
+        };
+        let adapter = Some(adapter);
+        Ok(Some(AdapterArgs { adapter }.open()?))
+    }
+
+    fn kernels(&self) -> kernels::Plan {
         let shapes = match (&self.shapes[..], self.quick) {
             ([], true) => vec![Shape::MiniLmL6],
             ([], false) => Shape::ALL.to_vec(),
@@ -146,13 +229,58 @@ impl Arguments {
         } else {
             &TOKENS[..]
         };
-        let default = Duration::from_secs(if self.quick { 30 } else { 60 });
+        let is_alone = !self.kernels.is_empty();
         kernels::Plan {
-            shapes,
+            shapes: if self.against.is_some() {
+                vec![]
+            } else {
+                shapes
+            },
             tokens: tokens.to_vec(),
-            budget: self.time_budget.unwrap_or(default),
-            only: self.kernels.clone(),
+            budget: self.budget() / if is_alone { 1 } else { 2 },
+            longest: Duration::from_millis(if self.quick { 100 } else { 300 }),
+            only: match &self.variant {
+                Some(pair) => pair.variants.to_vec(),
+                None => self.kernels.clone(),
+            },
         }
+    }
+
+    /// None beside kernels that were asked for alone.
+    fn models(&self) -> Result<model::Plan> {
+        let shapes = match &self.shapes[..] {
+            [] => &[Shape::MiniLmL6],
+            shapes => shapes,
+        };
+        let subjects = match self.kernels.is_empty() {
+            true => Subject::all(self.model.as_deref(), shapes)?,
+            false => vec![],
+        };
+        let dtypes = match &self.dtypes[..] {
+            [] => DType::value_variants().to_vec(),
+            dtypes => dtypes.to_vec(),
+        };
+        let sizes = if self.quick {
+            &QUICK_TEXTS[..]
+        } else {
+            &TEXTS[..]
+        };
+        Ok(model::Plan {
+            subjects,
+            dtypes,
+            sizes: sizes.to_vec(),
+            repeats: Repeats {
+                budget: Duration::from_millis(if self.quick { 500 } else { 1000 }),
+                least: 5,
+                most: 100,
+            },
+        })
+    }
+
+    /// Of kernels and models together.
+    fn budget(&self) -> Duration {
+        let default = Duration::from_secs(if self.quick { 40 } else { 60 });
+        self.time_budget.unwrap_or(default)
     }
 
     /// Of one thing about the device.
@@ -163,4 +291,20 @@ impl Arguments {
             most: 50,
         }
     }
+}
+
+impl Measured {
+    fn of_turns((alternation, left): (Alternation, usize)) -> Self {
+        Self {
+            alternation: Some(alternation),
+            left,
+            ..Self::default()
+        }
+    }
+}
+
+/// As the Makefile sets it: a build script that asked git would have the whole library built again after every commit.
+fn commit() -> Option<String> {
+    let commit = option_env!("WGFORMER_COMMIT").filter(|commit| !commit.is_empty());
+    commit.map(str::to_owned)
 }

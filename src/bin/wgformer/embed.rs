@@ -20,6 +20,7 @@ use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
 use crate::output::check_is_not;
 use crate::overflow::{OverflowArgs, Part};
+use crate::profile::{ProfileArgs, Profiling};
 use format::{Format, Rows, Shape};
 use model::Model;
 use origin::Origin;
@@ -65,6 +66,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     long: OverflowArgs,
     #[command(flatten)]
+    profile: ProfileArgs,
+    #[command(flatten)]
     model: ModelArgs,
 }
 
@@ -86,18 +89,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     arguments.check()?;
     let texts = arguments.input.open()?;
     let mut rows = arguments.create_output()?;
+    let profiling = arguments.profile.begin()?;
     if arguments.resume {
         drop(rows); // it can be written, and will be when everything is embedded
-        return arguments.resume(texts);
+        arguments.resume(texts, &profiling)?;
+        return profiling.finish();
     }
-    let model = arguments.load()?;
+    let model = arguments.load(&profiling)?;
     let parts = arguments.parts(&model, texts);
     model.embed(parts, StreamOptions::default(), 0, &mut rows)?;
     rows.finish(model.kind().dimensions())?;
-    match &arguments.output {
-        Some(output) => partial::remove_old(output),
-        None => Ok(()),
+    if let Some(output) = &arguments.output {
+        partial::remove_old(output)?;
     }
+    profiling.finish()
 }
 
 impl Arguments {
@@ -110,6 +115,7 @@ impl Arguments {
             let message = "--sparse and --multi write JSON lines: leave --format out, or name another --output";
             return Err(Usage(message).into());
         }
+        self.profile.check(self.output.as_deref())?;
         check_is_not(self.input.input.as_deref(), self.output.as_deref())
     }
 
@@ -139,12 +145,12 @@ impl Arguments {
         self.format.unwrap_or_else(|| Format::of(output))
     }
 
-    fn load(&self) -> Result<Model> {
+    fn load(&self, profiling: &Profiling) -> Result<Model> {
         if self.sparse {
-            return self.load_sparse().map(Model::Sparse);
+            return self.load_sparse(profiling).map(Model::Sparse);
         }
         if self.multi {
-            return self.load_multi();
+            return self.load_multi(profiling);
         }
         let mut options = EmbedderOptions::default();
         options = match self.pooling {
@@ -167,11 +173,11 @@ impl Arguments {
             options = options.dimensions(dimensions as usize);
         }
         let options = options.refuse_long_texts(self.long.refuses());
-        let embedder = self.model.load(options)?;
+        let embedder = self.model.load(profiling.profile(), options)?;
         Ok(Model::Vectors(embedder))
     }
 
-    fn load_multi(&self) -> Result<Model> {
+    fn load_multi(&self, profiling: &Profiling) -> Result<Model> {
         let side = match self.prompt.as_deref() {
             None | Some("document") => Side::Document,
             Some("query") => Side::Query,
@@ -181,12 +187,15 @@ impl Arguments {
         };
         let load =
             |gpu: &_, directory: &_, options: &_| LateInteraction::load(gpu, directory, options);
-        let model = self.model.load_task(load, |it| vec![it.model().plan()])?;
+        let profile = profiling.profile();
+        let model = self
+            .model
+            .load_task(profile, load, |it| vec![it.model().plan()])?;
         let model = model.refuse_long_texts(self.long.refuses());
         Ok(Model::Multi(model, side))
     }
 
-    fn load_sparse(&self) -> Result<SparseEmbedder> {
+    fn load_sparse(&self, profiling: &Profiling) -> Result<SparseEmbedder> {
         let load = |gpu: &_, directory: &_, options: &_| {
             let embedder = SparseEmbedder::load(gpu, directory, options)?;
             let embedder = embedder.refuse_long_texts(self.long.refuses());
@@ -195,11 +204,12 @@ impl Arguments {
                 None => Ok(embedder),
             }
         };
-        self.model.load_task(load, |it| it.plans())
+        self.model
+            .load_task(profiling.profile(), load, |it| it.plans())
     }
 
     /// Through [`Partial`].
-    fn resume(&self, texts: Texts) -> Result<()> {
+    fn resume(&self, texts: Texts, profiling: &Profiling) -> Result<()> {
         let is_file = |path: &&PathBuf| {
             path.is_file() || (!path.exists() && path.as_path() != Path::new("-"))
         };
@@ -208,7 +218,7 @@ impl Arguments {
             let message = "--resume reads its input again and keeps its output: name files with --input and --output";
             return Err(Usage(message).into());
         };
-        let model = self.load()?;
+        let model = self.load(profiling)?;
         let mut partial = Partial::open(output, self.origin(input, &model)?)?;
         let (parts, done) = (self.parts(&model, texts), partial.rows());
         let options = StreamOptions::default().window_batches(partial::WINDOW_BATCHES);

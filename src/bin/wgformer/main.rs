@@ -14,9 +14,11 @@ mod locate;
 mod model_args;
 mod models;
 mod networks;
+mod numbers;
 mod output;
 mod overflow;
 mod pairs;
+mod profile;
 mod progress;
 #[cfg(feature = "hub")]
 mod pull;

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use wgformer::kernel::Variant;
 use wgformer::models::ModelOptions;
 use wgformer::plan::Plan;
+use wgformer::profile::Profile;
 use wgformer::tasks::EmbedderOptions;
 use wgformer::tensor::WeightType;
 use wgformer::{Embedder, Gpu};
@@ -101,16 +102,21 @@ impl ModelArgs {
     /// A task's model on its adapter: `load` makes it, and `plans` tells what of it runs.
     pub(crate) fn load_task<T>(
         &self,
+        profile: Option<&Profile>,
         load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
         plans: impl FnOnce(&T) -> Vec<&Plan>,
     ) -> Result<T> {
-        self.engine.load_task(&self.model, load, plans)
+        self.engine.load_task(&self.model, profile, load, plans)
     }
 
     /// The model on its adapter, with options of what it makes of texts.
-    pub(crate) fn load(&self, options: EmbedderOptions) -> Result<Embedder> {
+    pub(crate) fn load(
+        &self,
+        profile: Option<&Profile>,
+        options: EmbedderOptions,
+    ) -> Result<Embedder> {
         let directory = self.directory()?;
-        let (gpu, model) = self.engine.open()?;
+        let (gpu, model) = self.engine.open(profile)?;
         let options = options.model(model);
         let embedder = Embedder::load_with(&gpu, directory, &options)?;
         self.engine
@@ -126,7 +132,7 @@ impl TaskModelArgs {
         load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
         plans: impl FnOnce(&T) -> Vec<&Plan>,
     ) -> Result<T> {
-        self.engine.load_task(&self.model, load, plans)
+        self.engine.load_task(&self.model, None, load, plans)
     }
 }
 
@@ -134,18 +140,21 @@ impl EngineArgs {
     fn load_task<T>(
         &self,
         model: &str,
+        profile: Option<&Profile>,
         load: impl FnOnce(&Gpu, &Path, &ModelOptions) -> wgformer::Result<T>,
         plans: impl FnOnce(&T) -> Vec<&Plan>,
     ) -> Result<T> {
         let directory = locate(model)?;
-        let (gpu, options) = self.open()?;
+        let (gpu, options) = self.open(profile)?;
         let task = load(&gpu, &directory, &options)?;
         self.check_variants(&gpu, &plans(&task))?;
         Ok(task)
     }
 
-    fn open(&self) -> Result<(Gpu, ModelOptions)> {
+    /// The adapter, whose work is collected in the profile if there is one.
+    fn open(&self, profile: Option<&Profile>) -> Result<(Gpu, ModelOptions)> {
         let gpu = self.adapter.open()?;
+        let gpu = profile.map(|it| gpu.profiled(it)).unwrap_or(gpu);
         let measurements = tuned::measurements(gpu.capabilities());
         let mut model = ModelOptions::default()
             .weight_type(self.dtype.into())

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = texts.collect::<Result<Vec<String>>>()?;
     let long = &arguments.long;
     let options = EmbedderOptions::default().refuse_long_texts(long.refuses());
-    let embedder = arguments.model.load(options)?;
+    let embedder = arguments.model.load(None, options)?;
     let query = vector_of(&arguments.query, &embedder)?;
     let documents = embedder.for_documents()?;
     let parts = long.parts(0, &texts, |text, overlap| documents.passages(text, overlap))?;

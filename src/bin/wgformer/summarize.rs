@@ -41,7 +41,7 @@ struct Line<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let documents = arguments.input.open_documents()?;
     let is_one = documents.total == Some(1) && !arguments.input.has_records();
-    let embedder = arguments.model.load(EmbedderOptions::default())?;
+    let embedder = arguments.model.load(None, EmbedderOptions::default())?;
     let mut stdout = Output::stdout();
     if !arguments.json {
         writeln!(

@@ -8,9 +8,10 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
 
+use super::model::Model;
 use super::report::Report;
 use super::samples::Summary;
-use super::table::{percent, seconds, table};
+use crate::numbers::{percent, seconds, table};
 use crate::output::{Output, print_document};
 
 #[derive(Args)]
@@ -19,7 +20,7 @@ pub(crate) struct Arguments {
     before: PathBuf,
     /// What it printed after.
     after: PathBuf,
-    /// End with 1 if anything is slower by more than this, such as 10%.
+    /// End with 1 if anything that was measured more than once is slower by more than this, such as 10%.
     #[arg(long, value_name = "PERCENT", value_parser = percentage)]
     fail_above: Option<f64>,
     /// One JSON document instead of a table.
@@ -38,6 +39,8 @@ struct Change {
     ratio: f64,
     /// By how much the ratio may be off: the quartiles' distances of both together, over their medians.
     spread: f64,
+    /// Whether one of the two is a single measurement, which proves nothing.
+    once: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,7 +95,7 @@ impl Comparison {
         }
         changes.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
         let limit = fail_above.map_or(f64::INFINITY, |above| 1.0 + above);
-        let slower = changes.iter().filter(|change| change.ratio > limit);
+        let slower = changes.iter().filter(|it| it.ratio > limit && !it.once);
         Self {
             slower: slower.map(|change| change.what.clone()).collect(),
             unmatched: unmatched + old.len(),
@@ -124,7 +127,12 @@ fn times(report: &Report) -> Vec<(String, Summary)> {
     ];
     let others = others.map(|(name, time)| (name.to_owned(), time));
     let kernels = report.kernels.iter().map(|it| (it.key(), it.time));
-    let all = arithmetic.chain(memory).chain(others).chain(kernels);
+    let models = report.models.iter().flat_map(Model::times);
+    let all = arithmetic
+        .chain(memory)
+        .chain(others)
+        .chain(kernels)
+        .chain(models);
     let unique: HashMap<String, Summary> = all.clone().collect();
     debug_assert_eq!(unique.len(), all.clone().count());
     all.collect()
@@ -138,6 +146,7 @@ impl Change {
             after: after.median,
             ratio: after.median / before.median,
             spread: before.spread.hypot(after.spread),
+            once: before.samples.min(after.samples) < 2,
         }
     }
 }

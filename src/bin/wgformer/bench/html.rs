@@ -14,7 +14,8 @@ use anyhow::Result;
 
 use super::kernels::Kernel;
 use super::report::Report;
-use super::table::{by_size, percent, rate};
+use super::table::by_size;
+use crate::numbers::{percent, rate};
 use crate::output::Output;
 use markup::{Element, element};
 

@@ -21,27 +21,53 @@ pub(crate) struct Reference {
     pub(crate) time: Summary,
 }
 
-/// # Errors
-/// If it computes wrongly, or the device was lost.
-pub(crate) fn measure(gpu: &Gpu, repeats: Repeats) -> Result<Reference> {
-    let shape = if gpu.capabilities().is_software() {
-        [256, 384, 384]
-    } else {
-        [1024, 1536, 384]
-    };
-    let product = checked(gpu, "the reference product", |device| {
-        Product::new(gpu, device, shape)
-    })?;
-    let stopwatch = Stopwatch::new(gpu);
-    product.time(&stopwatch)?;
-    product.check()?;
-    let time = repeats.of(|| product.time(&stopwatch))?;
-    let flops = 2.0 * shape.iter().product::<usize>() as f64;
-    Ok(Reference {
-        shape,
-        flops_per_second: time.rate(flops),
-        time,
-    })
+/// Ready to be timed, alone or in turns with something else.
+pub(crate) struct Baseline {
+    product: Product,
+    stopwatch: Stopwatch,
+}
+
+impl Baseline {
+    /// # Errors
+    /// If it computes wrongly, or the device was lost.
+    pub(crate) fn new(gpu: &Gpu) -> Result<Self> {
+        let shape = if gpu.capabilities().is_software() {
+            [128, 384, 384]
+        } else {
+            [1024, 1536, 384]
+        };
+        let product = checked(gpu, "the reference product", |device| {
+            Product::new(gpu, device, shape)
+        })?;
+        let stopwatch = Stopwatch::new(gpu);
+        product.time(&stopwatch)?;
+        product.check()?;
+        Ok(Self { product, stopwatch })
+    }
+
+    /// # Errors
+    /// If the device was lost.
+    pub(crate) fn measure(&self, repeats: Repeats) -> Result<Reference> {
+        let time = repeats.of(|| self.time())?;
+        Ok(Reference {
+            shape: self.product.shape,
+            flops_per_second: time.rate(self.flops()),
+            time,
+        })
+    }
+
+    /// Once.
+    ///
+    /// # Errors
+    /// If the device was lost.
+    pub(crate) fn time(&self) -> Result<Duration> {
+        self.product.time(&self.stopwatch)
+    }
+
+    /// Its multiplications and additions.
+    pub(crate) fn flops(&self) -> f64 {
+        2.0 * self.product.shape.iter().product::<usize>() as f64
+    }
 }
 
 struct Product {

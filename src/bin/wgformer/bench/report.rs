@@ -6,8 +6,10 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use serde::{Deserialize, Serialize};
 
+use super::alternate::Alternation;
 use super::device::Device;
 use super::kernels::Kernel;
+use super::model::Model;
 use super::reference::Reference;
 use crate::adapter::Adapter;
 
@@ -31,7 +33,11 @@ pub(crate) struct Report {
     pub(crate) device: Device,
     pub(crate) reference: Reference,
     pub(crate) kernels: Vec<Kernel>,
-    /// Sizes of kernels for which there was no time.
+    /// Whole encoders, from token ids to a vector per text.
+    pub(crate) models: Vec<Model>,
+    /// Two adapters or two kernels in turns, in place of kernels and models.
+    pub(crate) alternation: Option<Alternation>,
+    /// Kernels on sizes, and sizes of models, for which there was no time.
     pub(crate) left: usize,
     /// Kernels that compute wrongly here, which were not timed.
     pub(crate) wrong: Vec<String>,

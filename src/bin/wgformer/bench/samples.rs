@@ -52,7 +52,7 @@ impl Summary {
     }
 }
 
-fn sorted(samples: &[f64]) -> Vec<f64> {
+pub(crate) fn sorted(samples: &[f64]) -> Vec<f64> {
     let mut sorted = samples.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted
@@ -75,19 +75,30 @@ pub(crate) struct Repeats {
 }
 
 impl Repeats {
-    /// What `measure` says, after it was called once for warming up.
+    /// What the samples come to.
     ///
     /// # Errors
     /// Those of `measure`.
-    pub(crate) fn of(self, mut measure: impl FnMut() -> Result<Duration>) -> Result<Summary> {
+    pub(crate) fn of(self, measure: impl FnMut() -> Result<Duration>) -> Result<Summary> {
+        Ok(Summary::of(&self.samples(measure)?))
+    }
+
+    /// What `measure` says, after it was called once for warming up, in seconds.
+    ///
+    /// # Errors
+    /// Those of `measure`.
+    pub(crate) fn samples(self, mut measure: impl FnMut() -> Result<Duration>) -> Result<Vec<f64>> {
         measure()?;
         let (start, mut samples) = (Instant::now(), Vec::new());
-        while samples.len() < self.least
-            || (samples.len() < self.most && start.elapsed() < self.budget)
-        {
+        while self.goes_on(samples.len(), start) {
             samples.push(measure()?.as_secs_f64());
         }
-        Ok(Summary::of(&samples))
+        Ok(samples)
+    }
+
+    /// After so many samples since `start`.
+    pub(crate) fn goes_on(self, done: usize, start: Instant) -> bool {
+        done < self.least || (done < self.most && start.elapsed() < self.budget)
     }
 }
 

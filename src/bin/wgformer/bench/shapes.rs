@@ -20,22 +20,43 @@ pub(crate) struct Sizes {
     pub(crate) hidden: usize,
     pub(crate) heads: usize,
     pub(crate) intermediate: usize,
+    pub(crate) layers: usize,
 }
+
+/// Of BERT.
+pub(crate) const VOCABULARY: usize = 30_522;
 
 impl Shape {
     pub(crate) const ALL: [Self; 4] = [Self::MiniLmL6, Self::BertBase, Self::BertLarge, Self::VitB];
 
     pub(crate) fn sizes(self) -> Sizes {
-        let [hidden, heads, intermediate] = match self {
-            Self::MiniLmL6 => [384, 12, 1536],
-            Self::BertBase | Self::VitB => [768, 12, 3072],
-            Self::BertLarge => [1024, 16, 4096],
+        let [hidden, heads, intermediate, layers] = match self {
+            Self::MiniLmL6 => [384, 12, 1536, 6],
+            Self::BertBase | Self::VitB => [768, 12, 3072, 12],
+            Self::BertLarge => [1024, 16, 4096, 24],
         };
         Sizes {
             hidden,
             heads,
             intermediate,
+            layers,
         }
+    }
+
+    /// The `config.json` of a BERT of this shape; `None` for images, which have no tokens.
+    pub(crate) fn bert(self) -> Option<String> {
+        let sizes = self.sizes();
+        (self != Self::VitB).then(|| {
+            serde_json::json!({
+                "model_type": "bert",
+                "hidden_size": sizes.hidden,
+                "num_attention_heads": sizes.heads,
+                "intermediate_size": sizes.intermediate,
+                "num_hidden_layers": sizes.layers,
+                "vocab_size": VOCABULARY,
+            })
+            .to_string()
+        })
     }
 
     /// The lengths of the sequences in a batch of about so many tokens.

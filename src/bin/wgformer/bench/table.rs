@@ -3,11 +3,13 @@
 use std::io::Write;
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, Table, presets};
 
+use super::alternate::Alternation;
 use super::device::Device;
 use super::kernels::Kernel;
+use super::model::Model;
 use super::report::Report;
+use crate::numbers::{bytes, percent, rate, seconds, table};
 use crate::output::Output;
 
 pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
@@ -22,11 +24,17 @@ pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
         rate(reference.flops_per_second, "FLOP/s"),
         percent(reference.time.spread)
     )?;
-    writeln!(stdout, "{}", kernels(&report.kernels))?;
+    if !report.kernels.is_empty() {
+        writeln!(stdout, "{}", kernels(&report.kernels))?;
+    }
+    write_models(&mut stdout, &report.models)?;
+    if let Some(alternation) = &report.alternation {
+        write_alternation(&mut stdout, alternation)?;
+    }
     if report.left > 0 {
         writeln!(
             stdout,
-            "\n{} sizes were left out: give --time-budget more",
+            "\n{} measurements were left out: give --time-budget more",
             report.left
         )?;
     }
@@ -134,65 +142,67 @@ pub(crate) fn by_size<'a>(kernels: impl IntoIterator<Item = &'a Kernel>) -> Vec<
     sizes
 }
 
-/// The first columns are words, the others numbers.
-pub(crate) fn table(header: &[&str], words: usize) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header);
-    for column in table.column_iter_mut().skip(words) {
-        column.set_cell_alignment(CellAlignment::Right);
+/// Texts of so many tokens each.
+fn write_models(stdout: &mut Output, models: &[Model]) -> Result<()> {
+    let header = [
+        "model", "weights", "texts", "tokens", "p50", "p95", "p99", "spread", "texts/s", "tokens/s",
+    ];
+    let mut table = table(&header, 2);
+    for model in models {
+        for run in &model.runs {
+            table.add_row([
+                model.model.clone(),
+                model.dtype.clone(),
+                run.texts.to_string(),
+                run.tokens.to_string(),
+                seconds(run.p50),
+                seconds(run.p95),
+                seconds(run.p99),
+                percent(run.time.spread),
+                rate(run.texts_per_second, ""),
+                rate(run.tokens_per_second, ""),
+            ]);
+        }
     }
-    table
-}
-
-/// With a unit that leaves one to three digits before the point.
-pub(crate) fn rate(value: f64, unit: &str) -> String {
-    let (scaled, prefix) = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")]
-        .into_iter()
-        .find(|(size, _)| value >= *size)
-        .map_or((value, ""), |(size, prefix)| (value / size, prefix));
-    format!("{} {prefix}{unit}", digits(scaled))
-}
-
-pub(crate) fn seconds(value: f64) -> String {
-    let (scaled, unit) = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")]
-        .into_iter()
-        .find(|(size, _)| value >= *size)
-        .map_or((value * 1e9, "ns"), |(size, unit)| (value / size, unit));
-    format!("{} {unit}", digits(scaled))
-}
-
-/// Three of them.
-pub(crate) fn digits(value: f64) -> String {
-    match value {
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
+    if models.iter().any(|model| !model.runs.is_empty()) {
+        writeln!(stdout, "\n{}\n", table.trim_fmt())?;
     }
-}
-
-pub(crate) fn bytes(value: u64) -> String {
-    match value {
-        value if value >= 1 << 20 => format!("{} MiB", value >> 20),
-        value => format!("{} KiB", value >> 10),
+    for model in models {
+        let memory = &model.memory;
+        writeln!(
+            stdout,
+            "{}, {}: loaded in {} cold and {} warm, first run {}; {} of weights, and {} + {} for each run",
+            model.model,
+            model.dtype,
+            seconds(model.cold_load),
+            seconds(model.warm_load),
+            seconds(model.first_run),
+            bytes(memory.weights),
+            bytes(memory.activations),
+            bytes(memory.staging)
+        )?;
     }
+    Ok(())
 }
 
-pub(crate) fn percent(part: f64) -> String {
-    format!("{:.0} %", 100.0 * part)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_have_three_digits_and_a_unit_that_suits_them() {
-        assert_eq!(rate(1.234e12, "FLOP/s"), "1.23 TFLOP/s");
-        assert_eq!(rate(56.78e9, "B/s"), "56.8 GB/s");
-        assert_eq!(rate(12.0, "B/s"), "12.0 B/s");
-        assert_eq!(seconds(0.0123), "12.3 ms");
-        assert_eq!(seconds(4.5e-7), "450 ns");
-        assert_eq!(bytes(256 << 10), "256 KiB");
-        assert_eq!(percent(0.256), "26 %");
+fn write_alternation(stdout: &mut Output, alternation: &Alternation) -> Result<()> {
+    let [one, other] = &alternation.sides;
+    writeln!(stdout, "A: {one}\nB: {other}\n")?;
+    let mut table = table(&["in turns", "A", "B", "B / A", "spread", "pairs"], 1);
+    for ratio in &alternation.ratios {
+        let [a, b] = ratio.times.map(|time| seconds(time.median));
+        table.add_row([
+            ratio.what.clone(),
+            a,
+            b,
+            format!("{:.3}", ratio.ratio.median),
+            percent(ratio.ratio.spread),
+            ratio.ratio.samples.to_string(),
+        ]);
     }
+    writeln!(stdout, "{}", table.trim_fmt())?;
+    for skipped in &alternation.skipped {
+        writeln!(stdout, "left out: {skipped}")?;
+    }
+    Ok(())
 }

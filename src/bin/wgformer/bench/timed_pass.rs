@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use wgformer::Gpu;
 
-/// Times compute passes, by the device's clock where it has one.
+/// Times compute passes, by the clock that [`wgformer::plan::Plan::time`] goes by: the device's where it has one.
 pub(crate) struct Stopwatch {
     gpu: Gpu,
     timestamps: Option<Timestamps>,
@@ -22,11 +22,9 @@ const BYTES: u64 = 16;
 
 impl Stopwatch {
     pub(crate) fn new(gpu: &Gpu) -> Self {
+        let has_timestamps = gpu.has_timestamps();
         let _turn = gpu.turn();
-        let features = gpu.capabilities().features;
-        let timestamps = features
-            .contains(wgpu::Features::TIMESTAMP_QUERY)
-            .then(|| Timestamps::new(gpu.device()));
+        let timestamps = has_timestamps.then(|| Timestamps::new(gpu.device()));
         Self {
             gpu: gpu.clone(),
             timestamps,

@@ -1,6 +1,6 @@
 //! A logarithmic axis: where a value is on it, and which values it names.
 
-use crate::bench::table::digits;
+use crate::numbers::digits;
 
 /// What an axis says, and how.
 #[derive(Clone, Copy)]

@@ -4,7 +4,7 @@
 
 use super::markup::{Element, element};
 use crate::bench::kernels::Kernel;
-use crate::bench::table::{percent, rate};
+use crate::numbers::{percent, rate};
 
 /// How to read them.
 pub(super) fn key() -> Element {

@@ -6,7 +6,8 @@ use super::axis::{Axis, Ticks};
 use super::plot::{Look, Plot, Series};
 use crate::bench::kernels::Kernel;
 use crate::bench::report::Report;
-use crate::bench::table::{by_size, rate};
+use crate::bench::table::by_size;
+use crate::numbers::rate;
 
 pub(super) const INTENSITY: Axis = Axis {
     what: "intensity",

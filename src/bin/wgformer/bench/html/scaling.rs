@@ -5,7 +5,7 @@ use super::plot::{Look, Plot, STYLES, Series};
 use super::roofline::ARITHMETIC;
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
-use crate::bench::table::bytes;
+use crate::numbers::bytes;
 
 const BUFFER: Axis = Axis {
     what: "size of the buffer",

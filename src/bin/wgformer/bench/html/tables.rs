@@ -3,7 +3,8 @@
 use super::markup::{Element, element};
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
-use crate::bench::table::{by_size, device_rows, percent, rate, seconds};
+use crate::bench::table::{by_size, device_rows};
+use crate::numbers::{percent, rate, seconds};
 
 pub(super) fn device(device: &Device) -> Element {
     table(

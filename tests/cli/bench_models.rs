@@ -1,0 +1,148 @@
+//! `bench` of whole models, and of two settings in turns.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Ended, Folder};
+
+/// So little of anything else as may be.
+fn bench(folder: &Folder, arguments: &str) -> Value {
+    let command_line = format!("bench --quick --shape minilm-l6 --json {arguments}");
+    serde_json::from_str(&folder.run(&command_line).text()).unwrap()
+}
+
+#[test]
+fn a_model_has_its_loads_its_memory_and_a_row_for_each_batch() {
+    let folder = Folder::new();
+    let report = bench(
+        &folder,
+        "--model tiny --dtype f32 --dtype int8 --time-budget 20s",
+    );
+    let models = report["models"].as_array().unwrap();
+    assert_eq!(models.len(), 2, "{report}");
+    for (model, dtype) in models.iter().zip(["f32", "int8"]) {
+        assert_eq!(model["model"], "tiny");
+        assert_eq!(model["dtype"], dtype);
+        assert_eq!(model["synthetic"], false);
+        for time in ["cold_load", "warm_load", "first_run"] {
+            assert!(model[time].as_f64().unwrap() > 0.0, "{time}: {model}");
+        }
+        for memory in ["weights", "activations", "staging"] {
+            assert!(
+                model["memory"][memory].as_u64().unwrap() > 0,
+                "{memory}: {model}"
+            );
+        }
+        let run = &model["runs"][0];
+        assert_eq!((&run["texts"], &run["tokens"]), (&json!(1), &json!(16)));
+        let number = |name: &str| run[name].as_f64().unwrap();
+        assert!(
+            number("p50") <= number("p95") && number("p95") <= number("p99"),
+            "{run}"
+        );
+        let rates = number("tokens_per_second") / number("texts_per_second");
+        assert!((rates - 16.0).abs() < 1e-9, "{run}");
+    }
+    assert!(models[1]["memory"]["weights"].as_u64() < models[0]["memory"]["weights"].as_u64());
+
+    // The same run beside itself: nothing is slower.
+    folder.write("a.json", report.to_string());
+    let text = folder
+        .run("bench compare a.json a.json --fail-above 0%")
+        .text();
+    assert!(text.contains("tiny, int8: 1 x 16 tokens"), "{text}");
+    assert!(text.contains("tiny, f32: warm load"), "{text}");
+    // And where it takes twice as long, the batch is named; loads are measured once, which proves nothing.
+    let mut slower = report.clone();
+    let model = &mut slower["models"][0];
+    model["warm_load"] = json!(100.0);
+    let median = model["runs"][0]["time"]["median"].as_f64().unwrap();
+    model["runs"][0]["time"]["median"] = json!(2.0 * median);
+    folder.write("b.json", slower.to_string());
+    let Ended { code, stderr, .. } = folder.run("bench compare a.json b.json --fail-above 50%");
+    assert_eq!(code, 1);
+    assert!(
+        stderr.contains("1 of ") && stderr.contains("tiny, f32: 1 x 16"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_shape_is_measured_without_a_checkpoint_and_not_after_its_time() {
+    let folder = Folder::new();
+    let report = bench(&folder, "--dtype f16 --time-budget 0s");
+    assert_eq!(report["models"], json!([]));
+    assert_eq!(report["kernels"], json!([]));
+    assert!(report["left"].as_u64().unwrap() > 2, "{report}");
+    let report = bench(&folder, "--dtype f16 --time-budget 4s");
+    let model = &report["models"][0];
+    assert_eq!(
+        (&model["model"], &model["synthetic"]),
+        (&json!("minilm-l6"), &json!(true))
+    );
+    // 22.7 million parameters, nearly all of them in matrices.
+    let weights = model["memory"]["weights"].as_f64().unwrap();
+    assert!((2.0 * 22.5e6..2.0 * 23.5e6).contains(&weights), "{weights}");
+}
+
+#[test]
+fn two_settings_in_turns_are_ratios() {
+    let folder = Folder::new();
+    let report = bench(
+        &folder,
+        "--variant matmul=linear,linear_small --model tiny --dtype f32 --time-budget 10s",
+    );
+    let turns = &report["alternation"];
+    assert_eq!(turns["sides"], json!(["linear", "linear_small"]));
+    let ratios = turns["ratios"].as_array().unwrap();
+    assert!(
+        ratios[0]["what"].as_str().unwrap().contains("linear"),
+        "{turns}"
+    );
+    for ratio in ratios {
+        assert!(ratio["ratio"]["samples"].as_u64().unwrap() >= 5, "{ratio}");
+        assert!(ratio["ratio"]["median"].as_f64().unwrap() > 0.0, "{ratio}");
+    }
+    assert_eq!(
+        (&report["kernels"], &report["models"]),
+        (&json!([]), &json!([]))
+    );
+
+    let adapter = report["adapter"]["name"].as_str().unwrap();
+    let report = bench(
+        &folder,
+        &format!("--against '{adapter}' --model tiny --dtype f32 --time-budget 10s"),
+    );
+    let turns = &report["alternation"];
+    assert_eq!(turns["sides"][0], turns["sides"][1]);
+    let first = &turns["ratios"][0];
+    assert_eq!(first["what"], "tiny, f32: 1 x 16 tokens");
+    let ratio = first["ratio"]["median"].as_f64().unwrap();
+    assert!((0.2..5.0).contains(&ratio), "{first}");
+}
+
+#[test]
+fn what_nobody_knows_is_an_error_before_anything_is_measured() {
+    let folder = Folder::new();
+    folder
+        .run("bench --kernel nonsense")
+        .assert_error(&["nonsense", "linear_small", "softmax"]);
+    folder
+        .run("bench --kernel 'linear_small 7x7'")
+        .assert_error(&["linear_small 7x7", "linear_small"]);
+    folder
+        .run("bench --model nowhere")
+        .assert_error(&["nowhere"]);
+    folder
+        .run("bench --against nowhere")
+        .assert_error(&["nowhere"]);
+    for wrong in [
+        "--kernel softmax --model tiny",
+        "--variant matmul=linear",
+        "--variant matmul=linear,softmax",
+        "--variant matmul=linear,linear_small --against 0",
+        "--dtype f64",
+    ] {
+        let ended = folder.run(&format!("bench {wrong}"));
+        assert_eq!(ended.code, 2, "{wrong}: {}", ended.stderr);
+    }
+}
