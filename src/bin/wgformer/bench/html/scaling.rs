@@ -135,7 +135,8 @@ mod tests {
     fn an_operation_has_one_name_for_any_tokens() {
         let unit = Values::Unit;
         let linear = |rows, columns| cases::linear([rows, columns, 384], Epilogue::default(), unit);
-        let all: [&dyn Fn(&[usize]) -> wgformer::Result<Case>; 7] = [
+        type Recipe<'a> = &'a dyn Fn(&[usize]) -> wgformer::Result<Case>;
+        let all: [Recipe; 7] = [
             &|it| cases::qkv_linear(it.iter().sum(), 12, 32, 0, true),
             &|it| linear(it.iter().sum(), 384),
             &|it| linear(it.iter().sum(), 1536),
