@@ -85,7 +85,8 @@ impl Synthetic {
 
     /// Of a row (FNV-1a; Fowler, Noll and Vo).
     fn seed_of(&self, name: &str, row: usize) -> u64 {
-        let bytes = name.bytes().chain(row.to_le_bytes());
+        let bytes = name.as_bytes().iter().copied();
+        let bytes = bytes.chain(row.to_le_bytes());
         bytes.fold(0xcbf2_9ce4_8422_2325 ^ self.seed, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         })
