@@ -110,3 +110,21 @@ fn a_dropped_future_stops_loading() {
     }
     assert_eq!(weights.read.load(Ordering::Relaxed), 1);
 }
+
+#[test]
+fn a_device_for_no_plan_at_all_is_refused_as_such() {
+    let (gpu, _turn) = common::gpu();
+    let limits = wgpu::Limits::downlevel_webgl2_defaults();
+    let without_buffers = common::device(&gpu, wgpu::Features::empty(), limits);
+    let head = Path::new("tests/data/heads/bert-masked-lm");
+    let options = ModelOptions::default();
+    let masked_lm = MaskedLm::load(&without_buffers, head, usize::MAX, &options);
+    for error in [
+        load(&without_buffers, &options).unwrap_err(),
+        masked_lm.unwrap_err(),
+    ] {
+        let error = error.to_string();
+        let needles = ["a plan on ", "Limits::downlevel_defaults"];
+        assert!(needles.iter().all(|it| error.contains(it)), "{error}");
+    }
+}

@@ -154,9 +154,15 @@ impl Capabilities {
     ///
     /// Others are told from what needs them: a kernel by [`Capabilities::obstacle`], a buffer or a texture when it is made.
     ///
+    /// ```
+    /// let gpu = wgformer::Gpu::new()?;
+    /// gpu.capabilities().check_limits()?; // plans may run here
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Limit`], naming the first that is lower.
-    pub(crate) fn check_limits(&self) -> Result<()> {
+    pub fn check_limits(&self) -> Result<()> {
         let least = wgpu::Limits::downlevel_defaults();
         let needed = wgpu::Limits {
             max_bind_groups: 2,

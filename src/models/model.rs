@@ -594,6 +594,7 @@ impl Source {
     /// A sequence that no batch may hold is refused here: a texture may be far larger than a binding, and a small
     /// checkpoint of many positions and a wide layer would ask for gigabytes.
     fn check_longest(&self, gpu: &Gpu) -> Result<()> {
+        gpu.capabilities().check_limits()?; // of a device for no plan at all, that is what there is to say
         let needed = bytes_per_token(&self.network.graph).saturating_mul(self.max_tokens as u64);
         let allowed = gpu.capabilities().largest_binding();
         if needed <= allowed {
