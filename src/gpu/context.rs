@@ -285,9 +285,11 @@ impl Gpu {
     /// within it.
     ///
     /// ```
+    /// use wgformer::gpu::Turn;
+    ///
     /// let gpu = wgformer::Gpu::new()?; // or `Gpu::from_device`
     /// {
-    ///     let _turn: wgformer::gpu::Turn = gpu.turn();
+    ///     let _turn: Turn<'_> = gpu.turn();
     ///     let encoder = gpu.device().create_command_encoder(&Default::default());
     ///     gpu.queue().submit([encoder.finish()]);
     /// }

@@ -31,7 +31,9 @@ impl Turns {
     }
 }
 
-/// A thread's turn with a device: [`Gpu::turn`](super::Gpu::turn).
+/// A thread's turn with a device.
+///
+/// See [`Gpu::turn`](super::Gpu::turn) for an example.
 #[must_use = "the turn is over when it is dropped"]
 #[derive(Debug)]
 pub struct Turn<'a> {

@@ -16,7 +16,7 @@ pub use kernels::KernelTime;
 /// ```
 /// use wgformer::Gpu;
 /// use wgformer::models::{Batch, Head, Model, ModelOptions};
-/// use wgformer::profile::{Profile, Span, Track};
+/// use wgformer::profile::{Clock, KernelTime, Profile, Span, Track, Work};
 ///
 /// let profile = Profile::new();
 /// let gpu = Gpu::new()?.profiled(&profile);
@@ -26,15 +26,21 @@ pub use kernels::KernelTime;
 /// batch.push(&[2, 7, 3], &[0, 0, 0]);
 /// model.run(&batch)?;
 ///
-/// for kernel in profile.kernels() {
+/// let kernels: Vec<KernelTime> = profile.kernels();
+/// for kernel in kernels {
 ///     println!("{}: {:?} in {} dispatches", kernel.name, kernel.time, kernel.dispatches);
 /// }
 /// let dispatches: Vec<Span> = profile.spans().into_iter().filter(|it| it.track == Track::Device).collect();
 /// assert_eq!(dispatches.len(), model.plan().graph().nodes().len());
+/// for dispatch in &dispatches {
+///     let Work { operation, flops, .. } = dispatch.work.as_ref().expect("every dispatch has it");
+///     let whose = if dispatch.clock == Clock::Device { "the device's" } else { "the host's" };
+///     println!("{operation}: {flops} operations in {:?} by {whose} clock", dispatch.duration);
+/// }
 /// let mut trace = Vec::new(); // for Perfetto, or chrome://tracing
 /// profile.write_trace(&mut trace)?;
 /// assert_eq!(profile.left_out(), 0);
-/// # Ok::<(), wgformer::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -120,7 +126,7 @@ impl Track {
 
 /// Whose clock a span was measured by.
 ///
-/// See [`Span`].
+/// See [`Profile`] for an example.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Clock {
@@ -132,7 +138,7 @@ pub enum Clock {
 
 /// What a dispatch computes.
 ///
-/// See [`Span`].
+/// See [`Profile`] for an example.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Work {
