@@ -41,7 +41,7 @@ fn a_trace_has_a_row_per_thread_and_the_results_are_the_same() {
         let thread = |row: &str| row.rsplit(' ').next().unwrap().to_owned();
         let runs = |it: &String| of("encode").iter().any(|row| thread(row) == thread(it));
         let is_apart = of("tokenize").into_iter().any(|it| !runs(it));
-        assert_eq!(is_apart, !form.contains("--sparse"), "{form}: {rows:?}");
+        assert!(is_apart, "{form}: {rows:?}");
     }
 }
 

@@ -233,6 +233,8 @@ mod tests {
             },
             "reference": {"shape": [256, 384, 384], "flops_per_second": 5e9, "time": summary(1e-2)},
             "kernels": kernels.collect::<Vec<_>>(),
+            "models": [],
+            "alternation": null,
             "left": 7,
             "wrong": ["linear_wrong f32"],
         });
