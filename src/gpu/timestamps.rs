@@ -126,6 +126,13 @@ impl Gpu {
             })
     }
 
+    /// A browser must not be waited for.
+    #[cfg(target_arch = "wasm32")]
+    fn try_timestamps(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
     fn try_timestamps(&self) -> Result<bool> {
         let mut timestamps = self.in_turn(Timestamps::new(self)?);
         let (store, spin) =
