@@ -17,7 +17,7 @@ use super::format::{Kind, Row, Rows};
 use super::model::Sink;
 use super::origin::{self, Origin};
 use crate::output::explain;
-use crate::temporary::{self, folder};
+use crate::temporary;
 
 /// How old what is safe may be while rows come; while none comes, all of them are.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -285,7 +285,7 @@ impl Paths {
         file.sync_all()?;
         fs::rename(&self.next_checkpoint, &self.checkpoint)?;
         #[cfg(unix)]
-        File::open(folder(&self.checkpoint))?.sync_all()?; // the name is the folder's
+        File::open(temporary::folder(&self.checkpoint))?.sync_all()?; // the name is the folder's
         Ok(())
     }
 }
