@@ -21,14 +21,11 @@ impl Plan {
         work: &[Work],
         control: &mut Control<'_>,
     ) -> Result<Vec<f32>> {
-        let most_parts = if self.gpu.has_timestamps() {
-            MOST_PASSES
-        } else {
-            1
-        };
+        let by_timestamps = self.gpu.has_timestamps();
+        let most_parts = if by_timestamps { MOST_PASSES } else { 1 };
         while !recording.is_done() {
             let piece = recording.next_piece(self, self.submit_time, most_parts)?;
-            let timed = if self.gpu.has_timestamps() {
+            let timed = if by_timestamps {
                 self.run_by_timestamps(profiler, recording, &piece).await?
             } else {
                 self.run_by_the_host(profiler, recording, &piece).await?
