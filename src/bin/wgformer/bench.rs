@@ -9,6 +9,7 @@ mod kernels;
 mod model;
 mod reference;
 mod report;
+mod sampled;
 mod samples;
 mod shapes;
 mod table;
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
     /// Measure the most telling things only, in less than a minute.
     #[arg(long)]
     quick: bool,
-    /// Begin nothing else after so long, such as 60s or 5m; kernels have half of it, before whole models
+    /// Begin nothing else after so long, such as 60s or 5m; kernels have two thirds of it, before whole models
     /// [default: 60s, with --quick 40s].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_budget: Option<Duration>,
@@ -237,12 +238,17 @@ impl Arguments {
                 shapes
             },
             tokens: tokens.to_vec(),
-            budget: self.budget() / if is_alone { 1 } else { 2 },
-            longest: Duration::from_millis(if self.quick { 100 } else { 300 }),
+            budget: if is_alone {
+                self.budget()
+            } else {
+                self.budget() * 2 / 3
+            },
+            longest: Duration::from_millis(if self.quick { 30 } else { 300 }),
             only: match &self.variant {
                 Some(pair) => pair.variants.to_vec(),
                 None => self.kernels.clone(),
             },
+            best_tiles: self.quick && !is_alone && self.variant.is_none(),
         }
     }
 

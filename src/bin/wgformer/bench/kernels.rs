@@ -8,15 +8,14 @@ use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use wgformer::Gpu;
 use wgformer::ops::{Activation, Pooling};
-use wgformer::profile::Clock;
 use wgformer::verify::cases::{self, Combine, Epilogue};
 use wgformer::verify::{self, Candidate, Case, Values};
 
-use super::device::{Device, Kind};
+use super::device::Device;
 use super::reference::Baseline;
+use super::sampled::{About, Sampled, Timed};
 use super::samples::Summary;
 use super::shapes::Shape;
-use crate::model_args::value_name;
 
 /// A kernel on one size.
 #[derive(Debug, Deserialize, Serialize)]
@@ -53,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) longest: Duration,
     /// Only kernels, or kernels and tiles, of these names, if there are any.
     pub(crate) only: Vec<String>,
+    /// Of each kernel, for each type of weights, only the tile that suits this adapter best.
+    pub(crate) best_tiles: bool,
 }
 
 /// Kernels that were measured, and how many there was no time for.
@@ -68,14 +69,18 @@ const VERIFIED: usize = 37;
 
 /// Runs of a kernel on a size.
 const LEAST: usize = 3;
-const MOST: usize = 30;
+const MOST: usize = 100;
 
 /// In so many rounds at most, between which the reference is timed: so both meet the same load, and by the host's clock,
 /// which tells the mean of a round, there is a spread.
 const ROUNDS: usize = 5;
 
-/// Of the reference, between two rounds.
-const REFERENCES: usize = 2;
+/// Of the reference, after each round.
+const REFERENCES: usize = 1;
+
+/// Everything is timed once more from the beginning, so often at most, as long as there is time: what disturbs a machine
+/// for a second or two then falls on some of a kernel's samples, not on all of them.
+const SWEEPS: usize = 5;
 
 /// No size has more than this share of the time: of the many kernels for others' adapters on a large one some may be left
 /// out, since this adapter's own come first.
@@ -190,81 +195,80 @@ impl Plan {
         baseline: &Baseline,
         mut told: impl FnMut(),
     ) -> Result<Measured> {
-        let mut measured = Measured {
-            kernels: vec![],
-            left: 0,
-            wrong: vec![],
-        };
         let subjects = self.subjects();
-        let until = Instant::now() + self.budget;
-        for tokens in &self.tokens {
-            for subject in &subjects {
-                let until = until.min(Instant::now() + self.budget / SHARES);
-                let turns = (device, baseline, until);
-                self.measure_size(gpu, turns, subject, *tokens, &mut measured)?;
-                told();
+        let (until, share) = (Instant::now() + self.budget, self.budget / SHARES);
+        let mut sampled = Sampled::default();
+        for sweep in 0..SWEEPS {
+            for (tokens, subject) in self.sizes(&subjects) {
+                let until = until.min(Instant::now() + share);
+                self.sample(gpu, (baseline, until), subject, tokens, &mut sampled)?;
+                if sweep == 0 {
+                    told();
+                }
             }
         }
+        let mut wrong = vec![];
         for subject in &subjects {
             let name = (subject.case)(&[VERIFIED])?.name;
             let right = subject.right.borrow();
-            let wrong = right.iter().filter(|(_, right)| !**right);
-            let wrong = wrong.map(|((kernel, variant), _)| format!("{kernel} {variant}, {name}"));
-            measured.wrong.extend(wrong);
+            let those = right.iter().filter(|(_, right)| !**right);
+            wrong.extend(those.map(|((kernel, variant), _)| format!("{kernel} {variant}, {name}")));
         }
-        Ok(measured)
+        let samples = sampled.kernels.iter();
+        Ok(Measured {
+            kernels: samples.map(|it| it.kernel(device, baseline)).collect(),
+            left: sampled.left.len(),
+            wrong,
+        })
     }
 
-    fn measure_size(
+    /// The most telling numbers of tokens first, with each operation.
+    fn sizes<'a>(&self, subjects: &'a [Subject]) -> impl Iterator<Item = (usize, &'a Subject)> {
+        let of_tokens = |tokens: &usize| {
+            let tokens = *tokens;
+            subjects.iter().map(move |subject| (tokens, subject))
+        };
+        self.tokens.iter().flat_map(of_tokens)
+    }
+
+    /// Adds to the samples of each kernel on this size.
+    fn sample(
         &self,
         gpu: &Gpu,
-        (device, baseline, until): (&Device, &Baseline, Instant),
+        (baseline, until): (&Baseline, Instant),
         subject: &Subject,
         tokens: usize,
-        measured: &mut Measured,
+        sampled: &mut Sampled,
     ) -> Result<()> {
         let case = (subject.case)(&subject.shape.lengths(tokens))?;
         let mut best = f64::INFINITY;
-        for candidate in verify::candidates(gpu, &case) {
-            if !self.is_wanted(&candidate) {
-                continue;
-            }
+        for candidate in self.candidates(gpu, &case) {
+            let about = About::new(subject, &case, tokens, &candidate);
             if Instant::now() >= until {
-                measured.left += 1;
+                sampled.skip(about);
                 continue;
             }
             if !subject.is_right(gpu, &candidate)? {
                 continue;
             }
-            let Some(timed) = self.time(gpu, &candidate, &case, baseline, best)? else {
-                continue;
-            };
-            best = best.min(timed.summary.median);
-            let is_product = case.operation.contains("linear");
-            let rate = timed.flops.map(|flops| timed.summary.rate(flops));
-            measured.kernels.push(Kernel {
-                shape: value_name(&subject.shape),
-                operation: case.operation.to_owned(),
-                size: case.name.clone(),
-                tokens,
-                kernel: candidate.variant().kernel.name.to_owned(),
-                variant: candidate.describe(),
-                clock: match timed.clock {
-                    Clock::Device => "device",
-                    _ => "host",
-                }
-                .to_owned(),
-                flops_per_second: rate,
-                bytes_per_second: timed.summary.rate(timed.bytes),
-                of_roof: roof_share(device, &candidate, &timed),
-                over_reference: timed
-                    .flops
-                    .filter(|_| is_product)
-                    .map(|it| it / timed.summary.least * timed.reference / baseline.flops()),
-                time: timed.summary,
-            });
+            if let Some(timed) = self.time(gpu, &candidate, &case, baseline, best)? {
+                best = best.min(Summary::of(&timed.times).median);
+                sampled.add(about, timed);
+            }
         }
         Ok(())
+    }
+
+    /// Those that are to be timed, this adapter's best first.
+    fn candidates(&self, gpu: &Gpu, case: &Case) -> Vec<Candidate> {
+        let mut candidates = verify::candidates(gpu, case);
+        candidates.retain(|it| self.is_wanted(it));
+        if self.best_tiles {
+            let mut seen = BTreeSet::new();
+            candidates
+                .retain(|it| seen.insert((it.variant().kernel.name, it.weight_type().to_string())));
+        }
+        candidates
     }
 
     /// `None` if the case does not fit the candidate; `best`: the time of the best of its size so far, in seconds.
@@ -282,29 +286,28 @@ impl Plan {
         let values = case.values();
         let first = plan.time(&case.sizes, &values, 1)?;
         let once = first.best().as_secs_f64();
-        let (mut samples, mut reference) = (vec![], vec![baseline.time()?.as_secs_f64()]);
+        let (mut times, mut reference) = (vec![], vec![baseline.time()?.as_secs_f64()]);
         if once > HOPELESS * best {
-            samples.push(once);
+            times.push(once);
         } else {
             let repeats = self.longest.as_secs_f64() / once.max(1e-9);
             let repeats = (repeats as usize).clamp(LEAST, MOST);
             let rounds = repeats.min(ROUNDS);
             for _ in 0..rounds {
-                let times = plan.time(&case.sizes, &values, repeats / rounds)?;
-                samples.extend(times.samples.iter().map(Duration::as_secs_f64));
+                let round = plan.time(&case.sizes, &values, repeats / rounds)?;
+                times.extend(round.samples.iter().map(Duration::as_secs_f64));
                 for _ in 0..REFERENCES {
                     reference.push(baseline.time()?.as_secs_f64());
                 }
             }
         }
         let work = plan.work(&case.sizes, &values);
-        let flops: f64 = work.iter().map(|step| step.flops).sum();
         Ok(Some(Timed {
-            summary: Summary::of(&samples),
+            times,
+            reference,
             clock: first.clock,
-            flops: (flops > 0.0).then_some(flops),
+            flops: work.iter().map(|step| step.flops).sum(),
             bytes: work.iter().map(|step| step.bytes).sum(),
-            reference: Summary::of(&reference).least,
         }))
     }
 
@@ -344,29 +347,4 @@ pub(super) fn plan(
         Err(wgformer::Error::NoVariant { .. } | wgformer::Error::Limit { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// What a case came to on a candidate.
-struct Timed {
-    summary: Summary,
-    clock: Clock,
-    flops: Option<f64>,
-    bytes: f64,
-    /// The least that the reference took meanwhile, in seconds.
-    reference: f64,
-}
-
-/// Williams and others, 2009: no more than the arithmetic there is, nor than what memory brings for it.
-fn roof_share(device: &Device, candidate: &Candidate, timed: &Timed) -> f64 {
-    let (bandwidth, seconds) = (device.bandwidth(), timed.summary.median);
-    let Some(flops) = timed.flops else {
-        return timed.bytes / seconds / bandwidth;
-    };
-    let peak = match candidate.variant().kernel.cooperative_matrix {
-        Some(8) => device.peak(Kind::Cooperative8),
-        Some(_) => device.peak(Kind::Cooperative16),
-        None => None,
-    };
-    let peak = peak.unwrap_or_else(|| device.peak_f32());
-    flops / seconds / peak.min(flops / timed.bytes * bandwidth)
 }
