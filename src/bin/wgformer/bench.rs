@@ -47,8 +47,8 @@ pub(crate) struct Arguments {
     /// [default: 60s, with --quick 40s].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_budget: Option<Duration>,
-    /// The encoders whose sizes are measured; may be given several times [default: all, with --quick and for whole models
-    /// minilm-l6].
+    /// The encoders whose sizes are measured, or attention by itself; may be given several times [default: all, with --quick
+    /// and for whole models minilm-l6].
     #[arg(long = "shape", value_enum, value_name = "SHAPE")]
     shapes: Vec<Shape>,
     /// Measure these kernels alone, or kernels with tiles, such as linear_tile or "linear_tile 64x64".
@@ -222,7 +222,7 @@ impl Arguments {
     fn kernels(&self) -> kernels::Plan {
         let shapes = match (&self.shapes[..], self.quick) {
             ([], true) => vec![Shape::MiniLmL6],
-            ([], false) => Shape::ALL.to_vec(),
+            ([], false) => Shape::value_variants().to_vec(),
             (shapes, _) => shapes.to_vec(),
         };
         let tokens = if self.quick {

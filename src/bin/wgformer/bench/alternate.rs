@@ -136,15 +136,13 @@ impl Alternation {
         told: &mut impl FnMut(),
     ) -> Result<usize> {
         let (subjects, mut left) = (plan.subjects(), 0);
-        for tokens in &plan.tokens {
-            for subject in &subjects {
-                if Instant::now() >= until {
-                    left += 1;
-                    continue;
-                }
-                self.measure_size(gpu, pair, subject, *tokens, repeats)?;
-                told();
+        for (tokens, subject) in plan.sizes(&subjects) {
+            if Instant::now() >= until {
+                left += 1;
+                continue;
             }
+            self.measure_size(gpu, pair, subject, tokens, repeats)?;
+            told();
         }
         Ok(left)
     }

@@ -2,10 +2,14 @@
 
 mod axis;
 mod bars;
+mod ink;
 mod markup;
+mod models;
 mod plot;
+mod ratios;
 mod roofline;
 mod scaling;
+mod style;
 mod tables;
 
 use std::io::Write;
@@ -13,6 +17,7 @@ use std::io::Write;
 use anyhow::Result;
 
 use super::kernels::Kernel;
+use super::model::Model;
 use super::report::Report;
 use super::table::by_size;
 use crate::numbers::{percent, rate};
@@ -25,11 +30,11 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 /// # Errors
 /// If it cannot be written.
 pub(crate) fn write(mut output: Output, report: &Report) -> Result<()> {
-    write!(output, "<!DOCTYPE html>\n{}", page(report))?;
+    write!(output, "<!DOCTYPE html>\n{}", page(report)?)?;
     output.finish()
 }
 
-fn page(report: &Report) -> Element {
+fn page(report: &Report) -> Result<Element> {
     let meta = |name, content| {
         element("meta")
             .attribute("name", name)
@@ -47,12 +52,12 @@ fn page(report: &Report) -> Element {
         .child(element("style").raw(include_str!("html/page.css")));
     let main = element("main")
         .child(summary(report))
-        .child(device(report))
-        .children(shapes(report));
-    element("html")
-        .attribute("lang", "en")
-        .child(head)
-        .child(element("body").child(main))
+        .child(device(report)?)
+        .children(report.alternation.as_ref().map(ratios::section))
+        .children(whole_models(report)?)
+        .children(shapes(report)?);
+    let html = element("html").attribute("lang", "en").child(head);
+    Ok(html.child(element("body").child(main)))
 }
 
 /// What was measured on what, and what is missing.
@@ -84,7 +89,7 @@ fn summary(report: &Report) -> Element {
         .children(missing.map(|text| element("p").class("missing").text(text)))
 }
 
-fn device(report: &Report) -> Element {
+fn device(report: &Report) -> Result<Element> {
     let plots = [roofline::plot(report), scaling::memory(&report.device)];
     let [m, n, k] = report.reference.shape;
     let reference = format!(
@@ -92,43 +97,65 @@ fn device(report: &Report) -> Element {
         rate(report.reference.flops_per_second, "FLOP/s"),
         percent(report.reference.time.spread)
     );
-    element("section")
+    Ok(element("section")
         .child(element("h2").text("Device"))
-        .child(
-            element("div")
-                .class("plots")
-                .children(plots.iter().filter_map(plot::Plot::figure)),
-        )
+        .child(figures(&plots)?)
         .child(element("p").text(reference))
-        .child(tables::device(&report.device))
+        .child(tables::device(&report.device)))
+}
+
+/// Beside each other, as far as there is room.
+fn figures(plots: &[plot::Plot]) -> Result<Element> {
+    let mut figures = element("div").class("plots");
+    for plot in plots {
+        figures = figures.children(plot.figure()?);
+    }
+    Ok(figures)
+}
+
+/// A section for each model, with all types of weights.
+fn whole_models(report: &Report) -> Result<Vec<Element>> {
+    let sections = groups(&report.models, |model| &model.model);
+    let section = |(name, own): (&str, Vec<&Model>)| {
+        let plots = figures(&models::plots(&own))?;
+        Ok(element("section")
+            .child(element("h2").text(format!("The whole of {name}")))
+            .child(plots)
+            .child(tables::loading(&own))
+            .child(folded(
+                "All texts and tokens in numbers".to_owned(),
+                tables::runs(&own),
+            )))
+    };
+    sections.into_iter().map(section).collect()
+}
+
+/// Those of one name together, in order of appearance.
+fn groups<T>(all: &[T], name: impl Fn(&T) -> &str) -> Vec<(&str, Vec<&T>)> {
+    let mut groups: Vec<(&str, Vec<&T>)> = vec![];
+    for one in all {
+        match groups.iter_mut().find(|(other, _)| *other == name(one)) {
+            Some((_, own)) => own.push(one),
+            None => groups.push((name(one), vec![one])),
+        }
+    }
+    groups
 }
 
 /// A section for each encoder whose sizes were measured.
-fn shapes(report: &Report) -> Vec<Element> {
-    let mut shapes: Vec<&str> = vec![];
-    for kernel in &report.kernels {
-        if !shapes.contains(&&kernel.shape[..]) {
-            shapes.push(&kernel.shape);
-        }
-    }
-    let sections = shapes.into_iter().map(|shape| {
-        let own = report.kernels.iter().filter(|it| it.shape == shape);
-        let own: Vec<&Kernel> = own.collect();
-        let plots = scaling::plots(&own);
-        element("section")
+fn shapes(report: &Report) -> Result<Vec<Element>> {
+    let sections = groups(&report.kernels, |kernel| &kernel.shape);
+    let section = |(shape, own): (&str, Vec<&Kernel>)| {
+        Ok(element("section")
             .child(element("h2").text(format!("Sizes of {shape}")))
-            .child(
-                element("div")
-                    .class("plots")
-                    .children(plots.iter().filter_map(plot::Plot::figure)),
-            )
+            .child(figures(&scaling::plots(&own))?)
             .children(by_tokens(&own, report.reference.flops_per_second))
             .child(folded(
                 format!("All {} kernels and variants in numbers", own.len()),
                 tables::kernels(&own),
-            ))
-    });
-    sections.collect()
+            )))
+    };
+    sections.into_iter().map(section).collect()
 }
 
 /// Bars of every size, folded up but for the first number of tokens, which is the most telling.
@@ -195,6 +222,11 @@ mod tests {
             each.map(move |(name, flops)| kernel(name, tokens, flops))
         });
         let arithmetic = |kind: &str, peak: f64| json!({"kind": kind, "flops_per_second": peak, "time": summary(1e-3)});
+        let run = |texts: usize, tokens: usize| {
+            let rate = (texts * tokens) as f64 / 0.01;
+            json!({"texts": texts, "tokens": tokens, "time": summary(0.01), "p50": 0.01, "p95": 0.012, "p99": 0.02,
+                   "texts_per_second": texts as f64 / 0.01, "tokens_per_second": rate})
+        };
         let memory = |access: &str, bytes: u64| json!({"access": access, "bytes": bytes, "bytes_per_second": 1e10, "time": summary(1e-3)});
         let report = json!({
             "schema_version": 1,
@@ -233,7 +265,16 @@ mod tests {
             },
             "reference": {"shape": [256, 384, 384], "flops_per_second": 5e9, "time": summary(1e-2)},
             "kernels": kernels.collect::<Vec<_>>(),
-            "models": [],
+            "models": [{
+                "model": "<tiny>",
+                "synthetic": true,
+                "dtype": "f16",
+                "cold_load": 2.0,
+                "warm_load": 1.0,
+                "first_run": 0.5,
+                "memory": {"weights": 1, "activations": 1, "staging": 1},
+                "runs": [run(1, 16), run(1, 128), run(8, 16)],
+            }],
             "alternation": null,
             "left": 7,
             "wrong": ["linear_wrong f32"],
@@ -246,6 +287,9 @@ mod tests {
         let mut open: Vec<&str> = vec![];
         for tag in page.split('<').skip(1) {
             let (tag, _) = tag.split_once('>').unwrap();
+            if tag.ends_with('/') {
+                continue;
+            }
             match tag.strip_prefix('/') {
                 Some(name) => assert_eq!(open.pop(), Some(name)),
                 None => open.push(tag.split(' ').next().unwrap()),
@@ -259,7 +303,7 @@ mod tests {
 
     #[test]
     fn a_page_is_well_formed_and_needs_nothing_else() {
-        let page = format!("<!DOCTYPE html>\n{}", page(&report()));
+        let page = format!("<!DOCTYPE html>\n{}", page(&report()).unwrap());
         assert_balanced(&page);
         for outside in [
             "http:", "https:", "//", "url(", "@import", "src=", "href=", "<script",
@@ -271,14 +315,14 @@ mod tests {
 
     #[test]
     fn what_a_report_says_stays_text() {
-        let page = page(&report()).to_string();
+        let page = page(&report()).unwrap().to_string();
         assert!(page.contains("&lt;b&gt;&amp; (Vulkan, Cpu), &quot;quoted&quot; 1.2"));
         assert!(!page.contains("<b>") && !page.contains("<small>"));
     }
 
     #[test]
     fn every_kernel_and_series_is_named_and_what_is_missing_is_said() {
-        let page = page(&report()).to_string();
+        let page = page(&report()).unwrap().to_string();
         for kernel in KERNELS {
             let name = kernel.replace('<', "&lt;").replace('>', "&gt;");
             let in_numbers = format!("<td>{name}</td>");
@@ -301,6 +345,10 @@ mod tests {
             "f16, matrices of 16x16, 400 GFLOP/s",
             "read",
             "write",
+            "1 text",
+            "8 texts",
+            "p99 of each",
+            "f16",
         ] {
             assert!(page.contains(&format!("<span>{series}</span>")), "{series}");
         }
@@ -313,8 +361,33 @@ mod tests {
     fn a_report_without_kernels_has_a_page_too() {
         let mut report = report();
         report.kernels.clear();
-        let page = format!("<!DOCTYPE html>\n{}", page(&report));
+        report.models.clear();
+        let page = format!("<!DOCTYPE html>\n{}", page(&report).unwrap());
         assert_balanced(&page);
         assert!(page.contains("Roofline") && !page.contains("Sizes of"));
+        assert!(!page.contains("The whole of") && !page.contains("In turns"));
+    }
+
+    #[test]
+    fn what_was_measured_in_turns_has_a_bar_from_as_fast() {
+        let mut report = report();
+        let ratio = |what: &str, ratio: f64| json!({"what": what, "times": [summary(1.0), summary(ratio)], "ratio": summary(ratio)});
+        let alternation = json!({"sides": ["one", "<other>"], "ratios": [ratio("same", 1.0), ratio("slow", 2.0)], "skipped": ["third: why"]});
+        report.alternation = serde_json::from_value(alternation).unwrap();
+        let page = format!("<!DOCTYPE html>\n{}", page(&report).unwrap());
+        assert_balanced(&page);
+        for text in [
+            "A: one",
+            "B: &lt;other&gt;",
+            "left out: third: why",
+            "2.000 ± 10 % (2.00 s over 1.00 s)",
+        ] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+        // As fast: no bar. The scale ends where the slower one's whisker does.
+        assert!(
+            page.contains("x=\"50.00\" width=\"0.00\"") && page.contains("H100.00"),
+            "{page}"
+        );
     }
 }

@@ -15,7 +15,7 @@ use super::device::Device;
 use super::reference::Baseline;
 use super::sampled::{About, Sampled, Timed};
 use super::samples::Summary;
-use super::shapes::Shape;
+use super::shapes::{HEAD_DIMS, HEADS, Shape, Sizes};
 
 /// A kernel on one size.
 #[derive(Debug, Deserialize, Serialize)]
@@ -101,7 +101,22 @@ pub(super) struct Subject {
 }
 
 fn subjects(shape: Shape) -> Vec<Subject> {
-    let sizes = shape.sizes();
+    let subject = |case: Recipe| Subject {
+        shape,
+        case,
+        right: RefCell::default(),
+    };
+    match shape.sizes() {
+        Some(sizes) => of_layer(sizes).map(subject).into(),
+        None => HEAD_DIMS.map(|it| subject(attention(HEADS, it))).into(),
+    }
+}
+
+fn attention(heads: usize, head_dim: usize) -> Recipe {
+    Box::new(move |it| cases::attention(it, heads, head_dim, 1.0, Values::Unit))
+}
+
+fn of_layer(sizes: Sizes) -> [Recipe; 8] {
     let (hidden, heads, wide) = (sizes.hidden, sizes.heads, sizes.intermediate);
     let head_dim = hidden / heads;
     let unit = Values::Unit;
@@ -118,41 +133,22 @@ fn subjects(shape: Shape) -> Vec<Subject> {
         ..bias
     };
     let rows = |lengths: &[usize]| lengths.iter().sum::<usize>();
-    let subject = |case: Recipe| Subject {
-        shape,
-        case,
-        right: RefCell::default(),
-    };
-    vec![
-        subject(Box::new(move |it| {
-            cases::qkv_linear(rows(it), heads, head_dim, 0, true)
-        })),
-        subject(Box::new(move |it| {
-            cases::linear([rows(it), hidden, hidden], residual, unit)
-        })),
-        subject(Box::new(move |it| {
-            cases::linear([rows(it), wide, hidden], gelu, unit)
-        })),
-        subject(Box::new(move |it| {
-            cases::linear([rows(it), hidden, wide], residual, unit)
-        })),
-        subject(Box::new(move |it| {
-            cases::attention(it, heads, head_dim, 1.0, unit)
-        })),
-        subject(Box::new(move |it| {
-            cases::layer_norm(rows(it), hidden, unit, false)
-        })),
-        subject(Box::new(move |it| cases::softmax(rows(it), hidden, unit))),
-        subject(Box::new(move |it| {
-            cases::pool(it, hidden, Pooling::Mean, true, unit)
-        })),
+    [
+        Box::new(move |it| cases::qkv_linear(rows(it), heads, head_dim, 0, true)),
+        Box::new(move |it| cases::linear([rows(it), hidden, hidden], residual, unit)),
+        Box::new(move |it| cases::linear([rows(it), wide, hidden], gelu, unit)),
+        Box::new(move |it| cases::linear([rows(it), hidden, wide], residual, unit)),
+        attention(heads, head_dim),
+        Box::new(move |it| cases::layer_norm(rows(it), hidden, unit, false)),
+        Box::new(move |it| cases::softmax(rows(it), hidden, unit)),
+        Box::new(move |it| cases::pool(it, hidden, Pooling::Mean, true, unit)),
     ]
 }
 
 impl Plan {
     /// How many sizes there are.
     pub(crate) fn len(&self) -> usize {
-        self.subjects().len() * self.tokens.len()
+        self.sizes(&self.subjects()).count()
     }
 
     pub(super) fn subjects(&self) -> Vec<Subject> {
@@ -223,12 +219,16 @@ impl Plan {
     }
 
     /// The most telling numbers of tokens first, with each operation.
-    fn sizes<'a>(&self, subjects: &'a [Subject]) -> impl Iterator<Item = (usize, &'a Subject)> {
+    pub(super) fn sizes<'a>(
+        &self,
+        subjects: &'a [Subject],
+    ) -> impl Iterator<Item = (usize, &'a Subject)> {
         let of_tokens = |tokens: &usize| {
             let tokens = *tokens;
             subjects.iter().map(move |subject| (tokens, subject))
         };
-        self.tokens.iter().flat_map(of_tokens)
+        let sizes = self.tokens.iter().flat_map(of_tokens);
+        sizes.filter(|(tokens, subject)| !subject.shape.lengths(*tokens).is_empty())
     }
 
     /// Adds to the samples of each kernel on this size.

@@ -161,12 +161,17 @@ impl Plan {
         mut told: impl FnMut(),
     ) -> Result<(Vec<Model>, usize)> {
         let (mut models, mut left) = (vec![], 0);
+        let mut ahead = self.len() as u32;
         for subject in &self.subjects {
             for dtype in &self.dtypes {
-                if Instant::now() >= until {
+                // What one leaves of its share, those after it have.
+                let share = until.saturating_duration_since(Instant::now()) / ahead;
+                ahead -= 1;
+                if share.is_zero() {
                     left += self.sizes.len();
                     continue;
                 }
+                let until = Instant::now() + share;
                 let (model, not_run) = self.measure_one(adapter, subject, *dtype, until)?;
                 models.push(model);
                 left += not_run;

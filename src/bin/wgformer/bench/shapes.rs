@@ -1,4 +1,4 @@
-//! The encoders whose shapes are measured.
+//! The shapes that are measured: of encoders, and of attention by itself.
 
 use clap::ValueEnum;
 
@@ -12,7 +12,15 @@ pub(crate) enum Shape {
     /// An encoder of images, whose layers are those of BERT-base: 196 patches and a token to classify by.
     #[value(name = "vit-b")]
     VitB,
+    /// Attention with heads of every width that kernels are made for, over one sequence.
+    Attention,
+    /// The same over sequences of 128 tokens.
+    AttentionBatch,
 }
+
+/// Heads of attention by itself, and their columns.
+pub(crate) const HEADS: usize = 8;
+pub(crate) const HEAD_DIMS: [usize; 5] = [32, 64, 80, 96, 128];
 
 /// Of all layers.
 #[derive(Clone, Copy, Debug)]
@@ -27,26 +35,26 @@ pub(crate) struct Sizes {
 pub(crate) const VOCABULARY: usize = 30_522;
 
 impl Shape {
-    pub(crate) const ALL: [Self; 4] = [Self::MiniLmL6, Self::BertBase, Self::BertLarge, Self::VitB];
-
-    pub(crate) fn sizes(self) -> Sizes {
+    /// An encoder's layers; `None` for attention by itself.
+    pub(crate) fn sizes(self) -> Option<Sizes> {
         let [hidden, heads, intermediate, layers] = match self {
             Self::MiniLmL6 => [384, 12, 1536, 6],
             Self::BertBase | Self::VitB => [768, 12, 3072, 12],
             Self::BertLarge => [1024, 16, 4096, 24],
+            Self::Attention | Self::AttentionBatch => return None,
         };
-        Sizes {
+        Some(Sizes {
             hidden,
             heads,
             intermediate,
             layers,
-        }
+        })
     }
 
-    /// The `config.json` of a BERT of this shape; `None` for images, which have no tokens.
+    /// The `config.json` of a BERT of this shape; `None` for images, which have no tokens, and for what is no encoder.
     pub(crate) fn bert(self) -> Option<String> {
-        let sizes = self.sizes();
-        (self != Self::VitB).then(|| {
+        let sizes = self.sizes().filter(|_| self != Self::VitB);
+        sizes.map(|sizes| {
             serde_json::json!({
                 "model_type": "bert",
                 "hidden_size": sizes.hidden,
@@ -59,13 +67,16 @@ impl Shape {
         })
     }
 
-    /// The lengths of the sequences in a batch of about so many tokens.
+    /// The lengths of the sequences in a batch of about so many tokens; none where another shape has the same.
     pub(crate) fn lengths(self, tokens: usize) -> Vec<usize> {
         let longest = match self {
+            Self::MiniLmL6 | Self::BertBase | Self::BertLarge => 512,
             Self::VitB => 197,
-            _ => 512,
+            Self::Attention => tokens,
+            Self::AttentionBatch => 128,
         };
         match tokens {
+            tokens if self == Self::AttentionBatch && tokens <= longest => vec![],
             tokens if tokens <= longest => vec![tokens],
             tokens => vec![longest; tokens / longest],
         }

@@ -1,4 +1,10 @@
 //! A logarithmic axis: where a value is on it, and which values it names.
+//!
+//! Plotters has one too, which knows neither how wide its labels are nor units with prefixes.
+
+use std::ops::Range;
+
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use crate::numbers::digits;
 
@@ -50,9 +56,53 @@ pub(super) struct Scale {
 
 /// A value, and what is written beside it.
 pub(super) struct Tick {
+    value: f64,
     /// From 0 to 1.
     pub(super) place: f64,
     pub(super) label: String,
+}
+
+/// An axis with its ticks, as plotters draws it.
+pub(super) struct Ruler {
+    scale: Scale,
+    ticks: Vec<Tick>,
+}
+
+impl Ruler {
+    /// `room` says whether two ticks keep clear of each other.
+    pub(super) fn new(scale: Scale, room: impl Fn(&Tick, &Tick) -> bool) -> Self {
+        let ticks = scale.ticks(room);
+        Self { scale, ticks }
+    }
+
+    /// What is along it, with the unit.
+    pub(super) fn title(&self) -> String {
+        self.scale.title()
+    }
+}
+
+impl Ranged for Ruler {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, (start, end): (i32, i32)) -> i32 {
+        start + (f64::from(end - start) * self.scale.place(*value)).round() as i32
+    }
+
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        self.ticks.iter().map(|tick| tick.value).collect()
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.scale.low..self.scale.high
+    }
+}
+
+impl ValueFormatter<f64> for Ruler {
+    fn format_ext(&self, value: &f64) -> String {
+        let tick = self.ticks.iter().find(|tick| tick.value == *value);
+        tick.map(|tick| tick.label.clone()).unwrap_or_default()
+    }
 }
 
 const PREFIXES: [(f64, &str); 8] = [
@@ -97,12 +147,11 @@ impl Scale {
     }
 
     /// From 0 to 1.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    fn place(&self, value: f64) -> f64 {
         (value / self.low).log10() / (self.high / self.low).log10()
     }
 
-    /// What is along it, with the unit.
-    pub(super) fn title(&self) -> String {
+    fn title(&self) -> String {
         let Axis { what, unit, .. } = self.axis;
         match (unit, self.prefix.1) {
             ("", _) => what.to_owned(),
@@ -113,7 +162,7 @@ impl Scale {
     /// Those for which there is room: `room` says whether two of them keep clear of each other.
     ///
     /// Powers of ten come first, and if there is room for all of them, what is between them.
-    pub(super) fn ticks(&self, room: impl Fn(&Tick, &Tick) -> bool) -> Vec<Tick> {
+    fn ticks(&self, room: impl Fn(&Tick, &Tick) -> bool) -> Vec<Tick> {
         let add = |mut ticks: Vec<Tick>, candidates: Vec<Tick>| {
             for tick in candidates {
                 if ticks.iter().all(|other| room(other, &tick)) {
@@ -124,10 +173,7 @@ impl Scale {
         };
         if let Ticks::Measured(label) = self.axis.ticks {
             let values = self.measured.iter();
-            let all = values.map(|value| Tick {
-                place: self.place(*value),
-                label: label(*value),
-            });
+            let all = values.map(|value| self.tick(*value, label(*value)));
             return add(vec![], all.collect());
         }
         let powers = add(vec![], self.steps(&[1.0]));
@@ -150,11 +196,18 @@ impl Scale {
         });
         // What is off by rounding is at the end.
         let within = |value: &f64| (-1e-9..=1.0 + 1e-9).contains(&self.place(*value));
-        let ticks = values.filter(within).map(|value| Tick {
-            place: self.place(value),
-            label: short(value / self.prefix.0),
-        });
-        ticks.collect()
+        let label = |value| short(value / self.prefix.0);
+        let ticks = values.filter(within);
+        ticks.map(|value| self.tick(value, label(value))).collect()
+    }
+
+    fn tick(&self, value: f64, label: String) -> Tick {
+        let place = self.place(value);
+        Tick {
+            value,
+            place,
+            label,
+        }
     }
 }
 

@@ -12,8 +12,8 @@ pub(super) struct Element {
 enum Child {
     Element(Element),
     Text(String),
-    /// Of the program's own: style sheets know no escapes.
-    Raw(&'static str),
+    /// What is markup already, or a style sheet, which knows no escapes.
+    Raw(String),
 }
 
 /// It has no end.
@@ -42,8 +42,8 @@ impl Element {
         self
     }
 
-    pub(super) fn raw(mut self, text: &'static str) -> Self {
-        self.children.push(Child::Raw(text));
+    pub(super) fn raw(mut self, text: impl Into<String>) -> Self {
+        self.children.push(Child::Raw(text.into()));
         self
     }
 

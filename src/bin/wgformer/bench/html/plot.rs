@@ -1,11 +1,14 @@
-//! Series over two logarithmic axes, as SVG, with their legend below.
-//!
-//! SVG is written here and not by a plotting crate: those write colours into every shape, where this page's style sheet
-//! gives them for light and dark; they guess how wide a text is without its font, where this page lets the browser set
-//! the legend; and their marks do not say their values under the pointer.
+//! Series over two logarithmic axes, drawn by plotters. The legend is HTML below, since words must wrap on a narrow screen.
 
-use super::axis::{Axis, Scale, Tick, is_shown};
+use anyhow::Result;
+use plotters::prelude::{
+    ChartBuilder, IntoDrawingArea, IntoTextStyle, LabelAreaPosition, SVGBackend, TRANSPARENT,
+};
+
+use super::axis::{Axis, Ruler, Scale, Tick, is_shown};
+use super::ink::{self, Ink, themed};
 use super::markup::{Element, element};
+use super::style::Style;
 
 /// What is drawn in one frame.
 pub(super) struct Plot {
@@ -35,56 +38,122 @@ pub(super) enum Look {
     Limit,
 }
 
-/// As many series are told apart by colour, mark and dashes: `page.css` has a class for each.
-pub(super) const STYLES: usize = 7;
+/// As many series are told apart.
+pub(super) const STYLES: usize = ink::SERIES;
 
 // In the units of the view box, of which a phone shows one by one.
-const WIDTH: f64 = 340.0;
-const HEIGHT: f64 = 260.0;
-const LEFT: f64 = 50.0;
-const RIGHT: f64 = 322.0;
-const TOP: f64 = 30.0;
-const BOTTOM: f64 = 214.0;
+const WIDTH: u32 = 340;
+const HEIGHT: u32 = 260;
+/// About everything.
+const MARGIN: u32 = 10;
+/// For the labels and the title of an axis.
+const LEFT: u32 = 52;
+const BELOW: u32 = 42;
 
-/// A digit's width at the style sheet's size of text, and a line's height.
+// Plotters divides the size by 1.24.
+const FONT: (&str, u32) = ("sans-serif", 15);
+/// A digit's width, and a line's height.
 const CHARACTER: f64 = 7.5;
 const LINE: f64 = 18.0;
 
-/// From a mark's middle to its edge.
-const MARK: f64 = 4.0;
+/// What stands beside a series' name.
+const KEY: [u32; 2] = [34, 14];
+
+/// Around a mark, where a pointer is told its values.
+const NEAR: u32 = 7;
 
 impl Plot {
     /// `None` where there is nothing to be seen.
-    pub(super) fn figure(&self) -> Option<Element> {
-        let points = || self.series.iter().flat_map(|series| &series.points);
-        let shown = || points().filter(|point| point.iter().all(|it| is_shown(*it)));
-        let frame = Frame {
-            x: Scale::of(self.x, shown().map(|point| point[0]))?,
-            y: Scale::of(self.y, shown().map(|point| point[1]))?,
+    ///
+    /// # Errors
+    /// If it cannot be drawn.
+    pub(super) fn figure(&self) -> Result<Option<Element>> {
+        let Some([x, y]) = self.rulers() else {
+            return Ok(None);
         };
-        let svg = element("svg")
-            .attribute("viewBox", format!("0 0 {WIDTH} {HEIGHT}"))
+        let mut drawn = String::new();
+        let hints = self.draw(&mut drawn, x, y)?;
+        let svg = svg([WIDTH, HEIGHT], &drawn)
             .attribute("role", "img")
             .attribute("aria-label", &self.title)
-            .children(frame.axes())
-            .children(self.styled().map(|(series, style)| {
-                element("g")
-                    .class(style.class())
-                    .children(frame.line(series))
-                    .children(frame.marks(series, style, self))
-            }));
-        let legend = self.styled().map(|(series, style)| {
-            element("li")
-                .child(style.key(series.look))
-                .child(element("span").text(&series.name))
-        });
-        Some(
-            element("figure")
-                .child(element("h3").text(&self.title))
-                .child(svg)
-                .child(element("ul").class("legend").children(legend))
-                .child(element("figcaption").text(&self.note)),
-        )
+            .children(hints);
+        let mut legend = element("ul").class("legend");
+        for (series, style) in self.styled() {
+            let item = element("li").child(key(series.look, style)?);
+            legend = legend.child(item.child(element("span").text(&series.name)));
+        }
+        let figure = element("figure")
+            .child(element("h3").text(&self.title))
+            .child(svg)
+            .child(legend)
+            .child(element("figcaption").text(&self.note));
+        Ok(Some(figure))
+    }
+
+    fn rulers(&self) -> Option<[Ruler; 2]> {
+        let shown = || self.series.iter().flat_map(Series::shown);
+        let across = f64::from(WIDTH - LEFT - 2 * MARGIN);
+        let up = f64::from(HEIGHT - BELOW - 2 * MARGIN);
+        let wide = |tick: &Tick| CHARACTER * (tick.label.chars().count() + 1) as f64;
+        let beside =
+            |a: &Tick, b: &Tick| across * (a.place - b.place).abs() > 0.5 * (wide(a) + wide(b));
+        let below = |a: &Tick, b: &Tick| up * (a.place - b.place).abs() > LINE;
+        let x = Scale::of(self.x, shown().map(|point| point.0))?;
+        let y = Scale::of(self.y, shown().map(|point| point.1))?;
+        Some([Ruler::new(x, beside), Ruler::new(y, below)])
+    }
+
+    /// What a pointer is told, to be put over it.
+    fn draw(&self, drawn: &mut String, x: Ruler, y: Ruler) -> Result<Vec<Element>> {
+        let area = SVGBackend::with_string(drawn, (WIDTH, HEIGHT)).into_drawing_area();
+        let titles = [x.title(), y.title()];
+        let mut chart = ChartBuilder::on(&area)
+            .margin(MARGIN)
+            .set_label_area_size(LabelAreaPosition::Left, LEFT)
+            .set_label_area_size(LabelAreaPosition::Bottom, BELOW)
+            .build_cartesian_2d(x, y)?;
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(Ink::Faint.stand_in())
+            .axis_style(Ink::Quiet.stand_in())
+            .label_style(
+                FONT.with_color(Ink::Quiet.stand_in())
+                    .into_text_style(&area),
+            )
+            .axis_desc_style(
+                FONT.with_color(Ink::Front.stand_in())
+                    .into_text_style(&area),
+            )
+            .x_desc(&titles[0])
+            .y_desc(&titles[1])
+            .draw()?;
+        let mut hints = vec![];
+        for (series, style) in self.styled() {
+            if series.has_line() {
+                let places = series.shown().map(|point| chart.backend_coord(&point));
+                area.draw(&style.line(places.collect()))?;
+            }
+            if series.has_marks() {
+                for point in series.shown() {
+                    let place = chart.backend_coord(&point);
+                    area.draw(&style.mark(place))?;
+                    hints.push(self.hint(series, point, place));
+                }
+            }
+        }
+        area.present()?;
+        Ok(hints)
+    }
+
+    fn hint(&self, series: &Series, (x, y): (f64, f64), (across, down): (i32, i32)) -> Element {
+        let [x, y] = [self.x.words(x), self.y.words(y)];
+        element("circle")
+            .class("hint")
+            .attribute("cx", across)
+            .attribute("cy", down)
+            .attribute("r", NEAR)
+            .child(element("title").text(format!("{}: {x}, {y}", series.name)))
     }
 
     /// Measured series have the styles in order; limits and context have their own.
@@ -107,152 +176,48 @@ impl Plot {
     }
 }
 
-/// How a series looks.
-#[derive(Clone, Copy)]
-enum Style {
-    Measured(usize),
-    Limit(usize),
-    Context,
-}
-
-impl Style {
-    fn class(self) -> String {
-        match self {
-            Self::Measured(number) => format!("series{number}"),
-            Self::Limit(number) => format!("limit limit{}", number % 6),
-            Self::Context => "context".to_owned(),
-        }
+impl Series {
+    fn has_line(&self) -> bool {
+        matches!(self.look, Look::Line | Look::Limit)
     }
 
-    /// A mark about a place.
-    fn mark(self, x: f64, y: f64) -> Element {
-        let near = |points: &[[f64; 2]]| {
-            let points = points
-                .iter()
-                .map(|[dx, dy]| format!("{:.1},{:.1}", x + MARK * dx, y + MARK * dy));
-            let points: Vec<String> = points.collect();
-            element("polygon").attribute("points", points.join(" "))
-        };
-        let Self::Measured(number) = self else {
-            return circle(x, y, 0.5 * MARK);
-        };
-        match number {
-            0 => circle(x, y, MARK),
-            1 => near(&[[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]]),
-            2 => near(&[[0.0, -1.3], [1.2, 0.9], [-1.2, 0.9]]),
-            3 => near(&[[0.0, -1.4], [1.4, 0.0], [0.0, 1.4], [-1.4, 0.0]]),
-            4 => near(&[[0.0, 1.3], [1.2, -0.9], [-1.2, -0.9]]),
-            5 => near(&[[-1.3, -0.5], [1.3, -0.5], [1.3, 0.5], [-1.3, 0.5]]),
-            _ => near(&[[-0.5, -1.4], [0.5, -1.4], [0.5, 1.4], [-0.5, 1.4]]),
-        }
+    fn has_marks(&self) -> bool {
+        self.look != Look::Limit
     }
 
-    /// What stands beside a series' name.
-    fn key(self, look: Look) -> Element {
-        let line = element("path").class("line").attribute("d", "M1,7 H33");
-        let svg = element("svg")
-            .class(format!("key {}", self.class()))
-            .attribute("viewBox", "0 0 34 14")
-            .attribute("aria-hidden", "true");
-        match look {
-            Look::Line => svg.child(line).child(self.mark(17.0, 7.0)),
-            Look::Limit => svg.child(line),
-            Look::Marks | Look::Context => svg.child(self.mark(17.0, 7.0)),
-        }
-    }
-}
-
-fn circle(x: f64, y: f64, radius: f64) -> Element {
-    element("circle")
-        .attribute("cx", format!("{x:.1}"))
-        .attribute("cy", format!("{y:.1}"))
-        .attribute("r", radius)
-}
-
-/// Where values are in the view box.
-struct Frame {
-    x: Scale,
-    y: Scale,
-}
-
-impl Frame {
-    fn place(&self, [x, y]: [f64; 2]) -> [f64; 2] {
-        [
-            across(self.x.place(x)),
-            BOTTOM + (TOP - BOTTOM) * self.y.place(y),
-        ]
-    }
-
-    fn axes(&self) -> Vec<Element> {
-        let wide = |tick: &Tick| CHARACTER * (tick.label.chars().count() + 1) as f64;
-        let beside = |a: &Tick, b: &Tick| {
-            (across(a.place) - across(b.place)).abs() > 0.5 * (wide(a) + wide(b))
-        };
-        let below = |a: &Tick, b: &Tick| (BOTTOM - TOP) * (a.place - b.place).abs() > LINE;
-        let mut axes = vec![];
-        for tick in self.x.ticks(beside) {
-            let x = across(tick.place);
-            axes.push(grid(format!("M{x:.1},{TOP} V{BOTTOM}")));
-            axes.push(label(x, BOTTOM + LINE, "middle", &tick.label));
-        }
-        for tick in self.y.ticks(below) {
-            let y = BOTTOM + (TOP - BOTTOM) * tick.place;
-            axes.push(grid(format!("M{LEFT},{y:.1} H{RIGHT}")));
-            axes.push(label(LEFT - 7.0, y + 4.0, "end", &tick.label));
-        }
-        let frame = format!("M{LEFT},{TOP} V{BOTTOM} H{RIGHT}");
-        axes.push(element("path").class("frame").attribute("d", frame));
-        let middle = 0.5 * (LEFT + RIGHT);
-        axes.push(label(middle, HEIGHT - 6.0, "middle", &self.x.title()).class("title"));
-        axes.push(label(4.0, 14.0, "start", &self.y.title()).class("title"));
-        axes
-    }
-
-    fn line(&self, series: &Series) -> Option<Element> {
-        if !matches!(series.look, Look::Line | Look::Limit) {
-            return None;
-        }
-        let places = self.places(series);
-        let steps = places.map(|(_, [x, y])| format!("{x:.1},{y:.1}"));
-        let steps: Vec<String> = steps.collect();
-        let path = format!("M{}", steps.join(" L"));
-        Some(element("path").class("line").attribute("d", path)).filter(|_| steps.len() > 1)
-    }
-
-    fn marks(&self, series: &Series, style: Style, plot: &Plot) -> Vec<Element> {
-        if series.look == Look::Limit {
-            return vec![];
-        }
-        let marks = self.places(series).map(|([x, y], [across, down])| {
-            let [x, y] = [plot.x.words(x), plot.y.words(y)];
-            let title = format!("{}: {x}, {y}", series.name);
-            style.mark(across, down).child(element("title").text(title))
-        });
-        marks.collect()
-    }
-
-    fn places(&self, series: &Series) -> impl Iterator<Item = ([f64; 2], [f64; 2])> {
-        let points = series.points.iter().copied();
+    /// Those that logarithmic axes can show.
+    fn shown(&self) -> impl Iterator<Item = (f64, f64)> {
+        let points = self.points.iter().copied();
         points
             .filter(|point| point.iter().all(|it| is_shown(*it)))
-            .map(|point| (point, self.place(point)))
+            .map(|[x, y]| (x, y))
     }
 }
 
-fn across(place: f64) -> f64 {
-    LEFT + (RIGHT - LEFT) * place
+fn key(look: Look, style: Style) -> Result<Element> {
+    let [width, height] = KEY;
+    let (end, middle) = (width as i32 - 1, height as i32 / 2);
+    let mut drawn = String::new();
+    let area = SVGBackend::with_string(&mut drawn, (width, height)).into_drawing_area();
+    if matches!(look, Look::Line | Look::Limit) {
+        area.draw(&style.line(vec![(1, middle), (end, middle)]))?;
+    }
+    if look != Look::Limit {
+        area.draw(&style.mark((end / 2, middle)))?;
+    }
+    area.present()?;
+    drop(area);
+    let svg = svg(KEY, &drawn).class("key");
+    Ok(svg.attribute("aria-hidden", "true"))
 }
 
-fn grid(path: String) -> Element {
-    element("path").class("grid").attribute("d", path)
-}
-
-fn label(x: f64, y: f64, anchor: &str, text: &str) -> Element {
-    element("text")
-        .attribute("x", format!("{x:.1}"))
-        .attribute("y", format!("{y:.1}"))
-        .attribute("text-anchor", anchor)
-        .text(text)
+/// What plotters drew, in an element of this page.
+fn svg([width, height]: [u32; 2], drawn: &str) -> Element {
+    let inner = drawn.split_once('>').map_or("", |(_, inner)| inner);
+    let inner = inner.trim_end().trim_end_matches("</svg>");
+    element("svg")
+        .attribute("viewBox", format!("0 0 {width} {height}"))
+        .raw(themed(inner))
 }
 
 #[cfg(test)]
@@ -284,50 +249,59 @@ mod tests {
         }
     }
 
+    fn figure(points: &[[f64; 2]]) -> Option<String> {
+        plot(points).figure().unwrap().map(|it| it.to_string())
+    }
+
     #[test]
     fn each_series_has_a_look_of_its_own_and_a_name() {
-        let figure = plot(&[[1.0, 2.0], [10.0, 3.0]])
-            .figure()
-            .unwrap()
-            .to_string();
+        let figure = figure(&[[1.0, 2.0], [10.0, 3.0]]).unwrap();
         for name in ["one", "two", "roof"] {
             assert!(figure.contains(&format!("<span>{name}</span>")), "{figure}");
         }
-        for class in ["series0", "series1", "limit limit0"] {
-            // In the plot and in the legend.
-            let count = figure.matches(&format!("{class}\"")).count();
-            assert_eq!(count, 2, "{class}: {figure}");
+        for color in ["var(--series0)", "var(--series1)", "var(--front)"] {
+            let (plot, legend) = figure.split_once("<ul").unwrap();
+            assert!(
+                plot.contains(color) && legend.contains(color),
+                "{color}: {figure}"
+            );
         }
         assert!(
             figure.contains("<title>one: 1.00 s, 2.00 s</title>"),
             "{figure}"
         );
-        assert!(figure.contains(">before, s<"), "{figure}");
+        assert!(
+            figure.contains("before, s\n") && figure.contains("after, s\n"),
+            "{figure}"
+        );
     }
 
     #[test]
     fn a_point_that_cannot_be_shown_is_left_out_and_none_make_no_figure() {
-        let figure = plot(&[[1.0, 2.0], [0.0, 3.0], [4.0, f64::NAN]]).figure();
-        let figure = figure.unwrap().to_string();
+        let figure = self::figure(&[[1.0, 2.0], [0.0, 3.0], [4.0, f64::NAN]]).unwrap();
         assert_eq!(figure.matches("<title>one: ").count(), 1, "{figure}");
         assert!(
             !figure.contains("NaN") && !figure.contains("inf"),
             "{figure}"
         );
-        assert!(plot(&[[0.0, 1.0]]).figure().is_none());
-        assert!(plot(&[]).figure().is_none());
+        assert!(self::figure(&[[0.0, 1.0]]).is_none());
+        assert!(self::figure(&[]).is_none());
+    }
+
+    /// Of what a pointer is told.
+    fn places(figure: &str, attribute: &str) -> Vec<u32> {
+        let hints = figure.split("class=\"hint\"").skip(1);
+        let values = hints.map(|it| it.split_once(&format!("{attribute}=\"")).unwrap().1);
+        values
+            .map(|it| it.split('"').next().unwrap().parse().unwrap())
+            .collect()
     }
 
     #[test]
     fn points_are_within_the_frame() {
-        let points = [[1e-6, 1e-9], [3.0, 1e-3]];
-        let plot = plot(&points);
-        let frame = Frame {
-            x: Scale::of(plot.x, points.iter().map(|it| it[0])).unwrap(),
-            y: Scale::of(plot.y, points.iter().map(|it| it[1])).unwrap(),
-        };
-        let [first, second] = points.map(|point| frame.place(point));
-        assert!(LEFT < first[0] && first[0] < second[0] && second[0] < RIGHT);
-        assert!(TOP < second[1] && second[1] < first[1] && first[1] < BOTTOM);
+        let figure = figure(&[[1e-6, 1e-9], [3.0, 1e-3]]).unwrap();
+        let [x, y] = ["cx", "cy"].map(|it| places(&figure, it));
+        assert!(LEFT < x[0] && x[0] < x[1] && x[1] < WIDTH, "{x:?}");
+        assert!(0 < y[1] && y[1] < y[0] && y[0] < HEIGHT - BELOW, "{y:?}");
     }
 }

@@ -19,7 +19,7 @@ const MEMORY: Axis = Axis {
     ticks: Ticks::Prefixed,
 };
 
-const TOKENS: Axis = Axis {
+pub(super) const TOKENS: Axis = Axis {
     what: "tokens",
     unit: "",
     ticks: Ticks::Measured(|value| value.to_string()),
@@ -93,7 +93,7 @@ fn kind(kernel: &Kernel) -> String {
     format!("{}, {weights}", kernel.kernel)
 }
 
-fn add(all: &mut Vec<Series>, name: &str, point: [f64; 2]) {
+pub(super) fn add(all: &mut Vec<Series>, name: &str, point: [f64; 2]) {
     match all.iter_mut().find(|series| series.name == name) {
         Some(series) => series.points.push(point),
         None => all.push(Series {
@@ -105,7 +105,7 @@ fn add(all: &mut Vec<Series>, name: &str, point: [f64; 2]) {
 }
 
 /// The highest point at each place, from left to right.
-fn fastest(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
+pub(super) fn fastest(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(b[1].total_cmp(&a[1])));
     points.dedup_by_key(|point| point[0]);
     points

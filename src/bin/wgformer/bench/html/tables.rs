@@ -3,8 +3,9 @@
 use super::markup::{Element, element};
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
+use crate::bench::model::Model;
 use crate::bench::table::{by_size, device_rows};
-use crate::numbers::{percent, rate, seconds};
+use crate::numbers::{bytes, percent, rate, seconds};
 
 pub(super) fn device(device: &Device) -> Element {
     table(
@@ -53,6 +54,58 @@ pub(super) fn kernels(kernels: &[&Kernel]) -> Element {
         ]
     });
     table(&header, 4, rows)
+}
+
+/// How soon a model is there, and what it takes of the device's memory.
+pub(super) fn loading(models: &[&Model]) -> Element {
+    let header = [
+        "weights",
+        "cold load",
+        "warm load",
+        "first run",
+        "memory: weights",
+        "of a run",
+        "its staging",
+    ];
+    let rows = models.iter().map(|model| {
+        vec![
+            model.dtype.clone(),
+            seconds(model.cold_load),
+            seconds(model.warm_load),
+            seconds(model.first_run),
+            bytes(model.memory.weights),
+            bytes(model.memory.activations),
+            bytes(model.memory.staging),
+        ]
+    });
+    table(&header, 1, rows)
+}
+
+pub(super) fn runs(models: &[&Model]) -> Element {
+    let header = [
+        "weights", "texts", "tokens", "p50", "p95", "p99", "spread", "runs", "outliers", "drift",
+        "texts/s", "tokens/s",
+    ];
+    let runs = models
+        .iter()
+        .flat_map(|model| model.runs.iter().map(move |run| (model, run)));
+    let rows = runs.map(|(model, run)| {
+        vec![
+            model.dtype.clone(),
+            run.texts.to_string(),
+            run.tokens.to_string(),
+            seconds(run.p50),
+            seconds(run.p95),
+            seconds(run.p99),
+            percent(run.time.spread),
+            run.time.samples.to_string(),
+            run.time.outliers.to_string(),
+            percent(run.time.drift),
+            rate(run.texts_per_second, ""),
+            rate(run.tokens_per_second, ""),
+        ]
+    });
+    table(&header, 1, rows)
 }
 
 /// The first columns are words, the others numbers; it scrolls within itself where a screen is narrow.
