@@ -249,13 +249,13 @@ mod tests {
         }
     }
 
-    fn figure(points: &[[f64; 2]]) -> Option<String> {
+    fn drawn(points: &[[f64; 2]]) -> Option<String> {
         plot(points).figure().unwrap().map(|it| it.to_string())
     }
 
     #[test]
     fn each_series_has_a_look_of_its_own_and_a_name() {
-        let figure = figure(&[[1.0, 2.0], [10.0, 3.0]]).unwrap();
+        let figure = drawn(&[[1.0, 2.0], [10.0, 3.0]]).unwrap();
         for name in ["one", "two", "roof"] {
             assert!(figure.contains(&format!("<span>{name}</span>")), "{figure}");
         }
@@ -278,14 +278,14 @@ mod tests {
 
     #[test]
     fn a_point_that_cannot_be_shown_is_left_out_and_none_make_no_figure() {
-        let figure = self::figure(&[[1.0, 2.0], [0.0, 3.0], [4.0, f64::NAN]]).unwrap();
+        let figure = drawn(&[[1.0, 2.0], [0.0, 3.0], [4.0, f64::NAN]]).unwrap();
         assert_eq!(figure.matches("<title>one: ").count(), 1, "{figure}");
         assert!(
             !figure.contains("NaN") && !figure.contains("inf"),
             "{figure}"
         );
-        assert!(self::figure(&[[0.0, 1.0]]).is_none());
-        assert!(self::figure(&[]).is_none());
+        assert!(drawn(&[[0.0, 1.0]]).is_none());
+        assert!(drawn(&[]).is_none());
     }
 
     /// Of what a pointer is told.
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn points_are_within_the_frame() {
-        let figure = figure(&[[1e-6, 1e-9], [3.0, 1e-3]]).unwrap();
+        let figure = drawn(&[[1e-6, 1e-9], [3.0, 1e-3]]).unwrap();
         let [x, y] = ["cx", "cy"].map(|it| places(&figure, it));
         assert!(LEFT < x[0] && x[0] < x[1] && x[1] < WIDTH, "{x:?}");
         assert!(0 < y[1] && y[1] < y[0] && y[0] < HEIGHT - BELOW, "{y:?}");
