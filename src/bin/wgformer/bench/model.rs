@@ -231,8 +231,11 @@ impl Plan {
         Ok((model, left))
     }
 
-    /// By the best rate so far.
+    /// By the best rate so far; the first size is run in any case, since the model is loaded.
     fn takes_too_long(&self, runs: &[Run], [texts, tokens]: [usize; 2], until: Instant) -> bool {
+        if runs.is_empty() {
+            return false;
+        }
         let best = runs.iter().map(|run| run.tokens_per_second);
         let best = best.fold(f64::NAN, f64::max);
         let left = until.saturating_duration_since(Instant::now());
@@ -346,7 +349,8 @@ mod tests {
         let until = Instant::now() + Duration::from_secs(60);
         assert!(!plan.takes_too_long(&runs, [1, 1000], until)); // 40 s
         assert!(plan.takes_too_long(&runs, [2, 1000], until)); // 80 s
-        assert!(!plan.takes_too_long(&[], [2, 1000], until)); // nobody knows
-        assert!(plan.takes_too_long(&[], [2, 1000], Instant::now()));
+        assert!(plan.takes_too_long(&runs, [1, 1], Instant::now()));
+        // The model is loaded, and nobody knows how fast it is.
+        assert!(!plan.takes_too_long(&[], [2, 1000], Instant::now()));
     }
 }
