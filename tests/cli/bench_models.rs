@@ -73,7 +73,7 @@ fn a_shape_is_measured_without_a_checkpoint_and_not_after_its_time() {
     assert_eq!(report["models"], json!([]));
     assert_eq!(report["kernels"], json!([]));
     assert!(report["left"].as_u64().unwrap() > 2, "{report}");
-    let report = bench(&folder, "--dtype f16 --time-budget 4s");
+    let report = bench(&folder, "--dtype f16 --time-budget 12s");
     let model = &report["models"][0];
     assert_eq!(
         (&model["model"], &model["synthetic"]),
