@@ -11,7 +11,7 @@ use wgformer::{Gpu, verify};
 fn kernels(criterion: &mut Criterion) {
     let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
     eprintln!("adapter: {}", gpu.capabilities());
-    for recipe in verify::cases::of_a_model() {
+    for recipe in verify::cases::of_layer(&[128; 2], 384, 12, 1536) {
         let case = recipe().unwrap();
         for outcome in verify::check(&gpu, &case).unwrap() {
             assert!(outcome.failure.is_none(), "{outcome}");

@@ -108,6 +108,21 @@ impl Gpu {
         }
     }
 
+    /// [`Gpu::wait`], where a thread may wait; [`Gpu::done`] looks now and then, which is too seldom to time a kernel by.
+    ///
+    /// # Errors
+    /// As [`Gpu::wait`].
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(unused_variables, reason = "nobody may wait for it")
+    )]
+    pub(crate) async fn wait_exactly(&self, submission: wgpu::SubmissionIndex) -> Result<()> {
+        #[cfg(not(target_arch = "wasm32"))]
+        return self.wait(submission);
+        #[cfg(target_arch = "wasm32")]
+        self.done().await.map(drop)
+    }
+
     /// Completes when all that is submitted now is done, and says when that was if it was waited for; or when the device
     /// is lost, which whatever is done with it next finds out.
     ///

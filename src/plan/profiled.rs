@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use super::recording::{Piece, Recording};
-use super::speed::now;
 use super::{Control, Plan, Value};
 use crate::error::Result;
 use crate::gpu::{MOST_PASSES, Profiler};
@@ -94,20 +93,22 @@ impl Plan {
         piece: &Piece,
     ) -> Result<Vec<Timed>> {
         let encoding = Instant::now();
-        self.gpu.checked("running the plan", || {
+        let (submission, start) = self.gpu.checked("running the plan", || {
             let mut encoder = self.encoder();
             recording.record(self, &mut encoder, piece);
-            self.gpu.queue().submit([encoder.finish()])
+            let commands = encoder.finish();
+            // Some drivers do the work while they submit it.
+            let start = Instant::now();
+            (self.gpu.queue().submit([commands]), start)
         })?;
         recording.submitted();
-        let submitted = Instant::now();
         profiler
             .profile
             .add_of_host(Track::Encode, "submit", encoding);
-        let done = self.gpu.done().await?.or_else(now).unwrap_or(submitted);
+        self.gpu.wait_exactly(submission).await?;
         Ok(vec![Timed {
-            start: profiler.profile.since(submitted),
-            duration: done.saturating_duration_since(submitted),
+            start: profiler.profile.since(start),
+            duration: start.elapsed(),
             clock: Clock::Host,
         }])
     }

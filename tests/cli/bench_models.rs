@@ -67,6 +67,52 @@ fn a_model_has_its_loads_its_memory_and_a_row_for_each_batch() {
 }
 
 #[test]
+fn runs_are_compared_by_rates_and_ratios_and_nothing_in_common_is_no_success() {
+    let folder = Folder::new();
+    let before = bench(&folder, "--kernel softmax --time-budget 5s");
+    folder.write("a.json", before.to_string());
+    // More work in more time, at twice the rate.
+    let mut faster = before.clone();
+    let arithmetic = &mut faster["device"]["arithmetic"][0];
+    let rate = arithmetic["flops_per_second"].as_f64().unwrap();
+    arithmetic["flops_per_second"] = json!(2.0 * rate);
+    arithmetic["time"]["median"] = json!(1e3);
+    // A slower machine, and as fast beside the plain kernel.
+    for kernel in faster["kernels"].as_array_mut().unwrap() {
+        let median = kernel["time"]["median"].as_f64().unwrap();
+        kernel["time"]["median"] = json!(10.0 * median);
+    }
+    folder.write("b.json", faster.to_string());
+    let text = folder
+        .run("bench compare a.json b.json --fail-above 5% --json")
+        .text();
+    let comparison: Value = serde_json::from_str(&text).unwrap();
+    let changes = comparison["changes"].as_array().unwrap();
+    let change = |what: &str| {
+        let mut changes = changes.iter();
+        changes
+            .find(|it| it["what"].as_str().unwrap().contains(what))
+            .unwrap()
+    };
+    assert_eq!(change("arithmetic, f32")["ratio"], 0.5, "{text}");
+    let softmax = change("on softmax,");
+    assert_eq!(
+        (&softmax["unit"], &softmax["ratio"]),
+        (&json!("/ reference"), &json!(1.0))
+    );
+
+    let mut other = before;
+    other["kernels"] = json!([]);
+    other["adapter"]["name"] = json!("another");
+    folder.write("c.json", other.to_string());
+    let text = folder.run("bench compare a.json c.json").text();
+    assert!(text.contains("before, on another adapter"), "{text}");
+    folder
+        .run("bench compare a.json c.json --fail-above 5%")
+        .assert_error(&["nothing to fail on"]);
+}
+
+#[test]
 fn a_shape_is_measured_without_a_checkpoint_and_not_after_its_time() {
     let folder = Folder::new();
     let report = bench(&folder, "--dtype f16 --time-budget 0s");
@@ -107,17 +153,46 @@ fn two_settings_in_turns_are_ratios() {
         (&json!([]), &json!([]))
     );
 
-    let adapter = report["adapter"]["name"].as_str().unwrap();
+    // In turns, too, what is slower is found.
+    folder.write("a.json", report.to_string());
+    let mut slower = report;
+    for ratio in slower["alternation"]["ratios"].as_array_mut().unwrap() {
+        let median = ratio["ratio"]["median"].as_f64().unwrap();
+        ratio["ratio"]["median"] = json!(3.0 * median);
+    }
+    folder.write("b.json", slower.to_string());
+    let Ended { code, stderr, .. } = folder.run("bench compare a.json b.json --fail-above 10%");
+    assert_eq!(code, 1);
+    assert!(stderr.contains("in turns, "), "{stderr}");
+}
+
+/// With the last adapter there is, which is another one where there are several.
+#[test]
+fn two_adapters_in_turns_are_ratios() {
+    let folder = Folder::new();
+    let doctor: Value = serde_json::from_str(&folder.run("doctor --json").text()).unwrap();
+    let adapters = doctor["adapters"].as_array().unwrap();
+    let last = adapters.len() - 1;
     let report = bench(
         &folder,
-        &format!("--against '{adapter}' --model tiny --dtype f32 --time-budget 10s"),
+        &format!("--adapter 0 --against {last} --model tiny --dtype f32 --time-budget 10s"),
     );
     let turns = &report["alternation"];
-    assert_eq!(turns["sides"][0], turns["sides"][1]);
+    let name = |side: usize| turns["sides"][side].as_str().unwrap();
+    assert_eq!(name(0) == name(1), last == 0, "{turns}");
+    for (side, adapter) in [&adapters[0], &adapters[last]].into_iter().enumerate() {
+        assert!(
+            name(side).contains(adapter["backend"].as_str().unwrap()),
+            "{turns}"
+        );
+    }
     let first = &turns["ratios"][0];
     assert_eq!(first["what"], "tiny, f32: 1 x 16 tokens");
     let ratio = first["ratio"]["median"].as_f64().unwrap();
-    assert!((0.2..5.0).contains(&ratio), "{first}");
+    assert!(ratio > 0.0, "{first}");
+    if last == 0 {
+        assert!((0.2..5.0).contains(&ratio), "{first}");
+    }
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// Measure nothing: show what `bench --json` printed before.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "time_budget", "shapes", "kernels", "adapter"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "time_budget", "shapes", "kernels", "adapter", "model", "dtypes", "against", "variant"])]
     from: Option<PathBuf>,
 }
 
@@ -104,7 +104,7 @@ const TEXTS: [[usize; 2]; 9] = [
     [8, 512],
     [32, 512],
 ];
-const QUICK_TEXTS: [[usize; 2]; 2] = [[1, 16], [8, 128]];
+const QUICK_TEXTS: [[usize; 2]; 3] = [[1, 16], [1, 128], [8, 128]];
 
 /// Of what is random.
 const SEED: u64 = 3;
@@ -158,6 +158,7 @@ impl Arguments {
 
     fn measure(&self, gpu: &Gpu) -> Result<Report> {
         let start = Instant::now();
+        let until = start + self.budget();
         let (kernels, models) = (self.kernels(), self.models()?);
         let other = self.other()?;
         // What is wrong with the command line is said before anything is measured.
@@ -172,7 +173,6 @@ impl Arguments {
         progress.advance(1);
 
         let mut told = || progress.advance(1);
-        let until = Instant::now() + self.budget();
         let measured = if let Some(other) = &other {
             let gpus = [gpu, other];
             Measured::of_turns(alternate::adapters(gpus, &models, until, &mut told)?)
@@ -248,7 +248,7 @@ impl Arguments {
                 Some(pair) => pair.variants.to_vec(),
                 None => self.kernels.clone(),
             },
-            best_tiles: self.quick && !is_alone && self.variant.is_none(),
+            own: self.quick,
         }
     }
 

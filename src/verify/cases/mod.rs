@@ -128,27 +128,40 @@ pub fn quick() -> Vec<Recipe> {
     ]
 }
 
-/// The operations of one layer of all-MiniLM-L6-v2 on 2 texts of 128 tokens, and a linear layer of 16, for benches.
+/// What a benchmark measures of an encoder: the operations of one layer over sequences of these lengths, `hidden` columns
+/// in `heads` heads, `intermediate` in the feed-forward block, then softmax and pooling.
 ///
 /// ```
-/// for recipe in wgformer::verify::cases::of_a_model() {
+/// for recipe in wgformer::verify::cases::of_layer(&[128; 2], 384, 12, 1536) {
 ///     println!("{}", recipe()?.name);
 /// }
 /// # Ok::<(), wgformer::Error>(())
 /// ```
 #[must_use]
-pub fn of_a_model() -> Vec<Recipe> {
+pub fn of_layer(
+    lengths: &[usize],
+    hidden: usize,
+    heads: usize,
+    intermediate: usize,
+) -> [Recipe; LAYER] {
     let (residual, gelu) = (Epilogue::BIAS_RESIDUAL, Epilogue::BIAS_GELU);
-    vec![
-        Box::new(move || linear([256, 384, 384], residual, Values::Unit)),
-        Box::new(move || linear([256, 1536, 384], gelu, Values::Unit)),
-        Box::new(move || linear([256, 384, 1536], residual, Values::Unit)),
-        Box::new(move || linear([16, 1536, 384], gelu, Values::Unit)),
-        Box::new(|| attention(&[128; 2], 12, 32, 1.0, Values::Unit)),
-        Box::new(|| layer_norm(256, 384, Values::Unit, false)),
-        Box::new(|| pool(&[128; 2], 384, Pooling::Mean, true, Values::Unit)),
+    let (rows, head_dim) = (lengths.iter().sum(), hidden / heads);
+    let [queries, texts] = [lengths.to_vec(), lengths.to_vec()];
+    let unit = Values::Unit;
+    [
+        Box::new(move || qkv_linear(rows, heads, head_dim, 0, true)),
+        Box::new(move || linear([rows, hidden, hidden], residual, unit)),
+        Box::new(move || linear([rows, intermediate, hidden], gelu, unit)),
+        Box::new(move || linear([rows, hidden, intermediate], residual, unit)),
+        Box::new(move || attention(&queries, heads, head_dim, 1.0, unit)),
+        Box::new(move || layer_norm(rows, hidden, unit, false)),
+        Box::new(move || softmax(rows, hidden, unit)),
+        Box::new(move || pool(&texts, hidden, Pooling::Mean, true, unit)),
     ]
 }
+
+/// The cases of [`of_layer`].
+pub const LAYER: usize = 8;
 
 /// One case per operation whose grid is more than 32 and at most 32 x 32 workgroups on every kernel, for a device that
 /// allows no more than 32 in one dimension.

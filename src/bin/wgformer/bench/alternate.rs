@@ -202,11 +202,15 @@ impl Alternation {
                     self.skipped.push(skipped);
                     continue;
                 }
+                // Of both sides, for a token of the last size, in seconds.
+                let mut each = 0.0;
                 for [texts, tokens] in &plan.sizes {
                     if models.iter().any(|model| *tokens > model.max_tokens()) {
                         continue;
                     }
-                    if Instant::now() >= until {
+                    let needed = (1 + plan.repeats.least) as f64 * (texts * tokens) as f64 * each;
+                    let remaining = until.saturating_duration_since(Instant::now());
+                    if remaining.is_zero() || needed > remaining.as_secs_f64() {
                         left += 1;
                         continue;
                     }
@@ -214,8 +218,10 @@ impl Alternation {
                     let batches = |model| model::batches(model, [*texts, *tokens], vocabulary);
                     let batches = models.each_ref().map(batches);
                     let time = |side: usize| model::run(&models[side], &batches[side]);
-                    let turns = in_turns(plan.repeats, || time(0), || time(1))?;
-                    self.ratios.push(turns.called(what));
+                    let turns = in_turns(plan.repeats, || time(0), || time(1))?.called(what);
+                    let both: f64 = turns.times.iter().map(|time| time.median).sum();
+                    each = both / (texts * tokens) as f64;
+                    self.ratios.push(turns);
                 }
             }
         }

@@ -1,6 +1,5 @@
 //! `bench compare`: what became faster or slower between two runs.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -11,7 +10,7 @@ use serde::Serialize;
 use super::model::Model;
 use super::report::Report;
 use super::samples::Summary;
-use crate::numbers::{percent, seconds, table};
+use crate::numbers::{percent, rate, seconds, table};
 use crate::output::{Output, print_document};
 
 #[derive(Args)]
@@ -32,10 +31,11 @@ pub(crate) struct Arguments {
 #[derive(Debug, Serialize)]
 struct Change {
     what: String,
-    /// In seconds.
+    /// In its unit.
     before: f64,
     after: f64,
-    /// The time after over that before: less than 1 is faster.
+    unit: Unit,
+    /// How many times as long it takes after: less than 1 is faster.
     ratio: f64,
     /// By how much the ratio may be off: the quartiles' distances of both together, over their medians.
     spread: f64,
@@ -43,12 +43,31 @@ struct Change {
     once: bool,
 }
 
+/// Of what is compared. A time says less from one run to the next than a ratio to what was measured beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+enum Unit {
+    #[serde(rename = "s")]
+    Seconds,
+    #[serde(rename = "FLOP/s")]
+    Flops,
+    #[serde(rename = "B/s")]
+    Bytes,
+    /// A kernel's speed over the reference's.
+    #[serde(rename = "/ reference")]
+    OverReference,
+    /// One side's time over the other's, in turns.
+    #[serde(rename = "B / A")]
+    InTurns,
+}
+
 #[derive(Debug, Serialize)]
 struct Comparison {
+    /// Both, where they are not the same one.
+    adapters: Option<[String; 2]>,
     changes: Vec<Change>,
     /// What is in one of the two alone.
     unmatched: usize,
-    /// The ratio of the two runs' reference products: how much of all ratios is the machine's.
+    /// The ratio of the two runs' reference products: how much of the ratios of times is the machine's.
     reference: f64,
     slower: Vec<String>,
 }
@@ -63,7 +82,7 @@ fn percentage(text: &str) -> Result<f64, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let [before, after] = [&arguments.before, &arguments.after].map(|path| Report::read(path));
-    let comparison = Comparison::of(&before?, &after?, arguments.fail_above);
+    let comparison = Comparison::of(&before?, &after?, arguments.fail_above)?;
     if arguments.json {
         print_document(&comparison)?;
     } else {
@@ -81,41 +100,78 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Comparison {
-    fn of(before: &Report, after: &Report, fail_above: Option<f64>) -> Self {
-        let [mut old, new] = [before, after].map(times);
-        let (mut changes, mut unmatched) = (vec![], 0);
-        for (what, after) in new {
-            match old.iter().position(|(other, _)| *other == what) {
-                Some(place) => {
-                    let (_, before) = old.swap_remove(place);
-                    changes.push(Change::of(what, &before, &after));
-                }
-                None => unmatched += 1,
-            }
+    /// # Errors
+    /// If the two have nothing in common but the device, where that would pass for nothing being slower.
+    fn of(before: &Report, after: &Report, fail_above: Option<f64>) -> Result<Self> {
+        let (mut changes, mut unmatched) = matched(of_device(before), of_device(after));
+        let (others, alone) = matched(of_work(before), of_work(after));
+        if others.is_empty() && alone > 0 && fail_above.is_some() {
+            return Err(anyhow!(
+                "no kernel, model or alternation is in both runs: there is nothing to fail on; measure both with the same \
+                 options"
+            ));
         }
+        changes.extend(others);
+        unmatched += alone;
         changes.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
         let limit = fail_above.map_or(f64::INFINITY, |above| 1.0 + above);
         let slower = changes.iter().filter(|it| it.ratio > limit && !it.once);
-        Self {
+        let adapters = [before, after].map(|report| report.adapter.to_string());
+        Ok(Self {
+            adapters: (adapters[0] != adapters[1]).then_some(adapters),
             slower: slower.map(|change| change.what.clone()).collect(),
-            unmatched: unmatched + old.len(),
+            unmatched,
             reference: after.reference.time.median / before.reference.time.median,
             changes,
+        })
+    }
+}
+
+/// What is in both, and how much is in one of them alone.
+fn matched(mut before: Vec<Measured>, after: Vec<Measured>) -> (Vec<Change>, usize) {
+    let (mut changes, mut alone) = (vec![], 0);
+    for new in after {
+        let is_same = |old: &Measured| old.what == new.what && old.unit == new.unit;
+        match before.iter().position(is_same) {
+            Some(place) => changes.push(Change::of(&before.swap_remove(place), new)),
+            None => alone += 1,
+        }
+    }
+    (changes, alone + before.len())
+}
+
+struct Measured {
+    what: String,
+    value: f64,
+    unit: Unit,
+    time: Summary,
+}
+
+impl Measured {
+    fn seconds(what: impl Into<String>, time: Summary) -> Self {
+        Self {
+            what: what.into(),
+            value: time.median,
+            unit: Unit::Seconds,
+            time,
         }
     }
 }
 
-/// Everything that has a time.
-fn times(report: &Report) -> Vec<(String, Summary)> {
+/// What the device itself does.
+fn of_device(report: &Report) -> Vec<Measured> {
     let device = &report.device;
-    let arithmetic = device.arithmetic.iter();
-    let arithmetic = arithmetic.map(|it| (format!("arithmetic, {}", it.kind.name()), it.time));
-    let memory = device.memory.iter();
-    let memory = memory.map(|it| {
-        (
-            format!("memory, {} of {} bytes", it.access, it.bytes),
-            it.time,
-        )
+    let arithmetic = device.arithmetic.iter().map(|it| Measured {
+        what: format!("arithmetic, {}", it.kind.name()),
+        value: it.flops_per_second,
+        unit: Unit::Flops,
+        time: it.time,
+    });
+    let memory = device.memory.iter().map(|it| Measured {
+        what: format!("memory, {} of {} bytes", it.access, it.bytes),
+        value: it.bytes_per_second,
+        unit: Unit::Bytes,
+        time: it.time,
     });
     let others = [
         ("dispatch", device.dispatch),
@@ -125,40 +181,77 @@ fn times(report: &Report) -> Vec<(String, Summary)> {
         ("compile", device.compile),
         ("reference", report.reference.time),
     ];
-    let others = others.map(|(name, time)| (name.to_owned(), time));
-    let kernels = report.kernels.iter().map(|it| (it.key(), it.time));
+    let others = others.map(|(what, time)| Measured::seconds(what, time));
+    arithmetic.chain(memory).chain(others).collect()
+}
+
+/// Kernels, models and alternations.
+fn of_work(report: &Report) -> Vec<Measured> {
+    let kernels = report.kernels.iter().map(|it| match it.over_reference {
+        Some(value) => Measured {
+            what: it.key(),
+            value,
+            unit: Unit::OverReference,
+            time: it.time,
+        },
+        None => Measured::seconds(it.key(), it.time),
+    });
     let models = report.models.iter().flat_map(Model::times);
-    let all = arithmetic
-        .chain(memory)
-        .chain(others)
-        .chain(kernels)
-        .chain(models);
-    let unique: HashMap<String, Summary> = all.clone().collect();
-    debug_assert_eq!(unique.len(), all.clone().count());
-    all.collect()
+    let models = models.map(|(what, time)| Measured::seconds(what, time));
+    let ratios = report.alternation.iter().flat_map(|it| &it.ratios);
+    let ratios = ratios.map(|it| Measured {
+        what: format!("in turns, {}", it.what),
+        value: it.ratio.median,
+        unit: Unit::InTurns,
+        time: it.ratio,
+    });
+    kernels.chain(models).chain(ratios).collect()
 }
 
 impl Change {
-    fn of(what: String, before: &Summary, after: &Summary) -> Self {
+    fn of(before: &Measured, after: Measured) -> Self {
+        let ratio = after.value / before.value;
         Self {
-            what,
-            before: before.median,
-            after: after.median,
-            ratio: after.median / before.median,
-            spread: before.spread.hypot(after.spread),
-            once: before.samples.min(after.samples) < 2,
+            before: before.value,
+            after: after.value,
+            ratio: match after.unit {
+                Unit::Seconds | Unit::InTurns => ratio,
+                Unit::Flops | Unit::Bytes | Unit::OverReference => 1.0 / ratio,
+            },
+            unit: after.unit,
+            spread: before.time.spread.hypot(after.time.spread),
+            once: before.time.samples.min(after.time.samples) < 2,
+            what: after.what,
+        }
+    }
+}
+
+impl Unit {
+    fn words(self, value: f64) -> String {
+        match self {
+            Self::Seconds => seconds(value),
+            Self::Flops => rate(value, "FLOP/s"),
+            Self::Bytes => rate(value, "B/s"),
+            Self::OverReference => format!("{value:.2} / reference"),
+            Self::InTurns => format!("{value:.3} B / A"),
         }
     }
 }
 
 fn print(comparison: &Comparison) -> Result<()> {
     let mut stdout = Output::stdout();
+    if let Some([before, after]) = &comparison.adapters {
+        writeln!(
+            stdout,
+            "before, on another adapter: {before}\nafter: {after}\n"
+        )?;
+    }
     let mut table = table(&["what", "before", "after", "ratio", "spread"], 1);
     for change in &comparison.changes {
         table.add_row([
             change.what.clone(),
-            seconds(change.before),
-            seconds(change.after),
+            change.unit.words(change.before),
+            change.unit.words(change.after),
             format!("{:.2}", change.ratio),
             percent(change.spread),
         ]);

@@ -16,6 +16,8 @@ pub(crate) use arithmetic::Kind;
 /// What was measured of a device.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Device {
+    /// `device` or `host`: whose clock timed all but submit, read-back, upload and compilation, which are the host's.
+    pub(crate) clock: String,
     /// The best rate of a kernel of nothing else, by what it multiplies: what the device lacks is not there.
     pub(crate) arithmetic: Vec<Arithmetic>,
     pub(crate) memory: Vec<Memory>,
@@ -62,6 +64,7 @@ impl Device {
     pub(crate) fn measure(gpu: &Gpu, repeats: Repeats) -> Result<Self> {
         let stopwatch = Stopwatch::new(gpu);
         Ok(Self {
+            clock: stopwatch.clock().to_owned(),
             arithmetic: arithmetic::measure(gpu, &stopwatch, repeats)?,
             memory: memory::measure(gpu, &stopwatch, repeats)?,
             dispatch: latency::dispatch(gpu, &stopwatch, repeats)?,
@@ -82,10 +85,12 @@ impl Device {
         Some(all.find(|it| it.kind == kind)?.flops_per_second)
     }
 
-    /// The best rate at which memory was read, of buffers that no cache holds: the largest.
+    /// The best rate at which memory was read or copied, of buffers that no cache holds: the largest. What is only written
+    /// need not come from anywhere.
     pub(crate) fn bandwidth(&self) -> f64 {
         let largest = self.memory.iter().map(|it| it.bytes).max().unwrap_or(0);
-        let rates = self.memory.iter().filter(|it| it.bytes == largest);
+        let rates = self.memory.iter();
+        let rates = rates.filter(|it| it.bytes == largest && it.access != "write");
         rates.map(|it| it.bytes_per_second).fold(0.0, f64::max)
     }
 }

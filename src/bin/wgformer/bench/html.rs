@@ -86,6 +86,12 @@ fn summary(report: &Report) -> Element {
         .child(element("h1").text("wgformer bench"))
         .child(element("p").class("adapter").text(&report.adapter))
         .child(element("p").text(about))
+        .children(
+            report
+                .notes()
+                .into_iter()
+                .map(|note| element("p").text(note)),
+        )
         .children(missing.map(|text| element("p").class("missing").text(text)))
 }
 
@@ -255,6 +261,7 @@ mod tests {
             "seed": 3,
             "seconds": 30.0,
             "device": {
+                "clock": "host",
                 "arithmetic": [arithmetic("f32", 5e10), arithmetic("cooperative16", 4e11)],
                 "memory": [memory("read", 1 << 20), memory("write", 1 << 20), memory("read", 1 << 26)],
                 "dispatch": summary(1e-6),

@@ -2,18 +2,21 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use wgformer::Gpu;
-use wgformer::ops::{Activation, Pooling};
-use wgformer::verify::cases::{self, Combine, Epilogue};
+use wgformer::kernel::Variant;
+use wgformer::plan::PlanOptions;
+use wgformer::tensor::WeightType;
+use wgformer::verify::cases::{self, LAYER};
 use wgformer::verify::{self, Candidate, Case, Values};
 
 use super::device::Device;
 use super::reference::Baseline;
-use super::sampled::{About, Sampled, Timed};
+use super::sampled::{About, Sampled, Timed, is_product};
 use super::samples::Summary;
 use super::shapes::{HEAD_DIMS, HEADS, Shape, Sizes};
 
@@ -38,8 +41,9 @@ pub(crate) struct Kernel {
     pub(crate) bytes_per_second: f64,
     /// What it does of what the device could do of the like: arithmetic, or what its bytes allow, whichever is less.
     pub(crate) of_roof: f64,
-    /// A matrix product's arithmetic a second over the reference's, which was timed in turns with it: of each the best, which
-    /// other work on the machine changes least.
+    /// How many times as fast it is as what it is compared with, of each the best, which other work on the machine changes
+    /// least: a matrix product's arithmetic a second over the textbook's, which was timed in turns with it; otherwise the
+    /// time of the operation's plain kernel, the one that has its name, over its own.
     pub(crate) over_reference: Option<f64>,
 }
 
@@ -52,8 +56,8 @@ pub(crate) struct Plan {
     pub(crate) longest: Duration,
     /// Only kernels, or kernels and tiles, of these names, if there are any.
     pub(crate) only: Vec<String>,
-    /// Of each kernel, for each type of weights, only the tile that suits this adapter best.
-    pub(crate) best_tiles: bool,
+    /// Whether only those that run on this adapter by themselves are wanted, and what they are compared with.
+    pub(crate) own: bool,
 }
 
 /// Kernels that were measured, and how many there was no time for.
@@ -107,42 +111,20 @@ fn subjects(shape: Shape) -> Vec<Subject> {
         right: RefCell::default(),
     };
     match shape.sizes() {
-        Some(sizes) => of_layer(sizes).map(subject).into(),
-        None => HEAD_DIMS.map(|it| subject(attention(HEADS, it))).into(),
+        Some(sizes) => (0..LAYER)
+            .map(|place| subject(of_layer(sizes, place)))
+            .collect(),
+        None => HEAD_DIMS.map(|it| subject(attention(it))).into(),
     }
 }
 
-fn attention(heads: usize, head_dim: usize) -> Recipe {
-    Box::new(move |it| cases::attention(it, heads, head_dim, 1.0, Values::Unit))
+fn of_layer(sizes: Sizes, place: usize) -> Recipe {
+    let (hidden, heads, intermediate) = (sizes.hidden, sizes.heads, sizes.intermediate);
+    Box::new(move |lengths| cases::of_layer(lengths, hidden, heads, intermediate)[place]())
 }
 
-fn of_layer(sizes: Sizes) -> [Recipe; 8] {
-    let (hidden, heads, wide) = (sizes.hidden, sizes.heads, sizes.intermediate);
-    let head_dim = hidden / heads;
-    let unit = Values::Unit;
-    let bias = Epilogue {
-        bias: true,
-        ..Epilogue::default()
-    };
-    let gelu = Epilogue {
-        activation: Some(Activation::Gelu),
-        ..bias
-    };
-    let residual = Epilogue {
-        combine: Some(Combine::Add),
-        ..bias
-    };
-    let rows = |lengths: &[usize]| lengths.iter().sum::<usize>();
-    [
-        Box::new(move |it| cases::qkv_linear(rows(it), heads, head_dim, 0, true)),
-        Box::new(move |it| cases::linear([rows(it), hidden, hidden], residual, unit)),
-        Box::new(move |it| cases::linear([rows(it), wide, hidden], gelu, unit)),
-        Box::new(move |it| cases::linear([rows(it), hidden, wide], residual, unit)),
-        attention(heads, head_dim),
-        Box::new(move |it| cases::layer_norm(rows(it), hidden, unit, false)),
-        Box::new(move |it| cases::softmax(rows(it), hidden, unit)),
-        Box::new(move |it| cases::pool(it, hidden, Pooling::Mean, true, unit)),
-    ]
+fn attention(head_dim: usize) -> Recipe {
+    Box::new(move |lengths| cases::attention(lengths, HEADS, head_dim, 1.0, Values::Unit))
 }
 
 impl Plan {
@@ -195,9 +177,12 @@ impl Plan {
         let (until, share) = (Instant::now() + self.budget, self.budget / SHARES);
         let mut sampled = Sampled::default();
         for sweep in 0..SWEEPS {
+            // All sizes come before all variants.
+            let own = self.own || sweep == 0;
             for (tokens, subject) in self.sizes(&subjects) {
                 let until = until.min(Instant::now() + share);
-                self.sample(gpu, (baseline, until), subject, tokens, &mut sampled)?;
+                let size = (subject, tokens, own);
+                self.sample(gpu, (baseline, until), size, &mut sampled)?;
                 if sweep == 0 {
                     told();
                 }
@@ -210,9 +195,8 @@ impl Plan {
             let those = right.iter().filter(|(_, right)| !**right);
             wrong.extend(those.map(|((kernel, variant), _)| format!("{kernel} {variant}, {name}")));
         }
-        let samples = sampled.kernels.iter();
         Ok(Measured {
-            kernels: samples.map(|it| it.kernel(device, baseline)).collect(),
+            kernels: sampled.kernels(device, baseline),
             left: sampled.left.len(),
             wrong,
         })
@@ -236,13 +220,12 @@ impl Plan {
         &self,
         gpu: &Gpu,
         (baseline, until): (&Baseline, Instant),
-        subject: &Subject,
-        tokens: usize,
+        (subject, tokens, own): (&Subject, usize, bool),
         sampled: &mut Sampled,
     ) -> Result<()> {
         let case = (subject.case)(&subject.shape.lengths(tokens))?;
         let mut best = f64::INFINITY;
-        for candidate in self.candidates(gpu, &case) {
+        for candidate in self.candidates(gpu, &case, own) {
             let about = About::new(subject, &case, tokens, &candidate);
             if Instant::now() >= until {
                 sampled.skip(about);
@@ -259,14 +242,25 @@ impl Plan {
         Ok(())
     }
 
-    /// Those that are to be timed, this adapter's best first.
-    fn candidates(&self, gpu: &Gpu, case: &Case) -> Vec<Candidate> {
+    /// Those that are to be timed, this adapter's best first; `own`: only what it would run by itself, for each type of
+    /// weights, and the operation's plain kernel.
+    fn candidates(&self, gpu: &Gpu, case: &Case, own: bool) -> Vec<Candidate> {
         let mut candidates = verify::candidates(gpu, case);
         candidates.retain(|it| self.is_wanted(it));
-        if self.best_tiles {
-            let mut seen = BTreeSet::new();
-            candidates
-                .retain(|it| seen.insert((it.variant().kernel.name, it.weight_type().to_string())));
+        if own && self.only.is_empty() {
+            let chosen = WeightType::ALL.map(|it| chosen(gpu, case, it));
+            let mut plain = BTreeSet::new();
+            candidates.retain(|it| {
+                let (variant, weights) = (it.variant(), it.weight_type());
+                let is_same = |(of, own): &(WeightType, Variant)| {
+                    let (kernel, constants) = (own.kernel.name, &own.constants);
+                    *of == weights
+                        && (kernel, constants) == (variant.kernel.name, &variant.constants)
+                };
+                let is_plain = variant.kernel.name == case.operation && !is_product(case.operation);
+                chosen.iter().flatten().any(is_same)
+                    || (is_plain && plain.insert(weights.to_string()))
+            });
         }
         candidates
     }
@@ -334,6 +328,15 @@ impl Subject {
         self.right.borrow_mut().insert(key, right);
         Ok(right)
     }
+}
+
+/// What this adapter runs a case on by itself.
+fn chosen(gpu: &Gpu, case: &Case, weight_type: WeightType) -> Option<(WeightType, Variant)> {
+    let options = PlanOptions::new(case.sizes).weight_type(weight_type);
+    let weights = Arc::clone(&case.weights) as _;
+    let plan = wgformer::plan::Plan::compile(gpu, &case.graph, weights, &options).ok()?;
+    let variant = plan.variants(&case.sizes).last()?.clone();
+    Some((weight_type, variant))
 }
 
 /// `None` if the case does not fit the candidate.

@@ -11,7 +11,9 @@ use super::device::Device;
 use super::kernels::Kernel;
 use super::model::Model;
 use super::reference::Reference;
+use super::samples::Summary;
 use crate::adapter::Adapter;
+use crate::numbers::percent;
 
 /// Raised when a field's meaning changes, or a field goes.
 pub(crate) const SCHEMA_VERSION: u32 = 1;
@@ -84,6 +86,43 @@ impl Host {
         }
     }
 }
+
+impl Report {
+    /// Whose clock it was, and what was unsteady: what a reader of the numbers should know.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let clock = match &self.device.clock[..] {
+            "device" => "timed by the device's own timestamps",
+            _ => "timed by the host's clock, since the adapter has no timestamps that work",
+        };
+        let kernels = self.kernels.iter().map(|it| (it.key(), it.time));
+        let runs = self.models.iter().flat_map(Model::times);
+        let all: Vec<(String, Summary)> = kernels.chain(runs).collect();
+        let samples: usize = all.iter().map(|(_, time)| time.samples).sum();
+        let outliers: usize = all.iter().map(|(_, time)| time.outliers).sum();
+        let drifted = all.iter().filter(|(_, time)| time.drift.abs() > DRIFT);
+        let drifted: Vec<&(String, Summary)> = drifted.collect();
+        let mut notes = vec![format!(
+            "{clock}; {outliers} outliers among {samples} samples"
+        )];
+        if let Some((what, time)) = drifted
+            .iter()
+            .max_by(|(_, a), (_, b)| a.drift.abs().total_cmp(&b.drift.abs()))
+        {
+            notes.push(format!(
+                "{} of {} drifted by more than {} between the first half of their samples and the second, the most: {what}, \
+                 by {}: the device grows hot, or the machine has other work",
+                drifted.len(),
+                all.len(),
+                percent(DRIFT),
+                percent(time.drift)
+            ));
+        }
+        notes
+    }
+}
+
+/// Between the halves of its samples: beyond this a reader is told.
+const DRIFT: f64 = 0.1;
 
 impl Kernel {
     /// What is the same of it in every run on one adapter.

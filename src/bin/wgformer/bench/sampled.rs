@@ -14,7 +14,7 @@ use crate::model_args::value_name;
 /// Of the kernels that were timed so far, and those that there was no time for yet.
 #[derive(Default)]
 pub(super) struct Sampled {
-    pub(super) kernels: Vec<Samples>,
+    samples: Vec<Samples>,
     pub(super) left: BTreeSet<About>,
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Timed {
 }
 
 /// What it came to in all of them.
-pub(super) struct Samples {
+struct Samples {
     about: About,
     timed: Timed,
 }
@@ -52,8 +52,8 @@ pub(super) struct Samples {
 impl Sampled {
     pub(super) fn add(&mut self, about: About, timed: Timed) {
         self.left.remove(&about);
-        match self.kernels.iter_mut().find(|it| it.about == about) {
-            None => self.kernels.push(Samples { about, timed }),
+        match self.samples.iter_mut().find(|it| it.about == about) {
+            None => self.samples.push(Samples { about, timed }),
             Some(samples) => {
                 samples.timed.times.extend(timed.times);
                 samples.timed.reference.extend(timed.reference);
@@ -61,8 +61,33 @@ impl Sampled {
         }
     }
 
+    /// In the order in which they came.
+    pub(super) fn kernels(&self, device: &Device, baseline: &Baseline) -> Vec<Kernel> {
+        let kernels = self.samples.iter();
+        kernels
+            .map(|it| it.kernel(device, self.reference(it, baseline)))
+            .collect()
+    }
+
+    /// What a kernel is compared with, as the time that it would take itself at that speed: the textbook's product for a
+    /// product, timed in turns with it, and otherwise the operation's plain kernel on the same size, if it was timed.
+    fn reference(&self, samples: &Samples, baseline: &Baseline) -> Option<f64> {
+        let Samples { about, timed } = samples;
+        if is_product(about.operation) {
+            return Some(least(&timed.reference) * timed.flops / baseline.flops());
+        }
+        let is_plain = |it: &&Samples| {
+            let size = (&it.about.shape, &it.about.size);
+            size == (&about.shape, &about.size) && it.about.kernel == about.operation
+        };
+        let plain = self.samples.iter().filter(is_plain);
+        plain
+            .map(|it| least(&it.timed.times))
+            .min_by(f64::total_cmp)
+    }
+
     pub(super) fn skip(&mut self, about: About) {
-        if self.kernels.iter().all(|it| it.about != about) {
+        if self.samples.iter().all(|it| it.about != about) {
             self.left.insert(about);
         }
     }
@@ -88,13 +113,20 @@ impl About {
     }
 }
 
+/// Whether it is compared with the textbook's product, rather than with a plain kernel of its own.
+pub(super) fn is_product(operation: &str) -> bool {
+    operation.contains("linear")
+}
+
+fn least(samples: &[f64]) -> f64 {
+    Summary::of(samples).least
+}
+
 impl Samples {
-    pub(super) fn kernel(&self, device: &Device, baseline: &Baseline) -> Kernel {
+    fn kernel(&self, device: &Device, reference: Option<f64>) -> Kernel {
         let Self { about, timed } = self;
         let time = Summary::of(&timed.times);
-        let reference = Summary::of(&timed.reference).least;
         let flops = (timed.flops > 0.0).then_some(timed.flops);
-        let products = flops.filter(|_| about.operation.contains("linear"));
         Kernel {
             shape: about.shape.clone(),
             operation: about.operation.to_owned(),
@@ -110,7 +142,7 @@ impl Samples {
             flops_per_second: flops.map(|flops| time.rate(flops)),
             bytes_per_second: time.rate(timed.bytes),
             of_roof: self.roof_share(device, time.median),
-            over_reference: products.map(|flops| flops / time.least * reference / baseline.flops()),
+            over_reference: reference.map(|it| it / time.least),
             time,
         }
     }

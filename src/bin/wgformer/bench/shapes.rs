@@ -15,7 +15,11 @@ pub(crate) enum Shape {
     /// Attention with heads of every width that kernels are made for, over one sequence.
     Attention,
     /// The same over sequences of 128 tokens.
-    AttentionBatch,
+    #[value(name = "attention-of-128")]
+    AttentionOf128,
+    /// The same over sequences of 512 tokens.
+    #[value(name = "attention-of-512")]
+    AttentionOf512,
 }
 
 /// Heads of attention by itself, and their columns.
@@ -41,7 +45,7 @@ impl Shape {
             Self::MiniLmL6 => [384, 12, 1536, 6],
             Self::BertBase | Self::VitB => [768, 12, 3072, 12],
             Self::BertLarge => [1024, 16, 4096, 24],
-            Self::Attention | Self::AttentionBatch => return None,
+            Self::Attention | Self::AttentionOf128 | Self::AttentionOf512 => return None,
         };
         Some(Sizes {
             hidden,
@@ -67,16 +71,22 @@ impl Shape {
         })
     }
 
+    /// Whose sizes of one sequence are [`Shape::Attention`]'s.
+    fn is_batch_of_attention(self) -> bool {
+        matches!(self, Self::AttentionOf128 | Self::AttentionOf512)
+    }
+
     /// The lengths of the sequences in a batch of about so many tokens; none where another shape has the same.
     pub(crate) fn lengths(self, tokens: usize) -> Vec<usize> {
         let longest = match self {
             Self::MiniLmL6 | Self::BertBase | Self::BertLarge => 512,
             Self::VitB => 197,
             Self::Attention => tokens,
-            Self::AttentionBatch => 128,
+            Self::AttentionOf128 => 128,
+            Self::AttentionOf512 => 512,
         };
         match tokens {
-            tokens if self == Self::AttentionBatch && tokens <= longest => vec![],
+            tokens if self.is_batch_of_attention() && tokens <= longest => vec![],
             tokens if tokens <= longest => vec![tokens],
             tokens => vec![longest; tokens / longest],
         }

@@ -31,10 +31,14 @@ pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
     if let Some(alternation) = &report.alternation {
         write_alternation(&mut stdout, alternation)?;
     }
+    writeln!(stdout)?;
+    for note in report.notes() {
+        writeln!(stdout, "{note}")?;
+    }
     if report.left > 0 {
         writeln!(
             stdout,
-            "\n{} measurements were left out: give --time-budget more",
+            "{} measurements were left out: give --time-budget more",
             report.left
         )?;
     }

@@ -31,6 +31,14 @@ impl Stopwatch {
         }
     }
 
+    /// Whose it is, as reports have it.
+    pub(crate) fn clock(&self) -> &'static str {
+        match self.timestamps {
+            Some(_) => "device",
+            None => "host",
+        }
+    }
+
     /// How long what `record` puts into one pass takes.
     ///
     /// # Errors

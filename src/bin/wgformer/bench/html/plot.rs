@@ -44,8 +44,9 @@ pub(super) const STYLES: usize = ink::SERIES;
 // In the units of the view box, of which a phone shows one by one.
 const WIDTH: u32 = 340;
 const HEIGHT: u32 = 260;
-/// About everything.
+/// About everything; to the right, half of a label that stands below the last tick.
 const MARGIN: u32 = 10;
+const RIGHT: u32 = 30;
 /// For the labels and the title of an axis.
 const LEFT: u32 = 52;
 const BELOW: u32 = 42;
@@ -92,7 +93,7 @@ impl Plot {
 
     fn rulers(&self) -> Option<[Ruler; 2]> {
         let shown = || self.series.iter().flat_map(Series::shown);
-        let across = f64::from(WIDTH - LEFT - 2 * MARGIN);
+        let across = f64::from(WIDTH - LEFT - MARGIN - RIGHT);
         let up = f64::from(HEIGHT - BELOW - 2 * MARGIN);
         let wide = |tick: &Tick| CHARACTER * (tick.label.chars().count() + 1) as f64;
         let beside =
@@ -109,6 +110,7 @@ impl Plot {
         let titles = [x.title(), y.title()];
         let mut chart = ChartBuilder::on(&area)
             .margin(MARGIN)
+            .margin_right(RIGHT)
             .set_label_area_size(LabelAreaPosition::Left, LEFT)
             .set_label_area_size(LabelAreaPosition::Bottom, BELOW)
             .build_cartesian_2d(x, y)?;
@@ -286,6 +288,26 @@ mod tests {
         );
         assert!(drawn(&[[0.0, 1.0]]).is_none());
         assert!(drawn(&[]).is_none());
+    }
+
+    #[test]
+    fn labels_are_within_the_picture() {
+        let axis = |what| Axis {
+            what,
+            unit: "",
+            ticks: Ticks::Measured(|value| crate::numbers::bytes(value as u64)),
+        };
+        let points = [18, 20, 22, 24, 26, 28].map(|bits| [f64::from(1 << bits), 1.0]);
+        let plot = Plot {
+            x: axis("size"),
+            ..plot(&points)
+        };
+        let figure = plot.figure().unwrap().unwrap().to_string();
+        let (before, _) = figure.split_once("\n256 MiB\n").expect(&figure);
+        let (_, text) = before.rsplit_once("<text x=\"").unwrap();
+        let middle: f64 = text.split('"').next().unwrap().parse().unwrap();
+        let half = 0.5 * CHARACTER * "256 MiB".len() as f64;
+        assert!(middle + half <= f64::from(WIDTH), "{middle} + {half}");
     }
 
     /// Of what a pointer is told.
