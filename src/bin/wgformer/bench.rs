@@ -43,7 +43,8 @@ pub(crate) struct Arguments {
     /// Measure the most telling things only, in less than a minute.
     #[arg(long)]
     quick: bool,
-    /// Begin nothing else after so long, such as 60s or 5m; kernels have two thirds of it, before whole models
+    /// Once the device is measured, which takes some seconds, begin nothing else after so long, such as 60s or 5m; kernels
+    /// have two thirds of it, before whole models
     /// [default: 60s, with --quick 40s].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_budget: Option<Duration>,
@@ -158,7 +159,6 @@ impl Arguments {
 
     fn measure(&self, gpu: &Gpu) -> Result<Report> {
         let start = Instant::now();
-        let until = start + self.budget();
         let (kernels, models) = (self.kernels(), self.models()?);
         let other = self.other()?;
         // What is wrong with the command line is said before anything is measured.
@@ -173,6 +173,7 @@ impl Arguments {
         progress.advance(1);
 
         let mut told = || progress.advance(1);
+        let until = Instant::now() + self.budget();
         let measured = if let Some(other) = &other {
             let gpus = [gpu, other];
             Measured::of_turns(alternate::adapters(gpus, &models, until, &mut told)?)
