@@ -3,7 +3,7 @@
 
     issue_slots.py FILE.wgsl < ASSEMBLY
 
-FILE.wgsl is a variant of linear_tile, linear_small or linear_subgroup; ASSEMBLY is what one of Mesa's drivers prints
+FILE.wgsl is a variant of linear_tile, linear_small, linear_column or linear_subgroup; ASSEMBLY is what one of Mesa's drivers prints
 while it compiles that alone, with RADV_DEBUG=asm, INTEL_DEBUG=cs, NAK_DEBUG=print, IR3_SHADER_DEBUG=cs or
 AGX_MESA_DEBUG=shaders.
 
@@ -124,6 +124,8 @@ def shape(wgsl):
         return 16 * of["ROW_VECTORS"] * of["COLUMN_VECTORS"], of["TILE_K"]
     if "DEPTH" in of:
         return 4 * of["ROWS"] * of["VECTORS"], 4 * of["DEPTH"]
+    if "COLUMNS" in of:
+        return of["ROWS"], 4 * of["UNROLL"]
     return 4 * of["ROWS"], of["TILE_K"]
 
 
@@ -142,7 +144,7 @@ def issue_slots(wgsl, assembly):
         inner = [loop for loop in of_all if loop < outer and place in loop and k(loop) >= 1]
         return k_of_pass / k(min(inner, key=len)) if inner else 1
 
-    over_k = max((loop for loop in of_all if k(loop) >= 1), key=len)
+    over_k = max((loop for loop in of_all if k(loop) >= 1), key=lambda loop: (multiply_adds(loop), len(loop)))
     slots = sum(instructions[place].slots * passes(place, over_k) for place in over_k)
     products = sum(instructions[place].multiply_adds * passes(place, over_k) for place in over_k)
     return slots / products

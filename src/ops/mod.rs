@@ -71,6 +71,7 @@ pub static KERNELS: &[&Kernel] = &[
     &layer_norm::LAYER_NORM_TEXTURE,
     &layer_norm::LAYER_NORM_VEC4,
     &linear_kernels::LINEAR,
+    &linear_kernels::LINEAR_COLUMN,
     &linear_kernels::LINEAR_COOPERATIVE_16,
     &linear_kernels::LINEAR_COOPERATIVE_8,
     &linear_kernels::LINEAR_SMALL,

@@ -16,7 +16,8 @@ use crate::tensor::{Dim, WeightType};
 
 pub(super) use padded::{K_MULTIPLE, PANEL};
 pub(super) use padded::{
-    LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, LINEAR_SMALL, LINEAR_SUBGROUP, LINEAR_TILE,
+    LINEAR_COLUMN, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, LINEAR_SMALL, LINEAR_SUBGROUP,
+    LINEAR_TILE,
 };
 pub(super) use plain::LINEAR;
 pub(super) use texture::LINEAR_TEXTURE;

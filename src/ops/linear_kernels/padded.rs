@@ -61,6 +61,16 @@ pub(in crate::ops) static LINEAR_SMALL: Kernel = Kernel {
     cooperative_matrix: None,
 };
 
+pub(in crate::ops) static LINEAR_COLUMN: Kernel = Kernel {
+    name: "linear_column",
+    wgsl: include_str!("../../../shaders/linear_column.wgsl"),
+    bindings: BINDINGS,
+    params_size: size_of::<Params>(),
+    constants: &[],
+    features: wgpu::Features::empty(),
+    cooperative_matrix: None,
+};
+
 pub(in crate::ops) static LINEAR_SUBGROUP: Kernel = Kernel {
     name: "linear_subgroup",
     wgsl: include_str!("../../../shaders/linear_subgroup.wgsl"),

@@ -1,7 +1,7 @@
 //! The kernels for GPUs, which read one layout of the weight and give the same bits, so that a run takes the one whose
 //! tiles are large enough to compute with and many enough to fill the adapter.
 
-use super::padded::{LINEAR_SMALL, LINEAR_TILE, PANEL, dispatch, panels};
+use super::padded::{LINEAR_COLUMN, LINEAR_SMALL, LINEAR_TILE, PANEL, dispatch, panels};
 use super::{Problem, Projection};
 use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
@@ -34,32 +34,35 @@ fn offer(
     projection: &Projection,
     problem: &Problem,
 ) -> Offer {
+    let variant = |kernel, tile, constants| Variant {
+        kernel,
+        constants,
+        tile: Some(tile),
+        bindings: panels(request, projection, problem),
+        dispatch: dispatch(tile, problem, projection),
+    };
+    let bits = [("WEIGHT_BITS", request.weight_type.bits())];
     let tile = |tile: &Tile| {
         let constants = tile.constants(staging(request.capabilities), problem.k);
         variant(
             &LINEAR_TILE,
             tile.extent(),
-            constants,
-            request,
-            projection,
-            problem,
+            [&constants[..], &bits].concat(),
         )
     };
     let small = |small: Small| {
+        let constants = small.constants();
         variant(
             &LINEAR_SMALL,
             small.extent(),
-            small.constants(),
-            request,
-            projection,
-            problem,
+            [&constants[..], &bits].concat(),
         )
     };
     let n = problem.n;
     // A pass of 32 k has twice the loads under way; in f32 it would take too many registers.
     let deep = match request.weight_type {
         WeightType::F32 => 16,
-        WeightType::F16 | WeightType::I8 => 32,
+        _ => 32,
     };
     let one_row = Small {
         rows: 1,
@@ -73,16 +76,35 @@ fn offer(
         // Workgroup memory and barriers cost more on a CPU than they save.
         return small(two_rows).into();
     }
-    let mut by_rows = vec![
+    let by_column = most_rows_by_column(request);
+    let few = [
+        (by_column, variant(&LINEAR_COLUMN, COLUMN, vec![])),
         (8, small(one_row)),
         (32, small(two_rows)),
-        (MIDDLE.most_rows_below(ENOUGH_SMALL, n), tile(&LITTLE)),
     ];
+    // Each for more rows than those before it.
+    let mut by_rows: Vec<(usize, Variant)> = vec![];
+    for (rows, variant) in few {
+        if rows > by_rows.last().map_or(0, |(rows, _)| *rows) {
+            by_rows.push((rows, variant));
+        }
+    }
+    by_rows.push((MIDDLE.most_rows_below(ENOUGH_SMALL, n), tile(&LITTLE)));
     if *largest != MIDDLE {
         by_rows.push((largest.most_rows_below(ENOUGH_LARGE, n), tile(&MIDDLE)));
     }
     by_rows.push((usize::MAX, tile(largest)));
     Offer::by_rows(problem.rows, by_rows)
+}
+
+/// The most rows for which `linear_column.wgsl` costs fewer issue slots than `linear_small.wgsl` on the vendor's chips
+/// (docs/performance.md): where turning an integer into a float is dear and loads that are the same for all lanes are not.
+fn most_rows_by_column(request: &Request<'_>) -> usize {
+    match (Vendor::of(request.capabilities), request.weight_type) {
+        (Vendor::Amd | Vendor::Qualcomm, WeightType::I8) => 32,
+        (Vendor::Intel, WeightType::I8) => 8,
+        _ => 0,
+    }
 }
 
 /// The tile for any number of rows: where several meet the bar, the one of the fewest issue slots per output on the
@@ -95,24 +117,6 @@ fn largest(request: &Request<'_>) -> &'static Tile {
         (Intel, F32 | F16) if HUGE.fits(limits) => &HUGE,
         (Apple | Intel | Nvidia | Qualcomm, I8) | (Intel | Qualcomm, F32) => &MIDDLE,
         _ => &LARGE,
-    }
-}
-
-fn variant(
-    kernel: &'static Kernel,
-    tile: [usize; 2],
-    mut constants: Constants,
-    request: &Request<'_>,
-    projection: &Projection,
-    problem: &Problem,
-) -> Variant {
-    constants.push(("WEIGHT_BITS", request.weight_type.bits()));
-    Variant {
-        kernel,
-        constants,
-        tile: Some(tile),
-        bindings: panels(request, projection, problem),
-        dispatch: dispatch(tile, problem, projection),
     }
 }
 
@@ -205,6 +209,9 @@ impl Tile {
         ]
     }
 }
+
+/// Rows and columns of `linear_column.wgsl`: a column for each lane.
+const COLUMN: [usize; 2] = [8, PANEL];
 
 /// Of `linear_small.wgsl`, whose 4 x 16 lanes have `rows` x 4 outputs each.
 struct Small {
