@@ -33,13 +33,13 @@ fn forward_gives_the_best_tokens_and_the_logits_of_each_position() {
     let logits = numbers(&with_logits[0]["logits"]);
     assert_eq!(logits.iter().map(Vec::len).collect::<Vec<_>>(), [40; 3]);
     for (row, top) in logits.iter().zip(line["top"].as_array().unwrap()) {
-        let mut sorted: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
-        sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let best = sorted[..2].iter();
-        let best: Value = best
-            .map(|(token, logit)| json!({ "token": token, "logit": logit }))
-            .collect();
-        assert_eq!(*top, best);
+        let mut best: Vec<(usize, f32)> = row.iter().copied().enumerate().collect();
+        best.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let found = top.as_array().unwrap().iter().map(|it| {
+            let (token, logit) = (it["token"].as_u64().unwrap(), it["logit"].as_f64().unwrap());
+            (token as usize, logit as f32)
+        });
+        assert_eq!(found.collect::<Vec<_>>(), best[..2]);
     }
 
     // The library's own, of one batch.
