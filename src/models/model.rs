@@ -623,7 +623,7 @@ impl Source {
             needed,
             allowed,
             unit: "bytes in one buffer",
-            advice: "lower max_seq_length in its sentence_bert_config.json, or use an adapter with a larger limit",
+            advice: "lower max_seq_length in its sentence_bert_config.json (of PyTorch's own parts, max_length in config.json), or use an adapter with a larger limit",
         })
     }
 }
