@@ -1,6 +1,7 @@
 // Softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment. Any head_dim up to 256.
 // If WINDOW, over keys at most so many places away alone; if BIAS, scores have one added, by how far the key is away.
+// If CAUSAL, over none behind the query.
 // If EXPANDED, every second segment attends to the one before it instead of itself; a query without keys has zeros.
 // One workgroup per segment, tile of queries and head. Tiles of keys, counted from the segment's start, are gone
 // through with an online softmax: scores are a small matrix product (4 queries x 4 keys a lane, DEPTH vectors of a row
@@ -32,6 +33,7 @@ const KEY_TILE: u32 = 32u;
 const WINDOW: u32 = 0u;                   // 1: there is one
 const BIAS: u32 = 0u;                     // 1: there is one
 const EXPANDED: u32 = 0u;                 // 1: every second segment expands the one before it
+const CAUSAL: u32 = 0u;                   // 1: a query sees no key behind it
 const ROW_GROUPS: u32 = QUERY_TILE / 4u;  // lanes that share a key
 const KEY_GROUPS: u32 = KEY_TILE / 4u;    // lanes that share a query, neighbours
 const WORKGROUP_SIZE: u32 = ROW_GROUPS * KEY_GROUPS;
@@ -113,6 +115,7 @@ fn attention(
                 first_key += (before - min(before, params.window)) / KEY_TILE * KEY_TILE;
                 last_key = min(end, first_query + QUERY_TILE + params.window);
             }
+            if CAUSAL == 1u { last_key = min(last_key, first_query + QUERY_TILE); }
             for (; first_key < last_key; first_key += KEY_TILE) {
                 for (var k = 0u; k < 4u; k++) { scores[k] = vec4(0.0); }
                 for (var first = 0u; first < VECTORS; first += DEPTH) {
@@ -151,10 +154,11 @@ fn attention(
                 for (var k = 0u; k < 4u; k++) {
                     let key = first_key + k * KEY_GROUPS + key_group;
                     var counts = vec4(key < end);
-                    if WINDOW == 1u || BIAS == 1u {
+                    if WINDOW == 1u || BIAS == 1u || CAUSAL == 1u {
                         let distance = vec4(i32(key) - i32(first_query + 4u * row_group)) - vec4(0, 1, 2, 3);
                         if BIAS == 1u { scores[k] += bias_of(head, distance); }
                         if WINDOW == 1u { counts &= abs(distance) <= vec4(i32(params.window)); }
+                        if CAUSAL == 1u { counts &= distance <= vec4(0); }
                     }
                     scores[k] = select(vec4(LOWEST), scores[k], counts);
                     lane_max = max(lane_max, scores[k]);
@@ -172,7 +176,7 @@ fn attention(
                     for (var i = 0u; i < 4u; i++) { context[c][i] *= rescale; }
                 }
                 for (var k = 0u; k < 4u; k++) {
-                    // 0 past the end and outside the window; there 1 until a query meets its first key, which rescales that to 0.
+                    // 0 past the end and where the query does not look; there 1 until a query meets its first key, which rescales that to 0.
                     let weights = exp2(scores[k] - new_max);
                     row_sum += weights;
                     rows[(k * KEY_GROUPS + key_group) * WEIGHT_STRIDE + row_group] = weights;

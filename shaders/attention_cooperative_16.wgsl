@@ -3,6 +3,7 @@ enable wgpu_cooperative_matrix;
 
 // Softmax attention over packed segments by cooperative matrices of 16 x 16, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment. head_dim up to 128.
+// If CAUSAL, over no key behind q.
 // Queries, keys, values and softmax weights are rounded to f16 where they are multiplied; all else is f32.
 // One workgroup per segment, tile of queries and head, one subgroup per BLOCK queries; best with as many subgroups as
 // blocks, right with any number. Tiles of BLOCK keys, counted from the segment's start, are gone through twice, first
@@ -31,6 +32,7 @@ const MATRIX: u32 = 16u;
 
 const HEAD_DIM: u32 = 32u;
 const WORKGROUP_SIZE: u32 = 128u;  // four times the subgroup size, at most 256
+const CAUSAL: u32 = 0u;            // 1: a query sees no key behind it
 const QUERY_TILE: u32 = 64u;
 const BLOCK: u32 = 16u;            // queries of a subgroup, keys of a tile, columns of the result at a time
 const BLOCKS: u32 = QUERY_TILE / BLOCK;
@@ -149,12 +151,23 @@ fn multiply_keys(queries: ptr<function, Queries>, block: u32) {
     }
 }
 
-// What keys `first`.. of a tile weigh, of which there are `left` up to the end. Their bits are cut off to what f16
+// Whether keys `first`.. of a tile count, of whose keys `left` do.
+fn count(first: u32, left: u32) -> vec4<bool> {
+    return vec4(first) + vec4(0u, 1u, 2u, 3u) < vec4(left);
+}
+
+// How many keys from `first` on a query sees.
+fn keys_left(query: u32, first: u32, end: u32) -> u32 {
+    if CAUSAL == 1u { return max(min(end, query + 1u), first) - first; }
+    return end - first;
+}
+
+// What keys `first`.. of a tile weigh, of whose keys `left` count. Their bits are cut off to what f16
 // holds, so that no compiler adds up other weights than it multiplies.
 fn weights_of(scores: vec4<f32>, scale: f32, maximum: f32, first: u32, left: u32) -> vec4<f32> {
     let weights = exp2(fma(scores, vec4(scale), vec4(LARGEST - maximum)));
     let in_f16 = bitcast<vec4<f32>>(bitcast<vec4<u32>>(weights) & vec4(0xffffe000u));
-    return select(vec4(0.0), in_f16, vec4(first) + vec4(0u, 1u, 2u, 3u) < vec4(left));
+    return select(vec4(0.0), in_f16, count(first, left));
 }
 
 @compute @workgroup_size(WORKGROUP_SIZE)
@@ -174,6 +187,8 @@ fn attention_cooperative_16(
         let end = segment_offsets[sequence + 1u];
         let first_query = start + query_tile * QUERY_TILE;
         if first_query < end {
+            var last_key = end;  // behind those that some query of the tile sees
+            if CAUSAL == 1u { last_key = min(end, first_query + QUERY_TILE); }
             let scale = params.scale * 1.442695;  // log2(e), for exp2
             // Once, unless subgroups are wider than a quarter of the workgroup.
             for (var first_block = 0u; first_block < BLOCKS; first_block += subgroups) {
@@ -195,13 +210,18 @@ fn attention_cooperative_16(
 
                 var maxima: array<f32, ROUNDS>;
                 for (var n = 0u; n < ROUNDS; n++) { maxima[n] = LOWEST; }
-                for (var first_key = start; first_key < end; first_key += BLOCK) {
+                for (var first_key = start; first_key < last_key; first_key += BLOCK) {
                     stage_keys(head, first_key, end, lane);
                     workgroupBarrier();
                     multiply_keys(&queries, block);
                     workgroupBarrier();
                     for (var n = 0u; n < ROUNDS; n++) {
-                        let s = strip_at(lane + n * WORKGROUP_SIZE) * scale;  // those past the end are the last one again
+                        let i = lane + n * WORKGROUP_SIZE;
+                        var s = strip_at(i) * scale;  // those past the end are the last one again
+                        if CAUSAL == 1u {
+                            let left = keys_left(first_query + i / LINES, first_key, end);
+                            s = select(vec4(LOWEST), s, count(i % LINES * 4u, left));
+                        }
                         maxima[n] = max(maxima[n], max(max(s.x, s.y), max(s.z, s.w)));
                     }
                 }
@@ -215,14 +235,15 @@ fn attention_cooperative_16(
 
                 var context: array<array<MatrixC, SIDE>, DEPTH>;
                 var sums: array<f32, ROUNDS>;
-                for (var first_key = start; first_key < end; first_key += BLOCK) {
+                for (var first_key = start; first_key < last_key; first_key += BLOCK) {
                     stage_keys(head, first_key, end, lane);
                     workgroupBarrier();
                     multiply_keys(&queries, block);
                     workgroupBarrier();
                     for (var n = 0u; n < ROUNDS; n++) {
                         let i = lane + n * WORKGROUP_SIZE;
-                        let weights = weights_of(strip_at(i), scale, maxima[n], i % LINES * 4u, end - first_key);
+                        let left = keys_left(first_query + i / LINES, first_key, end);
+                        let weights = weights_of(strip_at(i), scale, maxima[n], i % LINES * 4u, left);
                         sums[n] += dot(weights, vec4(1.0));
                         let at = i / LINES * BLOCK_STRIDE + i % LINES * 4u;
                         rows[at] = f16(weights.x);

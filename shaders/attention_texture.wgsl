@@ -1,6 +1,7 @@
 // Softmax attention over packed segments, scores never materialised:
 // y[q] = sum over keys of softmax(scale * query[q] . key) * value, within q's own segment.
 // If WINDOW, over keys at most so many places away alone; if BIAS, scores have one added, by how far the key is away.
+// If CAUSAL, over none behind the query.
 // If EXPANDED, every second segment attends to the one before it instead of itself; a query without keys has zeros.
 // One subgroup per segment, tile of ROWS queries and head, all in registers. Each lane owns queries; keys and
 // values are loaded LANES at a time, one to a lane, and passed round by shuffles at constant lanes, so that
@@ -33,6 +34,7 @@ const HEAD_DIM: u32 = 32u;
 const WINDOW: u32 = 0u;  // 1: there is one
 const BIAS: u32 = 0u;    // 1: there is one
 const EXPANDED: u32 = 0u;  // 1: every second segment expands the one before it
+const CAUSAL: u32 = 0u;  // 1: a query sees no key behind it
 const VECTORS: u32 = HEAD_DIM / 4u;    // of a head's row
 const ROW_GROUPS: u32 = ROWS / LANES;  // queries of a lane
 const TEXELS: u32 = LANES / 4u + 1u;   // that hold the bias of LANES keys, wherever the first is in its texel
@@ -85,6 +87,7 @@ fn attention_texture(
                 first_key += (before - min(before, params.window)) / LANES * LANES;
                 last_key = min(end, first_query + ROWS + params.window);
             }
+            if CAUSAL == 1u { last_key = min(last_key, first_query + ROWS); }
             let last_entry = 2 * i32(params.reach);  // of a head's bias
             var outermost: vec2<f32>;                // its first and its last
             if BIAS == 1u {
@@ -136,6 +139,7 @@ fn attention_texture(
                     for (var l = 0u; l < LANES; l++) {
                         var counts = first_key + l < end;
                         if WINDOW == 1u { counts &= abs(distance + i32(l)) <= i32(params.window); }
+                        if CAUSAL == 1u { counts &= distance + i32(l) <= 0; }
                         weights[g][l] = select(LOWEST, weights[g][l], counts);
                         new_max = max(new_max, weights[g][l]);
                     }
@@ -144,7 +148,7 @@ fn attention_texture(
                     row_sum[g] *= rescale;
                     for (var v = 0u; v < VECTORS; v++) { context[g][v] *= rescale; }
                     for (var l = 0u; l < LANES; l++) {
-                        // 0 past the end and outside the window; there 1 until a query meets its first key, which rescales that to 0.
+                        // 0 past the end and where the query does not look; there 1 until a query meets its first key, which rescales that to 0.
                         weights[g][l] = exp2(weights[g][l] - new_max);
                         row_sum[g] += weights[g][l];
                     }

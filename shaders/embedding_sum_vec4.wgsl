@@ -1,6 +1,7 @@
-// The front end of BERT, word + position + token type, then layer norm, four columns at a time:
+// An encoder's front end: word + position + token type, and if NORM, as BERT has it, the layer norm of that, four columns
+// at a time:
 // v = word[ids[t]] + position[positions[t]] + kind[types[t]];
-// y[t, c] = (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
+// y[t, c] = v[c], or (v[c] - mean(v)) / sqrt(variance(v) + eps) * weight[c] + bias[c].
 // One workgroup per token; each lane keeps its columns in registers, four to a vector. hidden is a multiple of 4.
 
 struct Params {
@@ -14,13 +15,14 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read> indices: array<u32>;        // ids, positions and types: [3, tokens]
 @group(0) @binding(1) var<storage, read> word: array<vec2<u32>>;     // [vocabulary, hidden]: four f16, or two f32, a vector
-@group(0) @binding(2) var<storage, read> small: array<vec4<f32>>;    // position [max_positions, hidden], type [max_types, hidden], weight [hidden], bias [hidden]
+@group(0) @binding(2) var<storage, read> small: array<vec4<f32>>;    // position [max_positions, hidden], type [max_types, hidden]; if NORM, weight [hidden], bias [hidden]
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;  // [tokens, hidden]
 @group(1) @binding(0) var<uniform> params: Params;
 
 const WORKGROUP_SIZE: u32 = 64u;  // a multiple of 8
 const VECTORS_PER_LANE: u32 = 4u;
 const WEIGHT_BITS: u32 = 32u;
+const NORM: u32 = 1u;  // 1: there is one
 const GROUPS: u32 = max(8u, WORKGROUP_SIZE / 16u);  // a reduction's second step; the first adds up every GROUPS-th lane
 
 var<workgroup> partial: array<f32, WORKGROUP_SIZE>;
@@ -69,7 +71,6 @@ fn embedding_sum_vec4(
         let word_start = indices[token] * width;
         let position_start = indices[params.tokens + token] * width;
         let type_start = (params.max_positions + indices[2u * params.tokens + token]) * width;
-        let weight_start = (params.max_positions + params.max_types) * width;
 
         var values: array<vec4<f32>, VECTORS_PER_LANE>;
         var sum = 0.0;
@@ -81,25 +82,33 @@ fn embedding_sum_vec4(
             }
             sum += sum_of(values[i]);
         }
-        let mean = reduce_sum(sum, lane) / hidden;
+        if NORM == 1u {
+            let weight_start = (params.max_positions + params.max_types) * width;
+            let mean = reduce_sum(sum, lane) / hidden;
 
-        var squares = 0.0;
-        for (var i = 0u; i < VECTORS_PER_LANE; i++) {
-            let c4 = lane + i * WORKGROUP_SIZE;
-            if is_inside(i, c4, width) {
-                let centred = values[i] - mean;
-                squares += sum_of(centred * centred);
+            var squares = 0.0;
+            for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+                let c4 = lane + i * WORKGROUP_SIZE;
+                if is_inside(i, c4, width) {
+                    let centred = values[i] - mean;
+                    squares += sum_of(centred * centred);
+                }
+            }
+            let variance = reduce_sum(squares, lane) / hidden;
+            let scale = 1.0 / sqrt(variance + params.eps);
+
+            for (var i = 0u; i < VECTORS_PER_LANE; i++) {
+                let c4 = lane + i * WORKGROUP_SIZE;
+                if is_inside(i, c4, width) {
+                    let normal = (values[i] - mean) * scale;
+                    values[i] = fma(normal, small[weight_start + c4], small[weight_start + width + c4]);
+                }
             }
         }
-        let variance = reduce_sum(squares, lane) / hidden;
-        let scale = 1.0 / sqrt(variance + params.eps);
 
         for (var i = 0u; i < VECTORS_PER_LANE; i++) {
             let c4 = lane + i * WORKGROUP_SIZE;
-            if is_inside(i, c4, width) {
-                let normal = (values[i] - mean) * scale;
-                y[token * width + c4] = fma(normal, small[weight_start + c4], small[weight_start + width + c4]);
-            }
+            if is_inside(i, c4, width) { y[token * width + c4] = values[i]; }
         }
     }
 }

@@ -202,7 +202,8 @@ fn attention_does_not_depend_on_the_sequences_around_it() {
     };
     let shape = (heads, head_dim);
     let disentangled = cases::disentangled_attention(&lengths, shape, 40, 1.0, values).unwrap();
-    for case in [within(Distances::default()), within(NEAR), disentangled] {
+    let plain = within(Distances::default());
+    for case in [plain, within(NEAR), within(BEFORE), disentangled] {
         let [Data::U32(offsets), Data::F32(qkv)] = &case.inputs[..] else {
             panic!("offsets, and qkv of floats")
         };
@@ -233,16 +234,31 @@ const NEAR: Distances = Distances {
     window: Some(20),
     reach: Some(4),
     expanded: false,
+    causal: false,
+};
+
+const BEFORE: Distances = Distances {
+    window: None,
+    reach: None,
+    expanded: false,
+    causal: true,
 };
 
 /// Tiles of keys that no query of a tile sees are not read: zero times infinity would be NaN.
 #[test]
-fn what_overflows_outside_a_window_is_not_seen() {
+fn what_overflows_where_nobody_looks_is_not_seen() {
     const TOKENS: usize = 400;
     const FAR: usize = 20 + 128 + 32; // a window, and the largest tiles of keys and of queries
+    const FIRST: (usize, Range<usize>) = (0, 0..FAR);
+    const LAST: (usize, Range<usize>) = (TOKENS - 1, TOKENS - FAR..TOKENS);
     let (gpu, _turn) = common::gpu();
-    for head_dim in [32, 256] {
-        let case = cases::attention_with(&[TOKENS], 1, head_dim, 1.0, Values::Unit, NEAR).unwrap();
+    let within = [(NEAR, &[FIRST, LAST][..]), (BEFORE, &[LAST])];
+    for (head_dim, (distances, overflowing)) in [32, 256]
+        .into_iter()
+        .flat_map(|head_dim| within.map(|it| (head_dim, it)))
+    {
+        let case = cases::attention_with(&[TOKENS], 1, head_dim, 1.0, Values::Unit, distances);
+        let case = case.unwrap();
         let [offsets, Data::F32(qkv)] = &case.inputs[..] else {
             panic!("offsets, and qkv of floats")
         };
@@ -253,7 +269,7 @@ fn what_overflows_outside_a_window_is_not_seen() {
                 bits(&plan.run(&case.sizes, &values).unwrap())
             };
             let expected = run(qkv);
-            for (overflows, seeing) in [(0, 0..FAR), (TOKENS - 1, TOKENS - FAR..TOKENS)] {
+            for (overflows, seeing) in overflowing {
                 let mut values = qkv.clone();
                 values[(2 * TOKENS + overflows) * head_dim..][..head_dim].fill(f32::INFINITY);
                 let found = run(&values);

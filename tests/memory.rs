@@ -347,9 +347,8 @@ fn a_row_too_few_of_a_table_on_the_host_is_an_error() {
     let tables = rows.map(|(name, rows)| graph.parameter(&format!("table of {name}"), [rows, 8]));
     let weight = graph.parameter("weight", [8]);
     let bias = graph.parameter("bias", [8]);
-    graph
-        .embedding_sum(indices, tables, weight, bias, 1e-12)
-        .unwrap();
+    let sum = graph.embedding_sum(indices, tables).unwrap();
+    graph.layer_norm(sum, weight, bias, 1e-12).unwrap();
     let tensors = graph
         .tensors()
         .iter()

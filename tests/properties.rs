@@ -148,9 +148,10 @@ proptest! {
         window in option::of(0_usize..200),
         reach in option::of(0_usize..200),
         expanded: bool,
+        causal: bool,
         values in values(),
     ) {
-        let distances = Distances { window, reach, expanded };
+        let distances = Distances { window, reach, expanded, causal };
         check(cases::attention_with(&lengths, heads, head_dim, 1.0, values, distances))?;
     }
 
@@ -177,8 +178,8 @@ proptest! {
     }
 
     #[test]
-    fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500)) {
-        check(cases::embedding_sum(tokens, hidden))?;
+    fn embedding_sum(tokens in 1_usize..200, hidden in columns(1500), norm: bool) {
+        check(cases::embedding_sum(tokens, hidden, norm))?;
     }
 
     #[test]

@@ -71,13 +71,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 /// Its heads.
 pub(super) fn heads(config: &Config) -> Result<Heads> {
     let masked_lm = MaskedLmNames {
-        transform: Transform {
+        transform: Some(Transform {
             dense: LinearNames::new("predictions.dense"),
             activation: config.activation("hidden_act", "gelu_new")?,
             norm: Some(NormNames::new("predictions.LayerNorm")),
-        },
+        }),
         decoder: "predictions.decoder",
-        embeddings: "embeddings.word_embeddings.weight",
+        embeddings: Some("embeddings.word_embeddings.weight"),
         bias: Some("predictions.bias"),
     };
     let of_bert = Heads::of_bert(masked_lm);

@@ -84,7 +84,7 @@ pub(super) fn embedding_names(max_positions: usize, max_types: usize) -> Embeddi
         word: "embeddings.word_embeddings.weight",
         position: Some(("embeddings.position_embeddings.weight", max_positions)),
         token_type: Some(("embeddings.token_type_embeddings.weight", max_types)),
-        norm: NormNames::new("embeddings.LayerNorm"),
+        norm: Some(NormNames::new("embeddings.LayerNorm")),
     }
 }
 

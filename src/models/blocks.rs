@@ -26,7 +26,7 @@ impl NormNames {
     }
 }
 
-/// The front end: what is added up for each token, and normalised.
+/// The front end: what is added up for each token, and mostly normalised.
 #[derive(Clone, Debug)]
 pub(super) struct EmbeddingNames {
     pub(super) word: &'static str,
@@ -34,10 +34,10 @@ pub(super) struct EmbeddingNames {
     pub(super) position: Option<(&'static str, usize)>,
     /// A table of token types, if there are any, and its rows.
     pub(super) token_type: Option<(&'static str, usize)>,
-    pub(super) norm: NormNames,
+    pub(super) norm: Option<NormNames>,
 }
 
-/// The sum of a token's embeddings, normalised: `[tokens, columns]`.
+/// The sum of a token's embeddings, normalised if it is to be: `[tokens, columns]`.
 ///
 /// Where an architecture has no table of one kind, one of zeros takes its place.
 pub(super) fn embeddings(
@@ -85,14 +85,12 @@ pub(super) fn embeddings_from(
         Some(it) => it,
         None => (types, builder.zeros([type_rows, columns])),
     };
-    let (weight, bias) = norm_parameters(builder, &names.norm, columns)?;
-    builder.graph.embedding_sum(
-        [ids, positions, types],
-        [word, position, token_type],
-        weight,
-        bias,
-        eps,
-    )
+    let (indices, tables) = ([ids, positions, types], [word, position, token_type]);
+    let sum = builder.graph.embedding_sum(indices, tables)?;
+    match &names.norm {
+        None => Ok(sum),
+        Some(names) => norm(builder, sum, names, columns, eps),
+    }
 }
 
 /// The sizes of a layer.
@@ -129,6 +127,8 @@ pub(super) struct Attending {
     pub(super) rotary: Option<(TensorId, TensorId)>,
     /// The farthest that a key may be, to each side.
     pub(super) window: Option<usize>,
+    /// Whether to none behind.
+    pub(super) causal: bool,
     /// What is added to scores by distance.
     pub(super) bias: Option<TensorId>,
     /// How scores depend on where tokens are to each other, instead of a bias and a window.
@@ -149,6 +149,7 @@ impl Attending {
             segment_offsets,
             rotary: None,
             window: None,
+            causal: false,
             bias: None,
             disentangled: None,
         }
@@ -304,7 +305,7 @@ fn attention(
 
 fn options(attending: Attending, sizes: &LayerSizes) -> AttentionOptions {
     let scale = 1.0 / ((sizes.hidden / sizes.heads) as f32).sqrt();
-    let mut options = AttentionOptions::new(scale);
+    let mut options = AttentionOptions::new(scale).causal(attending.causal);
     if let Some(window) = attending.window {
         options = options.window(window);
     }

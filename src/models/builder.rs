@@ -51,8 +51,10 @@ pub(super) struct Linear {
 /// Where a linear layer's tensors are.
 #[derive(Clone, Debug)]
 pub(super) struct LinearNames {
-    /// The name in the checkpoint, without `.weight` and `.bias`.
+    /// The name in the checkpoint, without `weight` and `bias`.
     name: String,
+    /// What is between that and these.
+    joint: char,
     bias: bool,
     /// The first of its rows, where several layers are packed in one matrix.
     first_row: Option<usize>,
@@ -63,6 +65,7 @@ impl LinearNames {
     pub(super) fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            joint: '.',
             bias: true,
             first_row: None,
         }
@@ -71,6 +74,19 @@ impl LinearNames {
     /// With or without one.
     pub(super) fn bias(self, bias: bool) -> Self {
         Self { bias, ..self }
+    }
+
+    /// As `in_proj_weight` is called, with something else than a dot.
+    pub(super) fn joined_by(self, joint: char) -> Self {
+        Self { joint, ..self }
+    }
+
+    fn weight(&self) -> String {
+        format!("{}{}weight", self.name, self.joint)
+    }
+
+    fn bias_name(&self) -> String {
+        format!("{}{}bias", self.name, self.joint)
     }
 
     /// Packed with others: its rows begin here.
@@ -238,6 +254,37 @@ impl<'a> Builder<'a> {
         self.derive(name.to_owned(), shape, Derived::Values(values.into()))
     }
 
+    /// A weight of the checkpoint, each of its elements times a number.
+    ///
+    /// # Errors
+    /// As [`Builder::parameter`].
+    pub(super) fn scaled<const N: usize>(
+        &mut self,
+        name: &str,
+        shape: [usize; N],
+        by: f32,
+    ) -> Result<TensorId> {
+        let of = self.look_up(name, &shape)?;
+        Ok(self.derive(
+            format!("{of} times {by}"),
+            shape,
+            Derived::Scaled { of, by },
+        ))
+    }
+
+    /// A row of sines and cosines for each position.
+    pub(super) fn sinusoidal(&mut self, shape: [usize; 2]) -> TensorId {
+        self.derive(format!("sinusoidal {shape:?}"), shape, Derived::Sinusoidal)
+    }
+
+    /// The rows of a table of the checkpoint; `None` if it has no such tensor of two dimensions.
+    pub(super) fn count_rows(&self, name: &str) -> Option<usize> {
+        match self.weights.shape(&self.find(name)?)?[..] {
+            [rows, _] => Some(rows),
+            _ => None,
+        }
+    }
+
     /// The values of a small tensor of the checkpoint, to compute others from.
     ///
     /// # Errors
@@ -284,13 +331,8 @@ impl<'a> Builder<'a> {
     /// # Errors
     /// As [`Builder::parameter`].
     pub(super) fn linear(&mut self, names: &LinearNames, n: usize, k: usize) -> Result<Linear> {
-        let LinearNames {
-            name,
-            bias: has_bias,
-            first_row,
-        } = names;
-        let (weight, bias) = (format!("{name}.weight"), format!("{name}.bias"));
-        let Some(first) = *first_row else {
+        let (weight, bias, has_bias) = (names.weight(), names.bias_name(), names.bias);
+        let Some(first) = names.first_row else {
             return Ok(Linear {
                 weight: self.parameter(&weight, [n, k])?,
                 bias: match has_bias {
@@ -338,10 +380,7 @@ impl<'a> Builder<'a> {
         n: usize,
     ) -> Result<TensorId> {
         let k = table.shape[1];
-        let (weight, bias) = (
-            format!("{}.weight", names.name),
-            format!("{}.bias", names.name),
-        );
+        let (weight, bias) = (names.weight(), names.bias_name());
         let norm = match table.norm {
             Some((name, eps)) => Some(Norm {
                 weight: self.look_up(&format!("{name}.weight"), &[k])?,

@@ -52,11 +52,12 @@ struct Index {
 
 impl Checkpoint {
     /// Opens `model.safetensors`, or the shards of `model.safetensors.index.json`; where there is neither,
-    /// `pytorch_model.bin`, or the shards of `pytorch_model.bin.index.json`.
+    /// `pytorch_model.bin`, or the shards of `pytorch_model.bin.index.json`; where there is none of these, `model.pt` or
+    /// `model.pth`, or the only file whose name ends so.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file is missing, [`Error::Malformed`] if one is damaged, its header lies, or its pickle asks for
-    /// anything but tensors.
+    /// [`Error::Io`] if a file is missing, [`Error::Malformed`] if one is damaged, its header lies, its pickle asks for
+    /// anything but tensors, or several files could be it.
     pub fn open(directory: &Path) -> Result<Self> {
         let shards = paths(directory)?.into_iter().map(|path| Shard::open(&path));
         Ok(Self {
@@ -111,7 +112,39 @@ fn paths(directory: &Path) -> Result<Vec<PathBuf>> {
             return shard_paths(directory, &index, read);
         }
     }
-    Ok(vec![directory.join(NAMES[0])]) // whose absence is the error
+    match by_its_end(directory)? {
+        Some(path) => Ok(vec![path]),
+        None => Ok(vec![directory.join(NAMES[0])]), // whose absence is the error
+    }
+}
+
+/// A file as programs call what `torch.save` writes for them: `model` with one of the usual ends, else the only one with
+/// such an end.
+fn by_its_end(directory: &Path) -> Result<Option<PathBuf>> {
+    let is_one = |path: &PathBuf| path.extension().is_some_and(|it| it == "pt" || it == "pth");
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|it| it.path()).filter(is_one).collect();
+    found.sort();
+    let called_model = found
+        .iter()
+        .position(|path| path.file_stem().is_some_and(|it| it == "model"));
+    if let Some(place) = called_model {
+        return Ok(Some(found.swap_remove(place)));
+    }
+    if found.len() > 1 {
+        let names = found.iter().filter_map(|path| path.file_name()?.to_str());
+        let names: Vec<&str> = names.collect();
+        let message = format!(
+            "has no {}, and any of {} could be the weights: call that model.pt",
+            NAMES.join(" or "),
+            names.join(", ")
+        );
+        return Err(Error::Malformed {
+            path: directory.to_owned(),
+            message,
+        });
+    }
+    Ok(found.pop())
 }
 
 fn shard_paths(directory: &Path, index: &Path, read: Index) -> Result<Vec<PathBuf>> {

@@ -131,7 +131,7 @@ const MAX_SIZE: u64 = 1 << 28;
 /// Of layers, where layers may share their weights, so that none is ever missing.
 const MAX_LAYERS: u64 = 1 << 12;
 
-/// Of positions, for some of which tables are computed.
+/// Of positions, for some of which tables are computed: a key with that word, or `max_length`.
 const MAX_POSITIONS: u64 = 1 << 20;
 
 impl Config {
@@ -205,7 +205,7 @@ impl Config {
         };
         let most = match key {
             _ if key.contains("layer") => MAX_LAYERS,
-            _ if key.contains("position") => MAX_POSITIONS,
+            _ if key.contains("position") || key == "max_length" => MAX_POSITIONS,
             _ => MAX_SIZE,
         };
         match value.as_u64() {
@@ -214,6 +214,17 @@ impl Config {
             _ => Err(self.malformed(format!(
                 "{key} must be a number from 1 to {most}, is {value}"
             ))),
+        }
+    }
+
+    /// A size, at least 1, that has no default.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is missing or something else.
+    pub(super) fn required_size(&self, key: &'static str) -> Result<usize> {
+        match self.size(key, 0)? {
+            0 => Err(self.malformed(format!("{key} is missing"))),
+            size => Ok(size),
         }
     }
 

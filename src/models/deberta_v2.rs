@@ -66,7 +66,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
             .then_some(("embeddings.position_embeddings.weight", max_positions)),
         token_type: (max_types > 0)
             .then_some(("embeddings.token_type_embeddings.weight", max_types)),
-        norm: NormNames::new("embeddings.LayerNorm"),
+        norm: Some(NormNames::new("embeddings.LayerNorm")),
     };
     let mut x = if embedding_size == hidden {
         embeddings(builder, &names, vocabulary, hidden, sizes.eps)?
@@ -269,13 +269,13 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         MaskedLmNames::of_bert(activation, "LayerNorm")
     } else {
         MaskedLmNames {
-            transform: Transform {
+            transform: Some(Transform {
                 dense: LinearNames::new("lm_predictions.lm_head.dense"),
                 activation,
                 norm: Some(NormNames::new("lm_predictions.lm_head.LayerNorm")),
-            },
+            }),
             decoder: "lm_predictions.lm_head.decoder", // always left out
-            embeddings: "embeddings.word_embeddings.weight",
+            embeddings: Some("embeddings.word_embeddings.weight"),
             bias: Some("lm_predictions.lm_head.bias"),
         }
     };

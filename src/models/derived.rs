@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Checkpoint;
+use super::positions::sinusoidal;
 use super::table_product::TableProduct;
 use crate::error::Result;
 use crate::plan::Weights;
@@ -32,6 +33,10 @@ pub(super) enum Derived {
         of: String,
         first: usize,
     },
+    /// A tensor of the checkpoint, each of its elements times a number.
+    Scaled { of: String, by: f32 },
+    /// A row of sines and cosines for each position, made when it is asked for.
+    Sinusoidal,
     /// Computed from the configuration, row-major.
     Values(Arc<[f32]>),
     /// A table of the checkpoint through one of its linear layers.
@@ -62,6 +67,13 @@ impl NetworkWeights {
             Derived::Values(all) => {
                 rows.for_each(|row| values.extend_from_slice(&all[row * cols..(row + 1) * cols]));
             }
+            Derived::Scaled { of, by } => {
+                for row in rows {
+                    let unscaled = self.source.filled_up(of, row * cols..(row + 1) * cols)?;
+                    values.extend(unscaled.iter().map(|value| value * by));
+                }
+            }
+            Derived::Sinusoidal => values.extend(rows.flat_map(|row| sinusoidal(row, cols))),
             Derived::Rows { from, of, first } => {
                 let from = self.of(from.as_deref());
                 for row in rows {

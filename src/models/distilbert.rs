@@ -42,7 +42,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         word: "embeddings.word_embeddings.weight",
         position: Some(("embeddings.position_embeddings.weight", max_positions)),
         token_type: None,
-        norm: NormNames::new("embeddings.LayerNorm"),
+        norm: Some(NormNames::new("embeddings.LayerNorm")),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, EPS)?;
     let segment_offsets = builder.graph.segment_offsets();
@@ -57,13 +57,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 /// Its heads.
 pub(super) fn heads(config: &Config) -> Result<Heads> {
     let masked_lm = MaskedLmNames {
-        transform: Transform {
+        transform: Some(Transform {
             dense: LinearNames::new("vocab_transform"),
             activation: config.activation("activation", "gelu")?,
             norm: Some(NormNames::new("vocab_layer_norm")),
-        },
+        }),
         decoder: "vocab_projector",
-        embeddings: "embeddings.word_embeddings.weight",
+        embeddings: Some("embeddings.word_embeddings.weight"),
         bias: Some("vocab_projector.bias"),
     };
     Ok(Heads {

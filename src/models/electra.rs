@@ -50,13 +50,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
 /// Its heads; the generator alone predicts tokens.
 pub(super) fn heads(_: &Config) -> Result<Heads> {
     let masked_lm = MaskedLmNames {
-        transform: Transform {
+        transform: Some(Transform {
             dense: LinearNames::new("generator_predictions.dense"),
             activation: Activation::Gelu,
             norm: Some(NormNames::new("generator_predictions.LayerNorm")),
-        },
+        }),
         decoder: "generator_lm_head",
-        embeddings: "embeddings.word_embeddings.weight",
+        embeddings: Some("embeddings.word_embeddings.weight"),
         bias: Some("generator_lm_head.bias"),
     };
     Ok(Heads::of_roberta(Activation::Gelu, masked_lm))

@@ -43,7 +43,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         position: None,
         token_type: (max_types > 0)
             .then_some(("embeddings.token_type_embeddings.weight", max_types)),
-        norm: NormNames::new("embeddings.LayerNorm"),
+        norm: Some(NormNames::new("embeddings.LayerNorm")),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
     let attending = rotated(builder, max_positions, head_dim, &rotary);

@@ -38,11 +38,12 @@ pub(super) struct Transform {
 /// The prediction of a token at each place.
 #[derive(Clone, Debug)]
 pub(super) struct MaskedLmNames {
-    pub(super) transform: Transform,
-    /// The linear layer with an output per entry of the vocabulary: its weight, which is the embeddings' where the
-    /// checkpoint leaves it out.
+    /// What a hidden state goes through first, if anything.
+    pub(super) transform: Option<Transform>,
+    /// The linear layer with an output per entry of the vocabulary: its weight, which is the embeddings', if it may be,
+    /// where the checkpoint leaves it out.
     pub(super) decoder: &'static str,
-    pub(super) embeddings: &'static str,
+    pub(super) embeddings: Option<&'static str>,
     /// The bias that is the decoder's own where both are tied (`tie_word_embeddings`), beside which a checkpoint may have
     /// `decoder.bias`.
     pub(super) bias: Option<&'static str>,
@@ -53,13 +54,13 @@ impl MaskedLmNames {
     pub(super) fn of_bert(activation: Activation, norm: &str) -> Self {
         let transform = "cls.predictions.transform";
         Self {
-            transform: Transform {
+            transform: Some(Transform {
                 dense: LinearNames::new(format!("{transform}.dense")),
                 activation,
                 norm: Some(NormNames::new(format!("{transform}.{norm}"))),
-            },
+            }),
             decoder: "cls.predictions.decoder",
-            embeddings: "embeddings.word_embeddings.weight",
+            embeddings: Some("embeddings.word_embeddings.weight"),
             bias: Some("cls.predictions.bias"),
         }
     }
@@ -192,14 +193,14 @@ impl MaskedLmNames {
         part: Range<usize>,
     ) -> Result<TensorId> {
         let (vocabulary, columns) = (encoder.vocabulary, encoder.embedding_columns);
-        let x = self
-            .transform
-            .build(builder, hidden_states, encoder, columns)?;
+        let x = match &self.transform {
+            None => hidden_states,
+            Some(transform) => transform.build(builder, hidden_states, encoder, columns)?,
+        };
         let decoder = format!("{}.weight", self.decoder);
-        let weight = if builder.has(&decoder) {
-            decoder
-        } else {
-            self.embeddings.to_owned()
+        let weight = match self.embeddings {
+            Some(embeddings) if !builder.has(&decoder) => embeddings.to_owned(),
+            _ => decoder,
         };
         let own = format!("{}.bias", self.decoder);
         let mut biases = self.bias.map_or(vec![], |beside| vec![beside, &own]);

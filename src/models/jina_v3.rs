@@ -30,11 +30,11 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         word: "embeddings.word_embeddings.weight",
         position: None,
         token_type: Some(("embeddings.token_type_embeddings.weight", max_types)),
-        norm: NormNames::new(if old {
+        norm: Some(NormNames::new(if old {
             "emb_ln"
         } else {
             "embeddings.LayerNorm"
-        }),
+        })),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
     let attending = rotated(builder, max_positions, head_dim, &rotary);

@@ -38,6 +38,7 @@ mod sentence_transformers;
 mod sparse;
 mod synthetic;
 mod table_product;
+mod torch_encoder;
 mod torch_file;
 mod transformer_module;
 mod zip;
@@ -136,6 +137,13 @@ pub static FAMILIES: &[Family] = &[
     )
     .without_answers(),
     Family::new("roberta", "RoBERTa", roberta::build, roberta::heads),
+    Family::new(
+        "torch_transformer_encoder",
+        "PyTorch's `nn.TransformerEncoderLayer`",
+        torch_encoder::build,
+        torch_encoder::heads,
+    )
+    .with_tokens_alone(),
     Family::new("xlm-roberta", "XLM-RoBERTa", roberta::build, roberta::heads),
 ];
 
@@ -175,6 +183,12 @@ impl Family {
     /// Where transformers has no class for question answering to check against.
     const fn without_answers(self) -> Self {
         let (heads, _) = Self::HEADS.as_slice().split_at(3);
+        Self { heads, ..self }
+    }
+
+    /// Where there is no other head than the one that predicts tokens.
+    const fn with_tokens_alone(self) -> Self {
+        let (heads, _) = Self::HEADS.as_slice().split_at(1);
         Self { heads, ..self }
     }
 

@@ -318,6 +318,20 @@ impl Model {
         self.source.network.encoder.hidden
     }
 
+    /// The number of entries of the vocabulary: every id is below it.
+    ///
+    /// ```
+    /// # use wgformer::models::{Head, Model};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+    /// let model = Model::load(&gpu, folder.as_ref(), Head::HiddenStates, 512, &Default::default())?;
+    /// assert_eq!(model.vocabulary(), 60);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn vocabulary(&self) -> usize {
+        self.source.network.encoder.vocabulary
+    }
+
     /// The names of the labels that a classification tells apart, one for each column of its result.
     #[must_use]
     pub fn labels(&self) -> &[String] {
@@ -609,7 +623,7 @@ impl Source {
             needed,
             allowed,
             unit: "bytes in one buffer",
-            advice: "lower max_seq_length in its sentence_bert_config.json, or use an adapter with a larger limit",
+            advice: "lower max_seq_length in its sentence_bert_config.json (of PyTorch's own parts, max_length in config.json), or use an adapter with a larger limit",
         })
     }
 }

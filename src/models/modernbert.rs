@@ -59,7 +59,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         word: "embeddings.tok_embeddings.weight",
         position: None,
         token_type: None,
-        norm: NormNames::new("embeddings.norm").bias(biases.norm),
+        norm: Some(NormNames::new("embeddings.norm").bias(biases.norm)),
     };
     let mut x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
     let positions = builder.graph.ids("positions", max_positions);
@@ -103,9 +103,9 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         token: Some(transform.clone()),
         span_classifier: "classifier",
         masked_lm: MaskedLmNames {
-            transform,
+            transform: Some(transform),
             decoder: "decoder",
-            embeddings: "embeddings.tok_embeddings.weight",
+            embeddings: Some("embeddings.tok_embeddings.weight"),
             bias: has_bias.then_some("decoder.bias"),
         },
     })

@@ -42,7 +42,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         word: "embeddings.word_embeddings.weight",
         position: Some(("embeddings.position_embeddings.weight", max_positions)),
         token_type: None,
-        norm: NormNames::new("embeddings.LayerNorm"),
+        norm: Some(NormNames::new("embeddings.LayerNorm")),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
     let segment_offsets = builder.graph.segment_offsets();

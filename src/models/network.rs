@@ -220,7 +220,10 @@ pub(super) fn named<T>(built: Result<T>, head: &'static str, saved_as: &str) -> 
             location,
             head,
             tensor,
-            saved_as: saved_as.to_owned(),
+            saved_as: match saved_as {
+                "" => "an encoder alone".to_owned(),
+                classes => classes.to_owned(),
+            },
         },
         error => error,
     })

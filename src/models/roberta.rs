@@ -46,13 +46,13 @@ pub(super) fn heads(_: &Config) -> Result<Heads> {
 /// `lm_head`, as many families have it.
 pub(super) fn masked_lm() -> MaskedLmNames {
     MaskedLmNames {
-        transform: Transform {
+        transform: Some(Transform {
             dense: LinearNames::new("lm_head.dense"),
             activation: Activation::Gelu,
             norm: Some(NormNames::new("lm_head.layer_norm")),
-        },
+        }),
         decoder: "lm_head.decoder",
-        embeddings: "embeddings.word_embeddings.weight",
+        embeddings: Some("embeddings.word_embeddings.weight"),
         bias: Some("lm_head.bias"),
     }
 }

@@ -13,7 +13,7 @@ use super::pickle::{self, View};
 use super::zip;
 use crate::error::Result;
 
-/// One `pytorch_model.bin`, memory-mapped.
+/// One `pytorch_model.bin`, or whatever it is called, memory-mapped.
 #[derive(Debug)]
 pub(super) struct TorchFile {
     file: Mapped,

@@ -13,8 +13,8 @@ use crate::reference;
 use crate::tensor::{Dim, Shape, Sizes, Tensor};
 
 impl Graph {
-    /// Scaled dot-product attention within each sequence; every token attends to the tokens of its own, all of them or
-    /// those within a window, or of another ([`AttentionOptions::expanded`]):
+    /// Scaled dot-product attention within each sequence; every token attends to the tokens of its own, all of them,
+    /// those within a window or none behind it, or of another ([`AttentionOptions::expanded`]):
     /// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key] + bias) * value[h, key, d]`,
     /// where the bias, if there is one, is of the head and of how far the key is from the query ([`AttentionOptions`]).
     ///
@@ -44,12 +44,14 @@ impl Graph {
             window,
             bias,
             expanded,
+            causal,
         } = options;
         let operation = Attention {
             scale,
             window,
             bias: bias.is_some(),
             expanded,
+            causal,
         };
         let operands: Vec<TensorId> = [qkv, segment_offsets].into_iter().chain(bias).collect();
         self.apply(Arc::new(operation), &operands)
@@ -63,6 +65,7 @@ struct Attention {
     window: Option<usize>,
     bias: bool,
     expanded: bool,
+    causal: bool,
 }
 
 /// The largest head that the kernels hold in registers.
@@ -103,14 +106,16 @@ impl Operation for Attention {
             self.window,
             bias,
             self.expanded,
+            self.causal,
         )
     }
 
     /// As if all sequences were as long as the longest.
     fn flops(&self, _operands: &[Vec<usize>], result: &[usize], sizes: &Sizes) -> Option<f64> {
+        let sides = if self.causal { 1 } else { 2 };
         let seen = self
             .window
-            .map(|window| window.saturating_mul(2).saturating_add(1));
+            .map(|window| window.saturating_mul(sides).saturating_add(1));
         let keys = seen.unwrap_or(usize::MAX).min(sizes.longest);
         Some(4.0 * keys as f64 * result.iter().product::<usize>() as f64)
     }
@@ -124,7 +129,8 @@ impl Operation for Attention {
         let mut offers = vec![self.portable(request, heads, head_dim).into()];
         if self.window.is_none() && !self.bias && !self.expanded {
             let place = usize::from(!cooperative::are_better(request));
-            let cooperative = cooperative::offers(request, heads, head_dim, self.scale);
+            let cooperative =
+                cooperative::offers(request, heads, head_dim, self.scale, self.causal);
             offers.splice(place..place, cooperative);
         }
         offers.extend(self.texture(request, heads, head_dim).map(Offer::from));
@@ -162,7 +168,7 @@ pub(super) fn tiles(head_dim: usize, by_distance: bool) -> (usize, usize) {
 
 impl Attention {
     fn portable(&self, request: &Request<'_>, heads: usize, head_dim: usize) -> Variant {
-        let by_distance = self.window.is_some() || self.bias;
+        let by_distance = self.window.is_some() || self.bias || self.causal;
         let (query_tile, key_tile) = tiles(head_dim, by_distance);
         let (scale, window, reach) = (self.scale, self.window, self.reach(request));
         let mut constants = vec![
@@ -234,11 +240,12 @@ impl Attention {
         })
     }
 
-    fn switches(&self) -> [(&'static str, u32); 3] {
+    fn switches(&self) -> [(&'static str, u32); 4] {
         [
             ("WINDOW", u32::from(self.window.is_some())),
             ("BIAS", u32::from(self.bias)),
             ("EXPANDED", u32::from(self.expanded)),
+            ("CAUSAL", u32::from(self.causal)),
         ]
     }
 
@@ -279,6 +286,7 @@ pub(super) static ATTENTION: Kernel = Kernel {
         "WINDOW",
         "BIAS",
         "EXPANDED",
+        "CAUSAL",
     ],
     features: wgpu::Features::empty(),
     cooperative_matrix: None,
@@ -289,7 +297,7 @@ pub(super) static ATTENTION_COOPERATIVE_8: Kernel = Kernel {
     wgsl: include_str!("../../shaders/attention_cooperative_8.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<CooperativeParams>(),
-    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
+    constants: &["HEAD_DIM", "WORKGROUP_SIZE", "CAUSAL"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(8),
 };
@@ -299,7 +307,7 @@ pub(super) static ATTENTION_COOPERATIVE_16: Kernel = Kernel {
     wgsl: include_str!("../../shaders/attention_cooperative_16.wgsl"),
     bindings: &[Access::Read, Access::Read, Access::Read, Access::ReadWrite],
     params_size: size_of::<CooperativeParams>(),
-    constants: &["HEAD_DIM", "WORKGROUP_SIZE"],
+    constants: &["HEAD_DIM", "WORKGROUP_SIZE", "CAUSAL"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(16),
 };
@@ -309,7 +317,9 @@ pub(super) static ATTENTION_TEXTURE: Kernel = Kernel {
     wgsl: include_str!("../../shaders/attention_texture.wgsl"),
     bindings: &[Access::Load, Access::Read, Access::Load, Access::Store],
     params_size: size_of::<TextureParams>(),
-    constants: &["HEAD_DIM", "LANES", "ROWS", "WINDOW", "BIAS", "EXPANDED"],
+    constants: &[
+        "HEAD_DIM", "LANES", "ROWS", "WINDOW", "BIAS", "EXPANDED", "CAUSAL",
+    ],
     features: wgpu::Features::SUBGROUP,
     cooperative_matrix: None,
 };

@@ -72,6 +72,11 @@ impl Norm {
         })
     }
 
+    /// The epsilon of a layer norm of one tensor.
+    pub(super) fn of_one_layer(&self) -> Option<f32> {
+        (self.kind == Kind::Layer && !self.residual).then_some(self.eps)
+    }
+
     /// The operands that are parameters.
     fn parameters(&self) -> Range<usize> {
         let first = 1 + usize::from(self.residual);

@@ -4,7 +4,7 @@ use crate::tensor::Tensor;
 
 /// Scaled dot-product attention within each segment (Vaswani and others, 2017):
 /// `y[q, h * head_dim + d] = sum over keys of softmax(scale * query[h, q] · key[h, key] + bias) * value[h, key, d]`,
-/// over the keys at most `window` positions away, or all, with
+/// over the keys at most `window` positions away, or all, if `causal` without those behind `q`, with
 /// `bias[h, clamp(key - q, -reach, reach) + reach]`, or without; if `expanded`, every second segment attends to the one
 /// before it rather than to itself. Where there is no key, zeros.
 ///
@@ -17,9 +17,12 @@ use crate::tensor::Tensor;
 /// // One head of one element; each token is a sequence of its own, and so attends to itself alone.
 /// let qkv = Tensor::new([3, 1, 2, 1], vec![1.0, 1.0, 1.0, 1.0, 5.0, 6.0]);
 /// let segment_offsets = Tensor::new([3], vec![0_u32, 1, 2]);
-/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None, false).f32(), [5.0, 6.0]);
+/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None, false, false).f32(), [5.0, 6.0]);
 /// // The second expands the first, and attends to it.
-/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None, true).f32(), [5.0, 5.0]);
+/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None, true, false).f32(), [5.0, 5.0]);
+/// // In one sequence, of equal scores, the first token sees itself alone and the second both.
+/// let segment_offsets = Tensor::new([2], vec![0_u32, 2]);
+/// assert_eq!(reference::attention(&qkv, &segment_offsets, 1.0, None, None, false, true).f32(), [5.0, 5.5]);
 /// ```
 #[must_use]
 pub fn attention(
@@ -29,8 +32,11 @@ pub fn attention(
     window: Option<usize>,
     bias: Option<&Tensor>,
     expanded: bool,
+    causal: bool,
 ) -> Tensor {
-    let sees = |query: usize, key: usize| window.is_none_or(|it| key.abs_diff(query) <= it);
+    let sees = |query: usize, key: usize| {
+        window.is_none_or(|it| key.abs_diff(query) <= it) && !(causal && key > query)
+    };
     attended(qkv, segment_offsets, expanded, sees, |head, query, key| {
         let bias = bias.map_or(0.0, |bias| bias_of(bias, head, query, key));
         let product = dot(row(qkv, 0, head, query), row(qkv, 1, head, key));

@@ -132,4 +132,10 @@ pub static TASKS: &[Task] = &[
         library: "Filler",
         head: "AutoModelForMaskedLM",
     },
+    Task {
+        name: "tokens at every position, by ids",
+        command: "forward",
+        library: "MaskedLm",
+        head: "AutoModelForMaskedLM, a program of PyTorch's",
+    },
 ];

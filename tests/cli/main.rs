@@ -23,3 +23,4 @@ mod tuning;
 mod bench;
 mod profile;
 mod bench_models;
+mod forward;

@@ -10,7 +10,7 @@ expected.safetensors
     offsets         those of sequence i are at offsets[i] to offsets[i + 1]
     logits          [sequences, labels], [tokens, labels], [tokens, 2] or [tokens, vocabulary], by the head
 
-JinaBERT v2, which transformers lacks, is that of jina_bert.py. Every sequence is computed alone, so that no padding takes part, in f32, by the model as it is loaded again from its
+JinaBERT v2, which transformers lacks, is that of jina_bert.py, and what PyTorch's own parts make that of torch_encoder.py. Every sequence is computed alone, so that no padding takes part, in f32, by the model as it is loaded again from its
 folder.
 """
 
@@ -31,6 +31,7 @@ from transformers import (
 from transformers.utils import logging
 
 import jina_bert
+import torch_encoder
 from tiny_models import DISTILBERT, JINA_BERT, randomise, sequences
 
 HERE = Path(__file__).resolve().parent / "heads"
@@ -148,6 +149,14 @@ def write_jina_bert(name, head, seed):
         save_logits(folder, inputs, [model(*text) for text in inputs])
 
 
+def write_torch_encoder(name, row, seed):
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    model, ids = torch_encoder.write(folder, row, torch.Generator().manual_seed(seed), least=100 * 5e-4)
+    with torch.no_grad():
+        save_logits(folder, [(some, torch.zeros_like(some)) for some in ids], [model(some) for some in ids])
+
+
 def main():
     torch.set_num_threads(1)  # one order of sums, and no waiting for threads
     logging.set_verbosity_error()
@@ -166,6 +175,9 @@ def main():
         name = f"{family}-untied-masked-lm"
         if not names or name in names:
             write(name, family, FAMILIES[family] | {"tie_word_embeddings": False}, HEADS["masked-lm"], 2000 + i)
+    for i, (name, row) in enumerate(torch_encoder.MODELS.items()):
+        if not names or name in names:
+            write_torch_encoder(name, row, 3000 + i)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ from sentence_transformers.sentence_transformer.modules import Normalize, Poolin
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, BertTokenizerFast
 from transformers.utils import logging
 
+import torch_encoder
 from jina_bert import JinaBert
 
 TINY = Path(__file__).resolve().parent / "tiny"
@@ -410,6 +411,11 @@ MODELS = {
             "num_hidden_layers": 1,
         },
     },
+    # Of PyTorch's own parts, without transformers.
+    "torch-encoder": {"torch_encoder": {"positional": "learned", "max_length": 24}},
+    "torch-encoder-causal-pre-norm": {
+        "torch_encoder": {"norm_first": True, "activation": "gelu", "bias": False, "causal": True, "d_model": 32, "final_norm": True},
+    },
 }
 
 
@@ -543,9 +549,18 @@ def write_jina_bert(folder, options, generator):
     save_expected(folder, inputs, hidden)
 
 
+def write_torch_encoder(folder, row, generator):
+    model, ids = torch_encoder.write(folder, row, generator, least=100 * BOUND)
+    with torch.no_grad():
+        save_expected(folder, [(some, torch.zeros_like(some)) for some in ids], [model.hidden(some) for some in ids])
+
+
 def write(name, row, seed):
     folder = TINY / name
     generator = torch.Generator().manual_seed(seed)
+    if "torch_encoder" in row:
+        write_torch_encoder(folder, row["torch_encoder"], generator)
+        return
     if "jina_bert" in row:
         write_jina_bert(folder, row["jina_bert"], generator)
         return

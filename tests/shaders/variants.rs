@@ -252,6 +252,8 @@ fn every_switch_is_turned_every_way() {
         ("BIAS", &[0, 1]),
         ("WINDOW", &[0, 1]),
         ("EXPANDED", &[0, 1]),
+        ("CAUSAL", &[0, 1]),
+        ("NORM", &[0, 1]),
         ("ACTIVATION", &[0, 1, 2, 3, 4, 5]),
         ("RESIDUAL", &[0, 1]),
         ("RMS", &[0, 1]),

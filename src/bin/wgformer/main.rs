@@ -7,6 +7,7 @@ mod classify;
 mod doctor;
 mod embed;
 mod fill;
+mod forward;
 mod input;
 mod interrupt;
 mod lines;
@@ -58,6 +59,8 @@ enum Command {
     Classify(classify::Arguments),
     /// Say what could stand where a text has [MASK].
     Fill(fill::Arguments),
+    /// Say what a model makes of token ids at every position: the likeliest tokens, all logits, or the hidden state.
+    Forward(forward::Arguments),
     /// Rank the lines of a file by how well they answer a query, with a model that reads both together.
     Rerank(rerank::Arguments),
     /// List the model families, and the tasks.
@@ -109,6 +112,7 @@ fn main() -> ExitCode {
         Command::Search(arguments) => search::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
         Command::Fill(arguments) => fill::run(&arguments),
+        Command::Forward(arguments) => forward::run(&arguments),
         Command::Rerank(arguments) => rerank::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         #[cfg(feature = "hub")]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use wgformer::models::{
-    Config, Head, MaskedLm, ModelOptions, MultiVector, Network, Output, Projection,
+    Config, Family, Head, MaskedLm, ModelOptions, MultiVector, Network, Output, Projection,
     SentenceTransformer, SparseHead,
 };
 use wgformer::tensor::WeightType;
@@ -50,11 +50,16 @@ pub(crate) fn networks(
     let own = SentenceTransformer::read(directory)?;
     let folder = own.transformer.clone();
     let mut heads = of_vectors(directory, &own)?;
-    let classes = Config::read(&folder.join("config.json"))?.architectures();
+    let config = Config::read(&folder.join("config.json"))?;
+    let (family, classes) = (Family::of(&config)?, config.architectures());
     for (class, command, head) in HEADS {
         if classes.iter().any(|it| it.ends_with(class)) {
             heads.push((command, head));
         }
+    }
+    // Of no class that could be named.
+    if family.heads == ["MaskedLM"] {
+        heads.push(("forward", None));
     }
     let options = ModelOptions::default().weight_type(weight_type);
     let mut networks = Vec::new();

@@ -27,6 +27,7 @@ pub(super) fn offers(
     heads: usize,
     head_dim: usize,
     scale: f32,
+    causal: bool,
 ) -> Vec<Offer> {
     let most = if head_dim.is_multiple_of(4) {
         MAX_HEAD_DIM
@@ -42,6 +43,7 @@ pub(super) fn offers(
         constants: vec![
             ("HEAD_DIM", head_dim as u32),
             ("WORKGROUP_SIZE", workgroup_size),
+            ("CAUSAL", u32::from(causal)),
         ],
         bindings: vec![
             Binding::Operand(0),

@@ -7,9 +7,9 @@ use crate::graph::TensorId;
 ///
 /// let mut graph = Graph::new();
 /// let bias = graph.parameter("relative_attention_bias", [12, 257]); // 12 heads, up to 128 positions away
-/// let options = AttentionOptions::new(0.125).window(64).bias(bias).expanded(true);
+/// let options = AttentionOptions::new(0.125).window(64).bias(bias).expanded(true).causal(true);
 /// assert_eq!((options.scale, options.window, options.bias), (0.125, Some(64), Some(bias)));
-/// assert!(options.expanded);
+/// assert!(options.expanded && options.causal);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -23,6 +23,8 @@ pub struct AttentionOptions {
     pub bias: Option<TensorId>,
     /// Whether every second sequence expands the one before it.
     pub expanded: bool,
+    /// Whether a query attends to no key behind itself.
+    pub causal: bool,
 }
 
 impl AttentionOptions {
@@ -34,6 +36,7 @@ impl AttentionOptions {
             window: None,
             bias: None,
             expanded: false,
+            causal: false,
         }
     }
 
@@ -52,6 +55,13 @@ impl AttentionOptions {
     #[must_use]
     pub fn expanded(self, expanded: bool) -> Self {
         Self { expanded, ..self }
+    }
+
+    /// Whether a query attends to no key behind itself, as in decoders (the mask of
+    /// `torch.nn.Transformer.generate_square_subsequent_mask`).
+    #[must_use]
+    pub fn causal(self, causal: bool) -> Self {
+        Self { causal, ..self }
     }
 
     /// What is added to scores by relative position, `[heads, 2 * reach + 1]`: buckets of relative positions spread out

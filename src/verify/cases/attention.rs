@@ -19,6 +19,8 @@ pub struct Distances {
     pub reach: Option<usize>,
     /// Whether every second sequence expands the one before it.
     pub expanded: bool,
+    /// Whether keys behind a query do not count.
+    pub causal: bool,
 }
 
 impl Distances {
@@ -27,8 +29,9 @@ impl Distances {
         let window = self.window.map(|window| format!(", {window} places away"));
         let reach = self.reach.map(|reach| format!(", bias of reach {reach}"));
         let expanded = if self.expanded { ", expanded" } else { "" };
+        let causal = if self.causal { ", causal" } else { "" };
         format!(
-            "{}{}{expanded}",
+            "{}{}{expanded}{causal}",
             window.unwrap_or_default(),
             reach.unwrap_or_default()
         )
@@ -75,6 +78,7 @@ pub(super) fn table() -> Vec<Recipe> {
     push(&[1; super::MANY], 1, 4, 1.0, Values::Unit);
     table.extend(by_distance());
     table.extend(expanded());
+    table.extend(causal());
     table
 }
 
@@ -96,7 +100,7 @@ fn by_distance() -> impl Iterator<Item = Recipe> {
             let distances = Distances {
                 window,
                 reach,
-                expanded: false,
+                ..Distances::default()
             };
             Box::new(move || {
                 let lengths = [1, 19, 0, 70, 129, 300];
@@ -114,8 +118,8 @@ fn expanded() -> impl Iterator<Item = Recipe> {
         [None, Some(3), Some(64)].into_iter().map(move |window| {
             let distances = Distances {
                 window,
-                reach: None,
                 expanded: true,
+                ..Distances::default()
             };
             Box::new(move || {
                 let lengths = [5, 27, 33, 0, 0, 9, 129, 70, 8, 24, 7];
@@ -124,6 +128,50 @@ fn expanded() -> impl Iterator<Item = Recipe> {
         })
     };
     [32, 64, 5].into_iter().flat_map(of_head)
+}
+
+/// Keys before a query alone, in heads of each way to read them: alone, with scores of any size, with a window or a bias
+/// or both, and where every second sequence expands the one before it, all of which is before it.
+fn causal() -> impl Iterator<Item = Recipe> {
+    let causal = Distances {
+        causal: true,
+        ..Distances::default()
+    };
+    let all = [
+        (causal, 1.0),
+        (causal, 80.0),
+        (
+            Distances {
+                window: Some(3),
+                ..causal
+            },
+            1.0,
+        ),
+        (
+            Distances {
+                window: Some(64),
+                reach: Some(2),
+                ..causal
+            },
+            1.0,
+        ),
+        (
+            Distances {
+                expanded: true,
+                ..causal
+            },
+            1.0,
+        ),
+    ];
+    let of_head = move |head_dim| {
+        all.into_iter().map(move |(distances, peak)| {
+            Box::new(move || {
+                let lengths = [1, 19, 0, 70, 129, 300];
+                attention_with(&lengths, 2, head_dim, peak, Values::Unit, distances)
+            }) as Recipe
+        })
+    };
+    [32, 64, 3, 33, 256].into_iter().flat_map(of_head)
 }
 
 /// Attention within sequences of `lengths` tokens; `peak`: about how large scores become; `values`: what the values
@@ -141,7 +189,7 @@ pub fn attention(
     attention_with(lengths, heads, head_dim, peak, values, Distances::default())
 }
 
-/// The same with a window, a bias, expansions or all of these.
+/// The same with a window, a bias, expansions, causality or all of these.
 ///
 /// # Errors
 /// As [`attention`].
@@ -179,6 +227,7 @@ pub fn attention_with(
     let mut options = AttentionOptions::new(scale);
     options.window = distances.window;
     options.expanded = distances.expanded;
+    options.causal = distances.causal;
     options.bias = distances
         .reach
         .map(|reach| case.parameter("bias", [heads, 2 * reach + 1]));

@@ -15,15 +15,17 @@ pub(super) fn table() -> Vec<Recipe> {
         (2, 1500),
         (super::MANY, 4),
     ];
-    let recipe = |(tokens, hidden)| Box::new(move || embedding_sum(tokens, hidden)) as Recipe;
-    sizes.into_iter().map(recipe).collect()
+    let recipe =
+        |(tokens, hidden), norm| Box::new(move || embedding_sum(tokens, hidden, norm)) as Recipe;
+    let of_size = |size| [true, false].map(|norm| recipe(size, norm));
+    sizes.into_iter().flat_map(of_size).collect()
 }
 
-/// BERT's front end, for `tokens` ids, from small tables of `hidden` columns.
+/// An encoder's front end, for `tokens` ids, from small tables of `hidden` columns; `norm`: as BERT has it, normalised.
 ///
 /// # Errors
 /// What a graph says of sizes that it does not take.
-pub fn embedding_sum(tokens: usize, hidden: usize) -> Result<Case> {
+pub fn embedding_sum(tokens: usize, hidden: usize, norm: bool) -> Result<Case> {
     let mut case = Builder::rows(tokens);
     let indices = [
         case.ids("ids", 50),
@@ -35,13 +37,17 @@ pub fn embedding_sum(tokens: usize, hidden: usize) -> Result<Case> {
         case.parameter("position", [9, hidden]),
         case.parameter("type", [2, hidden]),
     ];
+    let sum = case.graph.embedding_sum(indices, tables)?;
+    let name = format!("{tokens} x {hidden}");
+    if !norm {
+        let tolerance = Tolerance::elementwise().scaled(3.0);
+        return Ok(case.finish(format!("{name}, not normalised"), tolerance));
+    }
     let (weight, bias) = (
         case.parameter("weight", [hidden]),
         case.parameter("bias", [hidden]),
     );
     let eps = 1e-2_f32;
-    case.graph
-        .embedding_sum(indices, tables, weight, bias, eps)?;
-    let tolerance = Tolerance::norm(hidden, 3.0, eps.sqrt());
-    Ok(case.finish(format!("{tokens} x {hidden}"), tolerance))
+    case.graph.layer_norm(sum, weight, bias, eps)?;
+    Ok(case.finish(name, Tolerance::norm(hidden, 3.0, eps.sqrt())))
 }

@@ -148,7 +148,8 @@ fn model_files(model: &Path) -> Result<BTreeMap<String, String>> {
     let is_read = |path: &&PathBuf| {
         let extension = crate::input::extension(path);
         path.is_file()
-            && ["json", "safetensors", "bin", "pt", "metadata", "txt"].contains(&extension.as_str())
+            && ["json", "safetensors", "bin", "pt", "pth", "metadata", "txt"]
+                .contains(&extension.as_str())
     };
     let paths = files(model, DEEPEST)?;
     let named = paths.iter().filter(is_read).map(|path| {
