@@ -239,7 +239,29 @@ fn every_task_says_which_texts_it_cut_and_refuses_them_if_asked() {
             "{command} '{long}' 'a cat' {model} --overflow error"
         ));
         refused.assert_error(&["query", "longer than"]);
+        // Cut, both what people and what programs read says so.
+        let ranked = |query: &str, options: &str| {
+            folder.run(&format!(
+                "{command} '{query}' 'a cat' sea {model} {options}"
+            ))
+        };
+        let lines = ranked(&long, "--json").lines();
+        assert_eq!(column(&lines, "query_cut"), json!([true, true]));
+        let lines = ranked("a cat", "--json").lines();
+        assert_eq!(column(&lines, "query_cut"), json!([null, null]));
+        let is_marked = |query: &str| ranked(query, "").text().contains("of the query was read");
+        assert_eq!([is_marked(&long), is_marked("a cat")], [true, false]);
     }
+    let model = format!("--model '{ROOT}/tests/data/spans/bert-tags'");
+    let tags = format!("tag 'a cat' '{long}' 'a dog' {model}");
+    let marks = |table: String| {
+        let marked = table.lines().filter(|row| row.ends_with(" (cut)"));
+        let numbers = marked.map(|row| row.split_whitespace().next().unwrap().to_owned());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(marks(folder.run(&tags).text()), ["2"]);
+    let whole = folder.run(&format!("{tags} --overflow chunk"));
+    assert!(marks(whole.text()).is_empty());
 }
 
 #[test]

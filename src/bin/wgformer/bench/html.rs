@@ -2,7 +2,6 @@
 
 mod axis;
 mod bars;
-mod markup;
 mod plot;
 mod roofline;
 mod scaling;
@@ -15,12 +14,10 @@ use anyhow::Result;
 use super::kernels::Kernel;
 use super::report::Report;
 use super::table::by_size;
+use crate::html::markup::{Element, element};
+use crate::html::page_of;
 use crate::numbers::{percent, rate};
 use crate::output::Output;
-use markup::{Element, element};
-
-/// Whatever a report says, nothing is fetched, and no script runs.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// # Errors
 /// If it cannot be written.
@@ -30,29 +27,12 @@ pub(crate) fn write(mut output: Output, report: &Report) -> Result<()> {
 }
 
 fn page(report: &Report) -> Element {
-    let meta = |name, content| {
-        element("meta")
-            .attribute("name", name)
-            .attribute("content", content)
-    };
-    let policy = element("meta")
-        .attribute("http-equiv", "Content-Security-Policy")
-        .attribute("content", POLICY);
-    let head = element("head")
-        .child(element("meta").attribute("charset", "utf-8"))
-        .child(policy)
-        .child(meta("viewport", "width=device-width, initial-scale=1"))
-        .child(meta("color-scheme", "light dark"))
-        .child(element("title").text(format!("wgformer bench: {}", report.adapter.name)))
-        .child(element("style").raw(include_str!("html/page.css")));
     let main = element("main")
         .child(summary(report))
         .child(device(report))
         .children(shapes(report));
-    element("html")
-        .attribute("lang", "en")
-        .child(head)
-        .child(element("body").child(main))
+    let title = format!("wgformer bench: {}", report.adapter.name);
+    page_of(title, include_str!("html/page.css"), main)
 }
 
 /// What was measured on what, and what is missing.

@@ -1,9 +1,9 @@
 //! The numbers behind the plots.
 
-use super::markup::{Element, element};
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
 use crate::bench::table::{by_size, device_rows};
+use crate::html::markup::{Element, element};
 use crate::numbers::{percent, rate, seconds};
 
 pub(super) fn device(device: &Device) -> Element {
