@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::generated_model::POSITIONS;
+use crate::generated_model::{GeneratedModel, HIDDEN, POSITIONS};
 use crate::harness::{Folder, ROOT, column, mixed_lines, npy, vector};
 
 /// Lines of up to some hundreds of words, short ones in between.
@@ -275,6 +275,30 @@ fn a_refused_text_has_its_number_among_all() {
         "embed --sparse --input in.txt {model} --overflow error"
     ));
     assert!(refused.stderr.contains("text 300 is"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_fails_in_a_passage_names_its_text() {
+    let folder = Folder::new();
+    let mut model = GeneratedModel::new();
+    // Each value is finite, and their sum is not.
+    let sea = model.tokenizer["model"]["vocab"]["sea"].as_u64().unwrap() as usize;
+    let words = model.weights.get_mut("embeddings.word_embeddings.weight");
+    words.unwrap().values[sea * HIDDEN..][..HIDDEN].fill(3e38);
+    model.write(&folder.path("overflows"));
+    let long = "sun ".repeat(3 * POSITIONS);
+    for end in ["'rain' 'sea sea'", &format!("'{long} sea sea'")] {
+        let texts = format!("'{long}' {end}");
+        let command = format!("embed --model overflows {texts} --overflow chunk");
+        let ended = folder.run(&command);
+        let text = if end.starts_with("'rain") { 2 } else { 1 };
+        let named = format!("text {text} ");
+        assert!(
+            ended.code == 1 && ended.stderr.contains(&named),
+            "{}",
+            ended.stderr
+        );
+    }
 }
 
 #[test]
