@@ -1,11 +1,15 @@
 //! `Embedder::stream`: what comes out, in which order and after which errors, and how much memory that takes. That of
-//! sparse vectors is in `stream/sparse.rs`.
+//! sparse vectors is in `stream/sparse.rs`, those of other tasks in `stream/tasks.rs`.
 
 mod common;
+#[path = "common/expected.rs"]
+mod expected;
 #[path = "common/generated_model.rs"]
 mod generated_model;
 #[path = "stream/sparse.rs"]
 mod sparse;
+#[path = "stream/tasks.rs"]
+mod tasks;
 
 use std::ops::Range;
 use std::sync::mpsc::{self, Sender};

@@ -138,7 +138,8 @@ impl Batch {
             .collect()
     }
 
-    fn value(&self, name: &str) -> Result<Value<'_>> {
+    /// One of them, by its name.
+    pub(super) fn value(&self, name: &str) -> Result<Value<'_>> {
         match name {
             "ids" => Ok(Value::U32(&self.ids)),
             "positions" => Ok(Value::U32(&self.positions)),

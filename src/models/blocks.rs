@@ -3,7 +3,7 @@
 use super::builder::{Linear, LinearNames};
 use super::{Builder, Config};
 use crate::error::Result;
-use crate::graph::TensorId;
+use crate::graph::{Graph, TensorId};
 use crate::ops::{Activation, AttentionOptions, Qkv};
 
 /// A norm's tensors in the checkpoint, without `.weight` and `.bias`.
@@ -284,23 +284,37 @@ fn attention(
     };
 
     let expanded = builder.expanded;
+    if attending.disentangled.is_some() && expanded {
+        return Err(builder.lacks_expansion());
+    }
     let graph = &mut builder.graph;
     let mut qkv = graph.qkv_linear(x, Qkv { query, key, value }, biases, sizes.heads)?;
     if let Some((positions, table)) = attending.rotary {
         qkv = graph.rotary(qkv, positions, table)?;
     }
+    builder.watch.layer(graph, qkv, attending, sizes)?;
+    let context = attend(graph, qkv, attending, sizes, expanded)?;
+    graph.linear(context, output.weight, output.bias)
+}
+
+/// What tokens attend to, `[tokens, hidden]`, by their queries, keys and values; these are rotated already.
+pub(super) fn attend(
+    graph: &mut Graph,
+    qkv: TensorId,
+    attending: Attending,
+    sizes: &LayerSizes,
+    expanded: bool,
+) -> Result<TensorId> {
     let segment_offsets = attending.segment_offsets;
-    let context = match attending.disentangled {
-        Some(_) if expanded => return Err(builder.lacks_expansion()),
+    match attending.disentangled {
         Some(Disentangled { positions, scale }) => {
-            graph.disentangled_attention(qkv, segment_offsets, positions, scale)?
+            graph.disentangled_attention(qkv, segment_offsets, positions, scale)
         }
         None => {
             let options = options(attending, sizes).expanded(expanded);
-            graph.attention(qkv, segment_offsets, options)?
+            graph.attention(qkv, segment_offsets, options)
         }
-    };
-    graph.linear(context, output.weight, output.bias)
+    }
 }
 
 fn options(attending: Attending, sizes: &LayerSizes) -> AttentionOptions {

@@ -3,6 +3,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Checkpoint;
+use super::attention_layer::Watch;
 use super::derived::{Derived, DerivedParameters};
 use super::table_product::{Norm, TableProduct};
 use crate::error::{Error, Result};
@@ -39,6 +40,8 @@ pub struct Builder<'a> {
     pub(super) derived: DerivedParameters,
     /// Whether every second sequence expands the one before it.
     pub(super) expanded: bool,
+    /// The layers that were built so far, and the one whose attention is to be seen.
+    pub(super) watch: Watch,
 }
 
 /// A linear layer's parameters: `[n, k]` and, if it has one, `[n]`.
@@ -161,6 +164,7 @@ impl<'a> Builder<'a> {
             known: HashMap::new(),
             derived: DerivedParameters::new(),
             expanded: false,
+            watch: Watch::default(),
         }
     }
 

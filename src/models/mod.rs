@@ -3,6 +3,7 @@
 //! Built on the crate's public graph API alone: this module is its first user.
 
 mod albert;
+mod attention_layer;
 mod batch;
 mod bert;
 mod blocks;
@@ -43,6 +44,7 @@ mod torch_file;
 mod transformer_module;
 mod zip;
 
+pub use attention_layer::AttentionLayer;
 pub use batch::Batch;
 pub use builder::Builder;
 pub use checkpoint::Checkpoint;

@@ -184,6 +184,25 @@ impl Network {
         })
     }
 
+    /// Part of an encoder, or what follows part of it, without a head.
+    pub(super) fn of_encoder(
+        graph: Graph,
+        weights: Arc<dyn Weights>,
+        encoder: Encoder,
+        columns: usize,
+    ) -> Self {
+        Self {
+            graph,
+            weights,
+            encoder,
+            columns,
+            expanded: false,
+            labels: Vec::new(),
+            score_function: ScoreFunction::Identity,
+            cross_encoder_function: ScoreFunction::Identity,
+        }
+    }
+
     /// The checkpoint's head that predicts tokens, alone: from rows of hidden states, the graph's only input, a logit
     /// per entry of the vocabulary for each. Apart from the encoder, since it is wanted for few of its tokens.
     ///

@@ -25,6 +25,10 @@ pub enum ScoreFunction {
     Identity,
 }
 
+/// What sentence-transformers 4 and 5 wrote under their own key of `config.json`: the function, and who wrote it. (6 reads
+/// the function from there, and writes files of its own.)
+const OWN_KEYS: [&str; 2] = ["activation_fn", "version"];
+
 impl ScoreFunction {
     /// As transformers' text classification pipeline has it: by `problem_type`; without one sigmoid for a single label,
     /// else softmax.
@@ -50,18 +54,33 @@ impl ScoreFunction {
     /// before); without one sigmoid for a single label.
     ///
     /// # Errors
-    /// [`crate::Error::Unsupported`] for another function.
+    /// [`crate::Error::Unsupported`] for another function, or something else under that key; [`crate::Error::Malformed`].
     pub(super) fn of_cross_encoder(config: &Config, labels: usize) -> Result<Self> {
         let beside = config
             .path()
             .with_file_name("config_sentence_transformers.json");
         let file: Option<Value> = json::read_if_there(&beside)?;
         let in_file = file.as_ref().and_then(|file| file.get("activation_fn"));
-        let own = config.value("sentence_transformers");
+        let own = match config.value("sentence_transformers") {
+            Some(own) => Some(own.as_object().ok_or_else(|| {
+                config.malformed(format!("sentence_transformers must be an object, is {own}"))
+            })?),
+            None => None,
+        };
+        if let Some(own) = own {
+            json::refuse_others(config.path(), own, &OWN_KEYS)?;
+        }
         let in_key = own.and_then(|own| own.get("activation_fn"));
         let old = || config.value("sbert_ce_default_activation_function");
-        let named = in_file.or(in_key).or_else(old);
-        let named = named.and_then(|name| name.as_str());
+        let named = in_file.or(in_key).or_else(old).filter(|it| !it.is_null());
+        let named = match named {
+            Some(Value::String(name)) => Some(&name[..]),
+            Some(other) => {
+                let message = format!("activation_fn must be a name, is {other}");
+                return Err(config.malformed(message));
+            }
+            None => None,
+        };
         match named.map(|name| name.rsplit('.').next().unwrap_or_default()) {
             Some("Sigmoid") => Ok(Self::Sigmoid),
             Some("Identity") => Ok(Self::Identity),

@@ -53,7 +53,7 @@ use crate::text::{Text, TokenOrigin};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Answerer {
-    text_model: TextModel,
+    pub(super) text_model: TextModel,
 }
 
 /// How answers are looked for; the names are those of transformers.
@@ -149,22 +149,38 @@ impl AnswerOptions {
     /// # Errors
     /// [`Error::Limit`] for a question that leaves no room.
     fn windows(&self, questions: &[LongText], model: &Model) -> Result<Vec<Window>> {
+        let windows = questions.iter().enumerate();
+        let windows = windows.map(|(question, asked)| {
+            let name = format!("question {question}");
+            self.windows_of(question, &name, asked, model)
+        });
+        Ok(windows.collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    /// The parts of the context of a question of this number, and how errors call it.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] if it leaves no room.
+    pub(super) fn windows_of(
+        &self,
+        question: usize,
+        name: &str,
+        asked: &LongText,
+        model: &Model,
+    ) -> Result<Vec<Window>> {
         let most = self.max_seq_len.unwrap_or(MAX_SEQ_LEN);
         let most = most.min(model.max_tokens());
         let stride = self.doc_stride.unwrap_or(DOC_STRIDE.min(most / 2));
-        let windows = questions.iter().enumerate().map(|(question, asked)| {
-            let windows = asked.windows(question, most, stride);
-            windows.map_err(|NoRoom(needed)| Error::Limit {
-                thing: format!(
-                    "question {question}, whose context does not fit, with special tokens and an overlap of {stride}"
-                ),
-                needed: needed as u64,
-                allowed: most as u64,
-                unit: "tokens",
-                advice: "ask a shorter question, or set a smaller `doc_stride`",
-            })
-        });
-        Ok(windows.collect::<Result<Vec<_>>>()?.concat())
+        let windows = asked.windows(question, most, stride);
+        windows.map_err(|NoRoom(needed)| Error::Limit {
+            thing: format!(
+                "{name}, whose context does not fit, with special tokens and an overlap of {stride}"
+            ),
+            needed: needed as u64,
+            allowed: most as u64,
+            unit: "tokens",
+            advice: "ask a shorter question, or set a smaller `doc_stride`",
+        })
     }
 }
 
@@ -329,7 +345,7 @@ impl Answerer {
 }
 
 /// A window's tokens.
-struct ReadWindow {
+pub(super) struct ReadWindow {
     origins: Vec<TokenOrigin>,
     /// Those of the context.
     context: Range<usize>,
@@ -338,7 +354,7 @@ struct ReadWindow {
 }
 
 impl ReadWindow {
-    fn new(asked: &LongText, part: &Range<usize>, ids: &[u32]) -> Self {
+    pub(super) fn new(asked: &LongText, part: &Range<usize>, ids: &[u32]) -> Self {
         let origins = asked.origins(part);
         let front = origins.first().filter(|origin| origin.is_special);
         let null = front.map(|_| ids[0]);
@@ -367,7 +383,7 @@ impl ReadWindow {
 }
 
 /// The answers to a question so far.
-struct Found<'a> {
+pub(super) struct Found<'a> {
     context: Characters<'a>,
     answers: Vec<Scored>,
     /// Places in `answers` by text, in lower case.
@@ -384,7 +400,7 @@ struct Scored {
 }
 
 impl<'a> Found<'a> {
-    fn new(context: &'a str) -> Self {
+    pub(super) fn new(context: &'a str) -> Self {
         Self {
             context: Characters::of(context),
             answers: Vec::new(),
@@ -394,7 +410,7 @@ impl<'a> Found<'a> {
     }
 
     /// `logits`: `[tokens, 2]`.
-    fn add(&mut self, window: &ReadWindow, logits: &[f32], options: &AnswerOptions) {
+    pub(super) fn add(&mut self, window: &ReadWindow, logits: &[f32], options: &AnswerOptions) {
         let logits = WindowLogits {
             logits,
             context: window.context.clone(),
@@ -419,7 +435,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn best(mut self, options: &AnswerOptions) -> Vec<Answer> {
+    pub(super) fn best(mut self, options: &AnswerOptions) -> Vec<Answer> {
         if options.handle_impossible_answer {
             self.answers.push(Scored {
                 text: String::new(),

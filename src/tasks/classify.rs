@@ -51,7 +51,7 @@ use crate::text::Text;
 #[derive(Clone, Debug)]
 pub struct Classifier {
     pub(super) text_model: TextModel,
-    score_function: ScoreFunction,
+    pub(super) score_function: ScoreFunction,
 }
 
 /// A label, and how sure the model is of it.

@@ -376,12 +376,23 @@ impl Embedder {
         self.text_model.columns()
     }
 
-    /// One vector per text, in order: `[dimensions]` each.
+    /// One vector per text or pair of texts, in order: `[dimensions]` each. A prompt is put before the first of a pair.
+    ///
+    /// ```
+    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
+    /// let vectors = embedder.embed(["a cat", "a dog"])?;
+    /// let of_pairs = embedder.embed([("Who sat?", "A cat sat."), ("Who slept?", "A dog slept.")])?;
+    /// assert_eq!((vectors.len(), of_pairs.len()), (2, 2));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::Tokenizer`], [`Error::Malformed`] for one that is of another model, [`Error::TooLong`] if long texts are
     /// refused, [`Error::Overflow`] if a result is not finite; as [`Model::run`] for the device.
-    pub fn embed<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
+    pub fn embed<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Vec<f32>>> {
         pollster::block_on(self.embed_async(texts))
     }
 
@@ -389,7 +400,10 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::embed`].
-    pub async fn embed_async<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
+    pub async fn embed_async<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Vec<f32>>> {
         self.embed_with_async(texts, Control::new()).await
     }
 
@@ -399,7 +413,10 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::embed`].
-    pub fn embeddings<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Embedding>> {
+    pub fn embeddings<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Embedding>> {
         pollster::block_on(self.embeddings_async(texts))
     }
 
@@ -407,7 +424,10 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::embed`].
-    pub async fn embeddings_async<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Embedding>> {
+    pub async fn embeddings_async<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<Embedding>> {
         self.embeddings_with_async(texts, Control::new()).await
     }
 
@@ -431,9 +451,9 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::embed`], and [`Error::Deadline`].
-    pub fn embed_with<S: AsRef<str>>(
+    pub fn embed_with<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<f32>>> {
         pollster::block_on(self.embed_with_async(texts, control))
@@ -443,9 +463,9 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::embed_with`].
-    pub async fn embed_with_async<S: AsRef<str>>(
+    pub async fn embed_with_async<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<f32>>> {
         let embeddings = self.embeddings_with_async(texts, control).await?;
@@ -457,9 +477,9 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::embed_with`].
-    pub fn embeddings_with<S: AsRef<str>>(
+    pub fn embeddings_with<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
         pollster::block_on(self.embeddings_with_async(texts, control))
@@ -469,12 +489,12 @@ impl Embedder {
     ///
     /// # Errors
     /// As [`Embedder::embed_with`].
-    pub async fn embeddings_with_async<S: AsRef<str>>(
+    pub async fn embeddings_with_async<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
-        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        let texts: Vec<Text<'_>> = texts.into_iter().map(Into::into).collect();
         let outputs = self.text_model.outputs(&texts, control).await?;
         Ok(outputs.into_iter().map(Embedding::from).collect())
     }
@@ -513,8 +533,8 @@ impl Embedder {
     /// Embeds any number of texts as they come, in memory that does not grow with their number: while some are read and
     /// tokenised on threads of their own, others run, and the caller does with the results what it likes.
     ///
-    /// The results are those of [`Embedder::embeddings`] to the bit, in order, each with its text: whatever can be seen
-    /// as one, so that an application may let its own data travel along. What `texts` fails with comes out after
+    /// The results are those of [`Embedder::embeddings`] to the bit, in order, each with its text: whatever a [`Text`] can
+    /// be made of, so that an application may let its own data travel along. What `texts` fails with comes out after
     /// everything before it, and so does every other error; it is the last item. Dropping the stream stops it.
     ///
     /// ```
@@ -531,10 +551,39 @@ impl Embedder {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
     /// ```
+    ///
+    /// Pairs of texts, in a type of the application's:
+    ///
+    /// ```
+    /// # use wgformer::tasks::StreamOptions;
+    /// use wgformer::text::Text;
+    ///
+    /// struct Record {
+    ///     number: u64,
+    ///     question: String,
+    ///     answer: String,
+    /// }
+    ///
+    /// impl<'a> From<&'a Record> for Text<'a> {
+    ///     fn from(record: &'a Record) -> Self {
+    ///         Text::Pair(&record.question, &record.answer)
+    ///     }
+    /// }
+    ///
+    /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
+    /// let record = |number| Record { number, question: "Who sat?".into(), answer: "A cat.".into() };
+    /// let records = (0..100).map(move |number| Ok::<_, wgformer::Error>(record(number)));
+    /// for embedded in embedder.stream(records, &StreamOptions::default()) {
+    ///     let (record, embedding) = embedded?;
+    ///     println!("{}: {} tokens", record.number, embedding.tokens);
+    /// }
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[cfg(not(target_arch = "wasm32"))] // it has threads
     pub fn stream<T, E, I>(&self, texts: I, options: &StreamOptions) -> Stream<T, E>
     where
-        T: AsRef<str> + Send + 'static,
+        T: Send + 'static,
+        for<'a> &'a T: Into<Text<'a>>,
         E: From<Error> + Send + 'static,
         I: IntoIterator<Item = Result<T, E>>,
         I::IntoIter: Send + 'static,
@@ -560,9 +609,9 @@ impl Embedder {
     ///
     /// # Errors
     /// [`Error::Tokenizer`], [`Error::TooLong`].
-    pub fn batch<S: AsRef<str>>(&self, texts: &[S]) -> Result<Batch> {
+    pub fn batch<'a>(&self, texts: impl IntoIterator<Item = impl Into<Text<'a>>>) -> Result<Batch> {
         let mut batch = Batch::new();
-        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        let texts: Vec<Text<'_>> = texts.into_iter().map(Into::into).collect();
         for (index, tokens) in self.text_model.tokenize(&texts)?.iter().enumerate() {
             self.text_model.check_length(index, tokens)?;
             batch.push(&tokens.ids, &tokens.types);

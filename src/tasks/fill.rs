@@ -1,11 +1,11 @@
 use std::path::Path;
-use std::sync::Arc;
 
+use super::text_model::TextModel;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Batch, MaskedLm, ModelOptions, ScoreFunction, SentenceTransformer};
 use crate::plan::Control;
-use crate::text::{MASKS, Tokenizer};
+use crate::text::{MASKS, Text, Tokens};
 
 /// Says what could stand where a text has the mask token. Clones share the model, from any thread.
 ///
@@ -49,8 +49,9 @@ use crate::text::{MASKS, Tokenizer};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Filler {
-    model: MaskedLm,
-    tokenizer: Arc<Tokenizer>,
+    pub(super) model: MaskedLm,
+    /// The encoder with its tokenizer.
+    pub(super) text_model: TextModel,
     mask: Mask,
 }
 
@@ -84,15 +85,18 @@ impl Filler {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let model = MaskedLm::load(gpu, &own.transformer, max_tokens, options)?;
-        let tokenizer = Tokenizer::open(&own.transformer, model.encoder().max_tokens())?;
-        let mask = tokenizer.mask().map(|(token, id)| Mask { token, id });
+        let text_model = TextModel::of(model.encoder().clone(), &own)?;
+        let mask = text_model
+            .tokenizer
+            .mask()
+            .map(|(token, id)| Mask { token, id });
         let mask = mask.ok_or_else(|| Error::Tokenizer {
             path: own.transformer.clone(),
             message: format!("has no mask token, {}", MASKS.join(" or ")),
         })?;
         Ok(Self {
             model,
-            tokenizer: Arc::new(tokenizer),
+            text_model,
             mask,
         })
     }
@@ -117,10 +121,7 @@ impl Filler {
     /// # Errors
     /// As [`MaskedLm::recover`].
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
-        Ok(Self {
-            model: self.model.recover(gpu)?,
-            ..self.clone()
-        })
+        Ok(self.on(self.model.recover(gpu)?))
     }
 
     /// [`Filler::recover`], on a thread of its own, without blocking this one.
@@ -128,10 +129,17 @@ impl Filler {
     /// # Errors
     /// As [`MaskedLm::recover`].
     pub async fn recover_async(&self, gpu: &Gpu) -> Result<Self> {
-        Ok(Self {
-            model: self.model.recover_async(gpu).await?,
-            ..self.clone()
-        })
+        Ok(self.on(self.model.recover_async(gpu).await?))
+    }
+
+    /// The same, with its model on another device.
+    fn on(&self, model: MaskedLm) -> Self {
+        let text_model = self.text_model.clone().with_model(model.encoder().clone());
+        Self {
+            model,
+            text_model,
+            mask: self.mask.clone(),
+        }
     }
 
     /// The model.
@@ -145,8 +153,26 @@ impl Filler {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn is_cut(&self, text: &str) -> Result<bool> {
-        let tokens = self.tokenizer.encode([&self.with_own_masks(text)])?;
+        let text = self.with_own_masks(text);
+        let tokens = self.text_model.tokenizer.encode([&text])?;
         Ok(tokens.iter().any(|tokens| tokens.is_cut))
+    }
+
+    /// The same model; whether a text that is longer than it takes is [`Error::TooLong`], as
+    /// [`EmbedderOptions::refuse_long_texts`](super::EmbedderOptions::refuse_long_texts).
+    ///
+    /// ```
+    /// # use wgformer::{models::ModelOptions, tasks::Filler};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tasks/masked-lm");
+    /// let filler = Filler::load(&gpu, folder, &ModelOptions::default())?.refuse_long_texts(true);
+    /// let error = filler.fill(&"the [MASK] sat ".repeat(50), 3).unwrap_err();
+    /// assert!(matches!(error, wgformer::Error::TooLong { index: 0, .. }));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    #[must_use]
+    pub fn refuse_long_texts(mut self, refuse: bool) -> Self {
+        self.text_model = self.text_model.refusing_long_texts(refuse);
+        self
     }
 
     /// With the mask token that the vocabulary has, in place of any other's.
@@ -155,11 +181,57 @@ impl Filler {
         MASKS.iter().fold(text.to_owned(), own)
     }
 
+    /// The tokens of texts, each with a mask, none of which is cut off.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is none, or one that is; [`Error::TooLong`] if long texts are refused;
+    /// [`Error::Tokenizer`].
+    pub(super) fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
+        let own = texts.iter().map(|text| {
+            let (Text::One(text) | Text::Pair(text, _)) = *text;
+            self.with_own_masks(text)
+        });
+        let own: Vec<String> = own.collect();
+        let tokens = self.text_model.tokenizer.encode(&own)?;
+        for ((index, text), tokens) in own.iter().enumerate().zip(&tokens) {
+            self.text_model.check_length(index, tokens)?;
+            self.check_masks(text, tokens)?;
+        }
+        Ok(tokens)
+    }
+
+    fn check_masks(&self, text: &str, tokens: &Tokens) -> Result<()> {
+        let (wanted, there) = (
+            text.matches(self.mask.token).count(),
+            self.places(&tokens.ids).count(),
+        );
+        if there > 0 && there >= wanted {
+            return Ok(());
+        }
+        let (name, token) = ("text".to_owned(), self.mask.token);
+        let message = match wanted {
+            0 => format!("has no {token}"),
+            _ => format!(
+                "has {wanted} {token}, of which {there} are within the first {} tokens: shorten it",
+                self.model.encoder().max_tokens()
+            ),
+        };
+        Err(Error::Input { name, message })
+    }
+
+    /// Those of the masks among tokens.
+    pub(super) fn places<'a>(&self, ids: &'a [u32]) -> impl Iterator<Item = usize> + use<'a> {
+        let mask = self.mask.id;
+        let ids = ids.iter().enumerate();
+        ids.filter(move |(_, id)| **id == mask)
+            .map(|(place, _)| place)
+    }
+
     /// For each mask of the text, in order, the `top` likeliest tokens, the best first.
     ///
     /// # Errors
-    /// [`Error::Input`] if the text has no mask, or one that was cut off with the end of a long text;
-    /// [`Error::Tokenizer`]; [`Error::Overflow`] if a result is not finite; as [`MaskedLm::run`] for the device.
+    /// [`Error::Input`] if the text has no mask, or one that was cut off with the end of a long text; [`Error::TooLong`] if
+    /// long texts are refused; [`Error::Tokenizer`]; [`Error::Overflow`] if a result is not finite; as [`MaskedLm::run`] for the device.
     pub fn fill(&self, text: &str, top: usize) -> Result<Vec<Vec<Filling>>> {
         pollster::block_on(self.fill_async(text, top))
     }
@@ -195,29 +267,14 @@ impl Filler {
         top: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Filling>>> {
-        let text = self.with_own_masks(text);
         let mut batch = Batch::new();
         let mut places = Vec::new();
-        for tokens in self.tokenizer.encode([&text])? {
-            let ids = tokens.ids.iter().enumerate();
-            places.extend(ids.filter(|(_, id)| **id == self.mask.id).map(|(at, _)| at));
+        for tokens in self.read(&[Text::One(text)])? {
+            places.extend(self.places(&tokens.ids));
             batch.push(&tokens.ids, &tokens.types);
         }
-        let wanted = text.matches(self.mask.token).count();
-        if places.is_empty() || places.len() < wanted {
-            let (name, token) = ("text".to_owned(), self.mask.token);
-            let message = match wanted {
-                0 => format!("has no {token}"),
-                _ => format!(
-                    "has {wanted} {token}, of which {} are within the first {} tokens: shorten it",
-                    places.len(),
-                    self.model.encoder().max_tokens()
-                ),
-            };
-            return Err(Error::Input { name, message });
-        }
         let logits = self.model.run_with_async(&batch, &places, control).await;
-        let logits = logits.map_err(|error| self.tokenizer.blamed(error))?;
+        let logits = logits.map_err(|error| self.text_model.tokenizer.blamed(error))?;
         if let Some(value) = logits.iter().copied().find(|logit| !logit.is_finite()) {
             return Err(Error::Overflow { index: 0, value });
         }
@@ -225,7 +282,7 @@ impl Filler {
         masks.map(|logits| self.best(logits, top)).collect()
     }
 
-    fn best(&self, logits: &[f32], top: usize) -> Result<Vec<Filling>> {
+    pub(super) fn best(&self, logits: &[f32], top: usize) -> Result<Vec<Filling>> {
         let mut scores = logits.to_vec();
         ScoreFunction::Softmax.score(&mut scores);
         let mut order: Vec<usize> = (0..scores.len()).collect();
@@ -240,7 +297,7 @@ impl Filler {
             let score = scores[id];
             let id = id as u32;
             Ok(Filling {
-                token: self.tokenizer.decode(&[id])?,
+                token: self.text_model.tokenizer.decode(&[id])?,
                 id,
                 score,
             })

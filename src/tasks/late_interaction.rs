@@ -262,7 +262,8 @@ impl LateInteraction {
     #[cfg(not(target_arch = "wasm32"))] // it has threads
     pub fn stream<T, E, I>(&self, side: Side, texts: I, options: &StreamOptions) -> Stream<T, E>
     where
-        T: AsRef<str> + Send + 'static,
+        T: Send + 'static,
+        for<'a> &'a T: Into<Text<'a>>,
         E: From<Error> + Send + 'static,
         I: IntoIterator<Item = Result<T, E>>,
         I::IntoIter: Send + 'static,

@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod answer;
+mod attention;
 mod batching;
 mod characters;
 mod classify;
@@ -29,6 +30,7 @@ mod zero_shot;
 
 pub use aggregation::Aggregation;
 pub use answer::{Answer, AnswerOptions, Answerer};
+pub use attention::{AttentionReader, AttentionToken, AttentionWeights};
 pub use classify::{Classifier, Label};
 pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
@@ -39,7 +41,7 @@ pub use precision::{to_int8, to_ubinary};
 pub use rerank::{Ranked, Reranker};
 pub use sparse::{SparseEmbedder, SparseEmbedding, TokenWeight};
 #[cfg(not(target_arch = "wasm32"))]
-pub use stream::{Stream, StreamOptions};
+pub use stream::{Classification, Filled, Stream, StreamOptions, Tagging};
 pub use summarize::Sentence;
 pub use tag::{Entity, TagOptions, Tagger};
 pub use zero_shot::{ZeroShot, ZeroShotOptions};
@@ -137,5 +139,11 @@ pub static TASKS: &[Task] = &[
         command: "forward",
         library: "MaskedLm",
         head: "AutoModelForMaskedLM, a program of PyTorch's",
+    },
+    Task {
+        name: "attention weights",
+        command: "attention",
+        library: "AttentionReader",
+        head: "AutoModel",
     },
 ];

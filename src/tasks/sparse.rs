@@ -232,11 +232,14 @@ impl SparseEmbedder {
         self.text_model.tokenizer.token(id)
     }
 
-    /// One sparse vector per text, in order.
+    /// One sparse vector per text or pair of texts, in order.
     ///
     /// # Errors
     /// As [`Embedder::embed`](super::Embedder::embed).
-    pub fn embed<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<SparseEmbedding>> {
+    pub fn embed<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<SparseEmbedding>> {
         self.embed_with(texts, Control::new())
     }
 
@@ -244,9 +247,9 @@ impl SparseEmbedder {
     ///
     /// # Errors
     /// As [`SparseEmbedder::embed`], and [`Error::Deadline`].
-    pub fn embed_with<S: AsRef<str>>(
+    pub fn embed_with<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<SparseEmbedding>> {
         pollster::block_on(self.embed_with_async(texts, control))
@@ -256,7 +259,10 @@ impl SparseEmbedder {
     ///
     /// # Errors
     /// As [`SparseEmbedder::embed`].
-    pub async fn embed_async<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<SparseEmbedding>> {
+    pub async fn embed_async<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<SparseEmbedding>> {
         self.embed_with_async(texts, Control::new()).await
     }
 
@@ -264,12 +270,12 @@ impl SparseEmbedder {
     ///
     /// # Errors
     /// As [`SparseEmbedder::embed_with`].
-    pub async fn embed_with_async<S: AsRef<str>>(
+    pub async fn embed_with_async<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         mut control: Control<'_>,
     ) -> Result<Vec<SparseEmbedding>> {
-        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        let texts: Vec<Text<'_>> = texts.into_iter().map(Into::into).collect();
         let deadline = control.due();
         let embed = async {
             let tokens = self.text_model.tokenize_in_turns(&texts).await?;
@@ -312,7 +318,8 @@ impl SparseEmbedder {
         options: &StreamOptions,
     ) -> Stream<T, E, SparseEmbedding>
     where
-        T: AsRef<str> + Send + 'static,
+        T: Send + 'static,
+        for<'a> &'a T: Into<Text<'a>>,
         E: From<Error> + Send + 'static,
         I: IntoIterator<Item = Result<T, E>>,
         I::IntoIter: Send + 'static,

@@ -71,9 +71,9 @@ pub struct Tagger {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TagOptions {
-    aggregation: Aggregation,
-    ignore_labels: Vec<String>,
-    stride: Option<usize>,
+    pub(super) aggregation: Aggregation,
+    pub(super) ignore_labels: Vec<String>,
+    pub(super) stride: Option<usize>,
 }
 
 impl TagOptions {
@@ -254,22 +254,14 @@ impl Tagger {
         let inputs: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
         let deadline = control.due();
         let tagged = async {
-            let most = options
-                .stride
-                .map_or(self.text_model.max_tokens(), |_| usize::MAX);
+            let most = self.most_encoded(options);
             let encodings = self.text_model.encode_more_than(most, &inputs).await?;
             let long = encodings.into_iter().map(|it| LongText::new(it, 0));
             let long: Vec<LongText> = long.collect();
             let windows = self.windows(&long, options.stride)?;
             let found = texts.iter().map(|text| Found::new(text.as_ref()));
             let mut found: Vec<Found<'_>> = found.collect();
-            let labels = self.model().labels();
-            let reader = Reader {
-                tagger: self,
-                labels,
-                aggregation: options.aggregation,
-                scheme: TagScheme::of(labels),
-            };
+            let reader = Reader::new(self, options.aggregation);
             let report = |done| control.report(done, windows.len());
             let add = |window: &Window, ids: &[u32], logits: Vec<f32>| {
                 reader.read(
@@ -297,25 +289,49 @@ impl Tagger {
         let most = self.text_model.max_tokens();
         let mut all = Vec::with_capacity(texts.len());
         for (index, text) in texts.iter().enumerate() {
-            let overlap = stride.unwrap_or(0);
-            let windows = text.windows(index, most, overlap);
-            let windows = windows.map_err(|NoRoom(needed)| Error::Input {
-                name: "stride".to_owned(),
-                message: format!(
-                    "of {overlap} tokens needs {needed} with special ones and one more, and the model takes {most}"
-                ),
-            })?;
-            if windows.len() > 1 && self.text_model.refuses_long_texts() {
+            let (windows, is_long) = self.windows_of(index, text, stride)?;
+            if is_long && self.text_model.refuses_long_texts() {
                 return Err(Error::TooLong { index, most });
             }
-            all.extend(windows.into_iter().take(stride.map_or(1, |_| usize::MAX)));
+            all.extend(windows);
         }
         Ok(all)
+    }
+
+    /// What is read of text `index`, and whether there is more of it than the model takes.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for too large a stride.
+    pub(super) fn windows_of(
+        &self,
+        index: usize,
+        text: &LongText,
+        stride: Option<usize>,
+    ) -> Result<(Vec<Window>, bool)> {
+        let (most, overlap) = (self.text_model.max_tokens(), stride.unwrap_or(0));
+        let windows = text.windows(index, most, overlap);
+        let mut windows = windows.map_err(|NoRoom(needed)| Error::Input {
+            name: "stride".to_owned(),
+            message: format!(
+                "of {overlap} tokens needs {needed} with special ones and one more, and the model takes {most}"
+            ),
+        })?;
+        let is_long = windows.len() > 1;
+        if stride.is_none() {
+            windows.truncate(1);
+        }
+        Ok((windows, is_long))
+    }
+
+    /// How many tokens of a text are wanted at most.
+    pub(super) fn most_encoded(&self, options: &TagOptions) -> usize {
+        let most = self.text_model.max_tokens();
+        options.stride.map_or(most, |_| usize::MAX)
     }
 }
 
 /// What was found in a text so far.
-struct Found<'a> {
+pub(super) struct Found<'a> {
     text: Characters<'a>,
     windows: usize,
     /// Of all windows.
@@ -325,7 +341,7 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self {
             text: Characters::of(text),
             windows: 0,
@@ -334,7 +350,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn entities(mut self, ignored: &[String]) -> Vec<Entity> {
+    pub(super) fn entities(mut self, ignored: &[String]) -> Vec<Entity> {
         let is_wanted = |tag: &Tag<'_>| ignored.iter().all(|no| no != tag.label);
         // First, as the pipeline has it: what is left out is in nobody's way.
         self.entities.retain(is_wanted);
@@ -356,7 +372,7 @@ impl<'a> Found<'a> {
 }
 
 /// Reads what a model says of windows.
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     tagger: &'a Tagger,
     labels: &'a [String],
     aggregation: Aggregation,
@@ -364,8 +380,18 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    pub(super) fn new(tagger: &'a Tagger, aggregation: Aggregation) -> Self {
+        let labels = tagger.model().labels();
+        Self {
+            tagger,
+            labels,
+            aggregation,
+            scheme: TagScheme::of(labels),
+        }
+    }
+
     /// `logits`: `[tokens, labels]`, of a window of the text.
-    fn read(
+    pub(super) fn read(
         &self,
         found: &mut Found<'a>,
         text: &LongText,

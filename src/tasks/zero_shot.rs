@@ -74,8 +74,8 @@ pub struct ZeroShot {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ZeroShotOptions {
-    template: String,
-    multi_label: bool,
+    pub(super) template: String,
+    pub(super) multi_label: bool,
 }
 
 impl ZeroShotOptions {
@@ -277,7 +277,7 @@ impl ZeroShot {
     }
 
     /// The score of each label, from its own logits.
-    fn scores(&self, logits: &[Vec<f32>], multi_label: bool) -> Vec<f32> {
+    pub(super) fn scores(&self, logits: &[Vec<f32>], multi_label: bool) -> Vec<f32> {
         // With one label there is nothing to choose from.
         if multi_label || logits.len() == 1 {
             let score = |logits: &Vec<f32>| {
@@ -293,7 +293,7 @@ impl ZeroShot {
     }
 }
 
-fn hypotheses(labels: &[&str], template: &str) -> Result<Vec<String>> {
+pub(super) fn hypotheses(labels: &[&str], template: &str) -> Result<Vec<String>> {
     let refused = |name: &str, message: &str| Error::Input {
         name: name.to_owned(),
         message: message.to_owned(),

@@ -15,6 +15,15 @@ pub enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// How long all of it is.
+    #[cfg(not(target_arch = "wasm32"))] // where nothing streams
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::One(text) => text.len(),
+            Self::Pair(first, second) => first.len() + second.len(),
+        }
+    }
+
     /// What a model reads of it: the prompt, and in lower case.
     pub(crate) fn prompted(&self, prompt: &str, lower_case: bool) -> [String; 2] {
         let (first, second) = match self {
@@ -54,6 +63,12 @@ impl<'a> Text<'a> {
 impl<'a, S: AsRef<str> + ?Sized> From<&'a S> for Text<'a> {
     fn from(text: &'a S) -> Self {
         Self::One(text.as_ref())
+    }
+}
+
+impl<'a, 'b> From<&'a Text<'b>> for Text<'a> {
+    fn from(text: &'a Text<'b>) -> Self {
+        *text
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use wgformer::tasks::{cosine, to_int8, to_ubinary};
 
 use crate::generated_model::HIDDEN;
-use crate::harness::{Folder, column, mixed_lines, npy, real, vector};
+use crate::harness::{Folder, ROOT, column, mixed_lines, npy, real, vector};
 
 #[test]
 fn a_text_becomes_exactly_one_json_line() {
@@ -186,4 +186,67 @@ fn results_come_in_the_order_of_the_input() {
         let alone = folder.embed(&format!("'{}'", input[place])).vectors();
         assert_eq!(alone[0], vector(&lines[place]), "{place}");
     }
+}
+
+#[test]
+fn pairs_are_embedded_together() {
+    let folder = Folder::new();
+    let model = format!("--model '{ROOT}/tests/data/spans/bert-tags'");
+    let embed = |options: &str| folder.run(&format!("embed {options} {model}"));
+    let alone = embed("'a cat' 'a dog'").vectors();
+    let pairs = embed("'a cat' 'a dog' --pair 'it sat'").lines();
+    assert_eq!(column(&pairs, "text"), json!(["a cat", "a dog"]));
+    assert_eq!(column(&pairs, "pair"), json!(["it sat", "it sat"]));
+    assert!(
+        pairs
+            .iter()
+            .zip(&alone)
+            .all(|(pair, alone)| vector(pair) != *alone)
+    );
+    folder.write("pairs.txt", "a cat\tit sat\na dog\tit sat\n");
+    let read = embed("--input pairs.txt --pairs");
+    assert_eq!(read.lines(), pairs);
+    embed("--input pairs.txt --pairs --output out.npy").bytes();
+    let (_, values) = npy::<f32>(&folder.read("out.npy"));
+    assert_eq!(values, pairs.iter().flat_map(vector).collect::<Vec<_>>());
+
+    let refused = folder.run("embed sea --pair sun --multi --model none");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("--multi"), "{}", refused.stderr);
+    let refused = folder.run("embed sea --pairs --overflow chunk --model none");
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("--overflow chunk"),
+        "{}",
+        refused.stderr
+    );
+    let refused = folder.run("embed sea --pairs --model tiny");
+    refused.assert_error(&["text 0 has no tab"]);
+
+    let sparse = format!("embed --sparse --model '{ROOT}/tests/data/retrieval/bge-m3'");
+    let line = &folder.run(&format!("{sparse} cat --pair dog")).lines()[0];
+    let weights = line["sparse"].as_object().unwrap();
+    assert!(weights.contains_key("dog") || weights.len() > 1, "{line}");
+}
+
+#[test]
+fn a_run_of_pairs_goes_on_where_it_ended() {
+    let folder = Folder::new();
+    let pairs: Vec<String> = (0..300).map(|it| format!("sea {it}\tsun rain")).collect();
+    folder.write("in.txt", format!("{}\nrain", pairs.join("\n")));
+    let resume = "--input in.txt --pairs --output out.jsonl --resume";
+    folder.embed(resume).assert_error(&["text 300 has no tab"]);
+    let checkpoint = folder.read("out.jsonl.partial.json");
+    let mut checkpoint: Value = serde_json::from_slice(&checkpoint).unwrap();
+    assert!(checkpoint["rows"].as_u64() > Some(100), "{checkpoint}");
+    let other = "--input in.txt --pair sun --output out.jsonl --resume";
+    folder.embed(other).assert_error(&["--pair"]);
+    // The same input but for its last line.
+    folder.write("in.txt", pairs.join("\n"));
+    let hash = twox_hash::XxHash3_128::oneshot(&folder.read("in.txt"));
+    checkpoint["origin"]["input"] = format!("{hash:032x}").into();
+    folder.write("out.jsonl.partial.json", checkpoint.to_string());
+    folder.embed(resume).bytes();
+    let whole = folder.embed("--input in.txt --pairs");
+    assert!(folder.read("out.jsonl") == whole.bytes());
 }

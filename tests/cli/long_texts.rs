@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::generated_model::POSITIONS;
+use crate::generated_model::{GeneratedModel, HIDDEN, POSITIONS};
 use crate::harness::{Folder, ROOT, column, mixed_lines, npy, vector};
 
 /// Lines of up to some hundreds of words, short ones in between.
@@ -239,7 +239,29 @@ fn every_task_says_which_texts_it_cut_and_refuses_them_if_asked() {
             "{command} '{long}' 'a cat' {model} --overflow error"
         ));
         refused.assert_error(&["query", "longer than"]);
+        // Cut, both what people and what programs read says so.
+        let ranked = |query: &str, options: &str| {
+            folder.run(&format!(
+                "{command} '{query}' 'a cat' sea {model} {options}"
+            ))
+        };
+        let lines = ranked(&long, "--json").lines();
+        assert_eq!(column(&lines, "query_cut"), json!([true, true]));
+        let lines = ranked("a cat", "--json").lines();
+        assert_eq!(column(&lines, "query_cut"), json!([null, null]));
+        let is_marked = |query: &str| ranked(query, "").text().contains("of the query was read");
+        assert_eq!([is_marked(&long), is_marked("a cat")], [true, false]);
     }
+    let model = format!("--model '{ROOT}/tests/data/spans/bert-tags'");
+    let tags = format!("tag 'a cat' '{long}' 'a dog' {model}");
+    let marks = |table: String| {
+        let marked = table.lines().filter(|row| row.ends_with(" (cut)"));
+        let numbers = marked.map(|row| row.split_whitespace().next().unwrap().to_owned());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(marks(folder.run(&tags).text()), ["2"]);
+    let whole = folder.run(&format!("{tags} --overflow chunk"));
+    assert!(marks(whole.text()).is_empty());
 }
 
 #[test]
@@ -253,6 +275,30 @@ fn a_refused_text_has_its_number_among_all() {
         "embed --sparse --input in.txt {model} --overflow error"
     ));
     assert!(refused.stderr.contains("text 300 is"), "{}", refused.stderr);
+}
+
+#[test]
+fn what_fails_in_a_passage_names_its_text() {
+    let folder = Folder::new();
+    let mut model = GeneratedModel::new();
+    // Each value is finite, and their sum is not.
+    let sea = model.tokenizer["model"]["vocab"]["sea"].as_u64().unwrap() as usize;
+    let words = model.weights.get_mut("embeddings.word_embeddings.weight");
+    words.unwrap().values[sea * HIDDEN..][..HIDDEN].fill(3e38);
+    model.write(&folder.path("overflows"));
+    let long = "sun ".repeat(3 * POSITIONS);
+    for end in ["'rain' 'sea sea'", &format!("'{long} sea sea'")] {
+        let texts = format!("'{long}' {end}");
+        let command = format!("embed --model overflows {texts} --overflow chunk");
+        let ended = folder.run(&command);
+        let text = if end.starts_with("'rain") { 2 } else { 1 };
+        let named = format!("text {text} ");
+        assert!(
+            ended.code == 1 && ended.stderr.contains(&named),
+            "{}",
+            ended.stderr
+        );
+    }
 }
 
 #[test]

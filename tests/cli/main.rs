@@ -15,6 +15,7 @@ mod search;
 mod tasks;
 mod tag;
 mod answer;
+mod attention;
 mod models;
 mod usage;
 mod doctor;

@@ -55,9 +55,13 @@ fn classify_prints_the_labels_of_each_text() {
         .lines();
     assert_eq!(alone[0]["labels"], lines[1]["labels"]);
     folder.write("pairs.txt", "one\ttwo\nthree\n");
-    folder
-        .run(&format!("classify --input pairs.txt --pairs {own}"))
-        .assert_error(&["text 1", "tab"]);
+    let torn = folder.run(&format!("classify --input pairs.txt --pairs {own}"));
+    assert_eq!(
+        (torn.code, lines_of(&torn.stdout)),
+        (1, 1),
+        "what came before"
+    );
+    assert!(torn.stderr.contains("text 1 has no tab"), "{}", torn.stderr);
 
     let line = &folder
         .run(&format!("classify snow {any} --labels weather,food --json"))
@@ -76,6 +80,42 @@ fn classify_prints_the_labels_of_each_text() {
         table.ends_with("   A film!\n") && table.lines().count() == 1,
         "{table}"
     );
+}
+
+fn lines_of(stdout: &[u8]) -> usize {
+    stdout.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// What a cross-encoder's `config.json` says under sentence-transformers' own key.
+#[test]
+fn what_sentence_transformers_asks_for_and_nobody_does_is_refused() {
+    let folder = Folder::new();
+    let model = std::path::Path::new(ROOT).join("tests/data/tasks/cross-encoder");
+    std::fs::create_dir(folder.path("model")).unwrap();
+    for entry in std::fs::read_dir(&model).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_file() {
+            folder.write(&format!("model/{name}"), std::fs::read(&path).unwrap());
+        }
+    }
+    let config: Value = serde_json::from_slice(&folder.read("model/config.json")).unwrap();
+    let rerank = |own: Value| {
+        let mut config = config.clone();
+        config["sentence_transformers"] = own;
+        folder.write("model/config.json", config.to_string());
+        folder.run("rerank cat 'a cat' --model model --json")
+    };
+    let sigmoid = "torch.nn.modules.activation.Sigmoid";
+    for own in [
+        json!({"activation_fn": sigmoid, "version": "5.1.0"}),
+        json!({"version": "4.0.1", "prompts": {}, "chunks": null}),
+    ] {
+        assert_eq!(rerank(own).lines().len(), 1);
+    }
+    rerank(json!({"version": "5.1.0", "temperature": 2.0})).assert_error(&["temperature"]);
+    rerank(json!("5.1.0")).assert_error(&["sentence_transformers", "object"]);
+    rerank(json!({"activation_fn": 3})).assert_error(&["activation_fn"]);
 }
 
 #[test]

@@ -53,7 +53,7 @@ class Attention(nn.Module):
         places = torch.arange(tokens)
         distances = (places[None] - places[:, None]).abs().float()
         alibi = -torch.tensor(slopes(self.heads))[:, None, None] * distances
-        weights = (query @ key.transpose(1, 2) / math.sqrt(query.shape[-1]) + alibi).softmax(-1)
+        weights = self.weights = (query @ key.transpose(1, 2) / math.sqrt(query.shape[-1]) + alibi).softmax(-1)
         context = (weights @ value).transpose(0, 1).reshape(tokens, -1)
         return self.output.LayerNorm(self.output.dense(context) + x)
 

@@ -5,15 +5,17 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use wgformer::plan::Control;
-use wgformer::tasks::{Answer, AnswerOptions, Answerer};
+use wgformer::tasks::{Answer, AnswerOptions, Answerer, StreamOptions};
 
+use crate::bulk::drain;
 use crate::input::{InputArgs, Texts};
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
+use crate::pairs::Input;
 use crate::progress::Progress;
+use crate::rows::{Column, Rows};
 use crate::source::read_text;
 
 #[derive(Args)]
@@ -73,25 +75,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     };
     let load = |gpu: &_, directory: &_, options: &_| Answerer::load(gpu, directory, options);
     let answerer = arguments.model.load(load, |it| vec![it.model().plan()])?;
-    let mut stdout = Output::stdout();
-    let mut table = Answers::new(matches!(asked, Asked::Many(_)));
-    let write = |index: usize, answers: &[Answer]| {
-        if !arguments.json {
-            table.add(index, answers);
-            return Ok(());
-        }
-        let line = Line {
-            index,
-            question: &arguments.question,
-            answers: answers.iter().map(Found::from).collect(),
-        };
-        write_line(&mut stdout, &line)
-    };
-    arguments.answer(asked, &answerer, write)?;
-    if !arguments.json {
-        writeln!(stdout, "{table}")?;
-    }
-    stdout.finish()
+    let mut printer = Printer::new(arguments, &asked);
+    match asked {
+        Asked::Many(texts) => arguments.answer_many(texts, &answerer, &mut printer),
+        Asked::One(text) => arguments.answer_one(&text, &answerer, &mut printer),
+    }?;
+    printer.finish()
 }
 
 /// What may have the answer.
@@ -101,61 +90,90 @@ enum Asked {
 }
 
 impl Arguments {
-    fn answer(
-        &self,
-        asked: Asked,
-        answerer: &Answerer,
-        mut write: impl FnMut(usize, &[Answer]) -> Result<()>,
-    ) -> Result<()> {
-        let options = AnswerOptions::default()
+    fn options(&self) -> AnswerOptions {
+        AnswerOptions::default()
             .top_k(self.top as usize)
-            .handle_impossible_answer(self.no_answer);
-        let mut answer = |first: usize, texts: &[String], control: Control<'_>| {
-            let questions = texts.iter().map(|text| (&self.question[..], &text[..]));
-            let answers = answerer.answer_with(questions, &options, control)?;
-            let mut numbered = (first..).zip(&answers);
-            numbered.try_for_each(|(index, answers)| write(index, answers))
-        };
-        match asked {
-            Asked::Many(texts) => {
-                texts.in_pieces(|first, texts, control| answer(first, &texts, control))
-            }
-            Asked::One(text) => {
-                let mut progress: Option<Progress> = None;
-                let control = Control::new().progress(|now| {
-                    // How many parts the text has shows with the first.
-                    let bar = || Progress::new(Some(now.total as u64), "parts");
-                    progress.get_or_insert_with(bar).reach(now.done as u64);
-                });
-                answer(0, &[text], control)
-            }
-        }
+            .handle_impossible_answer(self.no_answer)
+    }
+
+    fn answer_many(
+        &self,
+        texts: Texts,
+        answerer: &Answerer,
+        printer: &mut Printer<'_>,
+    ) -> Result<()> {
+        let question = self.question.clone();
+        let questions = texts.map(move |_, context| {
+            Ok(Input {
+                text: question.clone(),
+                pair: Some(context),
+            })
+        });
+        let progress = Progress::new(questions.total, "texts");
+        let stream = StreamOptions::default();
+        let stream = answerer.stream(questions.texts, &self.options(), &stream);
+        let mut index = 0;
+        drain(stream, progress, |next| {
+            let Some((_, answers)) = next else {
+                return Ok(printer.stdout.flush()?);
+            };
+            printer.print(index, &answers)?;
+            index += 1;
+            Ok(())
+        })
+    }
+
+    fn answer_one(&self, text: &str, answerer: &Answerer, printer: &mut Printer<'_>) -> Result<()> {
+        let mut progress: Option<Progress> = None;
+        let control = Control::new().progress(|now| {
+            // How many parts the text has shows with the first.
+            let bar = || Progress::new(Some(now.total as u64), "parts");
+            progress.get_or_insert_with(bar).reach(now.done as u64);
+        });
+        let asked = [(&self.question[..], text)];
+        let answers = answerer.answer_with(asked, &self.options(), control)?;
+        drop(progress);
+        printer.print(0, &answers[0])
     }
 }
 
-/// A table for people.
-struct Answers {
-    table: Table,
+/// A table for people, or a JSON line per text.
+struct Printer<'a> {
+    arguments: &'a Arguments,
+    stdout: Output,
+    table: Rows,
     /// Whether it says which text an answer is of.
     is_numbered: bool,
 }
 
-impl Answers {
-    fn new(is_numbered: bool) -> Self {
-        let mut table = Table::new();
-        let header = ["line", "rank", "score", "characters", "answer"];
-        table
-            .load_preset(presets::NOTHING)
-            .set_header(header.iter().skip(usize::from(!is_numbered)));
-        let last = table.column_count() - 1;
-        for column in table.column_iter_mut().take(last) {
-            column.set_cell_alignment(CellAlignment::Right);
+impl<'a> Printer<'a> {
+    fn new(arguments: &'a Arguments, asked: &Asked) -> Self {
+        let mut columns = vec![
+            Column::number("rank", 0),
+            Column::number("score", 5),
+            Column::number("characters", 0),
+        ];
+        if let Asked::Many(texts) = asked {
+            columns.insert(0, Column::places("line", texts.total));
         }
-        Self { table, is_numbered }
+        Self {
+            arguments,
+            stdout: Output::stdout(),
+            table: Rows::new(columns, "answer"),
+            is_numbered: matches!(asked, Asked::Many(_)),
+        }
     }
 
     /// People count texts from 1.
-    fn add(&mut self, index: usize, answers: &[Answer]) {
+    fn print(&mut self, index: usize, answers: &[Answer]) -> Result<()> {
+        if self.arguments.json {
+            let line = Line {
+                index,
+                question: &self.arguments.question,
+                answers: answers.iter().map(Found::from).collect(),
+            };
+            return write_line(&mut self.stdout, &line);
+        }
         for (rank, answer) in (1..).zip(answers) {
             let row = [
                 format!("{}", index + 1),
@@ -164,18 +182,17 @@ impl Answers {
                 format!("{}-{}", answer.start, answer.end),
                 printable(&answer.text),
             ];
-            let columns = row.into_iter().skip(usize::from(!self.is_numbered));
-            self.table.add_row(columns);
+            let first = usize::from(!self.is_numbered);
+            self.table.write(&mut self.stdout, &row[first..])?;
         }
+        Ok(())
     }
-}
 
-impl std::fmt::Display for Answers {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (self.table.is_empty(), self.is_numbered) {
-            (false, _) => write!(f, "{}", self.table.trim_fmt()),
-            (true, false) => write!(f, "there is no answer in the file"),
-            (true, true) => write!(f, "there is no answer in the texts"),
+    fn finish(mut self) -> Result<()> {
+        if !self.arguments.json && self.table.is_empty() {
+            let whose = if self.is_numbered { "texts" } else { "file" };
+            writeln!(self.stdout, "there is no answer in the {whose}")?;
         }
+        self.stdout.finish()
     }
 }

@@ -5,16 +5,18 @@ use std::io::Write;
 use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use wgformer::plan::Control;
-use wgformer::tasks::{Classifier, Label, Passage, ZeroShot, ZeroShotOptions};
-use wgformer::text::Text;
+use wgformer::tasks::{
+    Classification, Classifier, Label, Passage, Stream, StreamOptions, ZeroShot, ZeroShotOptions,
+};
 
 use crate::Usage;
-use crate::input::InputArgs;
+use crate::bulk::drain_parts;
+use crate::input::{InputArgs, Texts};
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
 use crate::overflow::{OverflowArgs, Part, Place};
-use crate::pairs::PairArgs;
+use crate::pairs::{Input, PairArgs};
+use crate::progress::Progress;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -44,6 +46,7 @@ pub(crate) struct Arguments {
 }
 
 /// A model with labels of its own, or one that takes any.
+#[derive(Clone)]
 enum Model {
     Own(Classifier),
     Any(ZeroShot, Vec<String>, ZeroShotOptions),
@@ -69,70 +72,43 @@ struct Score<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    arguments.check()?;
+    arguments.pairs.check(&arguments.long)?;
     let texts = arguments.input.open()?;
     let model = arguments.load()?;
+    let parts = arguments.parts(&model, texts);
+    let progress = Progress::new(parts.total, "texts");
     let mut stdout = Output::stdout();
-    texts.in_pieces(|first, texts, control| {
-        let parts = arguments.parts(&model, first, &texts)?;
-        let read: Vec<Text<'_>> = parts.iter().map(|part| part.text).collect();
-        let labels = model.classify(&read, control);
-        let labels = labels.map_err(|error| error.renumbered(|it| parts[it].index - first))?;
-        let cut = arguments.long.cut(read.len(), || model.are_cut(&read))?;
-        for ((part, labels), cut) in parts.iter().zip(&labels).zip(cut) {
-            let line = arguments.line(part, labels, cut);
-            write(&mut stdout, &line, arguments.json)?;
+    drain_parts(model.stream(parts)?, progress, |next| match next {
+        Some((part, classification)) => {
+            let line = arguments.line(&part, &classification);
+            write(&mut stdout, &line, arguments.json)
         }
-        Ok(())
+        None => Ok(stdout.flush()?),
     })?;
     stdout.finish()
 }
 
 impl Arguments {
-    fn check(&self) -> Result<()> {
-        if self.pairs.are_asked_for() && self.long.splits() {
-            let message = "--overflow chunk splits single texts: leave --pair and --pairs out, or let what is too long be cut";
-            return Err(Usage(message).into());
-        }
-        Ok(())
+    fn parts(&self, model: &Model, texts: Texts) -> Texts<Part<Input>> {
+        let model = model.clone();
+        let inputs = self.pairs.read(texts);
+        self.long
+            .read(inputs, move |text, overlap| model.passages(text, overlap))
     }
 
-    /// What is read of texts, of which the first has the number `first`.
-    fn parts<'a>(
-        &'a self,
-        model: &Model,
-        first: usize,
-        texts: &'a [String],
-    ) -> Result<Vec<Part<Text<'a>>>> {
-        if self.pairs.are_asked_for() {
-            let pairs = self.pairs.split(first, texts)?;
-            let numbered = (first..).zip(pairs);
-            return Ok(numbered
-                .map(|(index, pair)| Part::whole(index, pair))
-                .collect());
-        }
-        let passages = |text, overlap| model.passages(text, overlap);
-        let parts = self.long.parts(first, texts, passages)?.into_iter();
-        Ok(parts.map(|part| part.map(Text::One)).collect())
-    }
-
-    fn line<'a>(&self, part: &Part<Text<'a>>, labels: &'a [Label], cut: bool) -> Line<'a> {
+    fn line<'a>(&self, part: &'a Part<Input>, found: &'a Classification) -> Line<'a> {
         let top = self.top.map_or(usize::MAX, |top| top as usize);
-        let labels = labels.iter().take(top);
+        let labels = found.labels.iter().take(top);
         let labels = labels.map(|Label { label, score, .. }| Score {
             label,
             score: *score,
         });
-        let (text, pair) = match part.text {
-            Text::One(text) => (text, None),
-            Text::Pair(text, pair) => (text, Some(pair)),
-        };
         Line {
             index: part.index,
             place: part.place(),
-            text,
-            pair,
-            cut,
+            text: &part.text.text,
+            pair: part.text.pair.as_deref(),
+            cut: found.is_cut,
             labels: labels.collect(),
         }
     }
@@ -169,15 +145,15 @@ impl Arguments {
 }
 
 impl Model {
-    fn classify(
+    fn stream(
         &self,
-        texts: &[Text<'_>],
-        control: Control<'_>,
-    ) -> wgformer::Result<Vec<Vec<Label>>> {
+        parts: Texts<Part<Input>>,
+    ) -> Result<Stream<Part<Input>, anyhow::Error, Classification>> {
+        let stream = StreamOptions::default();
         match self {
-            Self::Own(classifier) => classifier.classify_with(texts.iter().copied(), control),
+            Self::Own(classifier) => Ok(classifier.stream(parts.texts, &stream)),
             Self::Any(model, labels, options) => {
-                model.classify_with(&singles(texts), labels, options, control)
+                Ok(model.stream(parts.texts, labels, options, &stream)?)
             }
         }
     }
@@ -188,21 +164,6 @@ impl Model {
             Self::Any(model, labels, options) => model.passages(text, labels, options, overlap),
         }
     }
-
-    fn are_cut(&self, texts: &[Text<'_>]) -> wgformer::Result<Vec<bool>> {
-        match self {
-            Self::Own(classifier) => classifier.are_cut(texts.iter().copied()),
-            Self::Any(model, labels, options) => model.are_cut(&singles(texts), labels, options),
-        }
-    }
-}
-
-/// Labels of one's own make pairs themselves, of single texts.
-fn singles<'a>(texts: &[Text<'a>]) -> Vec<&'a str> {
-    let first = |text: &Text<'a>| match *text {
-        Text::One(text) | Text::Pair(text, _) => text,
-    };
-    texts.iter().map(first).collect()
 }
 
 fn write(stdout: &mut Output, line: &Line<'_>, json: bool) -> Result<()> {

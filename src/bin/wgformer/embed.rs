@@ -4,9 +4,7 @@ mod format;
 mod model;
 mod origin;
 mod partial;
-mod parts;
 mod precision;
-mod within;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +18,7 @@ use crate::input::{InputArgs, Texts};
 use crate::model_args::{ModelArgs, value_name};
 use crate::output::check_is_not;
 use crate::overflow::{OverflowArgs, Part};
+use crate::pairs::{Input, PairArgs};
 use crate::profile::{ProfileArgs, Profiling};
 use format::{Format, Rows, Shape};
 use model::Model;
@@ -31,6 +30,8 @@ use precision::Precision;
 pub(crate) struct Arguments {
     #[command(flatten)]
     input: InputArgs,
+    #[command(flatten)]
+    pairs: PairArgs,
     /// Where to write; the file appears only when it is whole.
     #[arg(long, value_name = "FILE|-")]
     output: Option<PathBuf>,
@@ -107,6 +108,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 impl Arguments {
     fn check(&self) -> Result<()> {
+        self.pairs.check(&self.long)?;
+        if self.multi && self.pairs.are_asked_for() {
+            let message = "--multi is for queries and documents, each a text of its own: leave --pair and --pairs out";
+            return Err(Usage(message).into());
+        }
         if self.is_per_token() && self.long.splits() {
             let message = "--pooling none gives a vector per token: --overflow chunk, which gives one per passage, does not go with it";
             return Err(Usage(message).into());
@@ -127,17 +133,17 @@ impl Arguments {
         let shape = Shape {
             per_token: self.is_per_token(),
             in_passages: self.long.splits(),
+            of_pairs: self.pairs.are_asked_for(),
             precision: self.precision,
         };
         self.format().create(self.output.as_deref(), shape)
     }
 
-    fn parts(&self, model: &Model, texts: Texts) -> Texts<Part<String>> {
-        if !self.long.splits() {
-            return parts::whole(texts);
-        }
-        let (model, overlap) = (model.clone(), self.long.overlap as usize);
-        parts::passages(texts, move |text| model.passages(text, overlap))
+    fn parts(&self, model: &Model, texts: Texts) -> Texts<Part<Input>> {
+        let model = model.clone();
+        let inputs = self.pairs.read(texts);
+        self.long
+            .read(inputs, move |text, overlap| model.passages(text, overlap))
     }
 
     fn format(&self) -> Format {
@@ -230,6 +236,8 @@ impl Arguments {
 
     fn origin(&self, input: &Path, model: &Model) -> Result<Origin> {
         let own = [
+            ("--pair", self.pairs.pair.clone()),
+            ("--pairs", self.pairs.pairs.then(String::new)),
             ("--pooling", self.pooling.as_ref().map(value_name)),
             ("--no-normalize", self.no_normalize.then(String::new)),
             ("--prompt", self.prompt.clone()),

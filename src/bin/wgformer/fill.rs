@@ -2,16 +2,18 @@
 
 use std::io::Write;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
-use wgformer::tasks::{Filler, Filling};
+use wgformer::tasks::{Filler, Filling, StreamOptions};
 
 use crate::Usage;
+use crate::bulk::drain;
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
 use crate::overflow::Overflow;
+use crate::progress::Progress;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -54,25 +56,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = arguments.input.open()?;
     let load = |gpu: &_, directory: &_, options: &_| Filler::load(gpu, directory, options);
     let filler = arguments.model.load(load, |it| it.model().plans())?;
+    let filler = filler.refuse_long_texts(arguments.overflow == Overflow::Error);
+    let progress = Progress::new(texts.total, "texts");
+    let (top, stream) = (arguments.top as usize, StreamOptions::default());
+    let stream = filler.stream(texts.texts, top, &stream);
     let mut stdout = Output::stdout();
-    texts.in_pieces(|first, texts, _| {
-        for (index, text) in (first..).zip(&texts) {
-            let cut = filler.is_cut(text)?;
-            if cut && arguments.overflow == Overflow::Error {
-                let most = filler.model().encoder().max_tokens();
-                return Err(wgformer::Error::TooLong { index, most }.into());
-            }
-            let masks = filler.fill(text, arguments.top as usize);
-            let masks = masks.map_err(|error| anyhow!("text {index}: {error}"))?;
-            let line = Line {
-                index,
-                text,
-                cut,
-                masks: masks.iter().map(|it| tokens(it)).collect(),
-            };
-            write(&mut stdout, &line, arguments.json)?;
-        }
-        Ok(())
+    let mut index = 0;
+    drain(stream, progress, |next| {
+        let Some((text, filled)) = next else {
+            return Ok(stdout.flush()?);
+        };
+        let line = Line {
+            index,
+            text: &text,
+            cut: filled.is_cut,
+            masks: filled.masks.iter().map(|it| tokens(it)).collect(),
+        };
+        index += 1;
+        write(&mut stdout, &line, arguments.json)
     })?;
     stdout.finish()
 }

@@ -11,11 +11,9 @@ use anyhow::Result;
 #[cfg(not(feature = "parquet"))]
 use anyhow::anyhow;
 use clap::{Args, ValueEnum};
-use wgformer::plan::Control;
 
 use crate::Usage;
 use crate::lines::{self, Lines};
-use crate::progress::Progress;
 use crate::source::read_text;
 
 #[derive(Args)]
@@ -97,41 +95,19 @@ pub(crate) fn extension(path: &Path) -> String {
     extension.to_string_lossy().to_lowercase()
 }
 
-impl<T> Texts<T> {
-    /// All of them in pieces that are held in memory one at a time, with a progress bar.
-    pub(crate) fn in_pieces(
+impl<T: 'static> Texts<T> {
+    /// Something else of each, with its number from 0.
+    pub(crate) fn map<U>(
         self,
-        mut each: impl FnMut(usize, Vec<T>, Control<'_>) -> Result<()>,
-    ) -> Result<()> {
-        let mut progress = Progress::new(self.total, "texts");
-        let mut texts = self.texts;
-        let mut first = 0;
-        loop {
-            let piece = texts.by_ref().take(PIECE).collect::<Result<Vec<_>>>()?;
-            if piece.is_empty() {
-                return Ok(());
-            }
-            let count = piece.len();
-            let control = Control::new().progress(|now| {
-                let done = first + now.done * count / now.total; // a text may be several
-                progress.reach(done as u64);
-            });
-            each(first, piece, control).map_err(|error| counted_from(first, error))?;
-            first += count;
+        mut of_each: impl FnMut(usize, T) -> Result<U> + Send + 'static,
+    ) -> Texts<U> {
+        let texts = self.texts.enumerate();
+        Texts {
+            texts: Box::new(texts.map(move |(number, text)| of_each(number, text?))),
+            total: self.total,
         }
     }
 }
-
-/// An error of a text that is counted from the start of its piece.
-fn counted_from(first: usize, error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<wgformer::Error>() {
-        Ok(error) => error.renumbered(|index| first + index).into(),
-        Err(other) => other,
-    }
-}
-
-/// Texts that are held in memory together.
-const PIECE: usize = 4096;
 
 impl InputFormat {
     /// By the file's name.

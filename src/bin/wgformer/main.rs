@@ -2,12 +2,15 @@
 
 mod adapter;
 mod answer;
+mod attention;
 mod bench;
+mod bulk;
 mod classify;
 mod doctor;
 mod embed;
 mod fill;
 mod forward;
+mod html;
 mod input;
 mod interrupt;
 mod lines;
@@ -26,6 +29,7 @@ mod pull;
 mod quiet;
 mod ranking;
 mod rerank;
+mod rows;
 mod search;
 mod source;
 mod summarize;
@@ -35,6 +39,7 @@ mod temporary;
 mod tune;
 mod tuned;
 mod verify;
+mod within;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -51,7 +56,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Turn texts, single ones and no pairs, into vectors: JSON lines, a NumPy array or Parquet.
+    /// Turn texts, or pairs of texts, into vectors: JSON lines, a NumPy array or Parquet.
     Embed(embed::Arguments),
     /// Rank the lines of a file by their similarity in meaning to a query.
     Search(search::Arguments),
@@ -81,6 +86,8 @@ enum Command {
     Tag(tag::Arguments),
     /// Find the answer to a question in texts, or in a file as a whole, with a model for question answering.
     Answer(answer::Arguments),
+    /// Show which tokens of a text attend to which in a layer of a model, as a table, a heat map or JSON.
+    Attention(attention::Arguments),
     /// Show the adapters, which one is taken and why, and whether it computes correctly.
     Doctor(doctor::Arguments),
     /// Measure which kernels and tiles are fastest on this adapter, and keep that for later runs.
@@ -122,6 +129,7 @@ fn main() -> ExitCode {
         Command::Summarize(arguments) => summarize::run(&arguments),
         Command::Tag(arguments) => tag::run(&arguments),
         Command::Answer(arguments) => answer::run(&arguments),
+        Command::Attention(arguments) => attention::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),

@@ -7,6 +7,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use wgformer::tasks::Passage;
 
+use crate::input::Texts;
+use crate::pairs::Input;
+
 #[derive(Args)]
 pub(crate) struct OverflowArgs {
     /// What to do with a text that is longer than the model takes.
@@ -53,10 +56,39 @@ impl OverflowArgs {
         }
         let mut parts = Vec::new();
         for (index, text) in texts {
-            let passages = passages(text, self.overlap as usize)?.into_iter();
-            parts.extend(passages.map(|passage| Part::passage(index, &passage, passage.text)));
+            let passages = passages(text, self.overlap as usize)?;
+            parts.extend(Part::passages(index, passages, |text| text));
         }
         Ok(parts)
+    }
+
+    /// What is read of each input as it comes; `passages` splits a text with an overlap.
+    pub(crate) fn read(
+        &self,
+        inputs: Texts<Input>,
+        passages: impl Fn(&str, usize) -> wgformer::Result<Vec<Passage<'_>>> + Send + 'static,
+    ) -> Texts<Part<Input>> {
+        if !self.splits() {
+            return inputs.map(|index, input| Ok(Part::whole(index, input)));
+        }
+        let overlap = self.overlap as usize;
+        let split = move |index, input: Result<Input>| -> Result<Vec<Part<Input>>> {
+            let input = input?;
+            let passages = passages(&input.text, overlap)?;
+            let part = |text: &str| Input {
+                text: text.to_owned(),
+                pair: input.pair.clone(),
+            };
+            Ok(Part::passages(index, passages, part))
+        };
+        let parts = inputs.texts.enumerate().flat_map(move |(index, input)| {
+            let parts = split(index, input).map(|parts| parts.into_iter().map(Ok).collect());
+            parts.unwrap_or_else(|error| vec![Err(error)])
+        });
+        Texts {
+            texts: Box::new(parts),
+            total: None,
+        }
     }
 
     /// Of which of so many texts only a part is read, as `are_cut` knows.
@@ -79,6 +111,8 @@ pub(crate) struct Part<T> {
     /// Its characters, where texts are split.
     pub(crate) place: Option<Range<usize>>,
     pub(crate) text: T,
+    /// Whether no passage of its text follows.
+    is_last: bool,
 }
 
 impl<T> Part<T> {
@@ -87,24 +121,29 @@ impl<T> Part<T> {
             index,
             place: None,
             text,
+            is_last: true,
         }
     }
 
-    pub(crate) fn passage(index: usize, passage: &Passage<'_>, text: T) -> Self {
-        Self {
+    /// All passages of a text.
+    fn passages<'a>(
+        index: usize,
+        passages: Vec<Passage<'a>>,
+        mut text: impl FnMut(&'a str) -> T,
+    ) -> Vec<Self> {
+        let count = passages.len();
+        let part = |(number, passage): (usize, Passage<'a>)| Self {
             index,
             place: Some(passage.start..passage.end),
-            text,
-        }
+            text: text(passage.text),
+            is_last: number == count,
+        };
+        (1..).zip(passages).map(part).collect()
     }
 
-    /// The same of something else that says the text.
-    pub(crate) fn map<U>(self, text: impl FnOnce(T) -> U) -> Part<U> {
-        Part {
-            index: self.index,
-            place: self.place,
-            text: text(self.text),
-        }
+    /// The number of the text that the next part is of.
+    pub(crate) fn next_index(&self) -> usize {
+        self.index + usize::from(self.is_last)
     }
 
     pub(crate) fn place(&self) -> Option<Place> {

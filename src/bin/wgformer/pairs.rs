@@ -4,14 +4,39 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use wgformer::text::Text;
 
+use crate::Usage;
+use crate::input::Texts;
+use crate::overflow::{OverflowArgs, Part};
+
 #[derive(Args)]
 pub(crate) struct PairArgs {
     /// The second sentence of a pair, for each text.
     #[arg(long, value_name = "TEXT", conflicts_with = "pairs")]
-    pair: Option<String>,
+    pub(crate) pair: Option<String>,
     /// Each text is two, with a tab between them.
     #[arg(long)]
-    pairs: bool,
+    pub(crate) pairs: bool,
+}
+
+/// What a model reads: a text, or two as a pair.
+pub(crate) struct Input {
+    pub(crate) text: String,
+    pub(crate) pair: Option<String>,
+}
+
+impl<'a> From<&'a Input> for Text<'a> {
+    fn from(Input { text, pair }: &'a Input) -> Self {
+        match pair {
+            Some(pair) => Text::Pair(text, pair),
+            None => Text::One(text),
+        }
+    }
+}
+
+impl<'a> From<&'a Part<Input>> for Text<'a> {
+    fn from(part: &'a Part<Input>) -> Self {
+        Text::from(&part.text)
+    }
 }
 
 impl PairArgs {
@@ -19,22 +44,33 @@ impl PairArgs {
         self.pairs || self.pair.is_some()
     }
 
-    /// What a model reads; `first`: the number of the first text, for errors.
-    pub(crate) fn split<'a>(&'a self, first: usize, texts: &'a [String]) -> Result<Vec<Text<'a>>> {
-        let texts = (first..).zip(texts).map(|(number, text)| {
-            if let Some(pair) = &self.pair {
-                return Ok(Text::Pair(text, pair));
-            }
-            if !self.pairs {
-                return Ok(Text::One(text));
+    /// # Errors
+    /// For pairs where long texts are split.
+    pub(crate) fn check(&self, long: &OverflowArgs) -> Result<()> {
+        if self.are_asked_for() && long.splits() {
+            let message = "--overflow chunk splits single texts: leave --pair and --pairs out, or let what is too long be cut";
+            return Err(Usage(message).into());
+        }
+        Ok(())
+    }
+
+    /// What a model reads of each text.
+    pub(crate) fn read(&self, texts: Texts) -> Texts<Input> {
+        let (pair, pairs) = (self.pair.clone(), self.pairs);
+        texts.map(move |number, text| {
+            if !pairs {
+                let pair = pair.clone();
+                return Ok(Input { text, pair });
             }
             match text.split_once('\t') {
-                Some((first, second)) => Ok(Text::Pair(first, second)),
+                Some((first, second)) => Ok(Input {
+                    text: first.to_owned(),
+                    pair: Some(second.to_owned()),
+                }),
                 None => Err(anyhow!(
                     "text {number} has no tab: --pairs wants two sentences in each"
                 )),
             }
-        });
-        texts.collect()
+        })
     }
 }

@@ -27,10 +27,16 @@ struct Line<'a> {
     text: &'a str,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    query_cut: bool,
 }
 
-/// The best first.
-pub(crate) fn print<'a>(best: impl Iterator<Item = Candidate<'a>>, json: bool) -> Result<()> {
+/// The best first. `query_is_cut`: whether only the beginning of the query was read.
+pub(crate) fn print<'a>(
+    best: impl Iterator<Item = Candidate<'a>>,
+    query_is_cut: bool,
+    json: bool,
+) -> Result<()> {
     let lines = (1..).zip(best).map(|(rank, candidate)| Line {
         rank,
         index: candidate.part.index,
@@ -38,17 +44,21 @@ pub(crate) fn print<'a>(best: impl Iterator<Item = Candidate<'a>>, json: bool) -
         place: candidate.part.place(),
         text: candidate.part.text,
         cut: candidate.is_cut,
+        query_cut: query_is_cut,
     });
     let lines: Vec<Line<'_>> = lines.collect();
     if json {
         print_lines(&lines)
     } else {
-        print_table(&lines)
+        print_table(&lines, query_is_cut)
     }
 }
 
-fn print_table(lines: &[Line<'_>]) -> Result<()> {
+fn print_table(lines: &[Line<'_>], query_is_cut: bool) -> Result<()> {
     let mut stdout = Output::stdout();
+    if query_is_cut {
+        writeln!(stdout, "only the beginning of the query was read (cut)")?;
+    }
     if lines.is_empty() {
         writeln!(stdout, "there are no lines")?;
         return stdout.finish();

@@ -59,7 +59,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         is_cut: cut[parts[it.index].index],
     });
     let top = arguments.top.map_or(usize::MAX, |top| top as usize);
-    ranking::print(candidates.take(top), arguments.json)
+    let query_is_cut = model.is_query_cut(query)?;
+    ranking::print(candidates.take(top), query_is_cut, arguments.json)
 }
 
 /// What ranks.
@@ -102,6 +103,14 @@ impl Model {
         match self {
             Self::Cross(model) => model.passages(query, text, overlap),
             Self::Late(model) => model.passages(Side::Document, text, overlap),
+        }
+    }
+
+    /// Of a query that is read by itself: a cross-encoder reads it with each text, which is then said to be cut.
+    fn is_query_cut(&self, query: &str) -> wgformer::Result<bool> {
+        match self {
+            Self::Cross(_) => Ok(false),
+            Self::Late(model) => Ok(model.are_cut(Side::Query, &[query])?.contains(&true)),
         }
     }
 

@@ -4,7 +4,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use wgformer::index::{Index, IndexOptions};
 use wgformer::plan::Control;
-use wgformer::tasks::EmbedderOptions;
+use wgformer::tasks::{EmbedderOptions, Embedding};
 use wgformer::{Embedder, Error};
 
 use crate::input::InputArgs;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let long = &arguments.long;
     let options = EmbedderOptions::default().refuse_long_texts(long.refuses());
     let embedder = arguments.model.load(None, options)?;
-    let query = vector_of(&arguments.query, &embedder)?;
+    let query = embedding_of(&arguments.query, &embedder)?;
     let documents = embedder.for_documents()?;
     let parts = long.parts(0, &texts, |text, overlap| documents.passages(text, overlap))?;
     let mut progress = Progress::new(Some(parts.len() as u64), "texts");
@@ -51,18 +51,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let options = IndexOptions::default().metric(embedder.metric()?);
     let mut index = Index::new(gpu, embedder.dimensions(), &options)?;
     index.add(&vectors)?;
-    let hits = index.search(&[query], arguments.top as usize)?;
+    let hits = index.search(&[query.values], arguments.top as usize)?;
     let best = hits.iter().flatten().map(|hit| Candidate {
         part: &parts[hit.index],
         score: hit.score,
         is_cut: cut[hit.index],
     });
-    ranking::print(best, arguments.json)
+    ranking::print(best, query.is_cut, arguments.json)
 }
 
-fn vector_of(query: &str, embedder: &Embedder) -> Result<Vec<f32>> {
-    match embedder.for_queries()?.embed(&[query]) {
-        Ok(vectors) => Ok(vectors.concat()),
+fn embedding_of(query: &str, embedder: &Embedder) -> Result<Embedding> {
+    match embedder.for_queries()?.embeddings([query]) {
+        Ok(mut embeddings) => Ok(embeddings.remove(0)),
         Err(Error::TooLong { most, .. }) => Err(anyhow!(
             "the query is longer than the {most} tokens that the model takes: shorten it, or let it be cut"
         )),

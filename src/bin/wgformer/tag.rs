@@ -4,14 +4,16 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
-use wgformer::tasks::{Aggregation, Entity, TagOptions, Tagger};
+use wgformer::tasks::{Aggregation, Entity, StreamOptions, TagOptions, Tagger, Tagging};
 
+use crate::bulk::drain;
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
 use crate::overflow::OverflowArgs;
+use crate::progress::Progress;
+use crate::rows::{Column, Rows};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -103,51 +105,57 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if long.splits() {
         options = options.stride(long.overlap as usize);
     }
-    let (mut stdout, mut table) = (Output::stdout(), table());
-    texts.in_pieces(|first, texts, control| {
-        let tagged = tagger.tag_with(&texts, &options, control)?;
-        let cut = long.cut(texts.len(), || tagger.are_cut(&texts))?;
-        for (((index, text), entities), cut) in (first..).zip(&texts).zip(&tagged).zip(cut) {
-            if arguments.json {
-                let entities = entities.iter().map(Found::from).collect();
-                let line = Line {
-                    index,
-                    text,
-                    cut,
-                    entities,
-                };
-                write_line(&mut stdout, &line)?;
-            } else {
-                add_rows(&mut table, index + 1, entities);
-            }
+    let progress = Progress::new(texts.total, "texts");
+    let mut table = table(texts.total, tagger.model().labels());
+    let mut stdout = Output::stdout();
+    let stream = tagger.stream(texts.texts, &options, &StreamOptions::default());
+    let mut index = 0;
+    drain(stream, progress, |next| {
+        let Some((text, tagging)) = next else {
+            return Ok(stdout.flush()?);
+        };
+        if arguments.json {
+            let line = Line {
+                index,
+                text: &text,
+                cut: tagging.is_cut,
+                entities: tagging.entities.iter().map(Found::from).collect(),
+            };
+            write_line(&mut stdout, &line)?;
+        } else {
+            write_rows(&mut stdout, &mut table, index + 1, &tagging)?;
         }
+        index += 1;
         Ok(())
     })?;
-    if !arguments.json {
-        match table.is_empty() {
-            true => writeln!(stdout, "nothing is named in the texts")?,
-            false => writeln!(stdout, "{}", table.trim_fmt())?,
-        }
+    if !arguments.json && table.is_empty() {
+        writeln!(stdout, "nothing is named in the texts")?;
     }
     stdout.finish()
 }
 
-fn table() -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_header(["line", "score", "label", "text"]);
-    for column in table.column_iter_mut().take(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
+/// As wide as the labels of entities may be.
+fn table(total: Option<u64>, labels: &[String]) -> Rows {
+    let width = labels.iter().map(|label| label.chars().count()).max();
+    let columns = vec![
+        Column::places("line", total),
+        Column::number("score", 5),
+        Column::words("label", width.unwrap_or_default()),
+    ];
+    Rows::new(columns, "text")
 }
 
-/// `number`: the text's, counted from 1.
-fn add_rows(table: &mut Table, number: usize, entities: &[Entity]) {
-    for entity in entities {
-        let (number, score) = (number.to_string(), format!("{:.3}", entity.score));
+/// `number`: the text's, counted from 1. After the entities of a text that was cut a row says so.
+fn write_rows(stdout: &mut Output, table: &mut Rows, number: usize, found: &Tagging) -> Result<()> {
+    let number = number.to_string();
+    for entity in &found.entities {
         let [label, text] = [&entity.label, &entity.text].map(|it| printable(it));
-        table.add_row([number, score, label, text]);
+        let score = format!("{:.3}", entity.score);
+        table.write(stdout, &[number.clone(), score, label, text])?;
     }
+    if found.is_cut {
+        let nothing = String::new;
+        table.write(stdout, &[number, nothing(), nothing(), "(cut)".to_owned()])?;
+    }
+    Ok(())
 }

@@ -1,16 +1,22 @@
-//! Any number of texts to their vectors, in bounded memory: a stage per file, each on threads of its own.
+//! Any number of texts to what a task makes of them, in bounded memory: a stage per file, each on threads of its own.
 //!
-//! reader: texts to chunks -> packer: chunks to tokens, and these to windows of packed batches -> runners: batches to
-//! vectors. The stream hands windows out in their order, and waits for the batches of each. Every way between two stages
+//! reader: texts to chunks -> packer: chunks to sequences of tokens, of a text one or several, and these to windows of
+//! packed batches -> runners: batches to their results. The stream hands windows out in their order, and waits for the
+//! batches of each. Every way between two stages
 //! holds a few things at most, so that whatever is slowest sets the pace of all.
 
+mod answer;
 mod batch_model;
 mod bell;
 mod chunk;
+mod classify;
+mod fill;
 mod packer;
 mod reader;
 mod runner;
+mod tag;
 mod window;
+mod zero_shot;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -25,11 +31,15 @@ use std::vec;
 use self::batch_model::BatchModel;
 use self::bell::Bell;
 use self::chunk::Chunk;
+pub use self::classify::Classification;
+pub use self::fill::Filled;
 use self::packer::Packer;
 use self::runner::Job;
-use self::window::Window;
+pub use self::tag::Tagging;
+use self::window::Running;
 use super::Embedding;
 use crate::error::Error;
+use crate::text::Text;
 
 /// Chunks that wait to be tokenised.
 const CHUNKS_AHEAD: usize = 4;
@@ -41,8 +51,7 @@ const WINDOWS_AHEAD: usize = 2;
 /// recorded.
 const RUNNERS: usize = 2;
 
-/// How [`Embedder::stream`](super::Embedder::stream), [`SparseEmbedder::stream`](super::SparseEmbedder::stream) and
-/// [`LateInteraction::stream`](super::LateInteraction::stream) work.
+/// How [`Embedder::stream`](super::Embedder::stream) and the streams of other tasks work.
 ///
 /// ```
 /// let options = wgformer::tasks::StreamOptions::default().window_batches(8).first_index(1000);
@@ -80,12 +89,12 @@ impl StreamOptions {
     }
 }
 
-/// Texts with their embeddings, in order, from [`Embedder::stream`](super::Embedder::stream),
-/// [`SparseEmbedder::stream`](super::SparseEmbedder::stream) or
-/// [`LateInteraction::stream`](super::LateInteraction::stream).
+/// Texts with their embeddings, in order, from [`Embedder::stream`](super::Embedder::stream), or with what another task
+/// makes of them.
 ///
-/// `T` is a text, `E` what can go wrong: the caller's error, or this crate's turned into it; `R` is what becomes of a
-/// text, of a sparse embedder a [`SparseEmbedding`](super::SparseEmbedding).
+/// `T` is a text, or a pair of texts: anything that a [`Text`] can be made of by reference. `E` is what can go wrong: the
+/// caller's error, or this crate's turned into it; `R` is what becomes of a text, of a sparse embedder a
+/// [`SparseEmbedding`](super::SparseEmbedding).
 ///
 /// It takes no [`Control`](crate::plan::Control), since it has both of its parts: [`Stream::on_batch`] tells how far it
 /// is, and whoever takes its items may stop at any time. Where the texts end at a deadline, all that were read by then
@@ -116,7 +125,7 @@ pub struct Stream<T, E, R = Embedding> {
     /// What comes after them, and ends the stream.
     failure: Option<E>,
     /// Whose batches run.
-    window: Option<Window<T, R>>,
+    window: Option<Box<dyn Running<T, R>>>,
     on_batch: Box<dyn FnMut(usize) + Send>,
     stages: Option<Stages<T, E, R>>,
 }
@@ -124,9 +133,10 @@ pub struct Stream<T, E, R = Embedding> {
 /// What runs, until it is dropped.
 struct Stages<T, E, R> {
     /// Only for an option, so that it can be dropped before the threads are waited for.
-    windows: Option<Receiver<Result<Window<T, R>, E>>>,
+    windows: Option<Receiver<Result<Box<dyn Running<T, R>>, E>>>,
     chunks: SyncSender<Chunk<T, E>>,
-    jobs: Sender<Option<Job<R>>>,
+    /// Wakes a runner and ends it.
+    end_runner: Box<dyn Fn() + Send>,
     bell: Arc<Bell>,
     is_stopped: Arc<AtomicBool>,
     /// All but the reader, who may wait for its input for ever.
@@ -135,7 +145,8 @@ struct Stages<T, E, R> {
 
 impl<T, E, R> Stream<T, E, R>
 where
-    T: AsRef<str> + Send + 'static,
+    T: Send + 'static,
+    for<'a> &'a T: Into<Text<'a>>,
     E: From<Error> + Send + 'static,
     R: Send + 'static,
 {
@@ -226,12 +237,9 @@ impl<T, E: From<Error>, R> Stream<T, E, R> {
                 self.stages = None;
                 return Poll::Ready(Some(Err(failure)));
             }
-            if let Some(window) = self.window.as_mut().filter(|window| window.left > 0) {
-                match empty.receive(&window.done) {
-                    Ok(done) => {
-                        (self.on_batch)(done.places.len());
-                        window.take(done);
-                    }
+            if let Some(window) = self.window.as_mut().filter(|window| !window.is_done()) {
+                match window.receive(empty) {
+                    Ok(texts) => (self.on_batch)(texts),
                     Err(TryRecvError::Empty) => return Poll::Pending,
                     Err(TryRecvError::Disconnected) => window.give_up(),
                 }
@@ -270,7 +278,8 @@ impl<T, E: From<Error>, R> Iterator for Stream<T, E, R> {
 
 impl<T, E, R> Stages<T, E, R>
 where
-    T: AsRef<str> + Send + 'static,
+    T: Send + 'static,
+    for<'a> &'a T: Into<Text<'a>>,
     E: From<Error> + Send + 'static,
     R: Send + 'static,
 {
@@ -286,7 +295,7 @@ where
         let mut stages = Self {
             windows: Some(windows),
             chunks: to_packer.clone(),
-            jobs: to_runners.clone(),
+            end_runner: end_runner(to_runners.clone()),
             bell: Arc::default(),
             is_stopped: Arc::default(),
             threads: Vec::new(),
@@ -323,12 +332,19 @@ impl<T, E, R> Drop for Stages<T, E, R> {
             thread::sleep(Duration::from_millis(1)); // the packer makes room
         }
         for _ in 0..RUNNERS {
-            let _ = self.jobs.send(None);
+            (self.end_runner)();
         }
         for thread in self.threads.drain(..) {
             let _ = thread.join(); // a panic was passed on as an error
         }
     }
+}
+
+/// Wakes a runner that waits for a job, and ends it; all may be gone already.
+fn end_runner<P: Send + 'static>(jobs: Sender<Option<Job<P>>>) -> Box<dyn Fn() + Send> {
+    Box::new(move || {
+        let _ = jobs.send(None);
+    })
 }
 
 fn spawn(

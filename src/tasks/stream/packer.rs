@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SendError, Sender, SyncSender};
 
 use super::super::batching::pack;
-use super::batch_model::BatchModel;
+use super::batch_model::{BatchModel, Reading};
 use super::bell::Bell;
 use super::chunk::Chunk;
 use super::runner::Job;
-use super::window::Window;
+use super::window::{Read, Running, Window};
 use super::{StreamOptions, panicked};
 use crate::error::Error;
 use crate::text::{Text, Tokens};
@@ -19,15 +19,16 @@ const WINDOW_BYTES: usize = 32 << 20;
 
 pub(super) struct Packer<T, E, M: BatchModel> {
     model: M,
-    windows: SyncSender<Result<Window<T, M::Item>, E>>,
+    windows: SyncSender<Result<Box<dyn Running<T, M::Item>>, E>>,
     /// Rings for each window.
     bell: Arc<Bell>,
-    jobs: Sender<Option<Job<M::Item>>>,
+    jobs: Sender<Option<Job<M::Part>>>,
     /// How many tokens make a window.
     window_tokens: usize,
     /// The number of the window's first text.
     first_index: usize,
-    texts: Vec<T>,
+    texts: Vec<Read<T, M::Kept>>,
+    /// The sequences of all of them.
     tokens: Vec<Tokens>,
     /// How many tokens the window has.
     count: usize,
@@ -45,16 +46,17 @@ impl<T> From<SendError<T>> for HungUp {
 
 impl<T, E, M> Packer<T, E, M>
 where
-    T: AsRef<str>,
+    T: Send + 'static,
+    for<'a> &'a T: Into<Text<'a>>,
     E: From<Error>,
     M: BatchModel,
 {
     pub(super) fn new(
         model: M,
         options: &StreamOptions,
-        windows: SyncSender<Result<Window<T, M::Item>, E>>,
+        windows: SyncSender<Result<Box<dyn Running<T, M::Item>>, E>>,
         bell: Arc<Bell>,
-        jobs: Sender<Option<Job<M::Item>>>,
+        jobs: Sender<Option<Job<M::Part>>>,
     ) -> Self {
         let batch_tokens = model.text_model().model.batch_tokens();
         Self {
@@ -103,23 +105,23 @@ where
         Ok(())
     }
 
-    /// Tokenises texts together; if that fails, one by one up to the one that it fails on, to name it.
+    /// Reads texts together; if that fails, one by one up to the one that it fails on, to name it.
     fn add_all(&mut self, texts: Vec<T>) -> Result<Option<Error>, HungUp> {
-        if let Ok(tokens) = self.tokenize(&texts) {
-            for (text, tokens) in texts.into_iter().zip(tokens) {
-                if let Some(error) = self.add(text, tokens)? {
+        if let Ok(readings) = self.read(&texts) {
+            for (text, reading) in texts.into_iter().zip(readings) {
+                if let Some(error) = self.add(text, reading)? {
                     return Ok(Some(error));
                 }
             }
             return Ok(None);
         }
         for text in texts {
-            match self.tokenize(std::slice::from_ref(&text)) {
-                Ok(tokens) => {
-                    let Some(tokens) = tokens.into_iter().next() else {
+            match self.read(std::slice::from_ref(&text)) {
+                Ok(readings) => {
+                    let Some(reading) = readings.into_iter().next() else {
                         continue;
                     };
-                    if let Some(error) = self.add(text, tokens)? {
+                    if let Some(error) = self.add(text, reading)? {
                         return Ok(Some(error));
                     }
                 }
@@ -133,24 +135,32 @@ where
         Ok(None)
     }
 
-    fn tokenize(&self, texts: &[T]) -> Result<Vec<Tokens>, Error> {
-        let texts: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
-        self.model.text_model().tokenize(&texts)
+    fn read(&self, texts: &[T]) -> Result<Vec<Reading<M::Kept>>, Error> {
+        let texts: Vec<Text<'_>> = texts.iter().map(Into::into).collect();
+        self.model.read(&texts)
     }
 
     /// The error, if the text is too long.
-    fn add(&mut self, text: T, tokens: Tokens) -> Result<Option<Error>, HungUp> {
+    fn add(&mut self, text: T, reading: Reading<M::Kept>) -> Result<Option<Error>, HungUp> {
         let index = self.first_index + self.texts.len();
-        let checked = self.model.text_model().check_length(index, &tokens);
-        if let Err(error) = checked {
-            return Ok(Some(error));
+        let Reading { sequences, kept } = reading;
+        for tokens in &sequences {
+            let checked = self.model.text_model().check_length(index, tokens);
+            if let Err(error) = checked {
+                return Ok(Some(error));
+            }
+            let length = tokens.ids.len();
+            self.count += length;
+            self.bytes += 4 * (2 * length + self.model.most_values(length));
         }
-        let length = tokens.ids.len();
-        let results = self.model.most_values(length);
-        self.count += length;
-        self.bytes += text.as_ref().len() + 4 * (2 * length + results);
-        self.texts.push(text);
-        self.tokens.push(tokens);
+        let read: Text<'_> = (&text).into();
+        self.bytes += read.bytes();
+        self.texts.push(Read {
+            text,
+            kept,
+            sequences: sequences.len(),
+        });
+        self.tokens.extend(sequences);
         if self.count >= self.window_tokens || self.bytes >= WINDOW_BYTES {
             self.send_window()?;
         }
@@ -166,16 +176,12 @@ where
         self.first_index += texts.len();
         let packs = pack(&tokens, &self.model.text_model().model);
         let (sender, done) = mpsc::channel();
-        self.windows.send(Ok(Window {
-            first_index,
-            results: texts.iter().map(|_| None).collect(),
-            texts,
-            done,
-            left: packs.len(),
-            failure: None,
-        }))?;
+        let model = self.model.clone();
+        let window = Window::new(model, first_index, texts, packs.len(), done);
+        let first_texts: Vec<usize> = packs.iter().map(|it| window.first_index_of(it)).collect();
+        self.windows.send(Ok(Box::new(window)))?;
         self.bell.ring();
-        for pack in packs {
+        for (pack, first_index) in packs.into_iter().zip(first_texts) {
             let done = sender.clone();
             let job = Job {
                 pack,

@@ -6,6 +6,7 @@ use std::sync::mpsc::{SendError, SyncSender};
 use super::chunk::{Chunk, Gathered};
 use super::panicked;
 use crate::error::Error;
+use crate::text::Text;
 
 /// Reads to the end, to the first error, or until nobody listens.
 pub(super) fn read<T, E>(
@@ -13,7 +14,7 @@ pub(super) fn read<T, E>(
     first_index: usize,
     chunks: &SyncSender<Chunk<T, E>>,
 ) where
-    T: AsRef<str>,
+    for<'a> &'a T: Into<Text<'a>>,
     E: From<Error>,
 {
     // Whoever would be told has hung up.
@@ -26,7 +27,7 @@ fn send_all<T, E>(
     chunks: &SyncSender<Chunk<T, E>>,
 ) -> Result<(), SendError<Chunk<T, E>>>
 where
-    T: AsRef<str>,
+    for<'a> &'a T: Into<Text<'a>>,
     E: From<Error>,
 {
     let mut gathered = Gathered::new();
@@ -35,7 +36,8 @@ where
         let next = || {
             texts.next().map(|text| {
                 let text = text?;
-                let bytes = text.as_ref().len();
+                let read: Text<'_> = (&text).into();
+                let bytes = read.bytes();
                 Ok((text, bytes))
             })
         };

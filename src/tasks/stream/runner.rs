@@ -15,7 +15,7 @@ use crate::error::Result;
 /// A batch, and who waits for it.
 pub(super) struct Job<R> {
     pub(super) pack: Pack,
-    /// The number of the first text of its window.
+    /// The number of the first text that it has a sequence of.
     pub(super) first_index: usize,
     pub(super) done: Sender<Done<R>>,
     /// Rings when it is done.
@@ -24,7 +24,7 @@ pub(super) struct Job<R> {
 
 /// A batch that has run.
 pub(super) struct Done<R> {
-    /// Its texts' places in their window.
+    /// Its sequences' places in their window.
     pub(super) places: Vec<usize>,
     /// What became of them, as many as places.
     pub(super) results: Result<Vec<Finite<R>>>,
@@ -33,7 +33,7 @@ pub(super) struct Done<R> {
 /// Runs one job after another, until there is none. Several do so at once.
 pub(super) fn run<M: BatchModel>(
     model: &M,
-    jobs: &Mutex<Receiver<Option<Job<M::Item>>>>,
+    jobs: &Mutex<Receiver<Option<Job<M::Part>>>>,
     is_stopped: &AtomicBool,
 ) {
     loop {
@@ -44,12 +44,10 @@ pub(super) fn run<M: BatchModel>(
             continue;
         }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            pollster::block_on(model.embed(&job.pack))
+            pollster::block_on(model.run(&job.pack))
         }));
-        let results = result.unwrap_or_else(|panic| {
-            let place = job.pack.places.iter().min().copied().unwrap_or_default();
-            Err(panicked("running", job.first_index + place, &*panic))
-        });
+        let results =
+            result.unwrap_or_else(|panic| Err(panicked("running", job.first_index, &*panic)));
         let _ = job.done.send(Done {
             places: job.pack.places,
             results,

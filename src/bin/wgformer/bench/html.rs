@@ -3,7 +3,6 @@
 mod axis;
 mod bars;
 mod ink;
-mod markup;
 mod models;
 mod plot;
 mod ratios;
@@ -20,12 +19,10 @@ use super::kernels::Kernel;
 use super::model::Model;
 use super::report::Report;
 use super::table::by_size;
+use crate::html::markup::{Element, element};
+use crate::html::page_of;
 use crate::numbers::{percent, rate};
 use crate::output::Output;
-use markup::{Element, element};
-
-/// Whatever a report says, nothing is fetched, and no script runs.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// # Errors
 /// If it cannot be written.
@@ -35,29 +32,14 @@ pub(crate) fn write(mut output: Output, report: &Report) -> Result<()> {
 }
 
 fn page(report: &Report) -> Result<Element> {
-    let meta = |name, content| {
-        element("meta")
-            .attribute("name", name)
-            .attribute("content", content)
-    };
-    let policy = element("meta")
-        .attribute("http-equiv", "Content-Security-Policy")
-        .attribute("content", POLICY);
-    let head = element("head")
-        .child(element("meta").attribute("charset", "utf-8"))
-        .child(policy)
-        .child(meta("viewport", "width=device-width, initial-scale=1"))
-        .child(meta("color-scheme", "light dark"))
-        .child(element("title").text(format!("wgformer bench: {}", report.adapter.name)))
-        .child(element("style").raw(include_str!("html/page.css")));
     let main = element("main")
         .child(summary(report))
         .child(device(report)?)
         .children(report.alternation.as_ref().map(ratios::section))
         .children(whole_models(report)?)
         .children(shapes(report)?);
-    let html = element("html").attribute("lang", "en").child(head);
-    Ok(html.child(element("body").child(main)))
+    let title = format!("wgformer bench: {}", report.adapter.name);
+    Ok(page_of(title, include_str!("html/page.css"), main))
 }
 
 /// What was measured on what, and what is missing.

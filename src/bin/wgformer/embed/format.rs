@@ -35,6 +35,12 @@ pub(super) struct Shape {
     pub(super) per_token: bool,
     /// A row per passage of a text.
     pub(super) in_passages: bool,
+    /// Each text has a second one.
+    #[cfg_attr(
+        not(feature = "parquet"),
+        expect(dead_code, reason = "the other formats take it from each row")
+    )]
+    pub(super) of_pairs: bool,
     pub(super) precision: Precision,
 }
 
@@ -43,6 +49,8 @@ pub(super) struct Row<'a> {
     /// The text's number, from 0.
     pub(super) index: usize,
     pub(super) text: &'a str,
+    /// What it was read with.
+    pub(super) pair: Option<&'a str>,
     /// The passage's characters in its text.
     pub(super) place: Option<Range<usize>>,
     pub(super) tokens: usize,

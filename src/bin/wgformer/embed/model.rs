@@ -1,7 +1,5 @@
 //! What makes rows of texts: one vector per text, weights of the vocabulary's entries, or a vector per token.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use wgformer::plan::Plan;
 use wgformer::tasks::{
@@ -11,9 +9,10 @@ use wgformer::tasks::{
 use wgformer::{Embedder, Gpu};
 
 use super::format::{Kind, Row, Rows};
-use super::within::within;
+use crate::bulk::drain_parts;
 use crate::input::Texts;
 use crate::overflow::Part;
+use crate::pairs::Input;
 use crate::progress::Progress;
 
 #[derive(Clone)]
@@ -71,9 +70,6 @@ impl From<SparseEmbedding> for Embedded {
     }
 }
 
-/// That is how long.
-const MOMENT: Duration = Duration::from_millis(250);
-
 impl Model {
     pub(super) fn gpu(&self) -> &Gpu {
         let model = match self {
@@ -117,7 +113,7 @@ impl Model {
     /// Embeds all parts but the first `done`, which are passed over, and has `sink` take each of the rest.
     pub(super) fn embed(
         &self,
-        Texts { texts, total }: Texts<Part<String>>,
+        Texts { texts, total }: Texts<Part<Input>>,
         options: StreamOptions,
         done: usize,
         sink: &mut impl Sink,
@@ -142,30 +138,25 @@ impl Model {
 
     fn drain<R: Into<Embedded>>(
         &self,
-        stream: Stream<Part<String>, anyhow::Error, R>,
-        mut progress: Progress,
+        stream: Stream<Part<Input>, anyhow::Error, R>,
+        progress: Progress,
         sink: &mut impl Sink,
     ) -> Result<()> {
-        let mut stream = stream.on_batch(move |parts| progress.advance(parts));
-        loop {
-            let Some(next) = within(MOMENT, stream.next_async()) else {
-                sink.rest()?;
-                continue;
+        drain_parts(stream, progress, |next| {
+            let Some((part, result)) = next else {
+                return sink.rest();
             };
-            let Some(embedded) = next else {
-                return Ok(());
-            };
-            let (part, result) = embedded?;
             let embedded: Embedded = result.into();
             sink.write(&Row {
                 index: part.index,
-                text: &part.text,
+                text: &part.text.text,
+                pair: part.text.pair.as_deref(),
                 place: part.place,
                 tokens: embedded.tokens,
                 is_cut: embedded.is_cut,
                 values: &embedded.values,
                 kind: self.kind(),
-            })?;
-        }
+            })
+        })
     }
 }

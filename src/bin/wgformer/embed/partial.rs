@@ -138,6 +138,7 @@ impl Partial {
             rows.write(&Row {
                 index: record.index,
                 text: &record.text,
+                pair: record.pair.as_deref(),
                 place: record.place,
                 tokens: record.tokens,
                 is_cut: record.is_cut,
@@ -307,15 +308,20 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// All little-endian: the text's number, its passage's place or nothing, its length in bytes, the text, its number of
-/// tokens, whether it was cut, the number of its values, and these.
+/// All little-endian: the text's number, its passage's place or nothing, its length in bytes, that of its pair or nothing,
+/// both texts, the number of tokens, whether it was cut, the number of its values, and these.
 fn record(row: &Row<'_>) -> Result<Vec<u8>> {
-    let mut record = Vec::with_capacity(41 + row.text.len() + 4 * row.values.len());
+    let pair = row.pair.unwrap_or_default();
+    let texts = row.text.len() + pair.len();
+    let mut record = Vec::with_capacity(49 + texts + 4 * row.values.len());
     let place = row.place.clone().unwrap_or(NO_PLACE);
+    let pair_length = row.pair.map_or(NO_PAIR, |pair| pair.len() as u64);
     for number in [row.index, place.start, place.end, row.text.len()] {
         record.extend((number as u64).to_le_bytes());
     }
+    record.extend(pair_length.to_le_bytes());
     record.extend(row.text.as_bytes());
+    record.extend(pair.as_bytes());
     record.extend(u32::try_from(row.tokens)?.to_le_bytes());
     record.push(u8::from(row.is_cut));
     record.extend(u32::try_from(row.values.len())?.to_le_bytes());
@@ -326,9 +332,13 @@ fn record(row: &Row<'_>) -> Result<Vec<u8>> {
 /// That of a whole text: no passage ends before it begins.
 const NO_PLACE: Range<usize> = Range { start: 1, end: 0 };
 
+/// Instead of a length, which is never so large.
+const NO_PAIR: u64 = u64::MAX;
+
 struct Record {
     index: usize,
     text: String,
+    pair: Option<String>,
     place: Option<Range<usize>>,
     tokens: usize,
     is_cut: bool,
@@ -339,8 +349,13 @@ impl Record {
     fn read(reader: &mut impl Read) -> io::Result<Self> {
         let index = read_number::<8>(reader)?;
         let place = read_number::<8>(reader)?..read_number::<8>(reader)?;
-        let mut text = vec![0; read_number::<8>(reader)?];
-        reader.read_exact(&mut text)?;
+        let length = read_number::<8>(reader)?;
+        let pair_length = read_u64::<8>(reader)?;
+        let text = read_text(reader, length)?;
+        let pair = match usize::try_from(pair_length) {
+            Ok(length) if pair_length != NO_PAIR => Some(read_text(reader, length)?),
+            _ => None,
+        };
         let tokens = read_number::<4>(reader)?;
         let is_cut = read_number::<1>(reader)? != 0;
         let mut values = vec![0; 4 * read_number::<4>(reader)?];
@@ -348,7 +363,8 @@ impl Record {
         let values = values.chunks_exact(4);
         Ok(Self {
             index,
-            text: String::from_utf8(text).map_err(io::Error::other)?,
+            text,
+            pair,
             place: Some(place).filter(|place| *place != NO_PLACE),
             tokens,
             is_cut,
@@ -359,9 +375,20 @@ impl Record {
     }
 }
 
+/// Of so many bytes.
+fn read_text(reader: &mut impl Read, length: usize) -> io::Result<String> {
+    let mut text = vec![0; length];
+    reader.read_exact(&mut text)?;
+    String::from_utf8(text).map_err(io::Error::other)
+}
+
 /// One of so many bytes.
 fn read_number<const BYTES: usize>(reader: &mut impl Read) -> io::Result<usize> {
+    usize::try_from(read_u64::<BYTES>(reader)?).map_err(io::Error::other)
+}
+
+fn read_u64<const BYTES: usize>(reader: &mut impl Read) -> io::Result<u64> {
     let mut number = [0; 8];
     reader.read_exact(&mut number[..BYTES])?;
-    usize::try_from(u64::from_le_bytes(number)).map_err(io::Error::other)
+    Ok(u64::from_le_bytes(number))
 }

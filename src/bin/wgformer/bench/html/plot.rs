@@ -7,8 +7,8 @@ use plotters::prelude::{
 
 use super::axis::{Axis, Ruler, Scale, Tick, is_shown};
 use super::ink::{self, Ink, themed};
-use super::markup::{Element, element};
 use super::style::Style;
+use crate::html::markup::{Element, element};
 
 /// What is drawn in one frame.
 pub(super) struct Plot {

@@ -1,10 +1,10 @@
 //! The numbers behind the plots.
 
-use super::markup::{Element, element};
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
 use crate::bench::model::Model;
 use crate::bench::table::{by_size, device_rows};
+use crate::html::markup::{Element, element};
 use crate::numbers::{bytes, percent, rate, seconds};
 
 pub(super) fn device(device: &Device) -> Element {

@@ -22,6 +22,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<usize>,
     text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pair: Option<&'a str>,
     tokens: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
@@ -77,6 +79,7 @@ impl Rows for Jsonl {
             start: row.place.as_ref().map(|place| place.start),
             end: row.place.as_ref().map(|place| place.end),
             text: row.text,
+            pair: row.pair,
             tokens: row.tokens,
             cut: row.is_cut,
             made: match row.kind {

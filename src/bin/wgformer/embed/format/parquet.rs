@@ -1,5 +1,5 @@
 //! A Parquet file of the columns `index`, `text`, `tokens` and `embedding`: a list of numbers, or of a list per token.
-//! Passages have `start` and `end` too.
+//! Passages have `start` and `end` too, and pairs of texts `pair`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,10 +34,16 @@ fn schema(shape: Shape) -> String {
     } else {
         ""
     };
+    let pair = if shape.of_pairs {
+        "required binary pair (string);"
+    } else {
+        ""
+    };
     format!(
         "message wgformer {{
             required int64 index;
             required binary text (string);
+            {pair}
             {place}
             required int64 tokens;
             required group embedding (list) {{ repeated group list {{ {vector} }} }}
@@ -63,6 +69,7 @@ pub(super) struct Parquet {
 struct Group {
     indices: Vec<i64>,
     texts: Vec<ByteArray>,
+    pairs: Vec<ByteArray>,
     places: [Vec<i64>; 2],
     tokens: Vec<i64>,
     floats: Vec<f32>,
@@ -106,6 +113,9 @@ impl Parquet {
         let mut writer = self.writer.next_row_group().map_err(explain)?;
         write_column::<Int64Type>(&mut writer, &group.indices, None)?;
         write_column::<ByteArrayType>(&mut writer, &group.texts, None)?;
+        if self.shape.of_pairs {
+            write_column::<ByteArrayType>(&mut writer, &group.pairs, None)?;
+        }
         if self.shape.in_passages {
             for ends in &group.places {
                 write_column::<Int64Type>(&mut writer, ends, None)?;
@@ -154,6 +164,11 @@ impl Rows for Parquet {
         let group = &mut self.group;
         group.indices.push(i64::try_from(row.index)?);
         group.texts.push(row.text.as_bytes().to_vec().into());
+        if self.shape.of_pairs {
+            let pair = row.pair.unwrap_or_default();
+            group.pairs.push(pair.as_bytes().to_vec().into());
+            group.bytes += pair.len();
+        }
         if let Some(place) = &row.place {
             group.places[0].push(i64::try_from(place.start)?);
             group.places[1].push(i64::try_from(place.end)?);

@@ -1,3 +1,5 @@
+//! Waiting for no longer than a time.
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -5,7 +7,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// What a future gives within a time, on this thread, or nothing.
-pub(super) fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+pub(crate) fn within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
     let waker = Waker::from(Arc::new(Sleeper(thread::current())));
     let mut context = Context::from_waker(&waker);
     let mut future = pin!(future);
