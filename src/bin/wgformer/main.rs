@@ -6,7 +6,10 @@ mod bench;
 mod classify;
 mod doctor;
 mod embed;
+mod eval;
 mod fill;
+mod fit;
+mod html;
 mod input;
 mod interrupt;
 mod lines;
@@ -56,6 +59,10 @@ enum Command {
     Search(search::Arguments),
     /// Give each text its labels, such as its sentiment, with a model for that; or any labels, with a model for inference.
     Classify(classify::Arguments),
+    /// Fit a classifier to examples of your own labels: a linear layer behind a model that embeds texts, which stays as it is.
+    Fit(fit::Arguments),
+    /// Measure how good a model is on examples whose labels, tags, relevance or similarity are known.
+    Eval(eval::Arguments),
     /// Say what could stand where a text has [MASK].
     Fill(fill::Arguments),
     /// Rank the lines of a file by how well they answer a query, with a model that reads both together.
@@ -108,6 +115,8 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Fill(arguments) => fill::run(&arguments),
         Command::Rerank(arguments) => rerank::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),

@@ -2,57 +2,34 @@
 
 mod axis;
 mod bars;
-mod markup;
 mod plot;
 mod roofline;
 mod scaling;
 mod tables;
-
-use std::io::Write;
 
 use anyhow::Result;
 
 use super::kernels::Kernel;
 use super::report::Report;
 use super::table::by_size;
+use crate::html;
+use crate::html::markup::{Element, element};
 use crate::numbers::{percent, rate};
 use crate::output::Output;
-use markup::{Element, element};
-
-/// Whatever a report says, nothing is fetched, and no script runs.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// # Errors
 /// If it cannot be written.
-pub(crate) fn write(mut output: Output, report: &Report) -> Result<()> {
-    write!(output, "<!DOCTYPE html>\n{}", page(report))?;
-    output.finish()
+pub(crate) fn write(output: Output, report: &Report) -> Result<()> {
+    html::write(output, &page(report))
 }
 
 fn page(report: &Report) -> Element {
-    let meta = |name, content| {
-        element("meta")
-            .attribute("name", name)
-            .attribute("content", content)
-    };
-    let policy = element("meta")
-        .attribute("http-equiv", "Content-Security-Policy")
-        .attribute("content", POLICY);
-    let head = element("head")
-        .child(element("meta").attribute("charset", "utf-8"))
-        .child(policy)
-        .child(meta("viewport", "width=device-width, initial-scale=1"))
-        .child(meta("color-scheme", "light dark"))
-        .child(element("title").text(format!("wgformer bench: {}", report.adapter.name)))
-        .child(element("style").raw(include_str!("html/page.css")));
+    let title = format!("wgformer bench: {}", report.adapter.name);
     let main = element("main")
         .child(summary(report))
         .child(device(report))
         .children(shapes(report));
-    element("html")
-        .attribute("lang", "en")
-        .child(head)
-        .child(element("body").child(main))
+    html::page(&title, include_str!("html/plots.css"), main)
 }
 
 /// What was measured on what, and what is missing.
@@ -241,32 +218,9 @@ mod tests {
         serde_json::from_value(report).unwrap()
     }
 
-    /// Every element ends where it must; those without an end have none.
-    fn assert_balanced(page: &str) {
-        let mut open: Vec<&str> = vec![];
-        for tag in page.split('<').skip(1) {
-            let (tag, _) = tag.split_once('>').unwrap();
-            match tag.strip_prefix('/') {
-                Some(name) => assert_eq!(open.pop(), Some(name)),
-                None => open.push(tag.split(' ').next().unwrap()),
-            }
-            if ["!DOCTYPE", "meta"].contains(open.last().unwrap_or(&"")) {
-                open.pop();
-            }
-        }
-        assert_eq!(open, [""; 0]);
-    }
-
     #[test]
     fn a_page_is_well_formed_and_needs_nothing_else() {
-        let page = format!("<!DOCTYPE html>\n{}", page(&report()));
-        assert_balanced(&page);
-        for outside in [
-            "http:", "https:", "//", "url(", "@import", "src=", "href=", "<script",
-        ] {
-            assert!(!page.contains(outside), "{outside}");
-        }
-        assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+        html::assert_whole(&page(&report()));
     }
 
     #[test]
@@ -313,8 +267,9 @@ mod tests {
     fn a_report_without_kernels_has_a_page_too() {
         let mut report = report();
         report.kernels.clear();
-        let page = format!("<!DOCTYPE html>\n{}", page(&report));
-        assert_balanced(&page);
+        let page = page(&report);
+        html::assert_whole(&page);
+        let page = page.to_string();
         assert!(page.contains("Roofline") && !page.contains("Sizes of"));
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The words are HTML around the bars, so that they wrap on a narrow screen.
 
-use super::markup::{Element, element};
 use crate::bench::kernels::Kernel;
+use crate::html::markup::{Element, element};
 use crate::numbers::{percent, rate};
 
 /// How to read them.

@@ -5,7 +5,7 @@
 //! the legend; and their marks do not say their values under the pointer.
 
 use super::axis::{Axis, Scale, Tick, is_shown};
-use super::markup::{Element, element};
+use crate::html::markup::{Element, element};
 
 /// What is drawn in one frame.
 pub(super) struct Plot {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// An element with its attributes and what is in it.
-pub(super) struct Element {
+pub(crate) struct Element {
     name: &'static str,
     attributes: Vec<(&'static str, String)>,
     children: Vec<Child>,
@@ -19,7 +19,7 @@ enum Child {
 /// It has no end.
 const VOID: &str = "meta";
 
-pub(super) fn element(name: &'static str) -> Element {
+pub(crate) fn element(name: &'static str) -> Element {
     Element {
         name,
         attributes: vec![],
@@ -28,31 +28,31 @@ pub(super) fn element(name: &'static str) -> Element {
 }
 
 impl Element {
-    pub(super) fn attribute(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub(crate) fn attribute(mut self, name: &'static str, value: impl ToString) -> Self {
         self.attributes.push((name, value.to_string()));
         self
     }
 
-    pub(super) fn class(self, class: impl ToString) -> Self {
+    pub(crate) fn class(self, class: impl ToString) -> Self {
         self.attribute("class", class)
     }
 
-    pub(super) fn text(mut self, text: impl ToString) -> Self {
+    pub(crate) fn text(mut self, text: impl ToString) -> Self {
         self.children.push(Child::Text(text.to_string()));
         self
     }
 
-    pub(super) fn raw(mut self, text: &'static str) -> Self {
+    pub(crate) fn raw(mut self, text: &'static str) -> Self {
         self.children.push(Child::Raw(text));
         self
     }
 
-    pub(super) fn child(mut self, child: Element) -> Self {
+    pub(crate) fn child(mut self, child: Element) -> Self {
         self.children.push(Child::Element(child));
         self
     }
 
-    pub(super) fn children(mut self, children: impl IntoIterator<Item = Element>) -> Self {
+    pub(crate) fn children(mut self, children: impl IntoIterator<Item = Element>) -> Self {
         self.children
             .extend(children.into_iter().map(Child::Element));
         self
