@@ -3,6 +3,7 @@
 
 mod common;
 #[path = "common/default_model.rs"]
+#[expect(dead_code, reason = "its texts are for others")]
 mod default_model;
 
 use std::collections::BTreeMap;
@@ -214,7 +215,8 @@ fn eight_examples_of_each_label_suffice() {
     }
     let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
     println!("mean {mean:.3}");
-    assert!(mean >= 0.85, "{accuracies:?}");
+    // docs/accuracy.md: scikit-learn finds as many, whatever its C.
+    assert!((0.83..0.87).contains(&mean), "{accuracies:?}");
 }
 
 /// Eight of each label, and all others.

@@ -97,6 +97,9 @@ impl Embedder {
     /// Fits a classifier to texts with labels: a logistic regression on their vectors (few-shot adaptation by a head alone,
     /// as SetFit's second step; Tunstall and others, 2022). The model itself stays what it is.
     ///
+    /// It blocks the thread also where the regression is fitted; [`LogisticRegression::fit`] does that alone, of vectors that
+    /// are there.
+    ///
     /// See [`FittedClassifier`] for an example.
     ///
     /// # Errors

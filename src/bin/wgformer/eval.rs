@@ -152,19 +152,19 @@ impl Arguments {
     }
 
     fn text(&self, usual: &'static [&'static str]) -> Field<'_> {
-        field("--text-field", self.text_field.as_ref(), usual)
+        Field::new("--text-field", self.text_field.as_ref(), usual)
     }
 
     fn pair(&self, usual: &'static [&'static str]) -> Field<'_> {
-        field("--pair-field", self.pair_field.as_ref(), usual)
+        Field::new("--pair-field", self.pair_field.as_ref(), usual)
     }
 
     fn label(&self, usual: &'static [&'static str]) -> Field<'_> {
-        field("--label-field", self.label_field.as_ref(), usual)
+        Field::new("--label-field", self.label_field.as_ref(), usual)
     }
 
     fn query(&self) -> Field<'_> {
-        field("--query-field", self.query_field.as_ref(), &["query"])
+        Field::new("--query-field", self.query_field.as_ref(), &["query"])
     }
 
     fn report(&self, adapter: &wgformer::models::Model, run: Run, found: report::Found) -> Report {
@@ -178,19 +178,6 @@ impl Arguments {
             texts_per_second: run.texts as f64 / run.seconds.max(1e-9),
             found,
         }
-    }
-}
-
-fn field<'a>(
-    option: &'static str,
-    named: Option<&'a String>,
-    usual: &'static [&'static str],
-) -> Field<'a> {
-    let named = named.map(String::as_str);
-    Field {
-        option,
-        named,
-        usual,
     }
 }
 

@@ -126,23 +126,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Arguments {
-    fn field<'a>(
-        option: &'static str,
-        named: Option<&'a String>,
-        usual: &'static [&'static str],
-    ) -> Field<'a> {
-        let named = named.map(String::as_str);
-        Field {
-            option,
-            named,
-            usual,
-        }
-    }
-
     /// Texts and their labels.
     fn examples(&self) -> Result<(Vec<String>, Vec<String>)> {
-        let text = Self::field("--text-field", self.text_field.as_ref(), &["text"]);
-        let label = Self::field("--label-field", self.label_field.as_ref(), &["label"]);
+        let text = Field::new("--text-field", self.text_field.as_ref(), &["text"]);
+        let label = Field::new("--label-field", self.label_field.as_ref(), &["label"]);
         let records = read(&self.train, self.train_format, &[text, label])?;
         let example = |record: &Record| Ok((record.text(text)?.to_owned(), record.label(label)?));
         let examples = records.iter().map(example).collect::<Result<Vec<_>>>()?;

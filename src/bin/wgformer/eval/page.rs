@@ -65,7 +65,7 @@ fn matrix(found: &Classification) -> Element {
             element("th")
                 .class("axis side")
                 .attribute("rowspan", labels.len())
-                .child(element("span").text("right"))
+                .child(element("span").text("true"))
         });
         let label = element("th").attribute("scope", "row").text(label);
         let all: usize = counts.iter().sum();
@@ -77,7 +77,7 @@ fn matrix(found: &Classification) -> Element {
         .class("matrix")
         .child(head)
         .child(element("tbody").children(rows));
-    let key = "How many of the texts or tokens whose label is that of the row were given that of the column. The stronger the colour, the larger is their part of the row; the frames are what is right.";
+    let key = "How many of those whose true label is that of the row were given the label of the column. The stronger the colour, the larger is their part of the row; what has a frame is right.";
     element("figure")
         .child(html::scrolling(table))
         .child(element("figcaption").text(key))
@@ -119,7 +119,7 @@ mod tests {
         let page = page.to_string();
         for part in [
             ">predicted</th>",
-            "<span>right</span>",
+            "<span>true</span>",
             "<span>&lt;a&gt;</span>",
             "accuracy 0.333 of 3 texts",
             "1 of them cut",

@@ -208,7 +208,7 @@ fn print_matrix(found: &Classification) -> String {
             labels.len()
         );
     }
-    let header: Vec<String> = ["right \\ predicted".to_owned()]
+    let header: Vec<String> = ["true \\ predicted".to_owned()]
         .into_iter()
         .chain(labels.iter().map(|label| printable(label)))
         .collect();

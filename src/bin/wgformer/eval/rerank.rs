@@ -7,7 +7,7 @@ use wgformer::evaluation::{ndcg, reciprocal_rank};
 use wgformer::plan::Control;
 
 use super::report::{Found, Ranking, Report};
-use super::{Arguments, Run, count, field, timed};
+use super::{Arguments, Run, count, timed};
 use crate::input::records::{Field, Record};
 use crate::rerank::Model;
 
@@ -77,8 +77,8 @@ impl Queries {
         let query = arguments.query();
         let text = arguments.text(&["text", "document"]);
         let label = arguments.label(&["label", "relevance"]);
-        let positive = field("--text-field", None, &["positive"]);
-        let negative = field("--text-field", None, &["negative"]);
+        let positive = Field::new("--text-field", None, &["positive"]);
+        let negative = Field::new("--text-field", None, &["negative"]);
         let records = arguments
             .data
             .read(&[query, text, label, positive, negative])?;

@@ -55,11 +55,11 @@ pub(super) enum Place {
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'a> {
     /// The option that names another.
-    pub(crate) option: &'static str,
+    option: &'static str,
     /// What that option says.
-    pub(crate) named: Option<&'a str>,
+    named: Option<&'a str>,
     /// What it is called elsewhere, the first that is there.
-    pub(crate) usual: &'static [&'static str],
+    usual: &'static [&'static str],
 }
 
 impl RecordsArgs {
@@ -107,6 +107,19 @@ fn parquet(path: &Path, _: &[Field<'_>]) -> Result<Vec<Record>> {
 }
 
 impl<'a> Field<'a> {
+    pub(crate) fn new(
+        option: &'static str,
+        named: Option<&'a String>,
+        usual: &'static [&'static str],
+    ) -> Self {
+        let named = named.map(String::as_str);
+        Self {
+            option,
+            named,
+            usual,
+        }
+    }
+
     fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let usual = match self.named {
             Some(_) => &[],
