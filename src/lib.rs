@@ -45,6 +45,8 @@
 //!   `heads` builds what follows, `masked_lm` runs the one that predicts tokens; `projection`, `sparse` and `multi_vector`
 //!   are what models for retrieval end with; `derived` makes the parameters that a checkpoint has otherwise.
 //! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
+//! * [`evaluation`]: how good predictions are: metrics, plain functions.
+//! * [`logistic`]: logistic regression on the host, to its optimum.
 //! * `text`: tokenizers (feature `text`).
 //! * `tasks`: what a user asks for, a file per task over `text_model` (feature `text`).
 //! * `c_api`: most of the same for C (feature `c-api`).
@@ -135,6 +137,8 @@ pub mod plan;
 pub mod verify;
 pub mod models;
 pub mod index;
+pub mod evaluation;
+pub mod logistic;
 #[cfg(feature = "text")]
 pub mod text;
 #[cfg(feature = "text")]

@@ -1,6 +1,9 @@
-//! A file that appears under its name, or is replaced, only once it is whole.
+//! A file, or a folder, that appears under its name, or is replaced, only once it is whole.
 
+mod folder;
 mod unfinished;
+
+pub(crate) use folder::WholeFolder;
 
 use std::fs::File;
 use std::io::{self, ErrorKind};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules in reading order; each imports only from those before it.
-const MODULES: [&str; 17] = [
+const MODULES: [&str; 19] = [
     "error",
     "whole_file",
     "profile",
@@ -19,6 +19,8 @@ const MODULES: [&str; 17] = [
     "verify",
     "models",
     "index",
+    "evaluation",
+    "logistic",
     "text",
     "tasks",
     "c_api",

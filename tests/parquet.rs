@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use generated_model::HIDDEN;
-use harness::{Folder, column, mixed_lines, vector};
+use harness::{Folder, ROOT, column, mixed_lines, vector};
 use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
@@ -256,4 +256,52 @@ fn a_resumed_run_writes_the_same_bytes() {
         .embed("--input in.txt --output out.parquet --resume")
         .bytes();
     assert!(folder.read("out.parquet") == folder.read("whole.parquet"));
+}
+
+/// Lists and numbers, as data sets on the Hugging Face hub have them.
+#[test]
+fn labelled_records_are_those_of_json_lines() {
+    let folder = Folder::new();
+    let data = |name: &str| format!("'{ROOT}/tests/data/{name}'");
+    let eval = |task: &str, model: &str, file: &str, names: &str| -> Value {
+        let model = data(model);
+        let text = folder
+            .run(&format!(
+                "eval --task {task} --model {model} --data {file} --label-names {names} --json"
+            ))
+            .text();
+        serde_json::from_str(&text).unwrap()
+    };
+    let parquet = data("parquet/labelled.parquet");
+    folder.write(
+        "tags.jsonl",
+        r#"{"tokens": ["Ada", "met", "Charles"], "tags": ["B-PER", "O", "B-PER"]}
+{"tokens": ["London", "."], "tags": ["B-LOC", "O"]}"#,
+    );
+    let names = "O,B-PER,I-PER,B-LOC";
+    let [found, expected] = [&parquet[..], "tags.jsonl"].map(|file| {
+        let found = eval("tag", "spans/bert-tags", file, names);
+        (
+            found["classes"].clone(),
+            found["of_tokens"]["confusion"].clone(),
+        )
+    });
+    assert_eq!(found, expected);
+    assert!(found.0.as_array().unwrap().len() >= 2, "{found:?}");
+
+    folder.write(
+        "labels.csv",
+        "text,label\nsnow fell,positive\nA film!,negative\n",
+    );
+    let names = "negative,neutral,positive";
+    let [found, expected] = [&parquet[..], "labels.csv"]
+        .map(|file| eval("classify", "tasks/sentiment", file, names)["confusion"].clone());
+    assert_eq!(found, expected);
+    let missing = format!(
+        "eval --task classify --model {} --data {parquet} --text-field body",
+        data("tasks/sentiment")
+    );
+    folder
+        .run(&missing)
+        .assert_error(&["row 1", "\"body\"", "--text-field"]);
 }

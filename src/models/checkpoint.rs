@@ -87,6 +87,22 @@ impl Checkpoint {
         })
     }
 
+    /// The files that a checkpoint is made of: an index of shards, if there is one, and the weights.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if an index names something else.
+    pub(super) fn files(directory: &Path) -> Result<Vec<PathBuf>> {
+        let index = NAMES.map(|name| directory.join(format!("{name}.index.json")));
+        let mut files = paths(directory)?;
+        if files
+            .iter()
+            .all(|file| NAMES.iter().all(|name| !file.ends_with(name)))
+        {
+            files.extend(index.into_iter().find(|index| index.exists()));
+        }
+        Ok(files)
+    }
+
     fn find(&self, name: &str) -> Option<(&Shard, &[usize])> {
         let mut shards = self.shards.iter();
         shards.find_map(|shard| Some((shard, shard.shape(name)?)))

@@ -142,6 +142,16 @@ impl Dense {
         })
     }
 
+    /// The folder that it was read from.
+    pub(super) fn folder(&self) -> &Path {
+        &self.weights
+    }
+
+    /// How many columns it takes.
+    pub(super) fn taken(&self) -> usize {
+        self.inputs
+    }
+
     /// What a file of weights holds as `weight` and, if it has one, `bias`, with `prefix` before these names.
     ///
     /// See [`Projection`] for an example.

@@ -26,6 +26,8 @@ use crate::ops::{Activation, Pooling};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentenceTransformer {
+    /// Where `modules.json` is, or would be.
+    pub directory: PathBuf,
     /// What its modules give.
     pub output: Output,
     /// Where `config.json`, the weights and the tokenizer are.
@@ -75,10 +77,15 @@ pub enum Output {
     VectorPerToken,
     /// Weights of the vocabulary's entries.
     Weights(Splade),
+    /// A logit for each of the labels that `config.json` names: the last module is a `Dense` called `classifier`, as
+    /// [`ClassifierFolder`](super::ClassifierFolder) writes it.
+    Logits,
 }
 
 #[derive(Deserialize)]
 struct Module {
+    #[serde(default)]
+    name: String,
     #[serde(default)]
     path: String,
     #[serde(rename = "type")]
@@ -121,7 +128,15 @@ impl Module {
     fn class(&self) -> &str {
         self.kind.rsplit('.').next().unwrap_or_default()
     }
+
+    /// Whether it makes logits of vectors.
+    fn classifies(&self) -> bool {
+        self.class() == "Dense" && self.name == CLASSIFIER
+    }
 }
+
+/// What the module is called whose outputs are logits.
+pub(super) const CLASSIFIER: &str = "classifier";
 
 impl SentenceTransformer {
     /// Reads `modules.json` and what it names; where there is none: mean, not normalised, the tokenizer's own limit.
@@ -132,6 +147,7 @@ impl SentenceTransformer {
         let modules_path = directory.join("modules.json");
         let modules: Vec<Module> = json::read_if_there(&modules_path)?.unwrap_or_default();
         let mut read = Self {
+            directory: directory.to_owned(),
             output: Output::Vector,
             transformer: directory.to_owned(),
             pooling: Pooling::Mean,
@@ -155,6 +171,9 @@ impl SentenceTransformer {
             read.add(module, &modules_path)?;
         }
         check_order(&modules, &modules_path)?;
+        if modules.last().is_some_and(Module::classifies) {
+            read.output = Output::Logits;
+        }
         read.normalize = read.projections.last() == Some(&Projection::Normalize);
         if read.max_tokens.is_none() {
             read.max_tokens = tokenizer_limit(&read.transformer)?;
@@ -205,13 +224,14 @@ impl SentenceTransformer {
             Output::Vector => return Ok(()),
             Output::VectorPerToken => "a vector per token",
             Output::Weights(_) => "weights of a vocabulary",
+            Output::Logits => "a logit per label",
         };
         Err(Error::Unsupported {
             path: self.transformer.clone(),
             what: "output",
             found: found.to_owned(),
             supported:
-                "one vector per text; `embed --sparse` is for weights, `embed --multi` for vectors of tokens"
+                "one vector per text; `embed --sparse` is for weights, `embed --multi` for vectors of tokens, `classify` for logits"
                     .to_owned(),
         })
     }
@@ -229,16 +249,23 @@ impl SentenceTransformer {
     /// ```
     #[must_use]
     pub fn head(&self, pooling: Pooling, normalize: bool) -> Head {
-        let dense = |it: &Projection| matches!(it, Projection::Dense(_));
-        let Some(last) = self.projections.iter().rposition(dense) else {
+        let dense = self.up_to_dense();
+        if dense.is_empty() {
             return Head::Pooled { pooling, normalize };
-        };
-        let mut projections = self.projections[..=last].to_vec();
+        }
+        let mut projections = dense.to_vec();
         projections.extend(normalize.then_some(Projection::Normalize));
         Head::Projected {
             pooling,
             projections,
         }
+    }
+
+    /// The projections without what stands behind the last linear layer, whose length is another question.
+    pub(super) fn up_to_dense(&self) -> &[Projection] {
+        let dense = |it: &Projection| matches!(it, Projection::Dense(_));
+        let last = self.projections.iter().rposition(dense);
+        &self.projections[..last.map_or(0, |last| last + 1)]
     }
 
     fn add_own_config(&mut self, directory: &Path) -> Result<()> {
@@ -288,7 +315,7 @@ impl SentenceTransformer {
             "Dense" => {
                 let features = match self.output {
                     Output::VectorPerToken => "token_embeddings",
-                    Output::Vector | Output::Weights(_) => "sentence_embedding",
+                    Output::Vector | Output::Weights(_) | Output::Logits => "sentence_embedding",
                 };
                 // PyLate's own class has another default.
                 let is_plain = module.kind.starts_with("pylate");

@@ -3,7 +3,7 @@ use std::path::Path;
 use super::text_model::TextModel;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
+use crate::models::{Head, Model, ModelOptions, Output, ScoreFunction, SentenceTransformer};
 use crate::plan::Control;
 use crate::text::Text;
 
@@ -69,14 +69,19 @@ pub struct Label {
 }
 
 impl Classifier {
-    /// Loads a checkpoint with a head for sequence classification.
+    /// Loads a checkpoint with a head for sequence classification, or a directory that
+    /// [`FittedClassifier::save`](super::FittedClassifier::save) wrote.
     ///
     /// # Errors
     /// As [`Model::load`], [`crate::Error::HeadMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
-        let head = Head::SequenceClassification;
+        let head = match own.output {
+            Output::Logits => own.head(own.pooling, own.normalize),
+            _ => Head::SequenceClassification,
+        };
         let text_model = TextModel::load(gpu, &own, head, options)?;
+        text_model.model.expect_labels(text_model.model.columns())?;
         let score_function = text_model.model.score_function();
         Ok(Self {
             text_model,

@@ -200,7 +200,7 @@ impl Embedder {
         directory: impl AsRef<Path>,
         options: &EmbedderOptions,
     ) -> Result<Self> {
-        let own = SentenceTransformer::read(directory.as_ref())?;
+        let mut own = SentenceTransformer::read(directory.as_ref())?;
         if !options.per_token {
             own.expect_vector()?;
         }
@@ -221,6 +221,12 @@ impl Embedder {
             });
         }
         let prompt = own.prompt(options.prompt.as_deref())?.to_owned();
+        // What its vectors are made by, whoever said so.
+        own.pooling = options.pooling.unwrap_or(own.pooling);
+        own.normalize = normalize;
+        if let Some(name) = &options.prompt {
+            own.default_prompt = Some(name.clone());
+        }
         let mut text_model = text_model
             .with_prompt(&prompt)
             .refusing_long_texts(options.refuse_long_texts);
@@ -250,9 +256,14 @@ impl Embedder {
     /// As [`SentenceTransformer::prompt`].
     pub fn with_prompt(&self, name: &str) -> Result<Self> {
         let prompt = self.own.prompt(Some(name))?;
+        let text_model = self.text_model.clone().with_prompt(prompt);
+        let own = SentenceTransformer {
+            default_prompt: Some(name.to_owned()),
+            ..(*self.own).clone()
+        };
         Ok(Self {
-            text_model: self.text_model.clone().with_prompt(prompt),
-            ..self.clone()
+            text_model,
+            own: Arc::new(own),
         })
     }
 
@@ -589,6 +600,33 @@ impl Embedder {
         I::IntoIter: Send + 'static,
     {
         Stream::start(&self.text_model, texts.into_iter(), options)
+    }
+
+    /// As [`Embedder::embed_with`], of all columns, whatever [`EmbedderOptions::dimensions`] keeps of them.
+    pub(super) fn whole_vectors<S: AsRef<str>>(
+        &self,
+        texts: &[S],
+        control: Control<'_>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let whole = Self {
+            text_model: self.text_model.clone().with_all_columns(),
+            ..self.clone()
+        };
+        whole.embed_with(texts, control)
+    }
+
+    /// What its directory would say of a model that makes its vectors, and keeps all of their columns.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is one per token.
+    pub(super) fn as_directory(&self) -> Result<SentenceTransformer> {
+        if self.text_model.is_per_token() {
+            return Err(Error::Input {
+                name: "per_token".to_owned(),
+                message: "is set, and a classifier reads one vector per text".to_owned(),
+            });
+        }
+        Ok((*self.own).clone())
     }
 
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text,

@@ -9,6 +9,7 @@ mod classify;
 mod cosine;
 mod embed;
 mod fill;
+mod fit;
 mod late_interaction;
 mod long_texts;
 mod max_sim;
@@ -35,6 +36,7 @@ pub use classify::{Classifier, Label};
 pub use cosine::cosine;
 pub use embed::{Embedder, EmbedderOptions, Embedding};
 pub use fill::{Filler, Filling};
+pub use fit::{FitOptions, FittedClassifier};
 pub use late_interaction::{LateInteraction, Side};
 pub use passages::Passage;
 pub use precision::{to_int8, to_ubinary};
@@ -103,6 +105,12 @@ pub static TASKS: &[Task] = &[
         command: "classify",
         library: "Classifier",
         head: "AutoModelForSequenceClassification",
+    },
+    Task {
+        name: "labels of one's own, from examples",
+        command: "fit, classify",
+        library: "Embedder::fit, Classifier",
+        head: "AutoModel, SentenceTransformer",
     },
     Task {
         name: "any labels",

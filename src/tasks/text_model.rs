@@ -160,6 +160,15 @@ impl TextModel {
         }
     }
 
+    /// The same model, of whose rows all columns are kept.
+    pub(super) fn with_all_columns(self) -> Self {
+        Self { kept: None, ..self }
+    }
+
+    pub(super) fn is_per_token(&self) -> bool {
+        self.per_token
+    }
+
     /// The columns of a row.
     pub(super) fn columns(&self) -> usize {
         self.kept

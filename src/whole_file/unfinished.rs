@@ -33,6 +33,9 @@ pub(crate) fn beside(path: &Path) -> io::Result<NamedTempFile> {
     }
 }
 
+/// What is locked of a folder, as long as somebody writes it.
+pub(crate) const LOCK: &str = ".lock";
+
 /// Removes what processes that were killed left beside `path`: what nobody has locked. Where it cannot be removed it stays,
 /// which is no reason not to work.
 pub(crate) fn remove_abandoned(path: &Path) {
@@ -45,11 +48,21 @@ pub(crate) fn remove_abandoned(path: &Path) {
         name.starts_with(prefix.as_encoded_bytes())
     };
     for entry in entries.flatten().filter(|it| is_ours(&it.file_name())) {
-        let Ok(file) = File::options().write(true).open(entry.path()) else {
+        let path = entry.path();
+        let is_folder = path.is_dir();
+        let locked = if is_folder {
+            path.join(LOCK)
+        } else {
+            path.clone()
+        };
+        let Ok(file) = File::options().write(true).open(locked) else {
             continue;
         };
         if try_lock(&file).is_ok() {
-            let _ = fs::remove_file(entry.path());
+            let _ = match is_folder {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
         }
     }
 }
@@ -85,7 +98,7 @@ pub(crate) fn try_lock(file: &File) -> Result<(), fs4::TryLockError> {
 }
 
 /// By a hash of its name, which may already be as long as a name can be.
-fn prefix(path: &Path) -> OsString {
+pub(crate) fn prefix(path: &Path) -> OsString {
     let mut hasher = DefaultHasher::new(); // the same in every process
     let name = path.file_name().unwrap_or_default();
     name.hash(&mut hasher);

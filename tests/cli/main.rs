@@ -13,6 +13,8 @@ mod resume;
 mod unix;
 mod search;
 mod tasks;
+mod fit;
+mod eval;
 mod tag;
 mod answer;
 mod attention;

@@ -4,6 +4,7 @@ mod csv;
 mod jsonl;
 #[cfg(feature = "parquet")]
 mod parquet;
+pub(crate) mod records;
 
 use std::path::{Path, PathBuf};
 

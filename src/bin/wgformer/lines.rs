@@ -25,7 +25,17 @@ impl Lines {
 
     /// Where the last line was, for errors.
     pub(crate) fn place(&self) -> String {
-        format!("{}: line {}", self.source.name, self.number)
+        format!("{}: line {}", self.name(), self.number)
+    }
+
+    /// The file, as people know it.
+    pub(crate) fn name(&self) -> &str {
+        &self.source.name
+    }
+
+    /// Of the last line, from 1.
+    pub(crate) fn number(&self) -> usize {
+        self.number
     }
 
     fn read(&mut self) -> Result<Option<String>> {

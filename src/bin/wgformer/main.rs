@@ -8,7 +8,9 @@ mod bulk;
 mod classify;
 mod doctor;
 mod embed;
+mod eval;
 mod fill;
+mod fit;
 mod forward;
 mod html;
 mod input;
@@ -62,6 +64,10 @@ enum Command {
     Search(search::Arguments),
     /// Give each text its labels, such as its sentiment, with a model for that; or any labels, with a model for inference.
     Classify(classify::Arguments),
+    /// Fit a classifier to examples of your own labels: a linear layer behind a model that embeds texts, which stays as it is.
+    Fit(fit::Arguments),
+    /// Measure how good a model is on examples whose labels, tags, relevance or similarity are known.
+    Eval(eval::Arguments),
     /// Say what could stand where a text has [MASK].
     Fill(fill::Arguments),
     /// Say what a model makes of token ids at every position: the likeliest tokens, all logits, or the hidden state.
@@ -118,6 +124,8 @@ fn main() -> ExitCode {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
         Command::Classify(arguments) => classify::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Fill(arguments) => fill::run(&arguments),
         Command::Forward(arguments) => forward::run(&arguments),
         Command::Rerank(arguments) => rerank::run(&arguments),

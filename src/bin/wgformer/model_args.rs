@@ -79,6 +79,11 @@ pub(crate) fn value_name(value: &impl ValueEnum) -> String {
 }
 
 impl ModelArgs {
+    /// As it was named.
+    pub(crate) fn name(&self) -> &str {
+        &self.model
+    }
+
     /// The model's folder.
     pub(crate) fn directory(&self) -> Result<PathBuf> {
         locate(&self.model)
@@ -126,6 +131,11 @@ impl ModelArgs {
 }
 
 impl TaskModelArgs {
+    /// As it was named.
+    pub(crate) fn name(&self) -> &str {
+        &self.model
+    }
+
     /// A task's model on its adapter: `load` makes it, and `plans` tells what of it runs.
     pub(crate) fn load<T>(
         &self,

@@ -88,8 +88,13 @@ fn of_vectors(
     own: &SentenceTransformer,
 ) -> Result<Vec<(&'static str, Option<Head>)>> {
     let mut heads = Vec::new();
-    if own.output == Output::Vector {
-        heads.push(("embed", Some(own.head(own.pooling, own.normalize))));
+    let of_texts = match own.output {
+        Output::Vector => Some("embed"),
+        Output::Logits => Some("classify"),
+        _ => None,
+    };
+    if let Some(command) = of_texts {
+        heads.push((command, Some(own.head(own.pooling, own.normalize))));
     }
     if let Some(multi_vector) = there(MultiVector::of(directory, own))? {
         heads.push(("embed --multi", Some(multi_vector.head())));

@@ -60,6 +60,11 @@ impl Progress {
         self.bar.set_position(things);
     }
 
+    /// Of so many, which are known only now.
+    pub(crate) fn set_total(&mut self, things: u64) {
+        self.bar.set_length(things);
+    }
+
     fn show_if_late(&mut self) {
         if !self.shown && self.started.elapsed() > Duration::from_secs(1) {
             self.bar.set_draw_target(ProgressDrawTarget::stderr()); // draws nothing where that is no terminal

@@ -9,7 +9,7 @@ use wgformer::tasks::{LateInteraction, Passage, Ranked, Reranker, Side};
 
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
-use crate::overflow::{OverflowArgs, Part};
+use crate::overflow::OverflowArgs;
 use crate::progress::Progress;
 use crate::ranking::{self, Candidate};
 
@@ -37,7 +37,8 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let texts = arguments.input.open()?.texts;
     let texts = texts.collect::<Result<Vec<String>>>()?;
-    let model = Model::load(arguments)?;
+    let refuses = arguments.long.refuses();
+    let model = Model::load(&arguments.model, arguments.late, refuses)?;
     let (query, long) = (&arguments.query[..], &arguments.long);
     let parts = long.parts(0, &texts, |text, overlap| {
         model.passages(query, text, overlap)
@@ -64,15 +65,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// What ranks.
-enum Model {
+pub(crate) enum Model {
     Cross(Reranker),
     Late(LateInteraction),
 }
 
 impl Model {
-    fn load(arguments: &Arguments) -> Result<Self> {
-        let (model, refuse) = (&arguments.model, arguments.long.refuses());
-        if arguments.late {
+    /// `late`: by late interaction; `refuse`: whether a text that is too long is an error.
+    pub(crate) fn load(model: &TaskModelArgs, late: bool, refuse: bool) -> Result<Self> {
+        if late {
             let load =
                 |gpu: &_, folder: &_, options: &_| LateInteraction::load(gpu, folder, options);
             let model = model.load(load, |it| vec![it.model().plan()])?;
@@ -83,10 +84,10 @@ impl Model {
         Ok(Self::Cross(model.refuse_long_texts(refuse)))
     }
 
-    fn rank(
+    pub(crate) fn rank<S: AsRef<str>>(
         &self,
         query: &str,
-        texts: &[Part<&str>],
+        texts: &[S],
         control: Control<'_>,
     ) -> wgformer::Result<Vec<Ranked>> {
         match self {
@@ -94,6 +95,14 @@ impl Model {
             Self::Late(model) => model.rank_with(query, texts, control),
         }
     }
+
+    pub(crate) fn model(&self) -> &wgformer::models::Model {
+        match self {
+            Self::Cross(model) => model.model(),
+            Self::Late(model) => model.model(),
+        }
+    }
+
     fn passages<'a>(
         &self,
         query: &str,
@@ -114,7 +123,7 @@ impl Model {
         }
     }
 
-    fn are_cut(&self, query: &str, texts: &[String]) -> wgformer::Result<Vec<bool>> {
+    pub(crate) fn are_cut(&self, query: &str, texts: &[String]) -> wgformer::Result<Vec<bool>> {
         match self {
             Self::Cross(model) => model.are_cut(query, texts),
             Self::Late(model) => model.are_cut(Side::Document, texts),

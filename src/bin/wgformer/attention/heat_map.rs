@@ -5,8 +5,8 @@ use std::io::Write;
 use anyhow::{Result, anyhow};
 
 use super::Shown;
+use crate::html;
 use crate::html::markup::{Element, element};
-use crate::html::page_of;
 use crate::output::Output;
 
 /// A page of more cells than this squared is nothing to look at.
@@ -35,7 +35,7 @@ fn page(shown: &Shown<'_>) -> Element {
                 .child(element("div").class("scrolling").child(table(shown, largest)))
                 .child(element("figcaption").text("A row is a token that attends (a query), a column one that is attended to (a key). A cell is the share of what the row's token takes up that comes from the column's; a row adds up to 1.")),
         );
-    page_of(shown.title(), include_str!("heat_map.css"), main)
+    html::page(shown.title(), include_str!("heat_map.css"), main)
 }
 
 fn summary(shown: &Shown<'_>) -> Element {

@@ -11,35 +11,32 @@ mod scaling;
 mod style;
 mod tables;
 
-use std::io::Write;
-
 use anyhow::Result;
 
 use super::kernels::Kernel;
 use super::model::Model;
 use super::report::Report;
 use super::table::by_size;
+use crate::html;
 use crate::html::markup::{Element, element};
-use crate::html::page_of;
 use crate::numbers::{percent, rate};
 use crate::output::Output;
 
 /// # Errors
 /// If it cannot be written.
-pub(crate) fn write(mut output: Output, report: &Report) -> Result<()> {
-    write!(output, "<!DOCTYPE html>\n{}", page(report)?)?;
-    output.finish()
+pub(crate) fn write(output: Output, report: &Report) -> Result<()> {
+    html::write(output, &page(report)?)
 }
 
 fn page(report: &Report) -> Result<Element> {
+    let title = format!("wgformer bench: {}", report.adapter.name);
     let main = element("main")
         .child(summary(report))
         .child(device(report)?)
         .children(report.alternation.as_ref().map(ratios::section))
         .children(whole_models(report)?)
         .children(shapes(report)?);
-    let title = format!("wgformer bench: {}", report.adapter.name);
-    Ok(page_of(title, include_str!("html/page.css"), main))
+    Ok(html::page(title, include_str!("html/plots.css"), main))
 }
 
 /// What was measured on what, and what is missing.
@@ -271,35 +268,9 @@ mod tests {
         serde_json::from_value(report).unwrap()
     }
 
-    /// Every element ends where it must; those without an end have none.
-    fn assert_balanced(page: &str) {
-        let mut open: Vec<&str> = vec![];
-        for tag in page.split('<').skip(1) {
-            let (tag, _) = tag.split_once('>').unwrap();
-            if tag.ends_with('/') {
-                continue;
-            }
-            match tag.strip_prefix('/') {
-                Some(name) => assert_eq!(open.pop(), Some(name)),
-                None => open.push(tag.split(' ').next().unwrap()),
-            }
-            if ["!DOCTYPE", "meta"].contains(open.last().unwrap_or(&"")) {
-                open.pop();
-            }
-        }
-        assert_eq!(open, [""; 0]);
-    }
-
     #[test]
     fn a_page_is_well_formed_and_needs_nothing_else() {
-        let page = format!("<!DOCTYPE html>\n{}", page(&report()).unwrap());
-        assert_balanced(&page);
-        for outside in [
-            "http:", "https:", "//", "url(", "@import", "src=", "href=", "<script",
-        ] {
-            assert!(!page.contains(outside), "{outside}");
-        }
-        assert!(!page.contains("NaN") && !page.contains("inf"), "{page}");
+        html::assert_whole(&page(&report()).unwrap());
     }
 
     #[test]
@@ -351,8 +322,9 @@ mod tests {
         let mut report = report();
         report.kernels.clear();
         report.models.clear();
-        let page = format!("<!DOCTYPE html>\n{}", page(&report).unwrap());
-        assert_balanced(&page);
+        let page = page(&report).unwrap();
+        html::assert_whole(&page);
+        let page = page.to_string();
         assert!(page.contains("Roofline") && !page.contains("Sizes of"));
         assert!(!page.contains("The whole of") && !page.contains("In turns"));
     }
@@ -363,8 +335,9 @@ mod tests {
         let ratio = |what: &str, ratio: f64| json!({"what": what, "times": [summary(1.0), summary(ratio)], "ratio": summary(ratio)});
         let alternation = json!({"sides": ["one", "<other>"], "ratios": [ratio("same", 1.0), ratio("slow", 2.0)], "skipped": ["third: why"]});
         report.alternation = serde_json::from_value(alternation).unwrap();
-        let page = format!("<!DOCTYPE html>\n{}", page(&report).unwrap());
-        assert_balanced(&page);
+        let page = page(&report).unwrap();
+        html::assert_whole(&page);
+        let page = page.to_string();
         for text in [
             "A: one",
             "B: &lt;other&gt;",

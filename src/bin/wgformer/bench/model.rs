@@ -106,7 +106,9 @@ impl Subject {
             Self::Folder { path, .. } => {
                 let own = SentenceTransformer::read(path)?;
                 let head = match own.output {
-                    models::Output::Vector => own.head(own.pooling, own.normalize),
+                    models::Output::Vector | models::Output::Logits => {
+                        own.head(own.pooling, own.normalize)
+                    }
                     _ => Head::HiddenStates,
                 };
                 let most = own.max_tokens.unwrap_or(usize::MAX);

@@ -1,15 +1,36 @@
 //! A JSON object per line; lines without anything are passed over.
 
+use std::sync::Arc;
+
 use anyhow::{Result, anyhow};
 use serde_json::{Map, Value};
 
 use super::list;
+use super::records::{Place, Record, kind};
 use crate::lines::Lines;
 
-pub(super) fn texts(
+pub(super) fn texts(lines: Lines, field: String) -> impl Iterator<Item = Result<String>> + Send {
+    each(lines, move |mut record, lines| {
+        text(&mut record, &field).map_err(|message| anyhow!("{} {message}", lines.place()))
+    })
+}
+
+pub(super) fn records(lines: Lines) -> impl Iterator<Item = Result<Record>> {
+    let file: Arc<str> = lines.name().into();
+    each(lines, move |record, lines| {
+        Ok(Record::new(
+            &file,
+            Place::Line(lines.number() as u64),
+            record,
+        ))
+    })
+}
+
+/// What is read of each object.
+fn each<T>(
     mut lines: Lines,
-    field: String,
-) -> impl Iterator<Item = Result<String>> + Send {
+    read: impl Fn(Map<String, Value>, &Lines) -> Result<T>,
+) -> impl Iterator<Item = Result<T>> {
     std::iter::from_fn(move || {
         loop {
             let line = match lines.next()? {
@@ -17,29 +38,21 @@ pub(super) fn texts(
                 Ok(line) => line,
                 Err(error) => return Some(Err(error)),
             };
-            let text = text(&line, &field);
-            return Some(text.map_err(|message| anyhow!("{} {message}", lines.place())));
+            let record = serde_json::from_str(&line);
+            let record =
+                record.map_err(|error| anyhow!("{} is no JSON object: {error}", lines.place()));
+            return Some(record.and_then(|record| read(record, &lines)));
         }
     })
 }
 
-fn text(line: &str, field: &str) -> Result<String, String> {
-    let mut record: Map<String, Value> =
-        serde_json::from_str(line).map_err(|error| format!("is no JSON object: {error}"))?;
+fn text(record: &mut Map<String, Value>, field: &str) -> Result<String, String> {
     match record.remove(field) {
         Some(Value::String(text)) => Ok(text),
-        Some(other) => {
-            let kind = match other {
-                Value::Null => "null",
-                Value::Bool(_) => "a boolean",
-                Value::Number(_) => "a number",
-                Value::Array(_) => "an array",
-                _ => "an object",
-            };
-            Err(format!(
-                "has {kind} in its field {field:?}, and a text is a string"
-            ))
-        }
+        Some(other) => Err(format!(
+            "has {} in its field {field:?}, and a text is a string",
+            kind(&other)
+        )),
         None => Err(format!(
             "has no field {field:?}, it has {}; name one with --field",
             list(record.keys().map(String::as_str))

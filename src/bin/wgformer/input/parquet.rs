@@ -1,5 +1,6 @@
-//! A column of strings in a Parquet file.
+//! A column of strings in a Parquet file, or several of anything.
 
+use std::fs::File;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,33 +10,22 @@ use ::parquet::file::metadata::ParquetMetaData;
 use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::reader::RowIter;
 use ::parquet::record::{Field, Row};
-use ::parquet::schema::types::Type;
+use ::parquet::schema::types::{Type, TypePtr};
 use anyhow::{Result, anyhow};
+use serde_json::Value;
 
+use super::records::{Place, Record};
 use super::{Texts, list};
 use crate::source;
 
 pub(super) fn texts(path: &Path, column: &str) -> Result<Texts> {
-    if path == Path::new("-") {
-        return Err(anyhow!(
-            "a Parquet file cannot be read from standard input, since it begins at its end: name it with --input FILE"
-        ));
-    }
-    let name = path.display().to_string();
-    let file = source::open(path)?;
-    let broken = |error: &dyn std::fmt::Display| anyhow!("cannot read {name}: {error}");
-    // The crate has panicked on damaged files; the rows are read in a stage that catches that.
-    let reader = catch_unwind(|| SerializedFileReader::new(file))
-        .map_err(|_| broken(&"its metadata is damaged"))?
-        .map_err(|error| broken(&error))?;
-    let total = u64::try_from(reader.metadata().file_metadata().num_rows()).ok();
-    let schema = reader.metadata().file_metadata().schema();
-    let field = schema.get_fields().iter().find(|it| it.name() == column);
+    let table = Table::open(path)?;
+    let name = table.name.clone();
+    let field = table.fields().iter().find(|it| it.name() == column);
     let field = field.ok_or_else(|| {
-        let names = schema.get_fields().iter().map(|field| field.name());
         anyhow!(
             "{name} has no column {column:?}, it has {}; name one with --field",
-            list(names)
+            list(table.fields().iter().map(|field| field.name()))
         )
     })?;
     if !is_text(field) {
@@ -43,19 +33,10 @@ pub(super) fn texts(path: &Path, column: &str) -> Result<Texts> {
             "{name}: the column {column:?} holds no strings; name one that does with --field"
         ));
     }
-    if let Some(compression) = unreadable_compression(reader.metadata(), column) {
-        return Err(anyhow!(
-            "{name}: the column {column:?} is compressed by {compression}; write it uncompressed or with Snappy or LZ4"
-        ));
-    }
-    let projection = Type::group_type_builder(schema.name())
-        .with_fields(vec![Arc::clone(field)])
-        .build()
-        .map_err(|error| broken(&error))?;
-    let rows = RowIter::from_file_into(Box::new(reader)).project(Some(projection));
-    let rows = rows.map_err(|error| broken(&error))?;
+    let total = u64::try_from(table.reader.metadata().file_metadata().num_rows()).ok();
+    let rows = (1..).zip(table.rows(|name| name == column)?);
     let column = column.to_owned();
-    let texts = (1..).zip(rows).map(move |(number, row)| {
+    let texts = rows.map(move |(number, row)| {
         row.map_err(|error| error.to_string())
             .and_then(text)
             .map_err(|message| anyhow!("{name}: row {number}, column {column:?}: {message}"))
@@ -64,6 +45,92 @@ pub(super) fn texts(path: &Path, column: &str) -> Result<Texts> {
         texts: Box::new(texts),
         total,
     })
+}
+
+/// The columns whose names are wanted, of every row.
+pub(super) fn records(
+    path: &Path,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<impl Iterator<Item = Result<Record>>> {
+    let table = Table::open(path)?;
+    let file: Arc<str> = table.name.clone().into();
+    // Without any that is wanted: all, for the error to list them.
+    let is_there = table.fields().iter().any(|it| is_wanted(it.name()));
+    let rows = table.rows(|name| !is_there || is_wanted(name))?;
+    Ok((1..).zip(rows).map(move |(number, row)| {
+        let row = row.map_err(|error| anyhow!("{file}: row {number}: {error}"))?;
+        let values = row.into_columns().into_iter();
+        let values = values.map(|(name, field)| (name, value(field)));
+        Ok(Record::new(&file, Place::Row(number), values.collect()))
+    }))
+}
+
+/// What has neither text nor number in it, such as a date, is null.
+fn value(field: Field) -> Value {
+    match field {
+        Field::Str(text) => text.into(),
+        Field::Bytes(bytes) => String::from_utf8_lossy(bytes.data()).into_owned().into(),
+        Field::Bool(value) => value.into(),
+        Field::Byte(value) => value.into(),
+        Field::Short(value) => value.into(),
+        Field::Int(value) => value.into(),
+        Field::Long(value) => value.into(),
+        Field::UByte(value) => value.into(),
+        Field::UShort(value) => value.into(),
+        Field::UInt(value) => value.into(),
+        Field::ULong(value) => value.into(),
+        Field::Float(value) => value.into(),
+        Field::Double(value) => value.into(),
+        Field::ListInternal(list) => list.elements().iter().cloned().map(value).collect(),
+        _ => Value::Null,
+    }
+}
+
+/// A file whose metadata is read.
+struct Table {
+    name: String,
+    reader: SerializedFileReader<File>,
+}
+
+impl Table {
+    fn open(path: &Path) -> Result<Self> {
+        if path == Path::new("-") {
+            return Err(anyhow!(
+                "a Parquet file cannot be read from standard input, since it begins at its end: name it with --input FILE"
+            ));
+        }
+        let name = path.display().to_string();
+        let file = source::open(path)?;
+        // The crate has panicked on damaged files; the rows are read in a stage that catches that.
+        let reader = catch_unwind(|| SerializedFileReader::new(file))
+            .map_err(|_| anyhow!("cannot read {name}: its metadata is damaged"))?
+            .map_err(|error| anyhow!("cannot read {name}: {error}"))?;
+        Ok(Self { name, reader })
+    }
+
+    fn fields(&self) -> &[TypePtr] {
+        self.reader.metadata().file_metadata().schema().get_fields()
+    }
+
+    /// Of each row the columns whose names are wanted.
+    fn rows(self, is_wanted: impl Fn(&str) -> bool) -> Result<RowIter<'static>> {
+        let Self { name, reader } = self;
+        let broken = |error| anyhow!("cannot read {name}: {error}");
+        if let Some((column, compression)) = unreadable_compression(reader.metadata(), &is_wanted) {
+            return Err(anyhow!(
+                "{name}: the column {column:?} is compressed by {compression}; write it uncompressed or with Snappy or LZ4"
+            ));
+        }
+        let schema = reader.metadata().file_metadata().schema();
+        let fields = schema.get_fields().iter();
+        let fields = fields.filter(|field| is_wanted(field.name())).cloned();
+        let projection = Type::group_type_builder(schema.name())
+            .with_fields(fields.collect())
+            .build()
+            .map_err(broken)?;
+        let rows = RowIter::from_file_into(Box::new(reader)).project(Some(projection));
+        rows.map_err(broken)
+    }
 }
 
 /// Whether it holds one string per row; old writers leave out that they are strings.
@@ -80,16 +147,18 @@ fn is_text(field: &Type) -> bool {
         && !is_repeated
 }
 
-/// What this build has no decoder for, if the column is compressed by that anywhere.
-fn unreadable_compression(metadata: &ParquetMetaData, column: &str) -> Option<Compression> {
-    let columns = metadata
-        .row_groups()
-        .iter()
-        .flat_map(|group| group.columns());
-    let mut compressions = columns
-        .filter(|it| it.column_path().parts() == [column])
-        .map(|it| it.compression());
-    compressions.find(|compression| {
+/// A column that is wanted, and how it is compressed, if this build has no decoder for that.
+fn unreadable_compression(
+    metadata: &ParquetMetaData,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Option<(String, Compression)> {
+    let groups = metadata.row_groups().iter();
+    let columns = groups.flat_map(|group| group.columns()).filter_map(|it| {
+        let name = it.column_path().parts().first()?;
+        is_wanted(name).then(|| (name.clone(), it.compression()))
+    });
+    let mut columns = columns;
+    columns.find(|(_, compression)| {
         !matches!(
             compression,
             Compression::UNCOMPRESSED

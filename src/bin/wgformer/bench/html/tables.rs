@@ -4,7 +4,8 @@ use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
 use crate::bench::model::Model;
 use crate::bench::table::{by_size, device_rows};
-use crate::html::markup::{Element, element};
+use crate::html::markup::Element;
+use crate::html::table;
 use crate::numbers::{bytes, percent, rate, seconds};
 
 pub(super) fn device(device: &Device) -> Element {
@@ -106,33 +107,4 @@ pub(super) fn runs(models: &[&Model]) -> Element {
         ]
     });
     table(&header, 1, rows)
-}
-
-/// The first columns are words, the others numbers; it scrolls within itself where a screen is narrow.
-fn table(header: &[&str], words: usize, rows: impl IntoIterator<Item = Vec<String>>) -> Element {
-    let cell = |name, place: usize, text: &str| {
-        let cell = element(name).text(text);
-        if place < words {
-            cell
-        } else {
-            cell.class("number")
-        }
-    };
-    let row = |name, cells: &[&str]| {
-        let cells = cells.iter().enumerate();
-        let cells = cells.map(|(place, text)| cell(name, place, text));
-        element("tr").children(cells.collect::<Vec<_>>())
-    };
-    let rows = rows.into_iter().map(|cells| {
-        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-        row("td", &cells)
-    });
-    let table = element("table")
-        .child(element("thead").child(row("th", header)))
-        .child(element("tbody").children(rows));
-    // Whoever has no pointer can scroll what has the focus.
-    element("div")
-        .class("scrolling")
-        .attribute("tabindex", 0)
-        .child(table)
 }

@@ -1,0 +1,143 @@
+//! What was found, as a page: `--html`.
+
+use wgformer::evaluation::Classification;
+
+use super::report::{Found, Report, SCORES, score_rows};
+use crate::html;
+use crate::html::markup::{Element, element};
+
+pub(super) fn page(report: &Report) -> Element {
+    let headlines = report.headlines().into_iter();
+    let header = element("header")
+        .child(element("h1").text("wgformer eval"))
+        .children(headlines.map(|line| element("p").class("adapter").text(line)))
+        .child(element("p").text(report.about()));
+    let scores = report.scores().map(|(classes, averages)| {
+        let rows = score_rows(classes, averages).into_iter().map(Vec::from);
+        element("section")
+            .child(element("h2").text("Scores"))
+            .child(html::table(&SCORES, 1, rows))
+    });
+    let of = match report.found {
+        Found::Tags(_) => "Confusion matrix of tokens",
+        _ => "Confusion matrix",
+    };
+    let matrix = report.matrix().map(|found| {
+        element("section")
+            .child(element("h2").text(of))
+            .child(matrix(found))
+    });
+    let main = element("main")
+        .child(header)
+        .children(matrix)
+        .children(scores);
+    let title = format!("wgformer eval: {}", report.model);
+    html::page(&title, include_str!("matrix.css"), main)
+}
+
+/// A row for each label that is right, a column for each that was predicted.
+fn matrix(found: &Classification) -> Element {
+    let labels = found.labels();
+    let name = |label: &&str| {
+        element("th")
+            .attribute("scope", "col")
+            .child(element("span").text(label))
+    };
+    let head = element("thead")
+        .child(
+            element("tr")
+                .child(element("td").attribute("colspan", 2))
+                .child(
+                    element("th")
+                        .class("axis")
+                        .attribute("colspan", labels.len())
+                        .text("predicted"),
+                ),
+        )
+        .child(
+            element("tr")
+                .child(element("td").attribute("colspan", 2))
+                .children(labels.iter().map(name)),
+        );
+    let rows = labels.iter().zip(&found.confusion).enumerate();
+    let rows = rows.map(|(place, (label, counts))| {
+        let axis = (place == 0).then(|| {
+            element("th")
+                .class("axis side")
+                .attribute("rowspan", labels.len())
+                .child(element("span").text("true"))
+        });
+        let label = element("th").attribute("scope", "row").text(label);
+        let all: usize = counts.iter().sum();
+        let cells = counts.iter().enumerate();
+        let cells = cells.map(|(column, count)| cell(*count, all, column == place));
+        element("tr").children(axis).child(label).children(cells)
+    });
+    let table = element("table")
+        .class("matrix")
+        .child(head)
+        .child(element("tbody").children(rows));
+    let key = "How many of those whose true label is that of the row were given the label of the column. The stronger the colour, the larger is their part of the row; what has a frame is right.";
+    element("figure")
+        .child(html::scrolling(table))
+        .child(element("figcaption").text(key))
+}
+
+/// Its colour says which part of its row it is.
+fn cell(count: usize, all: usize, is_right: bool) -> Element {
+    let part = 100.0 * count as f64 / all.max(1) as f64;
+    let cell = element("td")
+        .attribute("style", format!("--part: {part:.1}%"))
+        .attribute("title", format!("{part:.1} % of its row"))
+        .text(count);
+    if is_right { cell.class("right") } else { cell }
+}
+
+#[cfg(test)]
+mod tests {
+    use wgformer::evaluation::classification;
+
+    use super::*;
+
+    fn report(truth: &[&str], predicted: &[&str]) -> Report {
+        Report {
+            model: "<b>&".to_owned(),
+            adapter: "\"quoted\"".to_owned(),
+            data: "data.csv".to_owned(),
+            texts: truth.len(),
+            cut: 1,
+            seconds: 2.0,
+            texts_per_second: 1.5,
+            found: Found::Labels(classification(truth, predicted).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_page_has_the_matrix_with_its_axes_and_needs_nothing_else() {
+        let page = page(&report(&["<a>", "<a>", "b"], &["<a>", "b", "<a>"]));
+        html::assert_whole(&page);
+        let page = page.to_string();
+        for part in [
+            ">predicted</th>",
+            "<span>true</span>",
+            "<span>&lt;a&gt;</span>",
+            "accuracy 0.333 of 3 texts",
+            "1 of them cut",
+            "on &quot;quoted&quot;",
+            "weighted average",
+        ] {
+            assert!(page.contains(part), "no {part}: {page}");
+        }
+        assert_eq!(page.matches("--part: 50.0%").count(), 2);
+        assert_eq!(page.matches("--part: 100.0%").count(), 1);
+        assert_eq!(page.matches("class=\"right\"").count(), 2);
+        assert!(!page.contains("<b>") && !page.contains("<a>"));
+    }
+
+    #[test]
+    fn a_label_that_is_never_right_has_a_row_without_colour() {
+        let page = page(&report(&["a", "a"], &["a", "b"]));
+        html::assert_whole(&page);
+        assert_eq!(page.to_string().matches("--part: 0.0%").count(), 2);
+    }
+}
