@@ -94,7 +94,7 @@ fn int8_is_close_to_f32_on_the_texts_that_it_is_worst_for() {
     let [expected, found] = [WeightType::F32, WeightType::I8].map(|dtype| {
         let model = ModelOptions::default().weight_type(dtype);
         let embedder = load(&gpu, &EmbedderOptions::default().model(model));
-        embedder.embed(&TEXTS).unwrap()
+        embedder.embed(TEXTS).unwrap()
     });
     for ((text, found), expected) in TEXTS.iter().zip(&found).zip(&expected) {
         let cosine = cosine(found, expected);

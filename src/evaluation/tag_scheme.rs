@@ -121,10 +121,10 @@ impl TagScheme {
     ///
     /// # Errors
     /// [`Error::Input`] for a tag that says nothing, or whose letter is none of the scheme's.
-    pub fn entities<'a, S: AsRef<str>>(
+    pub fn entities<S: AsRef<str>>(
         self,
-        tags: &'a [S],
-    ) -> Result<Vec<(&'a str, std::ops::Range<usize>)>> {
+        tags: &[S],
+    ) -> Result<Vec<(&str, std::ops::Range<usize>)>> {
         let tags = tags.iter().map(|tag| self.read(tag.as_ref()));
         let mut tags = tags.collect::<Result<Vec<_>>>()?;
         tags.push(OUTSIDE);

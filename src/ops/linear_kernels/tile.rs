@@ -5,7 +5,7 @@ use super::padded::{LINEAR_COLUMN, LINEAR_SMALL, LINEAR_TILE, PANEL, dispatch, p
 use super::{Problem, Projection};
 use crate::gpu::{Capabilities, Vendor};
 use crate::graph::Request;
-use crate::kernel::{Constants, Kernel, Offer, Variant};
+use crate::kernel::{Constants, Offer, Variant};
 use crate::tensor::WeightType;
 
 /// Workgroups below which an adapter is not full: a GPU has 4 to 100 cores, of which each wants a few.

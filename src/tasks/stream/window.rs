@@ -34,6 +34,9 @@ pub(super) struct Read<T, K> {
     pub(super) sequences: usize,
 }
 
+/// A window of texts that run on any model.
+pub(super) type AnyWindow<T, R> = Box<dyn Running<T, R>>;
+
 /// A window of texts, whatever model they run on.
 pub(super) trait Running<T, R>: Send {
     /// Whether all batches are done.

@@ -1,7 +1,5 @@
 //! The weights as a page: a table whose cells are the darker, or by night the brighter, the larger a weight is.
 
-use std::io::Write;
-
 use anyhow::{Result, anyhow};
 
 use super::Shown;
@@ -14,15 +12,14 @@ const MOST_TOKENS: usize = 128;
 
 /// # Errors
 /// For a text of more tokens than can be looked at.
-pub(super) fn write(mut output: Output, shown: &Shown<'_>) -> Result<()> {
+pub(super) fn write(output: Output, shown: &Shown<'_>) -> Result<()> {
     let tokens = shown.tokens.len();
     if tokens > MOST_TOKENS {
         return Err(anyhow!(
             "the text has {tokens} tokens, and a heat map shows at most {MOST_TOKENS}: shorten it, or take --json"
         ));
     }
-    write!(output, "<!DOCTYPE html>\n{}", page(shown))?;
-    output.finish()
+    html::write(output, &page(shown))
 }
 
 fn page(shown: &Shown<'_>) -> Element {
