@@ -1,5 +1,7 @@
 //! How the tags of tokens say where entities are.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// How tags are read, as seqeval 1.2.2 has it; a tag is a letter, a hyphen and the name of what its token is part of,
@@ -121,10 +123,7 @@ impl TagScheme {
     ///
     /// # Errors
     /// [`Error::Input`] for a tag that says nothing, or whose letter is none of the scheme's.
-    pub fn entities<'a, S: AsRef<str>>(
-        self,
-        tags: &'a [S],
-    ) -> Result<Vec<(&'a str, std::ops::Range<usize>)>> {
+    pub fn entities<S: AsRef<str>>(self, tags: &[S]) -> Result<Vec<(&str, Range<usize>)>> {
         let tags = tags.iter().map(|tag| self.read(tag.as_ref()));
         let mut tags = tags.collect::<Result<Vec<_>>>()?;
         tags.push(OUTSIDE);
@@ -173,7 +172,7 @@ impl TagScheme {
 }
 
 /// `tags`: one more than tokens, the last of them [`OUTSIDE`].
-fn lenient<'a>(tags: &[Tag<'a>]) -> Vec<(&'a str, std::ops::Range<usize>)> {
+fn lenient<'a>(tags: &[Tag<'a>]) -> Vec<(&'a str, Range<usize>)> {
     let (mut found, mut start, mut before) = (
         Vec::new(),
         0,
@@ -207,7 +206,7 @@ fn lenient<'a>(tags: &[Tag<'a>]) -> Vec<(&'a str, std::ops::Range<usize>)> {
 
 impl Patterns {
     /// `tags`: one more than tokens, the last of them [`OUTSIDE`].
-    fn entities<'a>(&self, tags: &[Tag<'a>]) -> Vec<(&'a str, std::ops::Range<usize>)> {
+    fn entities<'a>(&self, tags: &[Tag<'a>]) -> Vec<(&'a str, Range<usize>)> {
         let (mut found, mut place) = (Vec::new(), 0);
         while place < tags.len() {
             let before = place.checked_sub(1).map_or(OUTSIDE, |before| tags[before]);

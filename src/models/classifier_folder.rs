@@ -37,7 +37,7 @@ impl ClassifierLayer {
     /// [`Error::Input`] if these are no such numbers of elements, or if there are fewer than two labels.
     pub fn new(labels: Vec<String>, weight: Vec<f32>, bias: Vec<f32>) -> Result<Self> {
         let count = labels.len();
-        let fits = count >= 2 && bias.len() == count && weight.len() % count == 0;
+        let fits = count >= 2 && bias.len() == count && weight.len().is_multiple_of(count);
         if !fits || weight.is_empty() {
             return Err(Error::Input {
                 name: "classifier".to_owned(),

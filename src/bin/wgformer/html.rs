@@ -1,26 +1,14 @@
-//! Pages that need nothing else to be read: no script, nothing fetched, in light and in dark.
+//! Pages that need nothing else to be read: nothing is fetched, and no script runs.
 
 pub(crate) mod markup;
 
-use std::io::Write;
-
-use anyhow::Result;
-
-use crate::output::Output;
 use markup::{Element, element};
 
-/// Whatever a page says, nothing is fetched, and no script runs.
+/// Whatever is in a page.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
-/// # Errors
-/// If it cannot be written.
-pub(crate) fn write(mut output: Output, page: &Element) -> Result<()> {
-    write!(output, "<!DOCTYPE html>\n{page}")?;
-    output.finish()
-}
-
-/// A page with the house's style, and what this one adds to it.
-pub(crate) fn page(title: &str, style: &'static str, main: Element) -> Element {
+/// A page of what is in `main`, by the program's own style sheet and `style`.
+pub(crate) fn page_of(title: impl ToString, style: &'static str, main: Element) -> Element {
     let meta = |name, content| {
         element("meta")
             .attribute("name", name)
@@ -30,8 +18,7 @@ pub(crate) fn page(title: &str, style: &'static str, main: Element) -> Element {
         .attribute("http-equiv", "Content-Security-Policy")
         .attribute("content", POLICY);
     let style = element("style")
-        .raw(include_str!("html/page.css"))
-        .raw("\n")
+        .raw(include_str!("html/base.css"))
         .raw(style);
     let head = element("head")
         .child(element("meta").attribute("charset", "utf-8"))

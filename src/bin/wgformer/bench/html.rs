@@ -7,29 +7,32 @@ mod roofline;
 mod scaling;
 mod tables;
 
+use std::io::Write;
+
 use anyhow::Result;
 
 use super::kernels::Kernel;
 use super::report::Report;
 use super::table::by_size;
-use crate::html;
 use crate::html::markup::{Element, element};
+use crate::html::page_of;
 use crate::numbers::{percent, rate};
 use crate::output::Output;
 
 /// # Errors
 /// If it cannot be written.
-pub(crate) fn write(output: Output, report: &Report) -> Result<()> {
-    html::write(output, &page(report))
+pub(crate) fn write(mut output: Output, report: &Report) -> Result<()> {
+    write!(output, "<!DOCTYPE html>\n{}", page(report))?;
+    output.finish()
 }
 
 fn page(report: &Report) -> Element {
-    let title = format!("wgformer bench: {}", report.adapter.name);
     let main = element("main")
         .child(summary(report))
         .child(device(report))
         .children(shapes(report));
-    html::page(&title, include_str!("html/plots.css"), main)
+    let title = format!("wgformer bench: {}", report.adapter.name);
+    page_of(title, include_str!("html/page.css"), main)
 }
 
 /// What was measured on what, and what is missing.
@@ -139,6 +142,7 @@ fn folded(summary: String, content: Element) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::html::assert_whole;
     use serde_json::{Value, json};
 
     fn summary(median: f64) -> Value {
@@ -220,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_page_is_well_formed_and_needs_nothing_else() {
-        html::assert_whole(&page(&report()));
+        assert_whole(&page(&report()));
     }
 
     #[test]
@@ -268,7 +272,7 @@ mod tests {
         let mut report = report();
         report.kernels.clear();
         let page = page(&report);
-        html::assert_whole(&page);
+        assert_whole(&page);
         let page = page.to_string();
         assert!(page.contains("Roofline") && !page.contains("Sizes of"));
     }

@@ -1,22 +1,33 @@
 //! What was found, as a page: `--html`.
 
+use std::io::Write;
+
+use anyhow::Result;
 use wgformer::evaluation::Classification;
 
 use super::report::{Found, Report, SCORES, score_rows};
-use crate::html;
 use crate::html::markup::{Element, element};
+use crate::html::{page_of, scrolling, table};
+use crate::output::Output;
 
-pub(super) fn page(report: &Report) -> Element {
+/// # Errors
+/// If it cannot be written.
+pub(super) fn write(mut output: Output, report: &Report) -> Result<()> {
+    write!(output, "<!DOCTYPE html>\n{}", page(report))?;
+    output.finish()
+}
+
+fn page(report: &Report) -> Element {
     let headlines = report.headlines().into_iter();
     let header = element("header")
         .child(element("h1").text("wgformer eval"))
-        .children(headlines.map(|line| element("p").class("adapter").text(line)))
+        .children(headlines.map(|line| element("p").class("found").text(line)))
         .child(element("p").text(report.about()));
     let scores = report.scores().map(|(classes, averages)| {
         let rows = score_rows(classes, averages).into_iter().map(Vec::from);
         element("section")
             .child(element("h2").text("Scores"))
-            .child(html::table(&SCORES, 1, rows))
+            .child(table(&SCORES, 1, rows))
     });
     let of = match report.found {
         Found::Tags(_) => "Confusion matrix of tokens",
@@ -32,7 +43,7 @@ pub(super) fn page(report: &Report) -> Element {
         .children(matrix)
         .children(scores);
     let title = format!("wgformer eval: {}", report.model);
-    html::page(&title, include_str!("matrix.css"), main)
+    page_of(title, include_str!("matrix.css"), main)
 }
 
 /// A row for each label that is right, a column for each that was predicted.
@@ -79,7 +90,7 @@ fn matrix(found: &Classification) -> Element {
         .child(element("tbody").children(rows));
     let key = "How many of those whose true label is that of the row were given the label of the column. The stronger the colour, the larger is their part of the row; what has a frame is right.";
     element("figure")
-        .child(html::scrolling(table))
+        .child(scrolling(table))
         .child(element("figcaption").text(key))
 }
 
@@ -98,6 +109,7 @@ mod tests {
     use wgformer::evaluation::classification;
 
     use super::*;
+    use crate::html::assert_whole;
 
     fn report(truth: &[&str], predicted: &[&str]) -> Report {
         Report {
@@ -115,7 +127,7 @@ mod tests {
     #[test]
     fn a_page_has_the_matrix_with_its_axes_and_needs_nothing_else() {
         let page = page(&report(&["<a>", "<a>", "b"], &["<a>", "b", "<a>"]));
-        html::assert_whole(&page);
+        assert_whole(&page);
         let page = page.to_string();
         for part in [
             ">predicted</th>",
@@ -137,7 +149,7 @@ mod tests {
     #[test]
     fn a_label_that_is_never_right_has_a_row_without_colour() {
         let page = page(&report(&["a", "a"], &["a", "b"]));
-        html::assert_whole(&page);
+        assert_whole(&page);
         assert_eq!(page.to_string().matches("--part: 0.0%").count(), 2);
     }
 }
