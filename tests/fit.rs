@@ -187,6 +187,7 @@ fn accuracy_on_the_rest(gpu: &Gpu, fitted: &FittedClassifier, examples: usize) -
 }
 
 /// The sentences of each label in an order of its own for each seed: the first eight are the examples.
+#[expect(clippy::print_stdout, reason = "docs/accuracy.md has them")]
 #[test]
 fn eight_examples_of_each_label_suffice() {
     let (gpu, _turn) = common::gpu();

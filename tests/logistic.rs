@@ -125,7 +125,13 @@ fn what_has_no_minimum_is_refused() {
     let fit = |features: &[f32], labels: &[usize], c| {
         LogisticRegression::fit(features, labels, &LogisticOptions::default().c(c))
     };
-    let cases: [(&[f32], &[usize], f64, &[&str]); 8] = [
+    type Case = (
+        &'static [f32],
+        &'static [usize],
+        f64,
+        &'static [&'static str],
+    );
+    let cases: [Case; 8] = [
         (&[0.0, 1.0], &[0, 0], 1.0, &["1 class"]),
         (&[0.0, 1.0], &[1, 1], 1.0, &["class 0", "no samples"]),
         (&[0.0, 1.0], &[0, usize::MAX], 1.0, &["2 samples"]),

@@ -16,7 +16,6 @@ use wgformer::evaluation::TagScheme;
 use wgformer::plan::Control;
 
 use crate::Usage;
-use crate::html;
 use crate::input::records::{Field, Record, RecordsArgs};
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, print_document};
@@ -126,7 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Task::Similarity => similarity::measure(arguments)?,
     };
     if let Some(output) = page {
-        html::write(output, &page::page(&report))?;
+        page::write(output, &report)?;
     }
     if arguments.json {
         return print_document(&report);

@@ -20,7 +20,7 @@ pub(crate) fn write(mut output: Output, page: &Element) -> Result<()> {
 }
 
 /// A page with the house's style, and what this one adds to it.
-pub(crate) fn page(title: impl ToString, style: &'static str, main: Element) -> Element {
+pub(crate) fn page_of(title: impl ToString, style: &'static str, main: Element) -> Element {
     let meta = |name, content| {
         element("meta")
             .attribute("name", name)
@@ -30,7 +30,7 @@ pub(crate) fn page(title: impl ToString, style: &'static str, main: Element) -> 
         .attribute("http-equiv", "Content-Security-Policy")
         .attribute("content", POLICY);
     let style = element("style")
-        .raw(include_str!("html/page.css"))
+        .raw(include_str!("html/base.css"))
         .raw("\n")
         .raw(style);
     let head = element("head")

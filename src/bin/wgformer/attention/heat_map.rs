@@ -32,7 +32,7 @@ fn page(shown: &Shown<'_>) -> Element {
                 .child(element("div").class("scrolling").child(table(shown, largest)))
                 .child(element("figcaption").text("A row is a token that attends (a query), a column one that is attended to (a key). A cell is the share of what the row's token takes up that comes from the column's; a row adds up to 1.")),
         );
-    html::page(shown.title(), include_str!("heat_map.css"), main)
+    html::page_of(shown.title(), include_str!("heat_map.css"), main)
 }
 
 fn summary(shown: &Shown<'_>) -> Element {

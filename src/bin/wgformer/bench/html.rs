@@ -36,7 +36,7 @@ fn page(report: &Report) -> Result<Element> {
         .children(report.alternation.as_ref().map(ratios::section))
         .children(whole_models(report)?)
         .children(shapes(report)?);
-    Ok(html::page(title, include_str!("html/plots.css"), main))
+    Ok(html::page_of(title, include_str!("html/page.css"), main))
 }
 
 /// What was measured on what, and what is missing.

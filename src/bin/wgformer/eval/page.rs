@@ -1,22 +1,30 @@
 //! What was found, as a page: `--html`.
 
+use anyhow::Result;
 use wgformer::evaluation::Classification;
 
 use super::report::{Found, Report, SCORES, score_rows};
-use crate::html;
 use crate::html::markup::{Element, element};
+use crate::html::{self, page_of, scrolling, table};
+use crate::output::Output;
 
-pub(super) fn page(report: &Report) -> Element {
+/// # Errors
+/// If it cannot be written.
+pub(super) fn write(output: Output, report: &Report) -> Result<()> {
+    html::write(output, &page(report))
+}
+
+fn page(report: &Report) -> Element {
     let headlines = report.headlines().into_iter();
     let header = element("header")
         .child(element("h1").text("wgformer eval"))
-        .children(headlines.map(|line| element("p").class("adapter").text(line)))
+        .children(headlines.map(|line| element("p").class("found").text(line)))
         .child(element("p").text(report.about()));
     let scores = report.scores().map(|(classes, averages)| {
         let rows = score_rows(classes, averages).into_iter().map(Vec::from);
         element("section")
             .child(element("h2").text("Scores"))
-            .child(html::table(&SCORES, 1, rows))
+            .child(table(&SCORES, 1, rows))
     });
     let of = match report.found {
         Found::Tags(_) => "Confusion matrix of tokens",
@@ -32,7 +40,7 @@ pub(super) fn page(report: &Report) -> Element {
         .children(matrix)
         .children(scores);
     let title = format!("wgformer eval: {}", report.model);
-    html::page(&title, include_str!("matrix.css"), main)
+    page_of(title, include_str!("matrix.css"), main)
 }
 
 /// A row for each label that is right, a column for each that was predicted.
@@ -79,7 +87,7 @@ fn matrix(found: &Classification) -> Element {
         .child(element("tbody").children(rows));
     let key = "How many of those whose true label is that of the row were given the label of the column. The stronger the colour, the larger is their part of the row; what has a frame is right.";
     element("figure")
-        .child(html::scrolling(table))
+        .child(scrolling(table))
         .child(element("figcaption").text(key))
 }
 
@@ -98,6 +106,7 @@ mod tests {
     use wgformer::evaluation::classification;
 
     use super::*;
+    use crate::html::assert_whole;
 
     fn report(truth: &[&str], predicted: &[&str]) -> Report {
         Report {

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn every_colour_is_the_style_sheets() {
-        let page = include_str!("../../html/page.css");
+        let page = include_str!("../../html/base.css");
         for ink in Ink::all() {
             let name = ink.name();
             let declared = name.trim_start_matches("var(").replace(')', ":");
