@@ -36,7 +36,7 @@ pub use self::fill::Filled;
 use self::packer::Packer;
 use self::runner::Job;
 pub use self::tag::Tagging;
-use self::window::Running;
+use self::window::AnyWindow;
 use super::Embedding;
 use crate::error::Error;
 use crate::text::Text;
@@ -125,7 +125,7 @@ pub struct Stream<T, E, R = Embedding> {
     /// What comes after them, and ends the stream.
     failure: Option<E>,
     /// Whose batches run.
-    window: Option<Box<dyn Running<T, R>>>,
+    window: Option<AnyWindow<T, R>>,
     on_batch: Box<dyn FnMut(usize) + Send>,
     stages: Option<Stages<T, E, R>>,
 }
@@ -133,7 +133,7 @@ pub struct Stream<T, E, R = Embedding> {
 /// What runs, until it is dropped.
 struct Stages<T, E, R> {
     /// Only for an option, so that it can be dropped before the threads are waited for.
-    windows: Option<Receiver<Result<Box<dyn Running<T, R>>, E>>>,
+    windows: Option<Receiver<Result<AnyWindow<T, R>, E>>>,
     chunks: SyncSender<Chunk<T, E>>,
     /// Wakes a runner and ends it.
     end_runner: Box<dyn Fn() + Send>,

@@ -9,7 +9,7 @@ use super::batch_model::{BatchModel, Reading};
 use super::bell::Bell;
 use super::chunk::Chunk;
 use super::runner::Job;
-use super::window::{Read, Running, Window};
+use super::window::{AnyWindow, Read, Window};
 use super::{StreamOptions, panicked};
 use crate::error::Error;
 use crate::text::{Text, Tokens};
@@ -19,7 +19,7 @@ const WINDOW_BYTES: usize = 32 << 20;
 
 pub(super) struct Packer<T, E, M: BatchModel> {
     model: M,
-    windows: SyncSender<Result<Box<dyn Running<T, M::Item>>, E>>,
+    windows: SyncSender<Result<AnyWindow<T, M::Item>, E>>,
     /// Rings for each window.
     bell: Arc<Bell>,
     jobs: Sender<Option<Job<M::Part>>>,
@@ -54,7 +54,7 @@ where
     pub(super) fn new(
         model: M,
         options: &StreamOptions,
-        windows: SyncSender<Result<Box<dyn Running<T, M::Item>>, E>>,
+        windows: SyncSender<Result<AnyWindow<T, M::Item>, E>>,
         bell: Arc<Bell>,
         jobs: Sender<Option<Job<M::Part>>>,
     ) -> Self {
