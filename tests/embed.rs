@@ -94,7 +94,7 @@ fn int8_is_close_to_f32_on_the_texts_that_it_is_worst_for() {
     let [expected, found] = [WeightType::F32, WeightType::I8].map(|dtype| {
         let model = ModelOptions::default().weight_type(dtype);
         let embedder = load(&gpu, &EmbedderOptions::default().model(model));
-        embedder.embed(&TEXTS).unwrap()
+        embedder.embed(TEXTS).unwrap()
     });
     for ((text, found), expected) in TEXTS.iter().zip(&found).zip(&expected) {
         let cosine = cosine(found, expected);
@@ -235,14 +235,14 @@ fn models_and_their_futures_go_where_they_are_needed() {
 fn a_dropped_future_leaves_the_model_usable() {
     let (gpu, _turn) = common::gpu();
     let embedder = load(&gpu, &EmbedderOptions::default());
-    let expected = embedder.embed(&["a cat"]).unwrap();
+    let expected = embedder.embed(["a cat"]).unwrap();
     {
         let mut future = std::pin::pin!(embedder.embed_async(&["a dog", "a bird"]));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         // A fast device may be done already; most are not.
         let _ = future.as_mut().poll(&mut context);
     }
-    assert_eq!(embedder.embed(&["a cat"]).unwrap(), expected);
+    assert_eq!(embedder.embed(["a cat"]).unwrap(), expected);
 }
 
 #[test]

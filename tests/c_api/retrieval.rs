@@ -78,7 +78,7 @@ fn listed(kind: &str, embeddings: &[Embedding]) -> Vec<String> {
 }
 
 fn embeddings(kind: &str, embedder: &Embedder) -> Vec<String> {
-    listed(kind, &embedder.embeddings(&TEXTS).unwrap())
+    listed(kind, &embedder.embeddings(TEXTS).unwrap())
 }
 
 fn embedded(gpu: &Gpu, file: &Path) -> Vec<String> {
@@ -95,7 +95,7 @@ fn embedded(gpu: &Gpu, file: &Path) -> Vec<String> {
         long.iter()
             .map(|it| format!("passage {}-{} {}", it.start, it.end, it.text)),
     );
-    let vectors = embedder.embed(&TEXTS).unwrap();
+    let vectors = embedder.embed(TEXTS).unwrap();
     let numbers = |numbers: Vec<String>| numbers.join(" ");
     let int8 = vectors.iter().flat_map(|it| to_int8(it));
     lines.push(format!(
@@ -223,7 +223,7 @@ fn sparse(gpu: &Gpu, model: &str, has_prompts: bool) -> Vec<String> {
 }
 
 fn weights(embedder: &SparseEmbedder) -> Vec<String> {
-    let embeddings = embedder.embed(&TEXTS).unwrap().into_iter();
+    let embeddings = embedder.embed(TEXTS).unwrap().into_iter();
     let line = embeddings.map(|embedding| {
         let weights = embedding.weights.iter().map(|it| {
             let entry = embedder.token(it.id).unwrap_or_default();

@@ -85,7 +85,7 @@ impl Subject {
         let (outcome, panics) = panics::kept(|| {
             let embedder = Embedder::load(&self.gpu, &self.directory)?;
             let asked = OnDevice::of(embedder.model());
-            embedder.embed(&TEXTS).map(|_| asked)
+            embedder.embed(TEXTS).map(|_| asked)
         });
         let peak = ALLOCATOR.peak_usage() - before;
 
