@@ -23,7 +23,7 @@ const TEXTS: [&str; 3] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let gpu = Gpu::new()?;
     let embedder = Embedder::load(&gpu, "models/all-MiniLM-L6-v2")?;
-    let expected = embedder.embed(&TEXTS)?;
+    let expected = embedder.embed(TEXTS)?;
 
     // Tasks on several threads: a clone is a few pointers.
     let tasks = (0..6).map(|task| {
@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         other => return Err(format!("a deadline was not kept: {other:?}").into()),
     }
     let some = Control::new().timeout(Duration::from_secs(60));
-    if embedder.embed_with(&TEXTS, some)? != expected {
+    if embedder.embed_with(TEXTS, some)? != expected {
         return Err("the model is not what it was".into());
     }
     println!("and the model works on");

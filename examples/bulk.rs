@@ -48,7 +48,7 @@ fn main() -> Result<(), Failure> {
     if (written, read.lines().count()) != (expected, expected) {
         return Err(format!("{written} of {expected} lines came out").into());
     }
-    if embedder.embed(&[text])? != [vector] {
+    if embedder.embed([text])? != [vector] {
         return Err(format!("{text:?} has another vector alone").into());
     }
     println!(

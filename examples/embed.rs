@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let told = |progress: Progress| {
         println!("{} of {} texts", progress.done, progress.total);
     };
-    let vectors = embedder.embed_with(&TEXTS, Control::new().progress(told))?;
+    let vectors = embedder.embed_with(TEXTS, Control::new().progress(told))?;
     for (text, vector) in TEXTS.iter().zip(&vectors) {
         let cosines = vectors.iter().map(|other| cosine(vector, other));
         let cosines: Vec<String> = cosines.map(|cosine| format!("{cosine:5.2}")).collect();

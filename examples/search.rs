@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut index = Index::new(&gpu, embedder.dimensions(), &IndexOptions::default())?;
     index.add(&embedder.embed(&sentences)?)?;
-    let questions = embedder.embed(&QUESTIONS)?;
+    let questions = embedder.embed(QUESTIONS)?;
     let found = index.search(&questions, 3)?;
     for (question, hits) in QUESTIONS.iter().zip(&found) {
         println!("{question}");

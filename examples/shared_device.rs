@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     embedder.model().warm_up()?; // and it is known how much fits a frame
     let scene = Scene::new(&device);
 
-    let mut forward = embedder.model().begin(&embedder.batch(&TEXTS)?)?;
+    let mut forward = embedder.model().begin(&embedder.batch(TEXTS)?)?;
     let mut frames = 0;
     while !forward.is_done() {
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     check_picture(&scene.read(&device, &queue)?, frames - 1)?;
     check_vectors(
         &vectors(&forward, &device, &queue)?,
-        &embedder.embed(&TEXTS)?,
+        &embedder.embed(TEXTS)?,
     )
 }
 

@@ -235,14 +235,14 @@ fn models_and_their_futures_go_where_they_are_needed() {
 fn a_dropped_future_leaves_the_model_usable() {
     let (gpu, _turn) = common::gpu();
     let embedder = load(&gpu, &EmbedderOptions::default());
-    let expected = embedder.embed(&["a cat"]).unwrap();
+    let expected = embedder.embed(["a cat"]).unwrap();
     {
         let mut future = std::pin::pin!(embedder.embed_async(&["a dog", "a bird"]));
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         // A fast device may be done already; most are not.
         let _ = future.as_mut().poll(&mut context);
     }
-    assert_eq!(embedder.embed(&["a cat"]).unwrap(), expected);
+    assert_eq!(embedder.embed(["a cat"]).unwrap(), expected);
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn texts_are_tokenized_on_a_track_of_their_own() {
     let (gpu, _turn) = common::gpu();
     let profile = Profile::new();
     let embedder = Embedder::load(&gpu.profiled(&profile), FOLDER).unwrap();
-    embedder.embed(&["a cat", "a dog"]).unwrap();
+    embedder.embed(["a cat", "a dog"]).unwrap();
     assert_eq!(of_track(&profile, Track::Tokenize).len(), 1);
     let mut trace = Vec::new();
     profile.write_trace(&mut trace).unwrap();

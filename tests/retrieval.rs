@@ -101,7 +101,7 @@ fn sparse_vectors_are_those_of_sentence_transformers() {
                 &format!("{name}, {text:?}"),
             );
             // The same bits alone.
-            assert_eq!(&embedder.embed(&[text]).unwrap()[0], found);
+            assert_eq!(&embedder.embed([text]).unwrap()[0], found);
         }
         assert!(embedder.embed([""; 0]).unwrap().is_empty());
     }

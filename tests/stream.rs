@@ -204,7 +204,7 @@ fn a_dropped_stream_stops_reading_and_never_waits_for_its_input() {
     let (typed, lines) = mpsc::channel::<Result<String>>();
     drop(embedder.stream(lines, &StreamOptions::default()));
     drop(typed);
-    assert_eq!(embedder.embed(&["a dog"]).unwrap().len(), 1);
+    assert_eq!(embedder.embed(["a dog"]).unwrap().len(), 1);
 }
 
 /// Whatever of its texts the stages have when the input falls silent.

@@ -67,7 +67,7 @@ fn vectors_are_those_of_the_rust_api_to_the_bit_whatever_the_options() {
     );
     let expected = options().map(|options| {
         let embedder = Embedder::load_with(&gpu, MODEL, &options).unwrap();
-        let vectors = embedder.embed(&texts).unwrap().concat();
+        let vectors = embedder.embed(texts).unwrap().concat();
         let bits = vectors
             .iter()
             .map(|value| format!("{:08x}", value.to_bits()));

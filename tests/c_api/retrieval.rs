@@ -78,7 +78,7 @@ fn listed(kind: &str, embeddings: &[Embedding]) -> Vec<String> {
 }
 
 fn embeddings(kind: &str, embedder: &Embedder) -> Vec<String> {
-    listed(kind, &embedder.embeddings(&TEXTS).unwrap())
+    listed(kind, &embedder.embeddings(TEXTS).unwrap())
 }
 
 fn embedded(gpu: &Gpu, file: &Path) -> Vec<String> {

@@ -291,7 +291,7 @@ fn a_text_is_cut_where_the_models_files_say() {
         let embedder = Embedder::load(&gpu, directory.path()).unwrap();
         assert_eq!(embedder.model().max_tokens(), expected);
         let cut = "word ".repeat(expected - 2);
-        let results = embedder.embeddings(&[&long, &cut, "word"]).unwrap();
+        let results = embedder.embeddings([&long, &cut, "word"]).unwrap();
         assert_eq!(results[0].values, results[1].values);
         assert_eq!(
             [&results[0], &results[1]].map(|it| it.is_cut),
@@ -312,7 +312,7 @@ fn texts_are_put_in_lower_case_only_if_the_model_says_so() {
             json!({ "do_lower_case": lower_case }),
         )]);
         let embedder = Embedder::load(&gpu, directory.path()).unwrap();
-        embedder.embed(&["HELLO World", "hello world"]).unwrap()
+        embedder.embed(["HELLO World", "hello world"]).unwrap()
     };
     let (lowered, kept) = (embed(true), embed(false));
     assert_eq!(lowered[0], lowered[1]);
@@ -338,9 +338,9 @@ fn its_own_file_says_how_many_elements_are_kept_and_how_vectors_are_compared() {
     let (gpu, _turn) = common::gpu();
     let own = |config: Value| with(&[("config_sentence_transformers.json", config)]);
     let load = |config: Value| Embedder::load(&gpu, own(config).path()).unwrap();
-    let whole = load(json!({})).embed(&["hello"]).unwrap().remove(0);
+    let whole = load(json!({})).embed(["hello"]).unwrap().remove(0);
     let short = load(json!({ "truncate_dim": 8 }));
-    assert_eq!(short.embed(&["hello"]).unwrap()[0], whole[..8]);
+    assert_eq!(short.embed(["hello"]).unwrap()[0], whole[..8]);
     let more = EmbedderOptions::default().dimensions(12);
     let directory = own(json!({ "truncate_dim": 8 }));
     let more = Embedder::load_with(&gpu, directory.path(), &more).unwrap();

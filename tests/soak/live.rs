@@ -29,7 +29,7 @@ impl Live {
         let options = EmbedderOptions::default().model(model);
         let embedder = Embedder::load_with(&gpu, "tests/data/tiny/plain", &options).unwrap();
         let texts = questions.iter().flat_map(|question| &question.texts);
-        let vectors = embedder.embed(&texts.collect::<Vec<_>>()).unwrap();
+        let vectors = embedder.embed(texts.collect::<Vec<_>>()).unwrap();
         let (dimensions, count) = (embedder.dimensions(), vectors.len());
         let options = IndexOptions::default();
         let needed = Index::memory_needed(&gpu, dimensions, count, MOST_HITS, &options).unwrap();

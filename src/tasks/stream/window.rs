@@ -42,7 +42,7 @@ pub(super) trait Running<T, R>: Send {
     /// Whether all batches are done.
     fn is_done(&self) -> bool;
 
-    /// Takes the next batch that is done; how many texts are done with it.
+    /// Takes the next batch that is done; how many texts have their last sequence in it.
     fn receive(&mut self, empty: Empty) -> Result<usize, TryRecvError>;
 
     /// Nobody runs batches any more.
@@ -82,7 +82,7 @@ impl<T, M: BatchModel> Window<T, M> {
         self.first_index + owners.min().unwrap_or_default()
     }
 
-    /// Puts a batch's results in their places; how many texts are done with it.
+    /// Puts a batch's results in their places; how many texts have their last sequence in it.
     fn take(&mut self, Done { places, results }: Done<M::Part>) -> usize {
         self.left -= 1;
         let first = places.iter().min().copied().unwrap_or_default();

@@ -106,7 +106,6 @@ mod tests {
     use wgformer::evaluation::classification;
 
     use super::*;
-    use crate::html::assert_whole;
 
     fn report(truth: &[&str], predicted: &[&str]) -> Report {
         Report {
