@@ -18,6 +18,7 @@ use crate::lines::{self, Lines};
 use crate::model_args::TaskModelArgs;
 use crate::numbers::table;
 use crate::output::{Output, printable, write_line};
+use crate::progress::Progress;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -84,14 +85,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let sequences = arguments.open()?;
     let loaded = arguments.load()?;
     let mut stdout = Output::stdout();
-    sequences.in_pieces(|first, lines, _| {
+    let mut progress = Progress::new(sequences.total, "sequences");
+    let (mut lines, mut number) = (sequences.texts, 0);
+    loop {
+        let piece = lines.by_ref().take(PIECE).collect::<Result<Vec<_>>>()?;
+        if piece.is_empty() {
+            break;
+        }
         // What is wrong with any is said before the first is run.
-        let sequences = (first..).zip(&lines).map(|(number, line)| {
+        let sequences = (number..).zip(&piece).map(|(number, line)| {
             let ids = parse(line).and_then(|ids| loaded.checked(ids));
             ids.map_err(|message| anyhow!("sequence {number}: {message}"))
         });
         let sequences = sequences.collect::<Result<Vec<_>>>()?;
-        let mut number = first;
         for sequences in loaded.batches(&sequences) {
             let mut positions = &loaded.run(number, sequences, arguments)?[..];
             for ids in sequences {
@@ -100,11 +106,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
                 arguments.write(&mut stdout, &loaded, (number, ids), own)?;
                 number += 1;
             }
+            progress.advance(sequences.len());
         }
-        Ok(())
-    })?;
+    }
     stdout.finish()
 }
+
+/// Sequences that are held in memory together.
+const PIECE: usize = 4096;
 
 /// The numbers of a line, between spaces or commas.
 fn parse(line: &str) -> Result<Vec<u32>, String> {
