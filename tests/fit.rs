@@ -324,4 +324,12 @@ fn nothing_but_a_classifier_is_replaced() {
     assert_eq!(names, 3, "nothing is left beside");
     let error = fitted.save(folder.path().join("no/such")).unwrap_err();
     assert!(matches!(error, Error::Write { .. }), "{error}");
+
+    // Names that are not as many as the logits.
+    let config = other.join("config.json");
+    let mut said: Value = serde_json::from_slice(&fs::read(&config).unwrap()).unwrap();
+    said["id2label"] = serde_json::json!({"0": "a", "1": "b"});
+    fs::write(&config, said.to_string()).unwrap();
+    let error = Classifier::load(&gpu, &other, &Default::default()).unwrap_err();
+    assert!(error.to_string().contains("has 2 labels, a, b"), "{error}");
 }

@@ -43,24 +43,21 @@ fn check(truth: &[f64], predicted: &[f64]) -> Result<()> {
 }
 
 fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
-    let (a, b) = (directions(a)?, directions(b)?);
-    let cosine: f64 = a.iter().zip(&b).map(|(a, b)| a * b).sum();
+    let (a, b) = (from_mean(a)?, from_mean(b)?);
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let cosine = dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).sqrt();
     Some(cosine.clamp(-1.0, 1.0)) // rounding may lead beyond
 }
 
-/// What values are from their mean, as a vector of length 1; `None` where all are the same.
-fn directions(values: &[f64]) -> Option<Vec<f64>> {
+/// What values are from their mean, the largest 1, so that no square overflows; `None` where all are the same.
+fn from_mean(values: &[f64]) -> Option<Vec<f64>> {
     if values.iter().all(|value| *value == values[0]) {
         return None;
     }
     let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let largest = values
-        .iter()
-        .map(|it| (it - mean).abs())
-        .fold(0.0, f64::max);
-    let scaled: Vec<f64> = values.iter().map(|it| (it - mean) / largest).collect(); // no square overflows
-    let length = scaled.iter().map(|it| it * it).sum::<f64>().sqrt();
-    Some(scaled.iter().map(|it| it / length).collect())
+    let distances = values.iter().map(|it| it - mean);
+    let largest = distances.clone().map(f64::abs).fold(0.0, f64::max);
+    Some(distances.map(|it| it / largest).collect())
 }
 
 /// From 1; of equal values the mean of theirs.

@@ -156,8 +156,9 @@ pub fn validate(
         }
     }
     let is_better = |a: &Strength, b: &Strength| {
-        let (a, b) = ((a.mean(), -a.loss), (b.mean(), -b.loss));
-        a > b
+        let more = a.mean() - b.mean();
+        // Means of the same numbers in another order may differ by rounding.
+        more > 1e-9 || (more > -1e-9 && a.loss < b.loss)
     };
     let best = (1..found.len()).fold(0, |best, it| {
         if is_better(&found[it], &found[best]) {
