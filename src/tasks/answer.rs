@@ -9,7 +9,7 @@ use super::windows::{LongText, NoRoom, Window, run_windows};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::{Text, TokenOrigin};
 
 /// Finds the answer to a question in a text, its context, as transformers' question answering pipeline does (that of
@@ -20,8 +20,9 @@ use crate::text::{Text, TokenOrigin};
 /// use wgformer::tasks::{Answer, AnswerOptions, Answerer};
 ///
 /// # let folder = "tests/data/spans/bert-answers";
-/// let gpu = wgformer::Gpu::new()?;
-/// let answerer = Answerer::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", Answerer::memory_needed(&gpu, folder, &options)?.total());
+/// let answerer = Answerer::load(&gpu, folder, &options)?;
 /// println!("up to {} tokens at once", answerer.model().max_tokens());
 /// let question = ("Where did they meet?", "Ada met Charles in London.");
 /// for answer in &answerer.answer([question], &AnswerOptions::default())?[0] {
@@ -212,6 +213,19 @@ impl Answerer {
         let head = Head::QuestionAnswering;
         let text_model = TextModel::load_for_whole_texts(gpu, &own, head, options)?;
         Ok(Self { text_model })
+    }
+
+    /// What [`Answerer::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, Head::QuestionAnswering, options)
     }
 
     /// [`Answerer::load`], on a thread of its own, without blocking this one.

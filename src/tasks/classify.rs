@@ -4,7 +4,7 @@ use super::text_model::TextModel;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::Text;
 
 /// Tells which of a checkpoint's labels a text has: sentiment, topic, spam, the relation of two sentences. Clones share
@@ -15,8 +15,9 @@ use crate::text::Text;
 /// use wgformer::tasks::{Classifier, Label};
 ///
 /// # let folder = "tests/data/tasks/sentiment";
-/// let gpu = wgformer::Gpu::new()?;
-/// let classifier = Classifier::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", Classifier::memory_needed(&gpu, folder, &options)?.total());
+/// let classifier = Classifier::load(&gpu, folder, &options)?;
 /// for labels in classifier.classify(["What a film!", "I want my money back."])? {
 ///     let Label { label, score, .. } = &labels[0]; // the best
 ///     println!("{label} {score:.3}");
@@ -82,6 +83,19 @@ impl Classifier {
             text_model,
             score_function,
         })
+    }
+
+    /// What [`Classifier::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, Head::SequenceClassification, options)
     }
 
     /// [`Classifier::load`], on a thread of its own, without blocking this one.

@@ -10,7 +10,7 @@ use super::token_form::Form;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::profile::Track;
 use crate::text::{Encoding, Text, Tokenizer, Tokens};
 
@@ -56,6 +56,20 @@ impl TextModel {
         Self::load_with(gpu, own, head, options, |folder, model| {
             Tokenizer::open(folder, model.max_tokens())
         })
+    }
+
+    /// What [`TextModel::load`] would take on the device, and one run of a full batch.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub(super) fn memory_needed(
+        gpu: &Gpu,
+        own: &SentenceTransformer,
+        head: Head,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+        Model::memory_needed(gpu, &own.transformer, head, max_tokens, options)
     }
 
     /// As [`TextModel::load`], but the tokenizer cuts no text.
