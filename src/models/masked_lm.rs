@@ -230,7 +230,8 @@ impl MaskedLm {
     /// # Errors
     /// As [`Model::run`], and [`Error::Input`] if there is no such place.
     pub fn run(&self, batch: &Batch, places: &[usize]) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_async(batch, places))
+        let gpu = self.encoder.plan().gpu();
+        gpu.block_on(self.run_async(batch, places))
     }
 
     /// [`MaskedLm::run`], without blocking the thread.

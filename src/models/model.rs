@@ -457,7 +457,7 @@ impl Model {
     /// # Errors
     /// [`Error::Input`] if an id, a type or a length is out of range; as [`Plan::run`] for the device.
     pub fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_async(batch))
+        self.plan.gpu().block_on(self.run_async(batch))
     }
 
     /// [`Model::run`], without blocking the thread.
@@ -478,7 +478,9 @@ impl Model {
     /// # Errors
     /// As [`Model::run`], and [`Error::Deadline`].
     pub fn run_with(&self, batch: &Batch, control: Control<'_>) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_with_async(batch, control))
+        self.plan
+            .gpu()
+            .block_on(self.run_with_async(batch, control))
     }
 
     /// [`Model::run_with`], without blocking the thread.

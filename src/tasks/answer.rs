@@ -280,7 +280,8 @@ impl Answerer {
         questions: impl IntoIterator<Item = (&'a str, &'a str)>,
         options: &AnswerOptions,
     ) -> Result<Vec<Vec<Answer>>> {
-        pollster::block_on(self.answer_async(questions, options))
+        self.text_model
+            .block_on(self.answer_async(questions, options))
     }
 
     /// [`Answerer::answer`] with a deadline, or somebody who is told after each batch how many parts of contexts are
@@ -294,7 +295,8 @@ impl Answerer {
         options: &AnswerOptions,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Answer>>> {
-        pollster::block_on(self.answer_with_async(questions, options, control))
+        self.text_model
+            .block_on(self.answer_with_async(questions, options, control))
     }
 
     /// [`Answerer::answer`], without blocking the thread while the GPU works.

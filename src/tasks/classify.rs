@@ -156,7 +156,7 @@ impl Classifier {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Vec<Label>>> {
-        pollster::block_on(self.classify_async(texts))
+        self.text_model.block_on(self.classify_async(texts))
     }
 
     /// [`Classifier::classify`] with a deadline, or somebody who is told after each batch how many texts are done.
@@ -168,7 +168,8 @@ impl Classifier {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Label>>> {
-        pollster::block_on(self.classify_with_async(texts, control))
+        self.text_model
+            .block_on(self.classify_with_async(texts, control))
     }
 
     /// [`Classifier::classify`], without blocking the thread while the GPU works.

@@ -411,7 +411,7 @@ impl Embedder {
     /// [`Error::Tokenizer`], [`Error::Malformed`] for one that is of another model, [`Error::TooLong`] if long texts are
     /// refused, [`Error::Overflow`] if a result is not finite; as [`Model::run`] for the device.
     pub fn embed<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
-        pollster::block_on(self.embed_async(texts))
+        self.text_model.block_on(self.embed_async(texts))
     }
 
     /// [`Embedder::embed`], without blocking the thread while the GPU works.
@@ -429,7 +429,7 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::embed`].
     pub fn embeddings<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<Embedding>> {
-        pollster::block_on(self.embeddings_async(texts))
+        self.text_model.block_on(self.embeddings_async(texts))
     }
 
     /// [`Embedder::embeddings`], without blocking the thread while the GPU works.
@@ -465,7 +465,8 @@ impl Embedder {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        pollster::block_on(self.embed_with_async(texts, control))
+        self.text_model
+            .block_on(self.embed_with_async(texts, control))
     }
 
     /// [`Embedder::embed_with`], without blocking the thread while the GPU works.
@@ -491,7 +492,8 @@ impl Embedder {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
-        pollster::block_on(self.embeddings_with_async(texts, control))
+        self.text_model
+            .block_on(self.embeddings_with_async(texts, control))
     }
 
     /// [`Embedder::embeddings_with`], without blocking the thread while the GPU works.

@@ -176,7 +176,8 @@ impl Filler {
     /// [`Error::Input`] if the text has no mask, or one that was cut off with the end of a long text;
     /// [`Error::Tokenizer`]; [`Error::Overflow`] if a result is not finite; as [`MaskedLm::run`] for the device.
     pub fn fill(&self, text: &str, top: usize) -> Result<Vec<Vec<Filling>>> {
-        pollster::block_on(self.fill_async(text, top))
+        let gpu = self.model.encoder().plan().gpu();
+        gpu.block_on(self.fill_async(text, top))
     }
 
     /// [`Filler::fill`], without blocking the thread while the GPU works.
@@ -197,7 +198,8 @@ impl Filler {
         top: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Filling>>> {
-        pollster::block_on(self.fill_with_async(text, top, control))
+        let gpu = self.model.encoder().plan().gpu();
+        gpu.block_on(self.fill_with_async(text, top, control))
     }
 
     /// [`Filler::fill_with`], without blocking the thread while the GPU works.

@@ -187,7 +187,7 @@ impl LateInteraction {
     /// # Errors
     /// As [`Model::run`].
     pub fn warm_up(&self) -> Result<()> {
-        pollster::block_on(self.warm_up_async())
+        self.documents.block_on(self.warm_up_async())
     }
 
     /// [`LateInteraction::warm_up`], without blocking the thread.
@@ -243,7 +243,8 @@ impl LateInteraction {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
-        pollster::block_on(self.embed_with_async(side, texts, control))
+        self.documents
+            .block_on(self.embed_with_async(side, texts, control))
     }
 
     /// [`LateInteraction::embed`], without blocking the thread while the GPU works.
@@ -304,7 +305,7 @@ impl LateInteraction {
     /// # Errors
     /// [`Error::Vector`] if there is no whole number of vectors; as [`crate::plan::Plan::run`] for the device.
     pub fn scores(&self, query: &Embedding, documents: &[Embedding]) -> Result<Vec<f32>> {
-        pollster::block_on(self.scores_async(query, documents))
+        self.documents.block_on(self.scores_async(query, documents))
     }
 
     /// [`LateInteraction::scores`], without blocking the thread while the GPU works.
@@ -359,7 +360,8 @@ impl LateInteraction {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Ranked>> {
-        pollster::block_on(self.rank_with_async(query, texts, control))
+        self.documents
+            .block_on(self.rank_with_async(query, texts, control))
     }
 
     /// [`LateInteraction::rank`], without blocking the thread while the GPU works.

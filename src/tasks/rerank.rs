@@ -158,7 +158,8 @@ impl Reranker {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Ranked>> {
-        pollster::block_on(self.rank_with_async(query, texts, control))
+        self.text_model
+            .block_on(self.rank_with_async(query, texts, control))
     }
 
     /// [`Reranker::rank`], without blocking the thread while the GPU works.

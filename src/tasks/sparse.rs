@@ -290,7 +290,8 @@ impl SparseEmbedder {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<SparseEmbedding>> {
-        pollster::block_on(self.embed_with_async(texts, control))
+        self.text_model
+            .block_on(self.embed_with_async(texts, control))
     }
 
     /// [`SparseEmbedder::embed`], without blocking the thread while the GPU works.

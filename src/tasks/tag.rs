@@ -226,7 +226,7 @@ impl Tagger {
         texts: &[S],
         options: &TagOptions,
     ) -> Result<Vec<Vec<Entity>>> {
-        pollster::block_on(self.tag_async(texts, options))
+        self.text_model.block_on(self.tag_async(texts, options))
     }
 
     /// [`Tagger::tag`] with a deadline, or somebody who is told after each batch how many texts, or with
@@ -240,7 +240,8 @@ impl Tagger {
         options: &TagOptions,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Entity>>> {
-        pollster::block_on(self.tag_with_async(texts, options, control))
+        self.text_model
+            .block_on(self.tag_with_async(texts, options, control))
     }
 
     /// [`Tagger::tag`], without blocking the thread while the GPU works.

@@ -137,6 +137,11 @@ impl TextModel {
         })
     }
 
+    /// What `call` gives, waited for on this thread.
+    pub(super) fn block_on<T>(&self, call: impl Future<Output = T>) -> T {
+        self.model.plan().gpu().block_on(call)
+    }
+
     /// The same tokenizer, with another model, such as one on another device.
     pub(super) fn with_model(self, model: Model) -> Self {
         Self { model, ..self }
@@ -218,7 +223,7 @@ impl TextModel {
     /// [`Error::Tokenizer`].
     pub(super) fn are_cut(&self, texts: &[Text<'_>]) -> Result<Vec<bool>> {
         let mut are_cut = Vec::with_capacity(texts.len());
-        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+        for some in portions(texts) {
             are_cut.extend(self.tokenize(some)?.iter().map(|tokens| tokens.is_cut));
         }
         Ok(are_cut)
@@ -230,7 +235,7 @@ impl TextModel {
     /// [`Error::Tokenizer`]; [`Error::TooLong`], if long texts are refused.
     pub(super) async fn tokenize_in_turns(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
         let mut tokens = Vec::with_capacity(texts.len());
-        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+        for some in portions(texts) {
             for text in self.tokenize(some)? {
                 self.check_length(tokens.len(), &text)?;
                 tokens.push(text);
@@ -284,7 +289,7 @@ impl TextModel {
         texts: &[Text<'_>],
     ) -> Result<Vec<Encoding>> {
         let mut encodings = Vec::with_capacity(texts.len());
-        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+        for some in portions(texts) {
             let some = some.iter().copied();
             encodings.extend(self.tokenizer.encode_more_than(most, some)?);
             yield_now().await;
@@ -411,8 +416,24 @@ pub(super) fn finite(values: &[f32]) -> Finite<()> {
     }
 }
 
-/// Texts that are tokenised before others, and a deadline, have their turn.
-const TOKENIZED_AT_ONCE: usize = 512;
+/// Texts that are tokenised before others, and a deadline, have their turn: so many, or those that have so many bytes.
+const TEXTS_AT_ONCE: usize = 512;
+const BYTES_AT_ONCE: usize = 32 << 10;
+
+/// One after another of at least one text.
+fn portions<'a, 'b>(mut texts: &'b [Text<'a>]) -> impl Iterator<Item = &'b [Text<'a>]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = texts.iter().take(TEXTS_AT_ONCE).take_while(|text| {
+            let is_there_room = bytes < BYTES_AT_ONCE;
+            bytes += text.bytes();
+            is_there_room
+        });
+        let (some, others) = texts.split_at(fits.count());
+        texts = others;
+        (!some.is_empty()).then_some(some)
+    })
+}
 
 /// Lets whoever polls the future do something else first.
 pub(super) async fn yield_now() {

@@ -227,7 +227,8 @@ impl ZeroShot {
         options: &ZeroShotOptions,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Label>>> {
-        pollster::block_on(self.classify_with_async(texts, labels, options, control))
+        self.text_model
+            .block_on(self.classify_with_async(texts, labels, options, control))
     }
 
     /// [`ZeroShot::classify`], without blocking the thread while the GPU works.

@@ -15,6 +15,14 @@ pub enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// Its length, of both parts of a pair.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::One(text) => text.len(),
+            Self::Pair(first, second) => first.len() + second.len(),
+        }
+    }
+
     /// What a model reads of it: the prompt, and in lower case.
     pub(crate) fn prompted(&self, prompt: &str, lower_case: bool) -> [String; 2] {
         let (first, second) = match self {

@@ -10,11 +10,11 @@ mod chunk;
 mod packer;
 mod reader;
 mod runner;
+mod stop;
 mod window;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -27,6 +27,7 @@ use self::bell::Bell;
 use self::chunk::Chunk;
 use self::packer::Packer;
 use self::runner::Job;
+use self::stop::Stop;
 use self::window::Window;
 use super::Embedding;
 use crate::error::Error;
@@ -89,7 +90,7 @@ impl StreamOptions {
 ///
 /// It takes no [`Control`](crate::plan::Control), since it has both of its parts: [`Stream::on_batch`] tells how far it
 /// is, and whoever takes its items may stop at any time. Where the texts end at a deadline, all that were read by then
-/// still come out; where the stream is dropped at one, no more than the batches under way are waited for. A call of
+/// still come out; where the stream is dropped at one, no more than what is submitted of its batches is waited for. A call of
 /// `next` itself takes as long as a window of batches, of which [`StreamOptions::window_batches`] is the length.
 ///
 /// ```
@@ -128,7 +129,7 @@ struct Stages<T, E, R> {
     chunks: SyncSender<Chunk<T, E>>,
     jobs: Sender<Option<Job<R>>>,
     bell: Arc<Bell>,
-    is_stopped: Arc<AtomicBool>,
+    stop: Arc<Stop>,
     /// All but the reader, who may wait for its input for ever.
     threads: Vec<JoinHandle<()>>,
 }
@@ -188,7 +189,7 @@ impl<T, E: From<Error>, R> Stream<T, E, R> {
     /// The next text with its embedding, as [`Iterator::next`] gives it, without blocking the thread while it is waited
     /// for. Nothing is lost if the future is dropped: what would have come out comes next.
     ///
-    /// Dropping the stream itself waits for the batches under way, also here.
+    /// Dropping the stream itself waits for what is submitted of its batches, also here.
     ///
     /// ```
     /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
@@ -288,14 +289,13 @@ where
             chunks: to_packer.clone(),
             jobs: to_runners.clone(),
             bell: Arc::default(),
-            is_stopped: Arc::default(),
+            stop: Arc::default(),
             threads: Vec::new(),
         };
         let first_index = options.first_index;
-        for _ in 0..RUNNERS {
-            let (model, jobs) = (model.clone(), jobs.clone());
-            let is_stopped = stages.is_stopped.clone();
-            let work = move || runner::run(&model, &jobs, &is_stopped);
+        for runner in 0..RUNNERS {
+            let (model, jobs, stop) = (model.clone(), jobs.clone(), stages.stop.clone());
+            let work = move || runner::run(runner, &model, &jobs, &stop);
             stages.threads.push(spawn("running", first_index, work)?);
         }
         let packer = Packer::new(
@@ -314,9 +314,9 @@ where
 }
 
 impl<T, E, R> Drop for Stages<T, E, R> {
-    /// Waits for the batches under way: a driver must not be at work when a process ends.
+    /// Waits for what is submitted: a driver must not be at work when a process ends.
     fn drop(&mut self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
+        self.stop.say();
         drop(self.windows.take());
         // Wakes those who wait for more; one with work left finds that nobody wants it. All may be gone already.
         while let Err(TrySendError::Full(_)) = self.chunks.try_send(Chunk::End) {
