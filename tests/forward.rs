@@ -393,6 +393,24 @@ fn an_application_submits_while_a_run_is_waited_for() {
 }
 
 #[test]
+fn runs_that_are_timed_are_submitted_in_as_short_pieces_as_others() {
+    let (gpu, _turn) = common::gpu();
+    for (submit_time, is_short) in [(Duration::ZERO, true), (Duration::MAX, false)] {
+        let options = ModelOptions::default().submit_time(submit_time);
+        let model = model(&gpu, "plain", POOLED, &options);
+        let batch = batch(1);
+        let values = batch.values(model.plan().graph()).unwrap();
+        let before = common::submit_number(&gpu);
+        let times = model.plan().time(&batch.sizes(), &values, 5).unwrap();
+        let submits = common::submit_number(&gpu) - before - 1;
+        assert!(times.best() > Duration::ZERO);
+        let steps = model.plan().graph().nodes().len() as u64;
+        // One more brings the inputs, and timestamps may be tried first.
+        assert_eq!(submits >= 6 * steps, is_short, "{submits} of {steps} steps");
+    }
+}
+
+#[test]
 fn progress_counts_the_steps_that_are_submitted() {
     let (gpu, _turn) = common::gpu();
     let mut options = ModelOptions::default();

@@ -152,12 +152,20 @@ fn a_budget_is_for_all_parts() {
     let parts = unbounded.head().iter();
     let of_head: u64 = parts.map(|part| part.memory().total()).sum();
 
-    // The encoder has no room beside the head.
-    let Err(Error::Limit { needed, .. }) = within(of_head) else {
-        panic!("no room for the encoder")
+    let needed = |allowed| match within(allowed) {
+        Err(Error::Limit {
+            needed,
+            allowed: said,
+            ..
+        }) => {
+            assert_eq!(said, allowed);
+            needed
+        }
+        other => panic!("{other:?}"),
     };
-    let budget = of_head + needed;
-    assert!(within(budget - 1).is_err());
+    let budget = needed(1);
+    assert!(budget > of_head, "{budget} bytes, {of_head} for the head");
+    assert_eq!([of_head, budget - 1].map(needed), [budget; 2]);
     let model = within(budget).unwrap();
     let mut short = Batch::new();
     short.push(&[2, 7, 3], &[0; 3]);

@@ -374,33 +374,6 @@ fn a_row_too_few_of_a_table_on_the_host_is_an_error() {
     );
 }
 
-/// Not a test of speed: what ten thousand calls leave behind.
-#[test]
-fn memory_is_steady_over_ten_thousand_calls() {
-    let (gpu, _turn) = common::gpu();
-    let gpu = fresh(&gpu);
-    let model = load(&gpu, &ModelOptions::default());
-    let run = |calls: u32| {
-        for seed in 0..calls {
-            model.run(&batch(seed % 7)).unwrap();
-        }
-        (common::allocated(&gpu), resident())
-    };
-    let (device, process) = run(1_000);
-    let (device_later, process_later) = run(9_000);
-    assert_eq!(device_later, device, "bytes that the driver gave");
-    if let [Some(before), Some(after)] = [process, process_later] {
-        assert!(after <= before + (4 << 20), "{before} bytes, then {after}");
-    }
-}
-
-/// The memory of this process, where the system tells.
-fn resident() -> Option<u64> {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = pages.split(' ').nth(1)?.parse().ok()?;
-    Some(4096 * pages)
-}
-
 #[test]
 fn a_dropped_model_gives_its_memory_back() {
     let (gpu, _turn) = common::gpu();

@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use async_executor::LocalExecutor;
@@ -82,6 +84,37 @@ fn on_one_thread_others_have_their_turn_meanwhile() {
     assert!(found == expected);
     let turns = turns.load(Ordering::Relaxed);
     assert!(turns > 20, "{turns}");
+}
+
+/// Whether it was woken.
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Long texts are few, and take as long to tokenise as many short ones.
+#[test]
+fn others_have_their_turn_between_long_texts() {
+    let (gpu, _turn) = common::gpu();
+    let embedder = Embedder::load(&gpu, MODEL).unwrap();
+    let texts = vec!["a cat ".repeat(2_000); 40];
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut embed = pin!(embedder.embed_async(&texts));
+    let mut turns = 0;
+    // It wakes itself until all is tokenised.
+    while embed
+        .as_mut()
+        .poll(&mut Context::from_waker(&waker))
+        .is_pending()
+        && woken.0.swap(false, Ordering::Relaxed)
+    {
+        turns += 1;
+    }
+    assert!(turns >= 10, "{turns}");
 }
 
 #[test]

@@ -207,6 +207,38 @@ fn a_dropped_stream_stops_reading_and_never_waits_for_its_input() {
     assert_eq!(embedder.embed(["a dog"]).unwrap().len(), 1);
 }
 
+/// Two batches are under way, and of either at most what is submitted and the next submit is still done.
+#[test]
+fn a_dropped_stream_ends_its_batches_before_they_are_through() {
+    let (gpu, _turn) = common::gpu();
+    let options = ModelOptions::default().batch_tokens(64);
+    let options = options.submit_time(Duration::ZERO); // each step in a submit of its own
+    let directory = tempfile::tempdir().unwrap();
+    GeneratedModel::new().write(directory.path());
+    let options = EmbedderOptions::default().model(options);
+    let embedder = Embedder::load_with(&gpu, directory.path(), &options).unwrap();
+    let text = text(40);
+    let submits = |act: &dyn Fn()| {
+        let before = common::submit_number(&gpu);
+        act();
+        common::submit_number(&gpu) - before - 1
+    };
+    let of_batch = submits(&|| drop(embedder.embed([&text]).unwrap()));
+    let mut later = 0;
+    const TIMES: u64 = 20;
+    for _ in 0..TIMES {
+        let endless = std::iter::repeat(text.clone()).map(Ok::<_, Error>);
+        let mut stream = embedder.stream(endless, &StreamOptions::default().window_batches(1));
+        stream.next().unwrap().unwrap();
+        let stream = std::cell::Cell::new(Some(stream));
+        later += submits(&|| drop(stream.take()));
+    }
+    assert!(
+        later < TIMES * of_batch / 2,
+        "{later} submits in {TIMES} drops, of {of_batch} in a batch"
+    );
+}
+
 /// Whatever of its texts the stages have when the input falls silent.
 #[test]
 fn a_stream_whose_input_is_silent_can_be_dropped() {

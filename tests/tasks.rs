@@ -13,8 +13,8 @@ use serde_json::Value;
 use wgformer::models::ModelOptions;
 use wgformer::plan::Control;
 use wgformer::tasks::{
-    Classifier, Embedder, EmbedderOptions, Filler, Label, LateInteraction, Reranker, Side,
-    SparseEmbedder, Tagger, ZeroShot, ZeroShotOptions,
+    AnswerOptions, Answerer, Classifier, Embedder, EmbedderOptions, Filler, Label, LateInteraction,
+    Reranker, Side, SparseEmbedder, TagOptions, Tagger, ZeroShot, ZeroShotOptions,
 };
 use wgformer::{Error, Gpu};
 
@@ -251,6 +251,27 @@ fn tasks_and_their_futures_go_where_they_are_needed() {
     is_shared(&late);
     is_send(late.rank_async("a", &["b"]));
     is_send(late.embed_async(Side::Query, &["a"]));
+    let tagger = Tagger::load(&gpu, "tests/data/spans/bert-tags", &options).unwrap();
+    is_shared(&tagger);
+    is_send(tagger.tag_async(&["a"], &TagOptions::default()));
+    let answerer = Answerer::load(&gpu, "tests/data/spans/bert-answers", &options).unwrap();
+    is_shared(&answerer);
+    is_send(answerer.answer_async([("a", "b")], &AnswerOptions::default()));
+    let embedder = Embedder::load(&gpu, "tests/data/tiny/plain").unwrap();
+    is_shared(&embedder);
+    is_send(embedder.summarize_async("a", 1));
+
+    is_send(classifier.recover_async(&gpu));
+    is_send(reranker.recover_async(&gpu));
+    is_send(model.recover_async(&gpu));
+    is_send(filler.recover_async(&gpu));
+    is_send(filler.model().recover_async(&gpu));
+    is_send(sparse.recover_async(&gpu));
+    is_send(late.recover_async(&gpu));
+    is_send(tagger.recover_async(&gpu));
+    is_send(answerer.recover_async(&gpu));
+    is_send(embedder.recover_async(&gpu));
+    is_send(embedder.model().recover_async(&gpu));
 }
 
 #[test]

@@ -165,9 +165,10 @@ impl Gpu {
 
     /// Leaves it to the application to poll the device, as one does that draws frames: no thread is started for it.
     ///
-    /// Futures of this engine then complete while the application calls [`wgpu::Device::poll`]. Whatever blocks, and
-    /// loading a model may, needs another thread that does, or is done before. After a device is lost futures may never
-    /// complete: drop them.
+    /// Futures of this engine then complete while the application calls [`wgpu::Device::poll`], those that were under way
+    /// when the device was destroyed with [`Error::DeviceLost`]. What blocks, and loading a model does, polls it too
+    /// ([`Gpu::block_on`]), as the threads of a stream and of [`Gpu::off_thread`] do: callbacks of the application may then
+    /// come there.
     ///
     /// ```
     /// let gpu = wgformer::Gpu::new()?.polled_by_app();

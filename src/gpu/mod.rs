@@ -1,6 +1,7 @@
 //! The device: adapters, which one to take and what it can do; buffers, textures, pipelines and their cache, polling.
 
 mod adapters;
+mod block_on;
 mod buffers;
 mod capabilities;
 mod context;

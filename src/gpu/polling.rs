@@ -3,10 +3,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use wgpu::PollStatus;
 
+use super::block_on::pause;
 use super::turns::Turns;
 
 /// Waits for the device on a thread of its own, so that a future completes even if nobody polls it.
@@ -115,14 +116,10 @@ impl Work {
             if self.is_done.load(Ordering::Acquire) || !matches!(polled, Ok(PollStatus::Poll)) {
                 return;
             }
-            thread::sleep((start.elapsed() / 16).clamp(SHORTEST, LONGEST));
+            thread::sleep(pause(start));
         }
     }
 }
-
-/// Between two looks at the device.
-const SHORTEST: Duration = Duration::from_micros(20);
-const LONGEST: Duration = Duration::from_millis(1);
 
 impl Drop for Waiter {
     /// Waits for the thread: a driver must not be torn down there while the process ends here.

@@ -144,7 +144,7 @@ impl Gpu {
             let submission = self.submit_alone(&spin, Some(&timestamps))?;
             self.wait(submission)?;
             let by_the_host = start.elapsed();
-            let [start, end] = pollster::block_on(timestamps.read(self, 1))?[0];
+            let [start, end] = self.block_on(timestamps.read(self, 1))?[0];
             let by_the_device = end.saturating_sub(start);
             if 2 * by_the_device > by_the_host && by_the_device <= by_the_host {
                 return Ok(true);

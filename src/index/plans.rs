@@ -89,7 +89,7 @@ impl Index {
     /// # Errors
     /// As [`Index::search`].
     pub fn warm_up(&self, k: usize) -> Result<()> {
-        pollster::block_on(self.warm_up_async(k))
+        self.gpu.block_on(self.warm_up_async(k))
     }
 
     /// [`Index::warm_up`], without blocking the thread.

@@ -34,7 +34,8 @@ impl Index {
         }
         let (plan, found) = self.plan(k)?;
         let mut control = Control::new();
-        pollster::block_on(self.run(&plan, &queries, found, k, &mut control))
+        self.gpu
+            .block_on(self.run(&plan, &queries, found, k, &mut control))
     }
 
     /// [`Index::search`], without blocking the thread while the GPU works, nor while vectors are brought to it.
@@ -98,7 +99,8 @@ impl Index {
         k: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Hit>>> {
-        pollster::block_on(self.search_with_async(queries, k, control))
+        self.gpu
+            .block_on(self.search_with_async(queries, k, control))
     }
 
     /// [`Index::search_with`], without blocking the thread.

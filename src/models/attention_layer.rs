@@ -222,7 +222,12 @@ impl AttentionLayer {
     /// # Panics
     /// As [`Batch::push`].
     pub fn weights(&self, ids: &[u32], types: &[u32]) -> Result<Vec<f32>> {
-        pollster::block_on(self.weights_async(ids, types))
+        self.block_on(self.weights_async(ids, types))
+    }
+
+    /// What `call` gives, waited for on this thread.
+    pub(crate) fn block_on<T>(&self, call: impl Future<Output = T>) -> T {
+        self.reading.plan().gpu().block_on(call)
     }
 
     /// [`AttentionLayer::weights`], without blocking the thread while the GPU works.

@@ -18,9 +18,11 @@ use crate::tuning;
 /// use wgformer::models::{Batch, MaskedLm, ModelOptions};
 ///
 /// # let folder = "tests/data/heads/bert-masked-lm";
-/// let gpu = wgformer::Gpu::new()?;
-/// let model = MaskedLm::load(&gpu, folder.as_ref(), 512, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// let needed = MaskedLm::memory_needed(&gpu, folder.as_ref(), 512, &options)?;
+/// let model = MaskedLm::load(&gpu, folder.as_ref(), 512, &options)?;
 /// model.warm_up()?;
+/// assert_eq!(model.memory(), needed);
 /// println!("{} plans run it", model.plans().len());
 /// let mut batch = Batch::new();
 /// batch.push(&[2, 4, 3], &[0, 0, 0]);
@@ -83,7 +85,7 @@ impl MaskedLm {
     ) -> Result<Self> {
         let source = MaskedLmHead::open(directory)?;
         let parts = parts(gpu, &source, options)?;
-        let of_encoder = within_what_is_left(gpu, &parts, options)?;
+        let of_encoder = options.clone().beside(&needed(gpu, &parts, options)?);
         let encoder = Model::load(gpu, directory, Head::HiddenStates, max_tokens, &of_encoder)?;
         Ok(Self {
             encoder,
@@ -107,6 +109,24 @@ impl MaskedLm {
         let directory = directory.to_owned();
         gpu.off_thread(move || Self::load(&own, &directory, max_tokens, &options))
             .await
+    }
+
+    /// What [`MaskedLm::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`MaskedLm::load`], without what concerns the weights' values.
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: &Path,
+        max_tokens: usize,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let parts = parts(gpu, &MaskedLmHead::open(directory)?, options)?;
+        let of_head = needed(gpu, &parts, options)?;
+        let of_encoder = options.clone().beside(&of_head);
+        let head = Head::HiddenStates;
+        let encoder = Model::memory_needed(gpu, directory, head, max_tokens, &of_encoder)?;
+        Ok(encoder.with(&of_head))
     }
 
     /// The head for each part of the vocabulary that [`MaskedLm::load`] makes a plan of on this device: all of one shape,
@@ -210,7 +230,8 @@ impl MaskedLm {
     /// # Errors
     /// As [`Model::run`], and [`Error::Input`] if there is no such place.
     pub fn run(&self, batch: &Batch, places: &[usize]) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_async(batch, places))
+        let gpu = self.encoder.plan().gpu();
+        gpu.block_on(self.run_async(batch, places))
     }
 
     /// [`MaskedLm::run`], without blocking the thread.
@@ -350,29 +371,19 @@ fn compile(gpu: &Gpu, parts: &[Network], options: &ModelOptions) -> Result<Arc<[
     let plan = |part: &Network| {
         let mut of_part = plan_options(options);
         if options.memory_budget.is_some() {
-            of_part = of_part.memory_budget(needed(gpu, part, options)?);
+            of_part = of_part.memory_budget(needed_by(gpu, part, options)?.total());
         }
         Plan::compile(gpu, &part.graph, Arc::clone(&part.weights), &of_part)
     };
     parts.iter().map(plan).collect()
 }
 
-/// What a part of the head takes, with one run.
-fn needed(gpu: &Gpu, part: &Network, options: &ModelOptions) -> Result<u64> {
-    Ok(Plan::memory_needed(gpu, &part.graph, &plan_options(options))?.total())
+/// What the head takes, with one run of each part.
+fn needed(gpu: &Gpu, parts: &[Network], options: &ModelOptions) -> Result<Memory> {
+    let mut parts = parts.iter().map(|part| needed_by(gpu, part, options));
+    parts.try_fold(Memory::default(), |all, part| Ok(all.with(&part?)))
 }
 
-/// The encoder's options: a budget of memory without what the head takes.
-fn within_what_is_left(
-    gpu: &Gpu,
-    parts: &[Network],
-    options: &ModelOptions,
-) -> Result<ModelOptions> {
-    let Some(mut left) = options.memory_budget else {
-        return Ok(options.clone());
-    };
-    for part in parts {
-        left = left.saturating_sub(needed(gpu, part, options)?);
-    }
-    Ok(options.clone().memory_budget(left))
+fn needed_by(gpu: &Gpu, part: &Network, options: &ModelOptions) -> Result<Memory> {
+    Plan::memory_needed(gpu, &part.graph, &plan_options(options))
 }

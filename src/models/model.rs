@@ -35,6 +35,8 @@ pub struct ModelOptions {
     pub(crate) selection: Selection,
     pub(crate) submit_time: Duration,
     pub(crate) memory_budget: Option<u64>,
+    /// The bytes of the budget that are for what is loaded with the model, such as a head of its own.
+    beside: u64,
     pub(crate) loading: Loading,
 }
 
@@ -86,6 +88,15 @@ impl ModelOptions {
         }
     }
 
+    /// For a model that shares its budget of memory with what takes so much.
+    #[must_use]
+    pub(crate) fn beside(self, other: &Memory) -> Self {
+        Self {
+            beside: self.beside + other.total(),
+            ..self
+        }
+    }
+
     /// The longest that compiling and uploading may take, when the model is loaded or recovered, without bound by default;
     /// then they end with [`Error::Deadline`]. A model of several plans has it for each.
     #[must_use]
@@ -111,6 +122,7 @@ impl Default for ModelOptions {
             selection: Selection::default(),
             submit_time: SUBMIT_TIME,
             memory_budget: None,
+            beside: 0,
             loading: Loading::default(),
         }
     }
@@ -459,7 +471,7 @@ impl Model {
     /// # Errors
     /// [`Error::Input`] if an id, a type or a length is out of range; as [`Plan::run`] for the device.
     pub fn run(&self, batch: &Batch) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_async(batch))
+        self.plan.gpu().block_on(self.run_async(batch))
     }
 
     /// [`Model::run`], without blocking the thread.
@@ -480,7 +492,9 @@ impl Model {
     /// # Errors
     /// As [`Model::run`], and [`Error::Deadline`].
     pub fn run_with(&self, batch: &Batch, control: Control<'_>) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_with_async(batch, control))
+        self.plan
+            .gpu()
+            .block_on(self.run_with_async(batch, control))
     }
 
     /// [`Model::run_with`], without blocking the thread.
@@ -556,9 +570,11 @@ impl Source {
 
     /// The most tokens, up to `most`, that a budget has room for.
     fn tokens_within(&self, budget: u64, most: usize, gpu: &Gpu) -> Result<usize> {
+        let beside = self.options.beside;
         let needed = |tokens| -> Result<u64> {
             let options = self.plan_options(tokens);
-            Ok(Plan::memory_needed(gpu, &self.network.graph, &options)?.total())
+            let own = Plan::memory_needed(gpu, &self.network.graph, &options)?;
+            Ok(own.total() + beside)
         };
         let least = needed(1)?;
         if least > budget {
@@ -600,7 +616,7 @@ impl Source {
             .submit_time(self.options.submit_time);
         options.loading = self.options.loading.clone();
         match self.options.memory_budget {
-            Some(budget) => options.memory_budget(budget),
+            Some(budget) => options.memory_budget(budget.saturating_sub(self.options.beside)),
             None => options,
         }
     }

@@ -46,6 +46,10 @@ pub(super) struct Recording {
     is_submitted: bool,
     launches: Vec<Launch>,
     uploads: InTurn<Uploads>,
+    /// What the next piece brings.
+    brings: Brings,
+    /// Whether a step was split, and its `Params` say so.
+    is_split: bool,
     /// The step that is recorded next.
     next: usize,
     /// Where in it.
@@ -54,12 +58,24 @@ pub(super) struct Recording {
 
 /// Some of a run, for one submit.
 pub(super) struct Piece {
-    brings_inputs: bool,
+    brings: Brings,
     /// Where its first part starts, if that is not at the start of a step.
     first_workgroup: Option<InTurn<wgpu::Buffer>>,
     parts: Vec<Part>,
     /// How much work it is.
     pub(super) work: f64,
+}
+
+/// What is copied to the device before the parts of a piece.
+#[derive(Clone, Copy, Default)]
+enum Brings {
+    /// All of it: for the first run.
+    Inputs,
+    /// Where steps start, for another run on the same inputs.
+    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "as `Plan::time`"))]
+    Params,
+    #[default]
+    Nothing,
 }
 
 /// A step, or some of its workgroups.
@@ -119,6 +135,8 @@ impl Recording {
             gpu: plan.gpu.clone(),
             is_submitted: false,
             launches,
+            brings: Brings::Inputs,
+            is_split: false,
             next: 0,
             next_workgroup: 0,
         })
@@ -181,8 +199,8 @@ impl Recording {
     ) -> Result<Piece> {
         let most = plan.speed.work(budget);
         let mut piece = Piece {
-            brings_inputs: self.next == 0 && self.next_workgroup == 0,
             first_workgroup: self.first_workgroup(plan)?,
+            brings: std::mem::take(&mut self.brings),
             parts: Vec::new(),
             work: 0.0,
         };
@@ -209,6 +227,7 @@ impl Recording {
                 workgroups: first..end,
             });
             if end < all {
+                self.is_split = true;
                 self.next_workgroup = end;
                 break;
             }
@@ -226,8 +245,8 @@ impl Recording {
         let piece = |recording: &mut Self, workgroups: Range<usize>| {
             recording.next_workgroup = workgroups.start;
             Ok(Piece {
-                brings_inputs: step == 0 && workgroups.start == 0,
                 first_workgroup: recording.first_workgroup(plan)?,
+                brings: std::mem::take(&mut recording.brings),
                 parts: vec![Part { step, workgroups }],
                 work: 0.0,
             })
@@ -251,11 +270,17 @@ impl Recording {
     }
 
     /// Records a piece, and before the first the inputs.
-    pub(super) fn record(
-        &mut self,
+    pub(super) fn record(&self, plan: &Plan, encoder: &mut wgpu::CommandEncoder, piece: &Piece) {
+        self.record_timed(plan, encoder, piece, None);
+    }
+
+    /// As [`Recording::record`], in a pass that writes when it begins and ends.
+    pub(super) fn record_timed(
+        &self,
         plan: &Plan,
         encoder: &mut wgpu::CommandEncoder,
         piece: &Piece,
+        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
     ) {
         self.record_inputs(encoder, piece);
         plan.record(
@@ -263,15 +288,17 @@ impl Recording {
             self.activations(),
             &self.launches,
             &piece.parts,
-            None,
+            timestamps,
         );
     }
 
     /// Records what a piece brings, before its parts.
     pub(super) fn record_inputs(&self, encoder: &mut wgpu::CommandEncoder, piece: &Piece) {
         let activations = self.activations();
-        if piece.brings_inputs {
-            self.uploads.record(encoder, activations);
+        match piece.brings {
+            Brings::Inputs => self.uploads.record(encoder, activations),
+            Brings::Params => self.uploads.record_params(encoder, activations),
+            Brings::Nothing => {}
         }
         if let (Some(first), Some(part)) = (&piece.first_workgroup, piece.parts.first()) {
             let (into, offset) = (&activations.params, activations.params_offset(part.step));
@@ -304,26 +331,13 @@ impl Recording {
         (variant, part.workgroups.len() as f64 / all)
     }
 
-    /// Records all steps once more, on the same inputs.
+    /// Begins once more, on the same inputs.
     #[cfg(not(target_arch = "wasm32"))] // as `Plan::time`
-    pub(super) fn repeat(
-        &self,
-        plan: &Plan,
-        encoder: &mut wgpu::CommandEncoder,
-        timestamps: Option<wgpu::ComputePassTimestampWrites<'_>>,
-    ) {
-        let whole = |(step, launch): (usize, &Launch)| Part {
-            step,
-            workgroups: 0..launch.dispatch.workgroups,
-        };
-        let parts: Vec<Part> = self.launches.iter().enumerate().map(whole).collect();
-        plan.record(
-            encoder,
-            self.activations(),
-            &self.launches,
-            &parts,
-            timestamps,
-        );
+    pub(super) fn restart(&mut self) {
+        (self.next, self.next_workgroup) = (0, 0);
+        if self.is_split {
+            self.brings = Brings::Params;
+        }
     }
 
     /// Copies the result to where the host can read it.

@@ -20,7 +20,7 @@ impl Plan {
     /// than the device allows; of a table that stays on the host, what [`Weights::rows`](super::Weights::rows) says, and
     /// [`Error::NotFinite`]; [`Error::OutOfMemory`], [`Error::DeviceLost`] or [`Error::Device`] if the driver fails.
     pub fn run(&self, sizes: &Sizes, values: &[Value<'_>]) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_async(sizes, values))
+        self.gpu.block_on(self.run_async(sizes, values))
     }
 
     /// [`Plan::run`], without blocking the thread. No submit is estimated to take longer than
@@ -45,7 +45,8 @@ impl Plan {
         values: &[Value<'_>],
         control: Control<'_>,
     ) -> Result<Vec<f32>> {
-        pollster::block_on(self.run_with_async(sizes, values, control))
+        self.gpu
+            .block_on(self.run_with_async(sizes, values, control))
     }
 
     /// [`Plan::run_with`], without blocking the thread.

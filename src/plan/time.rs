@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::recording::Recording;
+use super::recording::{Piece, Recording};
+use super::speed::{Stopwatch, now};
 use super::{Plan, Value};
 use crate::error::Result;
 use crate::gpu::Timestamps;
@@ -15,7 +16,7 @@ use crate::tensor::Sizes;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Times {
-    /// By the device's clock each run's; by the host's the mean of all, whose steps then go to the device together.
+    /// By the device's clock each run's; by the host's the mean of all, which then follow each other without a pause.
     pub samples: Vec<Duration>,
     /// Whose clock it was.
     pub clock: Clock,
@@ -33,7 +34,8 @@ impl Times {
 
 impl Plan {
     /// How long the steps of `repeats` runs, at least one, take on the device, once it has the inputs and has run them once;
-    /// nothing is read back. By the device's clock where it has `TIMESTAMP_QUERY`. Each run is one submit at least.
+    /// nothing is read back. By the device's clock where it has `TIMESTAMP_QUERY`, when each run is one submit at least. None
+    /// is meant to take longer than [`super::PlanOptions::submit_time`], by what the first run took.
     ///
     /// ```
     /// # use std::{collections::HashMap, sync::Arc};
@@ -57,44 +59,90 @@ impl Plan {
     /// As [`Plan::run`].
     pub fn time(&self, sizes: &Sizes, values: &[Value<'_>], repeats: usize) -> Result<Times> {
         let mut recording = Recording::at_once(self, sizes, values)?;
-        // Brings the inputs, and the driver compiles.
-        let piece = recording.next_piece(self, Duration::MAX, usize::MAX)?;
-        self.submit_and_wait(|encoder| recording.record(self, encoder, &piece))?;
-        if self.gpu.has_timestamps() {
-            let mut timestamps = self.gpu.in_turn(Timestamps::new(&self.gpu)?);
-            let samples = (0..repeats.max(1)).map(|_| self.time_one(&recording, &mut timestamps));
+        self.run_first(&mut recording)?;
+        let repeats = repeats.max(1);
+        if !self.gpu.has_timestamps() {
             return Ok(Times {
-                samples: samples.collect::<Result<_>>()?,
-                clock: Clock::Device,
+                samples: vec![self.time_together(&mut recording, repeats)?],
+                clock: Clock::Host,
             });
         }
-        let start = Instant::now();
-        let all = |encoder: &mut wgpu::CommandEncoder| {
-            (0..repeats.max(1)).for_each(|_| recording.repeat(self, encoder, None));
-        };
-        self.submit_and_wait(all)?;
+        let mut timestamps = self.gpu.in_turn(Timestamps::new(&self.gpu)?);
+        let samples = (0..repeats).map(|_| self.time_one(&mut recording, &mut timestamps));
         Ok(Times {
-            samples: vec![start.elapsed() / repeats.max(1) as u32],
-            clock: Clock::Host,
+            samples: samples.collect::<Result<_>>()?,
+            clock: Clock::Device,
         })
     }
 
-    fn time_one(&self, recording: &Recording, timestamps: &mut Timestamps) -> Result<Duration> {
-        self.submit_and_wait(|encoder| {
-            recording.repeat(self, encoder, Some(timestamps.of_pass(0)));
-            timestamps.record(encoder, 1);
-        })?;
-        let times = pollster::block_on(timestamps.read(&self.gpu, 1))?;
-        let [start, end] = times[0];
-        Ok(end.saturating_sub(start))
+    /// Brings the inputs, has the driver compile, and learns how long the others may take.
+    fn run_first(&self, recording: &mut Recording) -> Result<()> {
+        let mut watch = Stopwatch::start(&self.speed);
+        while !recording.is_done() {
+            let piece = recording.next_piece(self, self.submit_time, usize::MAX)?;
+            let submission = self.submit(recording, std::slice::from_ref(&piece), None)?;
+            self.gpu.wait(submission)?;
+            watch.lap(piece.work, now());
+        }
+        Ok(())
     }
 
-    fn submit_and_wait(&self, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<()> {
-        let submission = self.gpu.checked("timing", || {
+    /// By the device's clock.
+    fn time_one(&self, recording: &mut Recording, timestamps: &mut Timestamps) -> Result<Duration> {
+        let mut time = Duration::ZERO;
+        recording.restart();
+        while !recording.is_done() {
+            let piece = recording.next_piece(self, self.submit_time, usize::MAX)?;
+            let submission = self.submit(recording, &[piece], Some(timestamps))?;
+            self.gpu.wait(submission)?;
+            let [start, end] = self.gpu.block_on(timestamps.read(&self.gpu, 1))?[0];
+            time += end.saturating_sub(start);
+        }
+        Ok(time)
+    }
+
+    /// By the host's clock, the mean: a submit holds as much of these runs as it may, and the last alone is waited for.
+    fn time_together(&self, recording: &mut Recording, repeats: usize) -> Result<Duration> {
+        let most = self.speed.work(self.submit_time);
+        let (mut pieces, mut work) = (Vec::new(), 0.0);
+        let start = Instant::now();
+        for _ in 0..repeats {
+            recording.restart();
+            while !recording.is_done() {
+                let piece = recording.next_piece(self, self.submit_time, usize::MAX)?;
+                if !pieces.is_empty() && work + piece.work > most {
+                    self.submit(recording, &pieces, None)?;
+                    recording.submitted();
+                    pieces.clear();
+                    work = 0.0;
+                }
+                work += piece.work;
+                pieces.push(piece);
+            }
+        }
+        let submission = self.submit(recording, &pieces, None)?;
+        self.gpu.wait(submission)?;
+        recording.is_through();
+        Ok(start.elapsed() / repeats as u32)
+    }
+
+    /// In one pass each, of which the last is timed.
+    fn submit(
+        &self,
+        recording: &Recording,
+        pieces: &[Piece],
+        timestamps: Option<&Timestamps>,
+    ) -> Result<wgpu::SubmissionIndex> {
+        self.gpu.checked("timing", || {
             let mut encoder = self.encoder();
-            record(&mut encoder);
+            for piece in pieces {
+                let writes = timestamps.map(|it| it.of_pass(0));
+                recording.record_timed(self, &mut encoder, piece, writes);
+            }
+            if let Some(timestamps) = timestamps {
+                timestamps.record(&mut encoder, 1);
+            }
             self.gpu.queue().submit([encoder.finish()])
-        })?;
-        self.gpu.wait(submission)
+        })
     }
 }

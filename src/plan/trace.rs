@@ -53,7 +53,7 @@ impl Plan {
             whole.record(&mut encoder, slot, staging.buffer());
             self.gpu.queue().submit([encoder.finish()])
         })?;
-        let bytes = pollster::block_on(staging.read(&self.gpu, whole.bytes()))?;
+        let bytes = self.gpu.block_on(staging.read(&self.gpu, whole.bytes()))?;
         let mut values = whole.values(&bytes);
         let readback = self.readback(output, &recording.sizes);
         let guard = values.split_off(readback.elements());

@@ -76,6 +76,17 @@ impl Uploads {
         Ok(Self { staging, parts })
     }
 
+    /// Records the copies of the `Params` alone.
+    pub(super) fn record_params(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        activations: &Activations,
+    ) {
+        if let Some(Part { offset, size, .. }) = self.parts.last().filter(|part| part.size > 0) {
+            encoder.copy_buffer_to_buffer(&self.staging, *offset, &activations.params, 0, *size);
+        }
+    }
+
     pub(super) fn record(&self, encoder: &mut wgpu::CommandEncoder, activations: &Activations) {
         let others = activations.brought.iter().chain([&activations.params]);
         let others: Vec<_> = others.cloned().map(Resource::Buffer).collect();

@@ -17,7 +17,7 @@ impl Plan {
     /// # Errors
     /// As [`Plan::run`].
     pub fn warm_up(&self) -> Result<()> {
-        pollster::block_on(self.warm_up_async())
+        self.gpu.block_on(self.warm_up_async())
     }
 
     /// [`Plan::warm_up`], without blocking the thread.

@@ -9,7 +9,7 @@ use super::windows::{LongText, NoRoom, Window, run_windows};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::{Text, TokenOrigin};
 
 /// Finds the answer to a question in a text, its context, as transformers' question answering pipeline does (that of
@@ -20,8 +20,9 @@ use crate::text::{Text, TokenOrigin};
 /// use wgformer::tasks::{Answer, AnswerOptions, Answerer};
 ///
 /// # let folder = "tests/data/spans/bert-answers";
-/// let gpu = wgformer::Gpu::new()?;
-/// let answerer = Answerer::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", Answerer::memory_needed(&gpu, folder, &options)?.total());
+/// let answerer = Answerer::load(&gpu, folder, &options)?;
 /// println!("up to {} tokens at once", answerer.model().max_tokens());
 /// let question = ("Where did they meet?", "Ada met Charles in London.");
 /// for answer in &answerer.answer([question], &AnswerOptions::default())?[0] {
@@ -230,6 +231,19 @@ impl Answerer {
         Ok(Self { text_model })
     }
 
+    /// What [`Answerer::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, Head::QuestionAnswering, options)
+    }
+
     /// [`Answerer::load`], on a thread of its own, without blocking this one.
     ///
     /// # Errors
@@ -282,7 +296,8 @@ impl Answerer {
         questions: impl IntoIterator<Item = (&'a str, &'a str)>,
         options: &AnswerOptions,
     ) -> Result<Vec<Vec<Answer>>> {
-        pollster::block_on(self.answer_async(questions, options))
+        self.text_model
+            .block_on(self.answer_async(questions, options))
     }
 
     /// [`Answerer::answer`] with a deadline, or somebody who is told after each batch how many parts of contexts are
@@ -296,7 +311,8 @@ impl Answerer {
         options: &AnswerOptions,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Answer>>> {
-        pollster::block_on(self.answer_with_async(questions, options, control))
+        self.text_model
+            .block_on(self.answer_with_async(questions, options, control))
     }
 
     /// [`Answerer::answer`], without blocking the thread while the GPU works.

@@ -131,7 +131,7 @@ impl AttentionReader {
     /// is of another model; [`Error::Overflow`] if a weight is not finite; as
     /// [`AttentionLayer::weights`] for the device.
     pub fn read<'a>(&self, text: impl Into<Text<'a>>) -> Result<AttentionWeights> {
-        pollster::block_on(self.read_async(text))
+        self.layer.block_on(self.read_async(text))
     }
 
     /// [`AttentionReader::read`], without blocking the thread while the GPU works.

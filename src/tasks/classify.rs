@@ -4,7 +4,7 @@ use super::text_model::TextModel;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, Output, ScoreFunction, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::Text;
 
 /// Tells which of a checkpoint's labels a text has: sentiment, topic, spam, the relation of two sentences. Clones share
@@ -15,8 +15,9 @@ use crate::text::Text;
 /// use wgformer::tasks::{Classifier, Label};
 ///
 /// # let folder = "tests/data/tasks/sentiment";
-/// let gpu = wgformer::Gpu::new()?;
-/// let classifier = Classifier::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", Classifier::memory_needed(&gpu, folder, &options)?.total());
+/// let classifier = Classifier::load(&gpu, folder, &options)?;
 /// for labels in classifier.classify(["What a film!", "I want my money back."])? {
 ///     let Label { label, score, .. } = &labels[0]; // the best
 ///     println!("{label} {score:.3}");
@@ -89,6 +90,19 @@ impl Classifier {
         })
     }
 
+    /// What [`Classifier::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, Head::SequenceClassification, options)
+    }
+
     /// [`Classifier::load`], on a thread of its own, without blocking this one.
     ///
     /// # Errors
@@ -147,7 +161,7 @@ impl Classifier {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Vec<Label>>> {
-        pollster::block_on(self.classify_async(texts))
+        self.text_model.block_on(self.classify_async(texts))
     }
 
     /// [`Classifier::classify`] with a deadline, or somebody who is told after each batch how many texts are done.
@@ -159,7 +173,8 @@ impl Classifier {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Label>>> {
-        pollster::block_on(self.classify_with_async(texts, control))
+        self.text_model
+            .block_on(self.classify_with_async(texts, control))
     }
 
     /// [`Classifier::classify`], without blocking the thread while the GPU works.

@@ -10,7 +10,7 @@ use crate::gpu::Gpu;
 use crate::index::Metric;
 use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::Text;
 
 /// Turns texts into vectors: a model with its tokenizer and its pooling. Clones share all of it, from any thread.
@@ -157,6 +157,20 @@ impl EmbedderOptions {
     pub fn model(self, model: ModelOptions) -> Self {
         Self { model, ..self }
     }
+
+    fn normalizes(&self, own: &SentenceTransformer) -> bool {
+        self.normalize.unwrap_or(own.normalize)
+    }
+
+    /// What follows the encoder of such a directory.
+    fn head(&self, own: &SentenceTransformer) -> Result<Head> {
+        if self.per_token {
+            return Ok(Head::HiddenStates);
+        }
+        own.expect_vector()?;
+        let pooling = self.pooling.unwrap_or(own.pooling);
+        Ok(own.head(pooling, self.normalizes(own)))
+    }
 }
 
 /// The vector of one text, or its vectors where there is one per token.
@@ -201,15 +215,7 @@ impl Embedder {
         options: &EmbedderOptions,
     ) -> Result<Self> {
         let mut own = SentenceTransformer::read(directory.as_ref())?;
-        if !options.per_token {
-            own.expect_vector()?;
-        }
-        let normalize = options.normalize.unwrap_or(own.normalize);
-        let head = if options.per_token {
-            Head::HiddenStates
-        } else {
-            own.head(options.pooling.unwrap_or(own.pooling), normalize)
-        };
+        let head = options.head(&own)?;
         let text_model = TextModel::load(gpu, &own, head, &options.model)?;
         let hidden = text_model.model.hidden();
         if let Some((dimensions, path)) =
@@ -223,7 +229,7 @@ impl Embedder {
         let prompt = own.prompt(options.prompt.as_deref())?.to_owned();
         // What its vectors are made by, whoever said so.
         own.pooling = options.pooling.unwrap_or(own.pooling);
-        own.normalize = normalize;
+        own.normalize = options.normalizes(&own);
         if let Some(name) = &options.prompt {
             own.default_prompt = Some(name.clone());
         }
@@ -239,13 +245,36 @@ impl Embedder {
                     message: format!("must be 1 to {columns}, is {dimensions}"),
                 });
             }
-            let normalize = normalize && !options.per_token;
+            let normalize = own.normalize && !options.per_token;
             text_model = text_model.with_columns(dimensions, normalize);
         }
         Ok(Self {
             text_model,
             own: Arc::new(own),
         })
+    }
+
+    /// What [`Embedder::load_with`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// ```
+    /// use wgformer::tasks::EmbedderOptions;
+    ///
+    /// # let folder = "tests/data/tiny/plain";
+    /// let (gpu, options) = (wgformer::Gpu::new()?, EmbedderOptions::default());
+    /// let needed = wgformer::Embedder::memory_needed(&gpu, folder, &options)?;
+    /// println!("{} bytes of weights, and {} for each run", needed.weights, needed.per_run());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Embedder::load`], without what concerns the weights' values.
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &EmbedderOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, options.head(&own)?, &options.model)
     }
 
     /// The same model with another of its prompts before every text, such as `query` or `document`.
@@ -404,7 +433,7 @@ impl Embedder {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Vec<f32>>> {
-        pollster::block_on(self.embed_async(texts))
+        self.text_model.block_on(self.embed_async(texts))
     }
 
     /// [`Embedder::embed`], without blocking the thread while the GPU works.
@@ -428,7 +457,7 @@ impl Embedder {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Embedding>> {
-        pollster::block_on(self.embeddings_async(texts))
+        self.text_model.block_on(self.embeddings_async(texts))
     }
 
     /// [`Embedder::embeddings`], without blocking the thread while the GPU works.
@@ -467,7 +496,8 @@ impl Embedder {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        pollster::block_on(self.embed_with_async(texts, control))
+        self.text_model
+            .block_on(self.embed_with_async(texts, control))
     }
 
     /// [`Embedder::embed_with`], without blocking the thread while the GPU works.
@@ -493,7 +523,8 @@ impl Embedder {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
-        pollster::block_on(self.embeddings_with_async(texts, control))
+        self.text_model
+            .block_on(self.embeddings_with_async(texts, control))
     }
 
     /// [`Embedder::embeddings_with`], without blocking the thread while the GPU works.

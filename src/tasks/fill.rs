@@ -4,7 +4,7 @@ use super::text_model::TextModel;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Batch, MaskedLm, ModelOptions, ScoreFunction, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::{MASKS, Text, Tokens};
 
 /// Says what could stand where a text has the mask token. Clones share the model, from any thread.
@@ -14,8 +14,9 @@ use crate::text::{MASKS, Text, Tokens};
 /// use wgformer::tasks::{Filler, Filling};
 ///
 /// # let folder = "tests/data/tasks/masked-lm";
-/// let gpu = wgformer::Gpu::new()?;
-/// let filler = Filler::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", Filler::memory_needed(&gpu, folder, &options)?.total());
+/// let filler = Filler::load(&gpu, folder, &options)?;
 /// let masks = filler.fill("Paris is the [MASK] of France.", 5)?;
 /// for Filling { token, score, .. } in &masks[0] {
 ///     println!("{score:.3} {token}");
@@ -114,6 +115,20 @@ impl Filler {
         let directory = directory.as_ref().to_owned();
         gpu.off_thread(move || Self::load(&own, directory, &options))
             .await
+    }
+
+    /// What [`Filler::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`MaskedLm::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+        MaskedLm::memory_needed(gpu, &own.transformer, max_tokens, options)
     }
 
     /// The same on another device, after its own was lost: [`MaskedLm::recover`].
@@ -233,7 +248,8 @@ impl Filler {
     /// [`Error::Input`] if the text has no mask, or one that was cut off with the end of a long text; [`Error::TooLong`] if
     /// long texts are refused; [`Error::Tokenizer`]; [`Error::Overflow`] if a result is not finite; as [`MaskedLm::run`] for the device.
     pub fn fill(&self, text: &str, top: usize) -> Result<Vec<Vec<Filling>>> {
-        pollster::block_on(self.fill_async(text, top))
+        let gpu = self.model.encoder().plan().gpu();
+        gpu.block_on(self.fill_async(text, top))
     }
 
     /// [`Filler::fill`], without blocking the thread while the GPU works.
@@ -254,7 +270,8 @@ impl Filler {
         top: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Filling>>> {
-        pollster::block_on(self.fill_with_async(text, top, control))
+        let gpu = self.model.encoder().plan().gpu();
+        gpu.block_on(self.fill_with_async(text, top, control))
     }
 
     /// [`Filler::fill_with`], without blocking the thread while the GPU works.

@@ -10,7 +10,7 @@ use super::text_model::TextModel;
 use super::token_form::Form;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::models::{Model, ModelOptions, MultiVector, SentenceTransformer};
+use crate::models::{Model, ModelOptions, MultiVector, Network, SentenceTransformer};
 use crate::plan::{Control, Memory};
 use crate::text::{Text, Tokenizer};
 
@@ -23,8 +23,9 @@ use crate::text::{Text, Tokenizer};
 /// use wgformer::tasks::{LateInteraction, Ranked, Side};
 ///
 /// # let folder = "tests/data/retrieval/colbert";
-/// let gpu = wgformer::Gpu::new()?;
-/// let model = LateInteraction::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", LateInteraction::memory_needed(&gpu, folder, &options)?.total());
+/// let model = LateInteraction::load(&gpu, folder, &options)?;
 /// let texts = ["The cat sat on the mat.", "Snow fell all night."];
 /// for Ranked { index, score, .. } in model.rank("Where did it sit?", &texts)? {
 ///     println!("{score:.3} {}", texts[index]);
@@ -99,10 +100,19 @@ impl LateInteraction {
     /// # Errors
     /// As [`MultiVector::of`] and [`Model::load`], and [`Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
-        let own = SentenceTransformer::read(directory.as_ref())?;
-        let multi_vector = MultiVector::of(directory.as_ref(), &own)?;
-        let text_model = load(gpu, &own, &multi_vector, options)?;
-        let (most, columns) = (text_model.model.max_tokens(), multi_vector.columns());
+        let parts = Parts::read(directory.as_ref())?;
+        let of_model = options.clone().beside(&parts.of_max_sim(gpu, options)?);
+        let Parts {
+            own,
+            multi_vector,
+            network,
+            max_tokens: most,
+        } = parts;
+        let model = Model::of_network(gpu, network, most, &of_model)?;
+        let text_model = TextModel::with_tokenizer(model, &own, true, |folder, _| {
+            Tokenizer::open(folder, usize::MAX)
+        })?;
+        let columns = multi_vector.columns();
         let (tokenizer, lower_case) = (text_model.tokenizer.clone(), own.lower_case);
         let queries = Form::of_queries(&multi_vector, &tokenizer, most, lower_case)?;
         let documents = Form::of_documents(&multi_vector, &tokenizer, most, lower_case)?;
@@ -128,6 +138,24 @@ impl LateInteraction {
         let directory = directory.as_ref().to_owned();
         gpu.off_thread(move || Self::load(&own, directory, &options))
             .await
+    }
+
+    /// What [`LateInteraction::load`] would take on the device, and one run of a full batch with one comparison; nothing is
+    /// allocated.
+    ///
+    /// # Errors
+    /// As [`LateInteraction::load`], without what concerns the weights' values.
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let parts = Parts::read(directory.as_ref())?;
+        let of_max_sim = parts.of_max_sim(gpu, options)?;
+        let of_model = options.clone().beside(&of_max_sim);
+        let (folder, head) = (&parts.own.transformer, parts.multi_vector.head());
+        let model = Model::memory_needed(gpu, folder, head, parts.max_tokens, &of_model)?;
+        Ok(model.with(&of_max_sim))
     }
 
     /// The same on another device, after its own was lost: [`Model::recover`].
@@ -159,7 +187,7 @@ impl LateInteraction {
     /// # Errors
     /// As [`Model::run`].
     pub fn warm_up(&self) -> Result<()> {
-        pollster::block_on(self.warm_up_async())
+        self.documents.block_on(self.warm_up_async())
     }
 
     /// [`LateInteraction::warm_up`], without blocking the thread.
@@ -215,7 +243,8 @@ impl LateInteraction {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Embedding>> {
-        pollster::block_on(self.embed_with_async(side, texts, control))
+        self.documents
+            .block_on(self.embed_with_async(side, texts, control))
     }
 
     /// [`LateInteraction::embed`], without blocking the thread while the GPU works.
@@ -277,7 +306,7 @@ impl LateInteraction {
     /// # Errors
     /// [`Error::Vector`] if there is no whole number of vectors; as [`crate::plan::Plan::run`] for the device.
     pub fn scores(&self, query: &Embedding, documents: &[Embedding]) -> Result<Vec<f32>> {
-        pollster::block_on(self.scores_async(query, documents))
+        self.documents.block_on(self.scores_async(query, documents))
     }
 
     /// [`LateInteraction::scores`], without blocking the thread while the GPU works.
@@ -332,7 +361,8 @@ impl LateInteraction {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Ranked>> {
-        pollster::block_on(self.rank_with_async(query, texts, control))
+        self.documents
+            .block_on(self.rank_with_async(query, texts, control))
     }
 
     /// [`LateInteraction::rank`], without blocking the thread while the GPU works.
@@ -387,36 +417,40 @@ fn longest(max_tokens: usize) -> usize {
     max_tokens.min(8192)
 }
 
-/// The model without a form, within what the comparison leaves of a budget of memory.
-fn load(
-    gpu: &Gpu,
-    own: &SentenceTransformer,
-    multi_vector: &MultiVector,
-    options: &ModelOptions,
-) -> Result<TextModel> {
-    // The lengths that it says are for queries and documents, not for what a plain encoder would take.
-    let lengths = [
-        multi_vector.query.max_tokens,
-        multi_vector.document.max_tokens,
-    ];
-    let max_tokens = match lengths {
-        [Some(query), Some(document)] => query.max(document),
-        _ => own.max_tokens.unwrap_or(usize::MAX),
-    };
-    let mut of_model = options.clone();
-    if let Some(budget) = options.memory_budget {
-        let columns = multi_vector.columns();
-        let needed = max_sim::needed(gpu, columns, longest(max_tokens), options)?;
-        of_model = of_model.memory_budget(budget.saturating_sub(needed));
+/// What a directory says, before any device.
+struct Parts {
+    own: SentenceTransformer,
+    multi_vector: MultiVector,
+    network: Network,
+    /// The longest text that the model reads.
+    max_tokens: usize,
+}
+
+impl Parts {
+    fn read(directory: &Path) -> Result<Self> {
+        let own = SentenceTransformer::read(directory)?;
+        let multi_vector = MultiVector::of(directory, &own)?;
+        // The lengths that it says are for queries and documents, not for what a plain encoder would take.
+        let lengths = [
+            multi_vector.query.max_tokens,
+            multi_vector.document.max_tokens,
+        ];
+        let max_tokens = match lengths {
+            [Some(query), Some(document)] => query.max(document),
+            _ => own.max_tokens.unwrap_or(usize::MAX),
+        };
+        let network = Network::open(&own.transformer, multi_vector.head())?;
+        Ok(Self {
+            own,
+            multi_vector,
+            max_tokens: max_tokens.min(network.encoder.max_tokens),
+            network,
+        })
     }
-    let model = Model::load(
-        gpu,
-        &own.transformer,
-        multi_vector.head(),
-        max_tokens,
-        &of_model,
-    )?;
-    TextModel::with_tokenizer(model, own, true, |folder, _| {
-        Tokenizer::open(folder, usize::MAX)
-    })
+
+    /// What the comparison takes, of a budget that is for the model too.
+    fn of_max_sim(&self, gpu: &Gpu, options: &ModelOptions) -> Result<Memory> {
+        let columns = self.multi_vector.columns();
+        max_sim::needed(gpu, columns, longest(self.max_tokens), options)
+    }
 }

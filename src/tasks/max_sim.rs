@@ -36,7 +36,8 @@ impl MaxSim {
     ) -> Result<Self> {
         let mut of_plan = plan_options(longest, options);
         if options.memory_budget.is_some() {
-            of_plan = of_plan.memory_budget(needed(gpu, columns, longest, options)?); // one run at a time
+            let needed = needed(gpu, columns, longest, options)?;
+            of_plan = of_plan.memory_budget(needed.total()); // one run at a time
         }
         let none: HashMap<String, Tensor> = HashMap::new();
         let plan = Plan::compile(gpu, &graph(columns)?, Arc::new(none), &of_plan)?;
@@ -110,9 +111,9 @@ pub(super) fn needed(
     columns: usize,
     longest: usize,
     options: &ModelOptions,
-) -> Result<u64> {
+) -> Result<Memory> {
     let options = plan_options(longest, options);
-    Ok(Plan::memory_needed(gpu, &graph(columns)?, &options)?.total())
+    Plan::memory_needed(gpu, &graph(columns)?, &options)
 }
 
 fn graph(columns: usize) -> Result<Graph> {

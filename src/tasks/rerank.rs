@@ -4,7 +4,7 @@ use super::text_model::TextModel;
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::Text;
 
 /// Ranks texts by how well they answer a query: a cross-encoder, which reads both together. Slower than comparing
@@ -15,8 +15,9 @@ use crate::text::Text;
 /// use wgformer::tasks::{Ranked, Reranker};
 ///
 /// # let folder = "tests/data/tasks/cross-encoder";
-/// let gpu = wgformer::Gpu::new()?;
-/// let reranker = Reranker::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", Reranker::memory_needed(&gpu, folder, &options)?.total());
+/// let reranker = Reranker::load(&gpu, folder, &options)?;
 /// let texts = ["The cat sat on the mat.", "Snow fell all night."];
 /// for Ranked { index, score, .. } in reranker.rank("Where did it sit?", &texts)? {
 ///     println!("{score:.3} {}", texts[index]);
@@ -83,6 +84,19 @@ impl Reranker {
         })
     }
 
+    /// What [`Reranker::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, Head::SequenceClassification, options)
+    }
+
     /// [`Reranker::load`], on a thread of its own, without blocking this one.
     ///
     /// # Errors
@@ -144,7 +158,8 @@ impl Reranker {
         texts: &[S],
         control: Control<'_>,
     ) -> Result<Vec<Ranked>> {
-        pollster::block_on(self.rank_with_async(query, texts, control))
+        self.text_model
+            .block_on(self.rank_with_async(query, texts, control))
     }
 
     /// [`Reranker::rank`], without blocking the thread while the GPU works.

@@ -9,7 +9,7 @@ use super::text_model::{Finite, TextModel, finite};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{
-    Head, MaskedLm, Model, ModelOptions, Projection, SentenceTransformer, SparseHead, Splade,
+    Dense, Head, MaskedLm, Model, ModelOptions, Projection, SentenceTransformer, SparseHead, Splade,
 };
 use crate::plan::{Control, Memory, Plan};
 use crate::text::Text;
@@ -22,8 +22,9 @@ use crate::text::Text;
 /// use wgformer::tasks::{SparseEmbedder, SparseEmbedding, TokenWeight};
 ///
 /// # let folder = "tests/data/retrieval/splade";
-/// let gpu = wgformer::Gpu::new()?;
-/// let embedder = SparseEmbedder::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", SparseEmbedder::memory_needed(&gpu, folder, &options)?.total());
+/// let embedder = SparseEmbedder::load(&gpu, folder, &options)?;
 /// for SparseEmbedding { weights, .. } in embedder.embed(&["a cat", "a dog"])? {
 ///     for TokenWeight { id, weight, .. } in weights {
 ///         println!("{weight:.3} {}", embedder.token(id).unwrap_or_default());
@@ -41,6 +42,8 @@ use crate::text::Text;
 /// # pollster::block_on(async {
 /// let gpu = Gpu::new()?;
 /// let embedder = SparseEmbedder::load_async(&gpu, folder, &options).await?;
+/// embedder.warm_up()?; // or, without blocking:
+/// embedder.warm_up_async().await?;
 /// let texts = ["a cat", "a dog"];
 /// let found = embedder.embed_async(&texts).await?;
 ///
@@ -117,12 +120,7 @@ impl SparseEmbedder {
                 (text_model, TaskHead::Splade(model, splade))
             }
             SparseHead::Lexical(dense) => {
-                let projections = vec![Projection::Dense(dense)];
-                let head = Head::ProjectedTokens {
-                    projections,
-                    expanded: false,
-                };
-                let text_model = TextModel::load(gpu, &own, head, options)?;
+                let text_model = TextModel::load(gpu, &own, of_each_token(dense), options)?;
                 let ids = UNWEIGHED.map(|token| text_model.tokenizer.id_of(token));
                 (
                     text_model,
@@ -150,6 +148,27 @@ impl SparseEmbedder {
         let directory = directory.as_ref().to_owned();
         gpu.off_thread(move || Self::load(&own, directory, &options))
             .await
+    }
+
+    /// What [`SparseEmbedder::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`SparseEmbedder::load`], without what concerns the weights' values.
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        match SparseHead::of(directory.as_ref(), &own)? {
+            SparseHead::Splade(_) => {
+                let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+                MaskedLm::memory_needed(gpu, &own.transformer, max_tokens, options)
+            }
+            SparseHead::Lexical(dense) => {
+                TextModel::memory_needed(gpu, &own, of_each_token(dense), options)
+            }
+        }
     }
 
     /// The same model with one of its prompts before every text, such as `query` or `document`.
@@ -202,6 +221,28 @@ impl SparseEmbedder {
         gpu.off_thread(move || lost.recover(&own)).await
     }
 
+    /// Runs every pipeline of encoder and head once: [`Model::warm_up`].
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub fn warm_up(&self) -> Result<()> {
+        match &self.head {
+            TaskHead::Splade(model, _) => model.warm_up(),
+            TaskHead::Lexical(_) => self.model().warm_up(),
+        }
+    }
+
+    /// [`SparseEmbedder::warm_up`], without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub async fn warm_up_async(&self) -> Result<()> {
+        match &self.head {
+            TaskHead::Splade(model, _) => model.warm_up_async().await,
+            TaskHead::Lexical(_) => self.model().warm_up_async().await,
+        }
+    }
+
     /// The encoder.
     #[must_use]
     pub fn model(&self) -> &Model {
@@ -252,7 +293,8 @@ impl SparseEmbedder {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<SparseEmbedding>> {
-        pollster::block_on(self.embed_with_async(texts, control))
+        self.text_model
+            .block_on(self.embed_with_async(texts, control))
     }
 
     /// [`SparseEmbedder::embed`], without blocking the thread while the GPU works.
@@ -354,6 +396,14 @@ impl SparseEmbedder {
             TaskHead::Splade(model, _) => model.vocabulary(),
             TaskHead::Lexical(_) => tokens,
         }
+    }
+}
+
+/// A weight for each token.
+fn of_each_token(dense: Dense) -> Head {
+    Head::ProjectedTokens {
+        projections: vec![Projection::Dense(dense)],
+        expanded: false,
     }
 }
 

@@ -59,7 +59,7 @@ impl Embedder {
     /// # Errors
     /// As [`Embedder::embed`], and [`Error::Limit`] for more than 16,384 sentences.
     pub fn summarize(&self, text: &str, count: usize) -> Result<Vec<Sentence>> {
-        pollster::block_on(self.summarize_async(text, count))
+        self.text_model.block_on(self.summarize_async(text, count))
     }
 
     /// [`Embedder::summarize`], without blocking the thread while the GPU works.
@@ -80,7 +80,8 @@ impl Embedder {
         count: usize,
         control: Control<'_>,
     ) -> Result<Vec<Sentence>> {
-        pollster::block_on(self.summarize_with_async(text, count, control))
+        self.text_model
+            .block_on(self.summarize_with_async(text, count, control))
     }
 
     /// [`Embedder::summarize_with`], without blocking the thread while the GPU works.

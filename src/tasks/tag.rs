@@ -10,7 +10,7 @@ use super::windows::{LongText, NoRoom, Window, run_windows};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::{Text, TokenOrigin};
 
 /// Finds what texts name: people, places, parts of speech, whatever a checkpoint's token classification tells apart, as
@@ -21,8 +21,9 @@ use crate::text::{Text, TokenOrigin};
 /// use wgformer::tasks::{Entity, TagOptions, Tagger};
 ///
 /// # let folder = "tests/data/spans/bert-tags";
-/// let gpu = wgformer::Gpu::new()?;
-/// let tagger = Tagger::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", Tagger::memory_needed(&gpu, folder, &options)?.total());
+/// let tagger = Tagger::load(&gpu, folder, &options)?;
 /// println!("{} labels", tagger.model().labels().len());
 /// let text = "Ada met Charles in London.";
 /// for entity in &tagger.tag(&[text], &TagOptions::default())?[0] {
@@ -161,6 +162,19 @@ impl Tagger {
         Ok(Self { text_model })
     }
 
+    /// What [`Tagger::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, Head::TokenClassification, options)
+    }
+
     /// [`Tagger::load`], on a thread of its own, without blocking this one.
     ///
     /// # Errors
@@ -212,7 +226,7 @@ impl Tagger {
         texts: &[S],
         options: &TagOptions,
     ) -> Result<Vec<Vec<Entity>>> {
-        pollster::block_on(self.tag_async(texts, options))
+        self.text_model.block_on(self.tag_async(texts, options))
     }
 
     /// [`Tagger::tag`] with a deadline, or somebody who is told after each batch how many texts, or with
@@ -226,7 +240,8 @@ impl Tagger {
         options: &TagOptions,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Entity>>> {
-        pollster::block_on(self.tag_with_async(texts, options, control))
+        self.text_model
+            .block_on(self.tag_with_async(texts, options, control))
     }
 
     /// [`Tagger::tag`], without blocking the thread while the GPU works.

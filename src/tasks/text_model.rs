@@ -10,7 +10,7 @@ use super::token_form::Form;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::profile::Track;
 use crate::text::{Encoding, Text, Tokenizer, Tokens};
 
@@ -56,6 +56,20 @@ impl TextModel {
         Self::load_with(gpu, own, head, options, |folder, model| {
             Tokenizer::open(folder, model.max_tokens())
         })
+    }
+
+    /// What [`TextModel::load`] would take on the device, and one run of a full batch.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub(super) fn memory_needed(
+        gpu: &Gpu,
+        own: &SentenceTransformer,
+        head: Head,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
+        Model::memory_needed(gpu, &own.transformer, head, max_tokens, options)
     }
 
     /// As [`TextModel::load`], but the tokenizer cuts no text.
@@ -121,6 +135,11 @@ impl TextModel {
             kept: None,
             form: None,
         })
+    }
+
+    /// What `call` gives, waited for on this thread.
+    pub(super) fn block_on<T>(&self, call: impl Future<Output = T>) -> T {
+        self.model.plan().gpu().block_on(call)
     }
 
     /// The same tokenizer, with another model, such as one on another device.
@@ -213,7 +232,7 @@ impl TextModel {
     /// [`Error::Tokenizer`].
     pub(super) fn are_cut(&self, texts: &[Text<'_>]) -> Result<Vec<bool>> {
         let mut are_cut = Vec::with_capacity(texts.len());
-        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+        for some in portions(texts) {
             are_cut.extend(self.tokenize(some)?.iter().map(|tokens| tokens.is_cut));
         }
         Ok(are_cut)
@@ -225,7 +244,7 @@ impl TextModel {
     /// [`Error::Tokenizer`]; [`Error::TooLong`], if long texts are refused.
     pub(super) async fn tokenize_in_turns(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
         let mut tokens = Vec::with_capacity(texts.len());
-        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+        for some in portions(texts) {
             for text in self.tokenize(some)? {
                 self.check_length(tokens.len(), &text)?;
                 tokens.push(text);
@@ -279,7 +298,7 @@ impl TextModel {
         texts: &[Text<'_>],
     ) -> Result<Vec<Encoding>> {
         let mut encodings = Vec::with_capacity(texts.len());
-        for some in texts.chunks(TOKENIZED_AT_ONCE) {
+        for some in portions(texts) {
             let some = some.iter().copied();
             encodings.extend(self.tokenizer.encode_more_than(most, some)?);
             yield_now().await;
@@ -406,8 +425,24 @@ pub(super) fn finite(values: &[f32]) -> Finite<()> {
     }
 }
 
-/// Texts that are tokenised before others, and a deadline, have their turn.
-const TOKENIZED_AT_ONCE: usize = 512;
+/// Texts that are tokenised before others, and a deadline, have their turn: so many, or those that have so many bytes.
+const TEXTS_AT_ONCE: usize = 512;
+const BYTES_AT_ONCE: usize = 32 << 10;
+
+/// One after another of at least one text.
+fn portions<'a, 'b>(mut texts: &'b [Text<'a>]) -> impl Iterator<Item = &'b [Text<'a>]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = texts.iter().take(TEXTS_AT_ONCE).take_while(|text| {
+            let is_there_room = bytes < BYTES_AT_ONCE;
+            bytes += text.bytes();
+            is_there_room
+        });
+        let (some, others) = texts.split_at(fits.count());
+        texts = others;
+        (!some.is_empty()).then_some(some)
+    })
+}
 
 /// Lets whoever polls the future do something else first.
 pub(super) async fn yield_now() {

@@ -6,7 +6,7 @@ use super::text_model::TextModel;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
-use crate::plan::Control;
+use crate::plan::{Control, Memory};
 use crate::text::{Text, Tokenizer};
 
 /// Tells which of any labels a text has, by a model that was trained to tell whether one sentence follows from another
@@ -17,8 +17,9 @@ use crate::text::{Text, Tokenizer};
 /// use wgformer::tasks::{ZeroShot, ZeroShotOptions};
 ///
 /// # let folder = "tests/data/tasks/inference";
-/// let gpu = wgformer::Gpu::new()?;
-/// let model = ZeroShot::load(&gpu, folder, &ModelOptions::default())?;
+/// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
+/// println!("{} bytes", ZeroShot::memory_needed(&gpu, folder, &options)?.total());
+/// let model = ZeroShot::load(&gpu, folder, &options)?;
 /// let options = ZeroShotOptions::default().template("This text is about {}.");
 /// let found = model.classify(&["The match ended in a draw."], &["sport", "politics"], &options)?;
 /// println!("{} {:.3}", found[0][0].label, found[0][0].score);
@@ -144,6 +145,19 @@ impl ZeroShot {
         })
     }
 
+    /// What [`ZeroShot::load`] would take on the device, and one run of a full batch; nothing is allocated.
+    ///
+    /// # Errors
+    /// As [`Model::memory_needed`].
+    pub fn memory_needed(
+        gpu: &Gpu,
+        directory: impl AsRef<Path>,
+        options: &ModelOptions,
+    ) -> Result<Memory> {
+        let own = SentenceTransformer::read(directory.as_ref())?;
+        TextModel::memory_needed(gpu, &own, Head::SequenceClassification, options)
+    }
+
     /// [`ZeroShot::load`], on a thread of its own, without blocking this one.
     ///
     /// # Errors
@@ -213,7 +227,8 @@ impl ZeroShot {
         options: &ZeroShotOptions,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Label>>> {
-        pollster::block_on(self.classify_with_async(texts, labels, options, control))
+        self.text_model
+            .block_on(self.classify_with_async(texts, labels, options, control))
     }
 
     /// [`ZeroShot::classify`], without blocking the thread while the GPU works.

@@ -16,7 +16,6 @@ pub enum Text<'a> {
 
 impl<'a> Text<'a> {
     /// How long all of it is.
-    #[cfg(not(target_arch = "wasm32"))] // where nothing streams
     pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::One(text) => text.len(),

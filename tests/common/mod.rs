@@ -62,6 +62,14 @@ pub(crate) fn device(gpu: &Gpu, features: wgpu::Features, limits: wgpu::Limits) 
     Gpu::from_device(device, queue).with_adapter(&adapter)
 }
 
+/// The number of a submit that is made now: as many more than that of one before as there were submits meanwhile.
+#[allow(dead_code, reason = "not every test binary counts")]
+pub(crate) fn submit_number(gpu: &Gpu) -> u64 {
+    let submit = format!("{:?}", gpu.queue().submit([])); // wgpu shows it here alone
+    let digits: String = submit.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
 /// What the driver gave to buffers and textures, in bytes, where wgpu keeps count.
 #[allow(dead_code, reason = "not every test binary counts")]
 pub(crate) fn allocated(gpu: &Gpu) -> Option<u64> {

@@ -219,11 +219,14 @@ fn clones_share_until_one_of_them_grows() {
 fn what_blocks_has_an_async_form() {
     let (gpu, _turn) = common::gpu();
     fn is_shared<T: Clone + Send + Sync>(_: &T) {}
+    fn is_send<T: Send>(_: T) {}
     let rows = vectors(22, 200, 8);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let index = index(&gpu, &rows, &IndexOptions::default());
     is_shared(&index);
+    is_send(index.search_async(&rows[..3], 4));
+    is_send(index.recover_async(&gpu));
     let expected = index.search(&rows[..3], 4).unwrap();
     pollster::block_on(async {
         index.save_async(&path).await.unwrap();

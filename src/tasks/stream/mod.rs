@@ -14,13 +14,13 @@ mod fill;
 mod packer;
 mod reader;
 mod runner;
+mod stop;
 mod tag;
 mod window;
 mod zero_shot;
 
 use std::fmt;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender, TryRecvError, TrySendError};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -35,6 +35,7 @@ pub use self::classify::Classification;
 pub use self::fill::Filled;
 use self::packer::Packer;
 use self::runner::Job;
+use self::stop::Stop;
 pub use self::tag::Tagging;
 use self::window::AnyWindow;
 use super::Embedding;
@@ -98,7 +99,7 @@ impl StreamOptions {
 ///
 /// It takes no [`Control`](crate::plan::Control), since it has both of its parts: [`Stream::on_batch`] tells how far it
 /// is, and whoever takes its items may stop at any time. Where the texts end at a deadline, all that were read by then
-/// still come out; where the stream is dropped at one, no more than the batches under way are waited for. A call of
+/// still come out; where the stream is dropped at one, no more than what is submitted of its batches is waited for. A call of
 /// `next` itself takes as long as a window of batches, of which [`StreamOptions::window_batches`] is the length.
 ///
 /// ```
@@ -138,7 +139,7 @@ struct Stages<T, E, R> {
     /// Wakes a runner and ends it.
     end_runner: Box<dyn Fn() + Send>,
     bell: Arc<Bell>,
-    is_stopped: Arc<AtomicBool>,
+    stop: Arc<Stop>,
     /// All but the reader, who may wait for its input for ever.
     threads: Vec<JoinHandle<()>>,
 }
@@ -199,7 +200,7 @@ impl<T, E: From<Error>, R> Stream<T, E, R> {
     /// The next text with its embedding, as [`Iterator::next`] gives it, without blocking the thread while it is waited
     /// for. Nothing is lost if the future is dropped: what would have come out comes next.
     ///
-    /// Dropping the stream itself waits for the batches under way, also here.
+    /// Dropping the stream itself waits for what is submitted of its batches, also here.
     ///
     /// ```
     /// # let embedder = wgformer::Embedder::load(&wgformer::Gpu::new()?, "tests/data/tiny/plain")?;
@@ -297,14 +298,13 @@ where
             chunks: to_packer.clone(),
             end_runner: end_runner(to_runners.clone()),
             bell: Arc::default(),
-            is_stopped: Arc::default(),
+            stop: Arc::default(),
             threads: Vec::new(),
         };
         let first_index = options.first_index;
-        for _ in 0..RUNNERS {
-            let (model, jobs) = (model.clone(), jobs.clone());
-            let is_stopped = stages.is_stopped.clone();
-            let work = move || runner::run(&model, &jobs, &is_stopped);
+        for runner in 0..RUNNERS {
+            let (model, jobs, stop) = (model.clone(), jobs.clone(), stages.stop.clone());
+            let work = move || runner::run(runner, &model, &jobs, &stop);
             stages.threads.push(spawn("running", first_index, work)?);
         }
         let packer = Packer::new(
@@ -323,9 +323,9 @@ where
 }
 
 impl<T, E, R> Drop for Stages<T, E, R> {
-    /// Waits for the batches under way: a driver must not be at work when a process ends.
+    /// Waits for what is submitted: a driver must not be at work when a process ends.
     fn drop(&mut self) {
-        self.is_stopped.store(true, Ordering::Relaxed);
+        self.stop.say();
         drop(self.windows.take());
         // Wakes those who wait for more; one with work left finds that nobody wants it. All may be gone already.
         while let Err(TrySendError::Full(_)) = self.chunks.try_send(Chunk::End) {

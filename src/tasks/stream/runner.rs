@@ -1,7 +1,6 @@
 //! The third stage: batches on the GPU.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,6 +9,7 @@ use super::super::text_model::Finite;
 use super::batch_model::BatchModel;
 use super::bell::Bell;
 use super::panicked;
+use super::stop::Stop;
 use crate::error::Result;
 
 /// A batch, and who waits for it.
@@ -30,24 +30,27 @@ pub(super) struct Done<R> {
     pub(super) results: Result<Vec<Finite<R>>>,
 }
 
-/// Runs one job after another, until there is none. Several do so at once.
+/// Runs one job after another, until there is none, or it is told to stop. Several do so at once.
 pub(super) fn run<M: BatchModel>(
+    runner: usize,
     model: &M,
     jobs: &Mutex<Receiver<Option<Job<M::Part>>>>,
-    is_stopped: &AtomicBool,
+    stop: &Stop,
 ) {
     loop {
         // Whoever waits for a job holds the lock, and the others wait for that.
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Some(job)) = next else { return };
-        if is_stopped.load(Ordering::Relaxed) {
-            continue;
-        }
         let result = catch_unwind(AssertUnwindSafe(|| {
-            pollster::block_on(model.run(&job.pack))
+            let results = stop.unless_said(runner, model.run(&job.pack));
+            model.text_model().block_on(results)
         }));
-        let results =
-            result.unwrap_or_else(|panic| Err(panicked("running", job.first_index, &*panic)));
+        let results = match result {
+            Ok(Some(results)) => results,
+            // What it has submitted: a driver must not be at work when a process ends.
+            Ok(None) => return model.text_model().model.plan().gpu().settle(),
+            Err(panic) => Err(panicked("running", job.first_index, &*panic)),
+        };
         let _ = job.done.send(Done {
             places: job.pack.places,
             results,
