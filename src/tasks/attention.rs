@@ -11,7 +11,7 @@ use crate::text::{Encoding, Text, TokenOrigin, Tokenizer};
 /// use wgformer::models::ModelOptions;
 /// use wgformer::tasks::{AttentionReader, AttentionToken};
 ///
-/// # let folder = "tests/data/tiny/plain";
+/// # let folder = "tests/data/spans/bert-tags";
 /// let (gpu, options) = (wgformer::Gpu::new()?, ModelOptions::default());
 /// let reader = AttentionReader::load(&gpu, folder, 0, &options)?; // the first layer
 /// let attention = reader.read("the cat sat")?;
@@ -26,7 +26,7 @@ use crate::text::{Encoding, Text, TokenOrigin, Tokenizer};
 ///
 /// ```
 /// # use wgformer::{Gpu, models::ModelOptions, tasks::AttentionReader};
-/// # let (folder, options) = ("tests/data/tiny/plain", ModelOptions::default());
+/// # let (folder, options) = ("tests/data/spans/bert-tags", ModelOptions::default());
 /// # pollster::block_on(async {
 /// let reader = AttentionReader::load_async(&Gpu::new()?, folder, 0, &options).await?;
 /// let attention = reader.read_async(("who sat", "the cat")).await?; // a pair
@@ -45,7 +45,7 @@ pub struct AttentionReader {
 ///
 /// ```
 /// # use wgformer::tasks::{AttentionReader, AttentionWeights};
-/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
+/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/spans/bert-tags");
 /// # let reader = AttentionReader::load(&gpu, folder, 0, &Default::default())?;
 /// let attention: AttentionWeights = reader.read("the cat sat")?;
 /// let (tokens, mean) = (attention.tokens.len(), attention.mean());

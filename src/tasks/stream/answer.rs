@@ -11,7 +11,7 @@ use crate::text::Text;
 
 impl Answerer {
     /// The answers to any number of questions with their contexts as they come, in bounded memory: as
-    /// [`Embedder::stream`](super::Embedder::stream), of pairs. In a single text, a question alone, there is no answer.
+    /// [`Embedder::stream`](crate::Embedder::stream), of pairs. In a single text, a question alone, there is no answer.
     ///
     /// ```
     /// # use wgformer::tasks::{AnswerOptions, Answerer, StreamOptions};

@@ -9,7 +9,7 @@ use super::{Stream, StreamOptions};
 use crate::error::{Error, Result};
 use crate::text::Text;
 
-/// What a stream says of a text: [`Classifier::stream`], [`ZeroShot::stream`](super::ZeroShot::stream).
+/// What a stream says of a text: [`Classifier::stream`], [`ZeroShot::stream`](crate::tasks::ZeroShot::stream).
 ///
 /// See [`Classifier::stream`].
 #[derive(Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ pub struct Classification {
 
 impl Classifier {
     /// The labels of any number of texts or pairs as they come, in bounded memory: as
-    /// [`Embedder::stream`](super::Embedder::stream).
+    /// [`Embedder::stream`](crate::Embedder::stream).
     ///
     /// ```
     /// # use wgformer::tasks::{Classification, Classifier, StreamOptions};

@@ -23,7 +23,7 @@ pub struct Filled {
 
 impl Filler {
     /// For each mask of any number of texts the `top` likeliest tokens, in bounded memory: as
-    /// [`Embedder::stream`](super::Embedder::stream). Of a pair the first text is read.
+    /// [`Embedder::stream`](crate::Embedder::stream). Of a pair the first text is read.
     ///
     /// ```
     /// # use wgformer::tasks::{Filled, Filler, StreamOptions};

@@ -52,7 +52,7 @@ const WINDOWS_AHEAD: usize = 2;
 /// recorded.
 const RUNNERS: usize = 2;
 
-/// How [`Embedder::stream`](super::Embedder::stream) and the streams of other tasks work.
+/// How [`Embedder::stream`](crate::Embedder::stream) and the streams of other tasks work.
 ///
 /// ```
 /// let options = wgformer::tasks::StreamOptions::default().window_batches(8).first_index(1000);
@@ -90,7 +90,7 @@ impl StreamOptions {
     }
 }
 
-/// Texts with their embeddings, in order, from [`Embedder::stream`](super::Embedder::stream), or with what another task
+/// Texts with their embeddings, in order, from [`Embedder::stream`](crate::Embedder::stream), or with what another task
 /// makes of them.
 ///
 /// `T` is a text, or a pair of texts: anything that a [`Text`] can be made of by reference. `E` is what can go wrong: the

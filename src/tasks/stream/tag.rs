@@ -23,7 +23,7 @@ pub struct Tagging {
 
 impl Tagger {
     /// The entities of any number of texts as they come, in bounded memory: as
-    /// [`Embedder::stream`](super::Embedder::stream). Of a pair the first text is tagged.
+    /// [`Embedder::stream`](crate::Embedder::stream). Of a pair the first text is tagged.
     ///
     /// ```
     /// # use wgformer::tasks::{StreamOptions, TagOptions, Tagger, Tagging};

@@ -15,7 +15,7 @@ use crate::text::Text;
 
 impl ZeroShot {
     /// The labels of any number of texts as they come, in bounded memory: as
-    /// [`Embedder::stream`](super::Embedder::stream). Of a pair the first text is classified.
+    /// [`Embedder::stream`](crate::Embedder::stream). Of a pair the first text is classified.
     ///
     /// ```
     /// # use wgformer::tasks::{StreamOptions, ZeroShot, ZeroShotOptions};
