@@ -1,16 +1,16 @@
 //! Many requests at once on one model: tasks of an async runtime, deadlines, a request that is dropped.
 //!
-//! The engine has no runtime of its own. This one is a few lines long; tokio, async-std or a game's tasks do as well.
+//! The engine has no runtime of its own. Here threads park until their future is done (`pollster`), and one executor, of
+//! which a game's tasks are made too (`async-executor`), has tasks that can be dropped; tokio does as well.
 //!
 //! `make model`, then `cargo run --release --example async`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use std::error::Error;
-use std::future::Future;
-use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
+use async_executor::LocalExecutor;
 use wgformer::plan::Control;
 use wgformer::{Embedder, Gpu};
 
@@ -43,18 +43,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("6 tasks got the vectors that one call gives, to the bit");
 
-    // A future that is dropped submits nothing more; so does one whose time is up.
-    let mut request = Box::pin(embedder.embed_async(&TEXTS));
-    while request
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-        .is_pending()
-    {
-        if embedder.model().memory().runs > 0 {
-            break; // it is with the device
-        }
-    }
+    // A task that is dropped submits nothing more, however far it is; nor does one whose time is up.
+    let executor = LocalExecutor::new();
+    let request = executor.spawn(embedder.embed_async(&TEXTS));
+    let other = executor.spawn(embedder.embed_async(&TEXTS));
+    pollster::block_on(executor.tick()); // the first step of one of them
     drop(request);
+    if pollster::block_on(executor.run(other))? != expected {
+        return Err("the task beside it is not what it was".into());
+    }
+    println!("a task was dropped, and the one beside it is done");
     let none = Control::new().timeout(Duration::ZERO);
     match pollster::block_on(embedder.embed_with_async(&TEXTS, none)) {
         Err(error @ wgformer::Error::Deadline { .. }) => println!("{error}"),
