@@ -27,6 +27,7 @@ const ROWS: u32 = 8u;
 const COLUMNS: u32 = 64u;       // of a panel of the weight, a lane for each
 const PANEL: u32 = COLUMNS / 4u;
 const UNROLL: u32 = 2u;         // vectors of k a pass, whose weights are loaded together
+const WEIGHT_BITS: u32 = 8u;
 
 var<workgroup> tile: array<f32, ROWS * COLUMNS>;  // the sums: of a row, which lanes have apart
 
@@ -76,7 +77,7 @@ fn output_index(row: u32, column: u32) -> u32 {  // in vec2s
 
 // Four of the f32 that follow the weight.
 fn after_weight(place: u32) -> vec4<f32> {
-    let start = (params.n + COLUMNS - 1u) / COLUMNS * PANEL * (params.k_padded / 4u);
+    let start = (params.n + 63u) / 64u * PANEL * (params.k_padded / (32u / WEIGHT_BITS));
     return bitcast<vec4<f32>>(weight[start + place / 4u]);
 }
 
