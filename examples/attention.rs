@@ -59,7 +59,12 @@ pub(crate) fn steps(gpu: &Gpu) -> wgformer::Result<Steps> {
     let vectors = VECTORS.concat();
     let scores = by_matrix(gpu, &vectors, &VECTORS)?;
     let scale = 1.0 / (COLUMNS as f32).sqrt();
-    let scaled: Vec<f32> = scores.iter().map(|score| scale * score).collect();
+    // A layer of keys that are scaled already gives scores that are.
+    let scaled = by_matrix(
+        gpu,
+        &vectors,
+        &VECTORS.map(|row| row.map(|value| scale * value)),
+    )?;
     let weights = softmax(gpu, &scaled)?;
     let columns = [0, 1, 2].map(|column| VECTORS.map(|row| row[column]));
     let output = by_matrix(gpu, &weights, &columns)?;

@@ -70,7 +70,7 @@ fn assert_rows_add_up_to_1(weights: &[f32], tokens: usize) {
 }
 
 #[test]
-fn the_weights_of_every_family_are_those_of_transformers() {
+fn the_weights_of_every_family_are_those_of_transformers_and_pytorch() {
     let (gpu, _turn) = common::gpu();
     let mut families = BTreeSet::new();
     for model in Model::all() {

@@ -6,13 +6,13 @@ mod common;
 #[expect(dead_code, reason = "its texts are for others")]
 mod default_model;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use wgformer::evaluation::classification;
-use wgformer::logistic::{ClassWeight, Validation};
+use wgformer::logistic::{ClassWeight, LogisticOptions, LogisticRegression, Validation, validate};
 use wgformer::models::{ClassifierFolder, Output, SentenceTransformer};
 use wgformer::ops::Pooling;
 use wgformer::plan::Control;
@@ -200,39 +200,62 @@ fn eight_examples_of_each_label_suffice() {
 
     let (texts, labels) = topics();
     let vectors = model.embed(&texts).unwrap();
-    let mut accuracies = Vec::new();
-    for seed in 0..10 {
-        let (examples, rest) = drawn(&labels, seed);
-        let own: Vec<&str> = examples.iter().map(|it| &texts[*it][..]).collect();
-        let right: Vec<&str> = examples.iter().map(|it| &labels[*it][..]).collect();
-        let fitted = model.fit(&own, &right, &FitOptions::default()).unwrap();
-        let others: Vec<f32> = rest.iter().flat_map(|it| &vectors[*it]).copied().collect();
-        let found = fitted.regression.predict(&others);
-        let found: Vec<&str> = found.iter().map(|it| &fitted.labels[*it][..]).collect();
-        let right: Vec<&str> = rest.iter().map(|it| &labels[*it][..]).collect();
-        let accuracy = classification(&right, &found).unwrap().accuracy;
-        println!("seed {seed}, C {}: {accuracy:.3}", fitted.c);
-        accuracies.push(accuracy);
-    }
-    let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-    println!("mean {mean:.3}");
+    let names: Vec<&String> = BTreeSet::from_iter(&labels).into_iter().collect();
+    let places = labels
+        .iter()
+        .map(|label| names.binary_search(&label).unwrap());
+    let places: Vec<usize> = places.collect();
+    let mut accuracies: Vec<f64> = (0..100)
+        .map(|seed| {
+            let [examples, rest] = drawn(&labels, seed).map(|own| {
+                let features = own.iter().flat_map(|it| &vectors[*it]).copied();
+                let labels = own.iter().map(|it| places[*it]);
+                (
+                    features.collect::<Vec<f32>>(),
+                    labels.collect::<Vec<usize>>(),
+                )
+            });
+            let (options, validation) = (LogisticOptions::default(), Validation::default());
+            let (features, labels) = &examples;
+            let (found, best) =
+                validate(features, labels, &options, &validation, |_, _| Ok(())).unwrap();
+            let options = options.c(found[best].c);
+            let found = LogisticRegression::fit(features, labels, &options)
+                .unwrap()
+                .predict(&rest.0);
+            let right = found.iter().zip(&rest.1).filter(|(a, b)| a == b).count();
+            right as f64 / found.len() as f64
+        })
+        .collect();
+    accuracies.sort_by(f64::total_cmp);
+    let count = accuracies.len() as f64;
+    let mean = accuracies.iter().sum::<f64>() / count;
+    let variance = accuracies.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / (count - 1.0);
+    let enough = accuracies.iter().filter(|it| **it >= 0.85).count();
+    println!(
+        "{count} draws: mean {mean:.3}, deviation {:.3}, from {:.3} to {:.3}, {enough} of at least 0.85",
+        variance.sqrt(),
+        accuracies[0],
+        accuracies[accuracies.len() - 1]
+    );
     // docs/accuracy.md: scikit-learn finds as many, whatever its C.
-    assert!((0.83..0.87).contains(&mean), "{accuracies:?}");
+    assert!((0.84..0.87).contains(&mean), "{accuracies:?}");
 }
 
 /// Eight of each label, and all others.
-fn drawn(labels: &[String], seed: u64) -> (Vec<usize>, Vec<usize>) {
+fn drawn(labels: &[String], seed: u64) -> [Vec<usize>; 2] {
     let mut random = Random::new(seed);
     let mut all: Vec<usize> = (0..labels.len()).collect();
     for end in (1..all.len()).rev() {
         all.swap(end, random.below(end + 1));
     }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    all.into_iter().partition(|it| {
+    let (examples, rest) = all.into_iter().partition(|it| {
         let count = counts.entry(&labels[*it][..]).or_default();
         *count += 1;
         *count <= 8
-    })
+    });
+    [examples, rest]
 }
 
 #[test]

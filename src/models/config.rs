@@ -277,6 +277,11 @@ impl Config {
         names.map(str::to_owned).collect()
     }
 
+    /// The same as [`Config::value`], for whoever only tells families apart by it: the key is not understood by that.
+    pub(super) fn peek(&self, key: &str) -> Option<&Value> {
+        self.values.get(key)
+    }
+
     /// The value of a key as it is; `None` where it is missing or null.
     #[must_use]
     pub fn value(&self, key: &'static str) -> Option<&Value> {
@@ -370,7 +375,9 @@ impl Config {
         let known = |key: &str| {
             understood.contains(key) || HARMLESS.contains(&key) || harmless.contains(&key)
         };
-        let asks = |(key, value): &(&String, &Value)| !known(key) && !asks_nothing(value);
+        let asks = |(key, value): &(&String, &Value)| {
+            !known(key) && (!asks_nothing(value) || asks_by_false(key, value))
+        };
         match self.values.iter().find(asks) {
             None => Ok(()),
             Some((key, _)) => {
@@ -379,6 +386,24 @@ impl Config {
             }
         }
     }
+}
+
+/// What is on where nothing is said, so that `false` asks for something.
+const ON_BY_DEFAULT: &[&str] = &[
+    "add_pooling_layer",
+    "attention_bias",
+    "bias",
+    "layer_norm_bias",
+    "mlp_bias",
+    "norm_bias",
+    "qkv_bias",
+    "scale_attention_scores",
+    "scale_attn_weights",
+    "use_bias",
+];
+
+fn asks_by_false(key: &str, value: &Value) -> bool {
+    *value == Value::Bool(false) && ON_BY_DEFAULT.contains(&key)
 }
 
 /// Whether a value switches nothing on: null, false, or an empty list or map, such as `"pruned_heads": {}`.

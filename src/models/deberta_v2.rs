@@ -57,6 +57,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let convolution = Convolution::of(config)?;
     let head_dim = sizes.head_dim(config)?;
     config.expect("attention_head_size", &[json!(head_dim)])?;
+    config.expect("position_embedding_type", &[json!("absolute")])?;
     config.refuse_unknown(&[HARMLESS, HEADS].concat())?;
 
     builder.set_prefixes(&["deberta."]);

@@ -1,5 +1,7 @@
 //! DistilBERT (Sanh and others, 2019): BERT without token types; as in transformers' `modeling_distilbert.py`.
 
+use serde_json::json;
+
 use super::blocks::{
     Attending, EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
     post_norm_layers,
@@ -34,6 +36,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let layers = config.size("n_layers", 6)?;
     let vocabulary = config.size("vocab_size", 30522)?;
     let max_positions = config.size("max_position_embeddings", 512)?;
+    config.expect("position_embedding_type", &[json!("absolute")])?;
     config.refuse_unknown(HARMLESS)?;
     sizes.head_dim(config)?;
 

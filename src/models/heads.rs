@@ -180,7 +180,8 @@ impl MaskedLmNames {
     /// A logit per entry of a part of the vocabulary for each row of hidden states: `[rows, part]`, up to a multiple of
     /// four.
     ///
-    /// `is_tied`: whether the decoder's bias is the one beside it, though the checkpoint may have both.
+    /// `is_tied`: whether the decoder's weight is the embeddings', where the checkpoint leaves it out, and its bias the one
+    /// beside it, though the checkpoint may have both.
     ///
     /// # Errors
     /// As [`Builder::parameter`].
@@ -199,7 +200,7 @@ impl MaskedLmNames {
         };
         let decoder = format!("{}.weight", self.decoder);
         let weight = match self.embeddings {
-            Some(embeddings) if !builder.has(&decoder) => embeddings.to_owned(),
+            Some(embeddings) if is_tied && !builder.has(&decoder) => embeddings.to_owned(),
             _ => decoder,
         };
         let own = format!("{}.bias", self.decoder);

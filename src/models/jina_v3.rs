@@ -1,6 +1,8 @@
 //! Jina embeddings v3 (Sturua and others, 2024): XLM-RoBERTa with rotated positions, as transformers'
 //! `modeling_jina_embeddings_v3.py` has it, without the adapters of the original, which are refused.
 
+use serde_json::json;
+
 use super::bert::{HARMLESS, layer_sizes};
 use super::blocks::{
     EmbeddingNames, FeedForwardNames, LayerNames, NormNames, embeddings, post_norm_layers,
@@ -22,6 +24,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let max_types = config.size("type_vocab_size", 1)?;
     let head_dim = sizes.head_dim(config)?;
     let rotary = rotary_of(config, 20_000.0, head_dim)?;
+    config.expect("position_embedding_type", &[json!("rotary"), json!("rope")])?;
     config.refuse_unknown(HARMLESS)?;
 
     builder.set_prefixes(&["roberta."]);

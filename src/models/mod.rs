@@ -203,7 +203,7 @@ impl Family {
     pub fn of(config: &Config) -> Result<&'static Self> {
         let mut found = config.string("model_type")?;
         // JinaBERT v2 goes by the name of BERT.
-        let position = config.value("position_embedding_type");
+        let position = config.peek("position_embedding_type");
         if found == "bert" && position.is_some_and(|it| it == "alibi") {
             "jina_bert".clone_into(&mut found);
         }

@@ -24,7 +24,6 @@ const HARMLESS: &[&str] = &[
     "initializer_cutoff_factor",
     "layer_norm_eps",
     "mlp_dropout",
-    "position_embedding_type",
     "reference_compile",
     "repad_logits_with_grad",
     "sparse_pred_ignore_index",
@@ -52,6 +51,8 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let is_local = local_layers(config, layers)?;
     let head_dim = sizes.head_dim(config)?;
     let [global, local] = rotaries(config, head_dim)?;
+    // What every published configuration says, though positions are rotated.
+    config.expect("position_embedding_type", &[json!("absolute")])?;
     config.refuse_unknown(&[HARMLESS, HEADS].concat())?;
 
     builder.set_prefixes(&["model."]);
@@ -154,10 +155,13 @@ fn local_layers(config: &Config, layers: usize) -> Result<Vec<bool>> {
 
 /// The rotations of layers without a window, and of those with one.
 fn rotaries(config: &Config, head_dim: usize) -> Result<[Rotary; 2]> {
-    let thetas = [
-        config.positive("global_rope_theta", 160_000.0)?,
-        config.positive("local_rope_theta", 10_000.0)?,
-    ];
+    let global = config.positive("global_rope_theta", 160_000.0)?;
+    // Null says that it is the same; a configuration without the key means another.
+    let local = match config.peek("local_rope_theta") {
+        Some(Value::Null) => global,
+        _ => 10_000.0,
+    };
+    let thetas = [global, config.positive("local_rope_theta", local)?];
     let parameters = config.value("rope_parameters");
     let of = |kind: &str, theta| match parameters.and_then(|all| all.get(kind)) {
         Some(parameters) => rotary_from(config, parameters, theta, head_dim),

@@ -1,5 +1,7 @@
 //! MPNet (Song and others, 2020): relative positions beside absolute ones; as in transformers' `modeling_mpnet.py`.
 
+use serde_json::json;
+
 use super::bert::{HARMLESS, expect_encoder, layer_sizes};
 use super::blocks::{
     Attending, EmbeddingNames, FeedForwardNames, LayerNames, NormNames, embeddings,
@@ -28,6 +30,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let vocabulary = config.size("vocab_size", 30527)?;
     let max_positions = config.size("max_position_embeddings", 512)?;
     let buckets = config.size("relative_attention_num_buckets", 32)?;
+    config.expect("position_embedding_type", &[json!("absolute")])?;
     config.refuse_unknown(HARMLESS)?;
     sizes.head_dim(config)?;
     let max_tokens = positions_left(config, max_positions, PADDING)?;

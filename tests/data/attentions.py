@@ -1,4 +1,4 @@
-"""Writes the attention weights of tiny models of every family, as transformers gives them.
+"""Writes the attention weights of tiny models of every family, as transformers and PyTorch's own layers give them.
 
     pip install -r tests/data/requirements.txt
     python tests/data/attentions.py
@@ -10,6 +10,7 @@ attentions/NAME.safetensors
 """
 
 import inspect
+import json
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from transformers import AutoModel
 from transformers.utils import logging
 
 from jina_bert import JinaBert
+from torch_encoder import TorchEncoder
 
 DATA = Path(__file__).resolve().parent
 
@@ -40,6 +42,8 @@ MODELS = [
     "nomic-bert",
     "plain",
     "roberta",
+    "torch-encoder",
+    "torch-encoder-causal-pre-norm",
     "xlm-roberta",
 ]
 
@@ -75,6 +79,36 @@ def of_jina_bert(folder):
     return attentions
 
 
+def of_torch_encoder(folder):
+    torch.backends.mha.set_fastpath_enabled(False)
+    state = load_file(folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    config.pop("model_type")
+    model = TorchEncoder(config, "norm.weight" in state, "linear.bias" in state).eval()
+    model.load_state_dict(state)
+    found = []
+    for layer in model.transformer_layers:
+        attention = layer.self_attn
+        attention.register_forward_pre_hook(
+            lambda _module, arguments, named: (arguments, named | {"need_weights": True, "average_attn_weights": False}),
+            with_kwargs=True,
+        )
+        attention.register_forward_hook(lambda _module, _arguments, result: found.append(result[1][0]))
+
+    def attentions(ids, _types):
+        found.clear()
+        model.hidden(ids)
+        return list(found)
+
+    return attentions
+
+
+def reader(name):
+    if name == "jina-bert":
+        return of_jina_bert
+    return of_torch_encoder if name.startswith("torch-encoder") else of_transformers
+
+
 def main():
     torch.set_num_threads(1)  # one order of sums
     logging.set_verbosity_error()
@@ -82,7 +116,7 @@ def main():
     (DATA / "attentions").mkdir(exist_ok=True)
     for name in MODELS:
         folder = DATA / "tiny" / name
-        attentions = (of_jina_bert if name == "jina-bert" else of_transformers)(folder)
+        attentions = reader(name)(folder)
         tensors = {}
         with torch.no_grad():
             for sequence, ids, types in sequences(folder):

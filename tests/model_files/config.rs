@@ -1,11 +1,12 @@
 //! `config.json`
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use wgformer::models::{Head, Network};
+use wgformer::models::{Config, FAMILIES, Family, Head, Network};
 
 use crate::harness::{expect_error, model, parsed, replaced, rows, without};
 
@@ -126,6 +127,34 @@ fn keys_of_rotations_that_nobody_asks_for_are_refused() {
     let plain = r#"{"rope_theta": 10000.0, "partial_rotary_factor": 1.0, "mixed_b": null}"#;
     let found = rewritten("gte-as-published", "rope_parameters", parsed(plain));
     Network::open(found.path(), Head::HiddenStates).unwrap();
+}
+
+/// Each family asks for it, or does not know it.
+#[test]
+fn other_positions_than_a_familys_and_what_false_turns_off_are_refused_by_every_family() {
+    let mut families = BTreeSet::new();
+    for entry in fs::read_dir("tests/data/tiny").unwrap() {
+        let folder = entry.unwrap().path();
+        let Ok(config) = Config::read(&folder.join("config.json")) else {
+            continue; // shards and the like have theirs elsewhere
+        };
+        let family = Family::of(&config).unwrap().model_type;
+        let model = folder.file_name().unwrap().to_str().unwrap();
+        if !folder.join("model.safetensors").exists() || !families.insert(family) {
+            continue;
+        }
+        for (key, value) in [
+            ("position_embedding_type", "\"of another kind\""),
+            ("scale_attn_weights", "false"),
+        ] {
+            let directory = rewritten(model, key, parsed(value));
+            let graph = || Network::open(directory.path(), Head::HiddenStates);
+            expect_error(&format!("{model}: {key}"), graph, "Unsupported", key);
+        }
+    }
+    let all = FAMILIES.iter().map(|family| family.model_type);
+    let missing: Vec<&str> = all.filter(|it| !families.contains(it)).collect();
+    assert_eq!(missing, [""; 0]);
 }
 
 /// A tiny model's configuration with a value instead of its own, for each row of the table.

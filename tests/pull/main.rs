@@ -7,7 +7,7 @@ mod generated_model;
 mod harness;
 mod server;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -152,6 +152,54 @@ fn a_model_is_fetched_to_where_it_is_found() {
         assert!(table.contains(needle), "{table}");
     }
     assert_eq!(server.asked().len(), 1);
+}
+
+/// All that a folder of ours has but what the tests expect, since all of it is read.
+#[test]
+fn every_file_that_a_model_is_loaded_from_is_fetched() {
+    for (model, arguments) in [
+        ("retrieval/bge-m3", "--sparse"),
+        ("retrieval/bge-m3", "--multi"),
+        ("retrieval/colbert", "--multi"),
+        ("heads/torch-encoder-sinusoidal-scaled", ""),
+    ] {
+        let source = Path::new(harness::ROOT).join("tests/data").join(model);
+        let mut there = Files::new();
+        read_all(&source, "", &mut there);
+        there.retain(|name, _| !name.starts_with("expected"));
+        let folder = Folder::new();
+        let server = Server::start(there.clone());
+        let lines = pull(&folder, &server, "--json").lines();
+        let fetched = lines
+            .iter()
+            .map(|line| line["file"].as_str().unwrap().to_owned());
+        let fetched: BTreeSet<String> = fetched.collect();
+        assert_eq!(fetched, there.into_keys().collect(), "{model}");
+        if arguments.is_empty() {
+            continue;
+        }
+        let embedded = |model: &str| {
+            let mut command = folder.command(&format!("embed sea {arguments} --model {model}"));
+            run(command.env("HF_HOME", folder.path("home")), b"").bytes()
+        };
+        assert_eq!(
+            embedded("org/name"),
+            embedded(source.to_str().unwrap()),
+            "{model}"
+        );
+    }
+}
+
+fn read_all(folder: &Path, prefix: &str, files: &mut Files) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = format!("{prefix}{}", path.file_name().unwrap().to_str().unwrap());
+        if path.is_dir() {
+            read_all(&path, &format!("{name}/"), files);
+        } else {
+            files.insert(name, fs::read(&path).unwrap());
+        }
+    }
 }
 
 #[test]

@@ -182,6 +182,8 @@ impl Arguments {
             Measured::of_turns(turns)
         } else {
             let own = kernels.measure(gpu, &device, &baseline, &mut told)?;
+            // Kernels that took longer than their share leave models theirs.
+            let until = until.max(Instant::now() + self.budget() / 3);
             let (models, left) = models.measure(&self.adapter, until, &mut told)?;
             Measured {
                 kernels: own.kernels,

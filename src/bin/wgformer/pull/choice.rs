@@ -8,32 +8,41 @@ use serde::Deserialize;
 use super::hub::{Hub, RemoteFile, Repository};
 use super::store::Store;
 
-/// Small files, wherever they are.
-const SETTINGS: [&str; 8] = [
+/// Small files, wherever they are: settings, of ColBERT too, and of an adapter, with which a model is refused; BGE-M3's
+/// heads.
+const SMALL: [&str; 12] = [
+    "adapter_config.json",
     "added_tokens.json",
+    "artifact.metadata",
+    "colbert_linear.pt",
     "config.json",
     "config_sentence_transformers.json",
     "modules.json",
     "sentence_bert_config.json",
+    "sparse_linear.pt",
     "special_tokens_map.json",
     "tokenizer.json",
     "tokenizer_config.json",
 ];
 
 /// What tokenizers are made of where there is no `tokenizer.json`.
-const VOCABULARIES: [&str; 6] = [
+const VOCABULARIES: [&str; 8] = [
     "vocab.txt",
     "vocab.json",
     "merges.txt",
     "sentencepiece.bpe.model",
+    "sentencepiece.model",
     "spiece.model",
     "spm.model",
+    "tokenizer.model",
 ];
 
 /// Weights, best first: the whole, and how the shards of it begin and end, which an index names.
-const WEIGHTS: [(&str, &str, &str); 2] = [
+const WEIGHTS: [(&str, &str, &str); 4] = [
     ("model.safetensors", "model-", ".safetensors"),
     ("pytorch_model.bin", "pytorch_model-", ".bin"),
+    ("model.pt", "model-", ".pt"),
+    ("model.pth", "model-", ".pth"),
 ];
 
 #[derive(Deserialize)]
@@ -91,7 +100,7 @@ pub(super) fn files<'a>(
         .any(|(whole, ..)| has(whole) || has(&format!("{whole}.index.json")))
     {
         return Err(anyhow!(
-            "{name} has no weights in a format that is read: model.safetensors or pytorch_model.bin, whole or in shards"
+            "{name} has no weights in a format that is read: model.safetensors or pytorch_model.bin, whole or in shards, or model.pt"
         ));
     }
     Ok(found)
@@ -123,7 +132,7 @@ fn in_folder<'a>(repository: &'a Repository, folder: &str) -> Vec<&'a RemoteFile
             }
         })
     };
-    let is_read = |name: &str| SETTINGS.contains(&name) || is_vocabulary(name) || is_weights(name);
+    let is_read = |name: &str| SMALL.contains(&name) || is_vocabulary(name) || is_weights(name);
     let read = there.iter().filter(|(name, _)| is_read(name));
     read.map(|(_, file)| *file).collect()
 }
