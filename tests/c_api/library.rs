@@ -59,6 +59,8 @@ pub(crate) fn program(source: &str, linking: Linking) -> Command {
     let suppressions = "suppressions=tests/c_api/leak_suppressions.txt";
     let options = format!("{suppressions}:use_stacks=0:use_registers=0");
     command.env("LSAN_OPTIONS", options);
+    // A pool of threads that lives as long as the process would look like a leak of this library's.
+    command.env("TOKENIZERS_PARALLELISM", "false");
     command
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use wgformer::models::ModelOptions;
 use wgformer::ops::Pooling;
@@ -140,8 +141,20 @@ fn the_example_of_tasks_shows_labels_entities_and_answers() {
 /// Else that no program leaks would say nothing.
 #[test]
 fn the_leak_checker_sees_what_the_library_allocates() {
-    let output = run(&mut program("tests/c_api/forgotten.c", Linking::Static));
-    let report = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success());
-    assert!(report.contains("wgformer_embedder_options_new"), "{report}");
+    let (_gpu, _turn) = common::gpu();
+    let report = |mut program: Command| {
+        let output = run(&mut program);
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let forgotten = || program("tests/c_api/forgotten.c", Linking::Static);
+    let handles = report(forgotten());
+    assert!(
+        handles.contains("wgformer_embedder_options_new"),
+        "{handles}"
+    );
+    let mut with_model = forgotten();
+    with_model.arg(MODEL);
+    let threads = report(with_model);
+    assert!(threads.contains("spawn_unchecked"), "{threads}");
 }
