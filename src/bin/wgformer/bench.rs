@@ -181,7 +181,8 @@ impl Arguments {
             let turns = alternate::variants(gpu, pair, &kernels, &models, until, &mut told)?;
             Measured::of_turns(turns)
         } else {
-            let own = kernels.measure(gpu, &device, &baseline, &mut told)?;
+            let open = || Ok(self.adapter.open_cold()?);
+            let own = kernels.measure(open, &device, &baseline, &mut told)?;
             // Kernels that took longer than their share leave models theirs.
             let until = until.max(Instant::now() + self.budget() / 3);
             let (models, left) = models.measure(&self.adapter, until, &mut told)?;

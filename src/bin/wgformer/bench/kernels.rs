@@ -73,11 +73,11 @@ const VERIFIED: usize = 37;
 
 /// Runs of a kernel on a size.
 const LEAST: usize = 3;
-const MOST: usize = 100;
+const MOST: usize = 400;
 
 /// In so many rounds at most, between which the reference is timed: so both meet the same load, and by the host's clock,
 /// which tells the mean of a round, there is a spread.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 8;
 
 /// Of the reference, after each round.
 const REFERENCES: usize = 1;
@@ -162,13 +162,14 @@ impl Plan {
         }
     }
 
-    /// `told` hears of every size when it is done.
+    /// On devices that `open` gives, one for each sweep; `baseline`: only what it computes. `told` hears of every size when
+    /// it is done.
     ///
     /// # Errors
     /// If the device was lost.
     pub(crate) fn measure(
         &self,
-        gpu: &Gpu,
+        open: impl Fn() -> Result<Gpu>,
         device: &Device,
         baseline: &Baseline,
         mut told: impl FnMut(),
@@ -177,12 +178,15 @@ impl Plan {
         let (until, share) = (Instant::now() + self.budget, self.budget / SHARES);
         let mut sampled = Sampled::default();
         for sweep in 0..SWEEPS {
+            // On a device of its own: some drivers make faster code of a kernel one time than another.
+            let gpu = open()?;
+            let own_baseline = Baseline::new(&gpu)?;
             // All sizes come before all variants.
             let own = self.own || sweep == 0;
             for (tokens, subject) in self.sizes(&subjects) {
                 let until = until.min(Instant::now() + share);
                 let size = (subject, tokens, own);
-                self.sample(gpu, (baseline, until), size, &mut sampled)?;
+                self.sample(&gpu, (&own_baseline, until), size, &mut sampled)?;
                 if sweep == 0 {
                     told();
                 }
