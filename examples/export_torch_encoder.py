@@ -4,8 +4,8 @@
     python examples/export_torch_encoder.py models/my-encoder
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import torch
@@ -32,7 +32,9 @@ class Encoder(nn.Module):
 
 
 def main():
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="where to write model.safetensors and config.json")
+    folder = parser.parse_args().folder
     torch.manual_seed(3)
     model = Encoder(**SIZES).eval()  # train it here, or load your own
     folder.mkdir(parents=True, exist_ok=True)

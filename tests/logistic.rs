@@ -1,7 +1,9 @@
 //! Logistic regression against scikit-learn's, whose coefficients `tests/data/evaluation.py` wrote.
 
 use serde::Deserialize;
-use wgformer::logistic::{ClassWeight, LogisticOptions, LogisticRegression, Validation, validate};
+use wgformer::logistic::{
+    ClassWeight, LogisticOptions, LogisticRegression, Strength, Validation, validate,
+};
 
 #[derive(Deserialize)]
 struct Regression {
@@ -110,6 +112,32 @@ fn a_strength_is_chosen_by_what_is_held_out() {
         |_, _| Ok(()),
     );
     assert_eq!(again.unwrap(), chosen);
+    // Each split is what it is by itself, wherever it ran and whichever was done first.
+    let alone = (11..15).map(|seed| {
+        let one = validation.clone().splits(1).seed(seed);
+        validate(&case.features, &case.labels, &options, &one, |_, _| Ok(()))
+            .unwrap()
+            .0
+    });
+    let alone: Vec<Vec<Strength>> = alone.collect();
+    for (place, strength) in found.iter().enumerate() {
+        let each = alone.iter().map(|split| &split[place]);
+        let accuracies: Vec<f64> = each.clone().map(|it| it.accuracies[0]).collect();
+        assert_eq!(strength.accuracies, accuracies);
+        let loss: f64 = each.map(|it| it.loss / 4.0).sum();
+        assert!(same(strength.loss, loss), "{} {loss}", strength.loss);
+    }
+    let refusing = validate(
+        &case.features,
+        &case.labels,
+        &options,
+        &validation,
+        |done, _| match done {
+            7 => Err(wgformer::Error::Cancelled),
+            _ => Ok(()),
+        },
+    );
+    assert!(matches!(refusing, Err(wgformer::Error::Cancelled)));
     let other = validate(
         &case.features,
         &case.labels,

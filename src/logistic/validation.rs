@@ -1,3 +1,9 @@
+use std::iter;
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
 use super::problem::{Problem, counts, softmax};
 use super::{LogisticOptions, LogisticRegression, newton, refused};
 use crate::error::Result;
@@ -102,7 +108,8 @@ impl Validation {
 }
 
 /// Fits each strength to a part of the samples and looks at how well it does on the rest, for several splits: a quarter of
-/// each class, at least one sample, is held out. `report` is told how many fits are done, and of how many; its error ends all.
+/// each class, at least one sample, is held out. Splits run on as many threads as there are cores, with the same result on any.
+/// `report` is told on this thread how many fits are done, and of how many; its error ends all.
 ///
 /// Returns what was found of each strength, in their order, and the place of the best: that of the highest mean accuracy,
 /// of equal ones that of the lowest loss.
@@ -119,42 +126,34 @@ pub fn validate(
     validation: &Validation,
     mut report: impl FnMut(usize, usize) -> Result<()>,
 ) -> Result<(Vec<Strength>, usize)> {
-    let Validation {
-        strengths,
-        splits,
-        seed,
-    } = validation;
-    let inputs = Problem::new(features, labels, options)?.inputs;
+    let fits = Fits {
+        inputs: Problem::new(features, labels, options)?.inputs,
+        features,
+        labels,
+        options,
+        validation,
+        next: AtomicUsize::new(0),
+    };
     check(labels, validation)?;
-    let mut found: Vec<Strength> = strengths
-        .iter()
-        .map(|&c| Strength {
+    let (splits, all) = (validation.splits, validation.fits());
+    let mut judged = vec![vec![(0.0, 0.0); splits]; validation.strengths.len()];
+    let mut done = 0;
+    fits.each(|fit| {
+        judged[fit.strength][fit.split] = fit.judged;
+        done += 1;
+        report(done, all)
+    })?;
+    let found = validation.strengths.iter().zip(judged);
+    let found = found.map(|(&c, judged)| {
+        let (accuracies, losses): (Vec<f64>, Vec<f64>) = judged.into_iter().unzip();
+        let loss = losses.iter().map(|loss| loss / splits as f64).sum();
+        Strength {
             c,
-            accuracies: Vec::with_capacity(*splits),
-            loss: 0.0,
-        })
-        .collect();
-    let all = validation.fits();
-    for split in 0..*splits {
-        let (kept, held_out) = split_of(labels, seed.wrapping_add(split as u64));
-        let kept = Samples::of(features, labels, inputs, &kept);
-        let held_out = Samples::of(features, labels, inputs, &held_out);
-        let mut parameters = None;
-        for (place, strength) in found.iter_mut().enumerate() {
-            let options = options.c(strength.c);
-            let problem = Problem::new(&kept.features, &kept.labels, &options)?;
-            // From where the one before is, which is near.
-            let start = parameters.take();
-            let start = start.unwrap_or_else(|| vec![0.0; problem.parameters()]);
-            let there = newton::minimize(&problem, start)?;
-            let fitted = LogisticRegression::of(&problem, there.clone());
-            let (accuracy, loss) = held_out.judge(&fitted);
-            strength.accuracies.push(accuracy);
-            strength.loss += loss / *splits as f64;
-            parameters = Some(there);
-            report(split * strengths.len() + place + 1, all)?;
+            accuracies,
+            loss,
         }
-    }
+    });
+    let found: Vec<Strength> = found.collect();
     let is_better = |a: &Strength, b: &Strength| {
         let more = a.mean() - b.mean();
         // Means of the same numbers in another order may differ by rounding.
@@ -201,6 +200,82 @@ fn split_of(labels: &[usize], seed: u64) -> (Vec<usize>, Vec<usize>) {
     kept.sort_unstable();
     held_out.sort_unstable();
     (kept, held_out)
+}
+
+/// All fits of a validation.
+struct Fits<'a> {
+    features: &'a [f32],
+    labels: &'a [usize],
+    inputs: usize,
+    options: &'a LogisticOptions,
+    validation: &'a Validation,
+    /// The first split that nobody has taken.
+    next: AtomicUsize,
+}
+
+/// How well a strength does on a split, by their places.
+struct Fit {
+    strength: usize,
+    split: usize,
+    /// The accuracy and the loss.
+    judged: (f64, f64),
+}
+
+impl Fits<'_> {
+    /// Tells `found` of each fit, in the order in which they are done; its error ends all. Splits know nothing of each other:
+    /// as many run at once as there are cores.
+    fn each(&self, mut found: impl FnMut(Fit) -> Result<()>) -> Result<()> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        thread::scope(|scope| {
+            let (sender, others) = mpsc::channel();
+            for _ in 1..cores.min(self.validation.splits) {
+                let sender = sender.clone();
+                // Nobody listens any more after an error.
+                let work = move || self.free().try_for_each(|fit| sender.send(fit));
+                // Where the system gives no thread, the others do its part.
+                let _ = thread::Builder::new().spawn_scoped(scope, work);
+            }
+            drop(sender);
+            for own in self.free() {
+                found(own?)?;
+                others.try_iter().try_for_each(|fit| found(fit?))?;
+            }
+            others.iter().try_for_each(|fit| found(fit?))
+        })
+    }
+
+    /// Those of splits that nobody else takes.
+    fn free(&self) -> impl Iterator<Item = Result<Fit>> {
+        let free = iter::repeat_with(|| self.next.fetch_add(1, Ordering::Relaxed));
+        free.take_while(|split| *split < self.validation.splits)
+            .flat_map(|split| self.of(split))
+    }
+
+    /// Those of a split.
+    fn of(&self, split: usize) -> impl Iterator<Item = Result<Fit>> {
+        let seed = self.validation.seed.wrapping_add(split as u64);
+        let (kept, held_out) = split_of(self.labels, seed);
+        let samples =
+            |places: &[usize]| Samples::of(self.features, self.labels, self.inputs, places);
+        let (kept, held_out) = (samples(&kept), samples(&held_out));
+        let mut parameters = None;
+        let strengths = self.validation.strengths.iter().enumerate();
+        strengths.map(move |(strength, c)| {
+            let options = self.options.c(*c);
+            let problem = Problem::new(&kept.features, &kept.labels, &options)?;
+            // From where the one before is, which is near.
+            let start = parameters.take();
+            let start = start.unwrap_or_else(|| vec![0.0; problem.parameters()]);
+            let there = newton::minimize(&problem, start)?;
+            let fitted = LogisticRegression::of(&problem, there.clone());
+            parameters = Some(there);
+            Ok(Fit {
+                strength,
+                split,
+                judged: held_out.judge(&fitted),
+            })
+        })
+    }
 }
 
 /// Some of all samples.

@@ -45,11 +45,44 @@ pub(super) fn tensors(pickle: &[u8]) -> Result<BTreeMap<String, View<'_>>, Strin
     let Some(Value::Dictionary(of_all)) = machine.stack.pop() else {
         return Err("holds no dictionary of tensors, as a checkpoint does".to_owned());
     };
-    let named = std::mem::take(&mut machine.dictionaries[of_all]);
-    let named = named.into_iter();
-    Ok(named
+    let Dictionary { tensors, others } = std::mem::take(&mut machine.dictionaries[of_all]);
+    if tensors.is_empty() && !others.is_empty() {
+        return Err(format!(
+            "holds no tensor itself, but {}: a plain state_dict is wanted; load it with torch and save that alone, as \
+             `torch.save(model.state_dict(), path)` does",
+            first_of(&others)
+        ));
+    }
+    let tensors = tensors.into_iter();
+    Ok(tensors
         .map(|(name, view)| (name.to_owned(), machine.views[view].clone()))
         .collect())
+}
+
+/// How many keys an error names.
+const NAMED: usize = 4;
+
+/// For people to read.
+fn first_of(keys: &[&str]) -> String {
+    let named: Vec<String> = keys
+        .iter()
+        .take(NAMED)
+        .map(|key| format!("{key:?}"))
+        .collect();
+    let more = match keys.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", named.join(", "))
+}
+
+/// What is in one under a name.
+#[derive(Default)]
+struct Dictionary<'a> {
+    /// With their places.
+    tensors: Vec<(&'a str, usize)>,
+    /// The names of what else there is.
+    others: Vec<&'a str>,
 }
 
 /// Something on the stack or in the memo; a number in it is a place in the machine's list of its kind.
@@ -106,8 +139,7 @@ struct Machine<'a> {
     /// Type and name.
     storages: Vec<(Dtype, &'a str)>,
     views: Vec<View<'a>>,
-    /// Only what is a tensor, under a name.
-    dictionaries: Vec<Vec<(&'a str, usize)>>,
+    dictionaries: Vec<Dictionary<'a>>,
 }
 
 const BROKEN: &str = "has a broken pickle";
@@ -307,7 +339,7 @@ impl<'a> Machine<'a> {
 
     fn dictionary(&mut self) -> Result<(), String> {
         self.has_room(self.dictionaries.len())?;
-        self.dictionaries.push(Vec::new());
+        self.dictionaries.push(Dictionary::default());
         self.push(Value::Dictionary(self.dictionaries.len() - 1))
     }
 
@@ -320,8 +352,12 @@ impl<'a> Machine<'a> {
         for pair in self.stack[place + behind..].chunks(2) {
             match *pair {
                 [Value::Text(name), Value::View(view)] => {
-                    self.has_room(self.dictionaries[into].len())?;
-                    self.dictionaries[into].push((name, view));
+                    self.has_room(self.dictionaries[into].tensors.len())?;
+                    self.dictionaries[into].tensors.push((name, view));
+                }
+                [Value::Text(name), _] => {
+                    self.has_room(self.dictionaries[into].others.len())?;
+                    self.dictionaries[into].others.push(name);
                 }
                 [_, _] => {}
                 _ => return broken("a key has no value"),

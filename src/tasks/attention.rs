@@ -54,6 +54,21 @@ pub struct AttentionReader {
 /// assert!(attention.head(attention.heads).is_err());
 /// # Ok::<(), wgformer::Error>(())
 /// ```
+///
+/// Of token ids, where there is no tokenizer:
+///
+/// ```
+/// # use wgformer::{models::AttentionLayer, tasks::AttentionWeights};
+/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/heads/torch_transformer_encoder-masked-lm");
+/// let layer = AttentionLayer::load(&gpu, folder.as_ref(), 0, 512, &Default::default())?;
+/// let attention = AttentionWeights::of_ids(&layer, &[5, 17, 3])?;
+/// assert_eq!(attention.tokens[1].token, "17");
+/// # pollster::block_on(async {
+/// assert_eq!(AttentionWeights::of_ids_async(&layer, &[5, 17, 3]).await?, attention);
+/// # Ok::<(), wgformer::Error>(())
+/// # })?;
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct AttentionWeights {
@@ -147,26 +162,63 @@ impl AttentionReader {
         if tokens.ids.len() > most {
             return Err(Error::TooLong { index: 0, most });
         }
-        let values = self.layer.weights_async(&tokens.ids, &tokens.types).await;
-        let values = values.map_err(|error| self.tokenizer.blamed(error))?;
-        if let Some(value) = values.iter().copied().find(|weight| !weight.is_finite()) {
-            return Err(Error::Overflow { index: 0, value });
-        }
-        let tokens = tokens.ids.iter().zip(origins);
-        let tokens = tokens.map(|(id, origin)| AttentionToken {
+        let named = tokens.ids.iter().zip(origins);
+        let named = named.map(|(id, origin)| AttentionToken {
             token: self.tokenizer.token(*id).unwrap_or_default(),
             id: *id,
             origin,
         });
-        Ok(AttentionWeights {
-            tokens: tokens.collect(),
-            heads: self.layer.heads(),
-            values,
-        })
+        let weights = AttentionWeights::of(&self.layer, named.collect(), &tokens.types).await;
+        weights.map_err(|error| self.tokenizer.blamed(error))
     }
 }
 
 impl AttentionWeights {
+    /// The attention weights of a layer in a sequence of token ids, for models that have no tokenizer: each token goes by
+    /// its id, and is of no text.
+    ///
+    /// # Errors
+    /// [`Error::Overflow`] if a weight is not finite; as [`AttentionLayer::weights`].
+    pub fn of_ids(layer: &AttentionLayer, ids: &[u32]) -> Result<Self> {
+        layer.block_on(Self::of_ids_async(layer, ids))
+    }
+
+    /// [`AttentionWeights::of_ids`], without blocking the thread while the GPU works.
+    ///
+    /// # Errors
+    /// As [`AttentionWeights::of_ids`].
+    pub async fn of_ids_async(layer: &AttentionLayer, ids: &[u32]) -> Result<Self> {
+        let tokens = ids.iter().map(|id| AttentionToken {
+            token: id.to_string(),
+            id: *id,
+            origin: TokenOrigin {
+                start: 0,
+                end: 0,
+                is_special: true,
+                word_id: None,
+                sequence_id: None,
+            },
+        });
+        Self::of(layer, tokens.collect(), &vec![0; ids.len()]).await
+    }
+
+    async fn of(
+        layer: &AttentionLayer,
+        tokens: Vec<AttentionToken>,
+        types: &[u32],
+    ) -> Result<Self> {
+        let ids: Vec<u32> = tokens.iter().map(|token| token.id).collect();
+        let values = layer.weights_async(&ids, types).await?;
+        if let Some(value) = values.iter().copied().find(|weight| !weight.is_finite()) {
+            return Err(Error::Overflow { index: 0, value });
+        }
+        Ok(Self {
+            tokens,
+            heads: layer.heads(),
+            values,
+        })
+    }
+
     /// The weights of a head, counted from 0: `[queries, keys]`.
     ///
     /// # Errors

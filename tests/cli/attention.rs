@@ -106,6 +106,38 @@ fn a_heat_map_is_a_page_that_needs_nothing_else() {
 }
 
 #[test]
+fn a_model_without_a_tokenizer_reads_token_ids() {
+    let folder = Folder::new();
+    let model = format!("--model '{ROOT}/tests/data/heads/torch_transformer_encoder-masked-lm'");
+    let attention = |options: &str| folder.run(&format!("attention --layer 0 {options} {model}"));
+    let document = attention("--ids '5 17 3' --json").lines()[0].clone();
+    assert_eq!(document["tokens"][1], json!({"token": "17", "id": 17}));
+    assert!(document.get("text").is_none());
+    let weights: Vec<Vec<f64>> = serde_json::from_value(document["weights"].clone()).unwrap();
+    assert_eq!(weights.iter().map(Vec::len).collect::<Vec<_>>(), [3; 3]);
+    for row in &weights {
+        assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{row:?}");
+    }
+    let table = attention("--ids 5,17,3 --head 0").text();
+    assert!(
+        table.lines().any(|row| row.trim().starts_with("17 ")),
+        "{table}"
+    );
+    attention("--ids '5 17 3' --html page.html");
+    assert!(
+        String::from_utf8(folder.read("page.html"))
+            .unwrap()
+            .contains("<span>17</span>")
+    );
+
+    attention("--ids '5 x'").assert_error(&["--ids", "\"x\" is no token id"]);
+    attention("--ids 5,40").assert_error(&["ids", "40"]);
+    attention("cat").assert_error(&["tokenizer.json", "--ids"]);
+    assert_eq!(attention("cat --ids 5").code, 2);
+    assert_eq!(attention("--ids 5 --pair cat").code, 2);
+}
+
+#[test]
 fn what_cannot_be_shown_is_explained() {
     let folder = Folder::new();
     let attention = |options: &str| folder.run(&format!("attention {options} {}", model()));

@@ -85,6 +85,18 @@ fn labels_are_compared_with_those_of_classify() {
     }
     let page = String::from_utf8(folder.read("page.html")).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.contains("class=\"matrix\""));
+    // Beside a document too, which has standard output to itself.
+    let task = format!("--task classify --data data.csv {own}");
+    let beside = document(&folder, &format!("{task} --html beside.html"));
+    assert_eq!(beside["confusion"], found["confusion"]);
+    assert!(folder.path("beside.html").exists());
+    let both = folder.run(&format!("eval {task} --json --html -"));
+    assert_eq!(both.code, 2);
+    assert!(
+        both.stderr.contains("--html names a file"),
+        "{}",
+        both.stderr
+    );
 
     // A second text where there is one.
     folder.write("pairs.csv", "text,pair,label\none,two,neutral\n");

@@ -6,6 +6,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::common;
+use crate::generated_model::torch_file::archive;
 use crate::generated_model::{Format, write_json};
 use crate::harness::{embed, expect_error, model, parsed, replaced, rows, without};
 
@@ -187,6 +188,14 @@ fn a_damaged_file_of_torchs_is_named_with_what_is_wrong_in_it() {
     for (from, to, needles) in table {
         attempt(&String::from_utf8_lossy(to), with_bytes(from, to), needles);
     }
+    // As a training script writes it: `{"model_state_dict": {}, "epoch": 3}`.
+    let pickle = b"\x80\x02}(X\x10\x00\x00\x00model_state_dict}X\x05\x00\x00\x00epochK\x03u.";
+    let training = archive(&[("data.pkl".to_owned(), pickle.to_vec())]);
+    attempt(
+        "training",
+        torch_file(|file| *file = training),
+        "\"model_state_dict\", \"epoch\"; plain state_dict",
+    );
     // The first tensor, [32] with strides [1], is in `data/0`.
     let shape = |size: i32, stride: i32| {
         [

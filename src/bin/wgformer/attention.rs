@@ -3,24 +3,31 @@
 mod heat_map;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
+use wgformer::Error;
+use wgformer::models::{AttentionLayer, SentenceTransformer};
 use wgformer::tasks::{AttentionReader, AttentionToken, AttentionWeights};
 use wgformer::text::Text;
 
+use crate::ids;
 use crate::model_args::ModelArgs;
 use crate::output::{Output, write_line};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The text.
-    text: String,
+    #[arg(required_unless_present = "ids")]
+    text: Option<String>,
     /// A second text, which is read with it as a pair.
     #[arg(long, value_name = "TEXT")]
     pair: Option<String>,
+    /// Token ids instead of a text, such as "5 17 3": what a model without a tokenizer reads.
+    #[arg(long, value_name = "IDS", conflicts_with_all = ["text", "pair"])]
+    ids: Option<String>,
     /// Which layer, counted from 0.
     #[arg(long, value_name = "N")]
     layer: usize,
@@ -49,7 +56,8 @@ struct Shown<'a> {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pair: Option<&'a str>,
     layer: usize,
@@ -61,7 +69,7 @@ struct Document<'a> {
     weights: Vec<&'a [f32]>,
 }
 
-/// A special token, which is of no text, has no characters.
+/// What is of no text, a special token or one that was given as its id, has no characters.
 #[derive(Serialize)]
 struct Token<'a> {
     token: &'a str,
@@ -75,22 +83,16 @@ struct Token<'a> {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let page = arguments.html.as_deref();
     let page = page.map(|path| Output::create(Some(path))).transpose()?;
-    let load = |gpu: &_, directory: &_, options: &_| {
-        AttentionReader::load(gpu, directory, arguments.layer, options)
+    let (attention, layers) = match (&arguments.ids, &arguments.text) {
+        (Some(ids), _) => arguments.of_ids(ids)?,
+        (None, text) => arguments.of_text(text.as_deref().unwrap_or_default())?,
     };
-    let model = &arguments.model;
-    let reader = model.load_task(None, load, |it| it.layer().plans())?;
-    let read = match &arguments.pair {
-        Some(pair) => Text::Pair(&arguments.text, pair),
-        None => Text::One(&arguments.text),
-    };
-    let attention = reader.read(read)?;
     let shown = Shown {
         arguments,
         weights: arguments.weights(&attention)?,
         tokens: &attention.tokens,
         heads: attention.heads,
-        layers: reader.layer().layers(),
+        layers,
     };
     match page {
         Some(page) => heat_map::write(page, &shown),
@@ -100,6 +102,38 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 }
 
 impl Arguments {
+    /// With the number of layers that there are.
+    fn of_text(&self, text: &str) -> Result<(AttentionWeights, usize)> {
+        let load = |gpu: &_, directory: &_, options: &_| {
+            AttentionReader::load(gpu, directory, self.layer, options)
+        };
+        let model = &self.model;
+        let reader = model.load_task(None, load, |it| it.layer().plans());
+        let reader = reader.map_err(|error| match error.downcast_ref() {
+            Some(Error::Io { path, .. }) if path.ends_with("tokenizer.json") => {
+                anyhow!("{error}; --ids gives token ids to a model that has no tokenizer")
+            }
+            _ => error,
+        })?;
+        let read = match &self.pair {
+            Some(pair) => Text::Pair(text, pair),
+            None => Text::One(text),
+        };
+        Ok((reader.read(read)?, reader.layer().layers()))
+    }
+
+    /// With the number of layers that there are.
+    fn of_ids(&self, ids: &str) -> Result<(AttentionWeights, usize)> {
+        let ids = ids::parse(ids).map_err(|message| anyhow!("--ids: {message}"))?;
+        let load = |gpu: &_, directory: &Path, options: &_| {
+            let own = SentenceTransformer::read(directory)?;
+            let most = own.max_tokens.unwrap_or(usize::MAX);
+            AttentionLayer::load(gpu, &own.transformer, self.layer, most, options)
+        };
+        let layer = self.model.load_task(None, load, AttentionLayer::plans)?;
+        Ok((AttentionWeights::of_ids(&layer, &ids)?, layer.layers()))
+    }
+
     fn weights(&self, attention: &AttentionWeights) -> Result<Vec<f32>> {
         Ok(match self.head {
             Some(head) => attention.head(head)?.to_vec(),
@@ -132,7 +166,7 @@ impl Shown<'_> {
             end: token(it).map(|origin| origin.end),
         });
         let document = Document {
-            text: &self.arguments.text,
+            text: self.arguments.text.as_deref(),
             pair: self.arguments.pair.as_deref(),
             layer: self.arguments.layer,
             head: self.arguments.head,

@@ -7,7 +7,7 @@ mod rerank;
 mod similarity;
 mod tag;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Result;
@@ -58,9 +58,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     long: OverflowArgs,
     /// One JSON document instead of a table.
-    #[arg(long, conflicts_with = "html")]
+    #[arg(long)]
     json: bool,
-    /// Write a page of it too, with the confusion matrix.
+    /// A file for a page of it too, with the confusion matrix.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     #[command(flatten)]
@@ -138,6 +138,8 @@ impl Arguments {
         let is = |task| self.task == task;
         let message = if self.long.splits() && !is(Task::Tag) {
             "--overflow chunk goes with --task tag alone, which puts together what passages have"
+        } else if self.html.as_deref() == Some(Path::new("-")) {
+            "--html names a file: on standard output is the table, or with --json the document"
         } else if (self.at.is_some() || self.late) && !is(Task::Rerank) {
             "--at and --late go with --task rerank"
         } else if self.scheme != Scheme::Lenient && !is(Task::Tag) {

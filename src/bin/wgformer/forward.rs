@@ -13,6 +13,7 @@ use wgformer::models::{Batch, Head, MaskedLm, Model, ModelOptions, SentenceTrans
 use wgformer::plan::{Control, Plan};
 use wgformer::text::Tokenizer;
 
+use crate::ids;
 use crate::input::Texts;
 use crate::lines::{self, Lines};
 use crate::model_args::TaskModelArgs;
@@ -94,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         // What is wrong with any is said before the first is run.
         let sequences = (number..).zip(&piece).map(|(number, line)| {
-            let ids = parse(line).and_then(|ids| loaded.checked(ids));
+            let ids = ids::parse(line).and_then(|ids| loaded.checked(ids));
             ids.map_err(|message| anyhow!("sequence {number}: {message}"))
         });
         let sequences = sequences.collect::<Result<Vec<_>>>()?;
@@ -114,21 +115,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Sequences that are held in memory together.
 const PIECE: usize = 4096;
-
-/// The numbers of a line, between spaces or commas.
-fn parse(line: &str) -> Result<Vec<u32>, String> {
-    let words = line.split(|c: char| c.is_whitespace() || c == ',');
-    let words = words.filter(|word| !word.is_empty());
-    let ids = words.map(|word| {
-        let message = |_| format!("{word:?} is no token id: that is a number from 0 on");
-        word.parse().map_err(message)
-    });
-    let ids = ids.collect::<Result<Vec<u32>, String>>()?;
-    if ids.is_empty() {
-        return Err("has no token ids: give at least one".to_owned());
-    }
-    Ok(ids)
-}
 
 impl Arguments {
     fn open(&self) -> Result<Texts> {

@@ -13,6 +13,7 @@ mod fill;
 mod fit;
 mod forward;
 mod html;
+mod ids;
 mod input;
 mod interrupt;
 mod lines;

@@ -43,7 +43,7 @@ fn summary(shown: &Shown<'_>) -> Element {
         shown.layers.saturating_sub(1),
         shown.heads.saturating_sub(1),
     );
-    let texts = [Some(&shown.arguments.text), shown.arguments.pair.as_ref()];
+    let texts = [&shown.arguments.text, &shown.arguments.pair];
     let texts = texts.into_iter().flatten();
     element("header")
         .child(element("h1").text(shown.title()))

@@ -46,44 +46,20 @@ fn page(report: &Report) -> Element {
 /// A row for each label that is right, a column for each that was predicted.
 fn matrix(found: &Classification) -> Element {
     let labels = found.labels();
-    let name = |label: &&str| {
-        element("th")
-            .attribute("scope", "col")
-            .child(element("span").text(label))
-    };
-    let head = element("thead")
-        .child(
-            element("tr")
-                .child(element("td").attribute("colspan", 2))
-                .child(
-                    element("th")
-                        .class("axis")
-                        .attribute("colspan", labels.len())
-                        .text("predicted"),
-                ),
-        )
-        .child(
-            element("tr")
-                .child(element("td").attribute("colspan", 2))
-                .children(labels.iter().map(name)),
-        );
-    let rows = labels.iter().zip(&found.confusion).enumerate();
-    let rows = rows.map(|(place, (label, counts))| {
-        let axis = (place == 0).then(|| {
-            element("th")
-                .class("axis side")
-                .attribute("rowspan", labels.len())
-                .child(element("span").text("true"))
-        });
-        let label = element("th").attribute("scope", "row").text(label);
+    let columns = labels.iter().map(|label| heading("col", label));
+    let head = element("tr")
+        .child(element("th").class("corner").text("true ↓ predicted →"))
+        .children(columns);
+    let rows = labels.iter().zip(&found.confusion);
+    let rows = rows.map(|(truth, counts)| {
         let all: usize = counts.iter().sum();
-        let cells = counts.iter().enumerate();
-        let cells = cells.map(|(column, count)| cell(*count, all, column == place));
-        element("tr").children(axis).child(label).children(cells)
+        let cells = labels.iter().zip(counts);
+        let cells = cells.map(|(predicted, count)| cell((*truth, *predicted), *count, all));
+        element("tr").child(heading("row", truth)).children(cells)
     });
     let table = element("table")
         .class("matrix")
-        .child(head)
+        .child(element("thead").child(head))
         .child(element("tbody").children(rows));
     let key = "How many of those whose true label is that of the row were given the label of the column. The stronger the colour, the larger is their part of the row; what has a frame is right.";
     element("figure")
@@ -91,14 +67,27 @@ fn matrix(found: &Classification) -> Element {
         .child(element("figcaption").text(key))
 }
 
-/// Its colour says which part of its row it is.
-fn cell(count: usize, all: usize, is_right: bool) -> Element {
+/// A label may be longer than there is room for.
+fn heading(scope: &str, label: &str) -> Element {
+    element("th")
+        .attribute("scope", scope)
+        .attribute("title", label)
+        .child(element("span").text(label))
+}
+
+/// Its colour says which part it is of all in its row.
+fn cell((truth, predicted): (&str, &str), count: usize, all: usize) -> Element {
     let part = 100.0 * count as f64 / all.max(1) as f64;
+    let title = format!("{truth} → {predicted}: {count}, {part:.1} % of its row");
     let cell = element("td")
         .attribute("style", format!("--part: {part:.1}%"))
-        .attribute("title", format!("{part:.1} % of its row"))
+        .attribute("title", title)
         .text(count);
-    if is_right { cell.class("right") } else { cell }
+    if truth == predicted {
+        cell.class("right")
+    } else {
+        cell
+    }
 }
 
 #[cfg(test)]
@@ -126,9 +115,11 @@ mod tests {
         html::assert_whole(&page);
         let page = page.to_string();
         for part in [
-            ">predicted</th>",
-            "<span>true</span>",
-            "<span>&lt;a&gt;</span>",
+            ">true ↓ predicted →</th>",
+            "<th scope=\"col\" title=\"&lt;a&gt;\"><span>&lt;a&gt;</span></th>",
+            "<th scope=\"row\" title=\"&lt;a&gt;\"><span>&lt;a&gt;</span></th>",
+            "title=\"&lt;a&gt; → b: 1, 50.0 % of its row\"",
+            "title=\"b → b: 0, 0.0 % of its row\"",
             "accuracy 0.333 of 3 texts",
             "1 of them cut",
             "on &quot;quoted&quot;",
