@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     embedder.model().warm_up()?; // before anybody waits for it
     println!("warm after {:?}", start.elapsed());
-    let expected = embedder.embed(&TEXTS)?;
+    let expected = embedder.embed(TEXTS)?;
     let taken = embedder.model().memory().total();
     if taken > budget {
         return Err(format!("{taken} bytes were taken, of {budget}").into());
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // As a driver's reset would, this takes the device away from under the model.
     gpu.device().destroy();
-    match embedder.embed(&TEXTS) {
+    match embedder.embed(TEXTS) {
         Err(error @ wgformer::Error::DeviceLost { .. }) => println!("{error}"),
         other => return Err(format!("the device is gone: {other:?}").into()),
     }
@@ -62,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let embedder = embedder.recover(&open()?)?;
     println!("recovered after {:?}", start.elapsed());
-    if embedder.embed(&TEXTS)? != expected {
+    if embedder.embed(TEXTS)? != expected {
         return Err("the vectors differ from those before".into());
     }
     println!("the vectors are those of before, to the bit");
