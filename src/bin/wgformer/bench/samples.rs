@@ -27,18 +27,20 @@ impl Summary {
         let sorted = sorted(samples);
         let [lower, median, upper] = [0.25, 0.5, 0.75].map(|part| quantile(&sorted, part));
         let between = upper - lower;
+        // Of what takes no time that a clock could tell.
+        let over = |part: f64, whole: f64| if whole == 0.0 { 0.0 } else { part / whole };
         let high = sorted.iter().filter(|it| **it > upper + 3.0 * between);
         let drift = match halves {
             (_, []) => 0.0,
             (first, second) => {
                 let [first, second] =
                     [first, second].map(|half| quantile(&self::sorted(half), 0.5));
-                second / first - 1.0
+                over(second - first, first)
             }
         };
         Self {
             median,
-            spread: between / median,
+            spread: over(between, median),
             least: sorted[0],
             samples: sorted.len(),
             outliers: high.count(),
@@ -113,6 +115,8 @@ mod tests {
         assert_eq!(summary.spread, 2.0 / 3.0); // quartiles 2 and 4
         assert_eq!((summary.samples, summary.outliers), (5, 1));
         assert_eq!(Summary::of(&[2.0, 2.0, 3.0, 3.0]).drift, 0.5);
+        let nothing = Summary::of(&[0.0; 4]);
+        assert_eq!((nothing.spread, nothing.drift), (0.0, 0.0));
         let one = Summary::of(&[7.0]);
         assert_eq!((one.median, one.spread, one.drift), (7.0, 0.0, 0.0));
     }
