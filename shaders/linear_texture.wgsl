@@ -24,7 +24,7 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 const LANES: u32 = 8u;
-const ROWS: u32 = 16u;    // written out below; a multiple of LANES
+const ROWS: u32 = 32u;    // or 16, written out below; a multiple of LANES
 const VECTORS: u32 = 2u;  // a lane's columns, four to a vector: a mat2x4 a row
 const WEIGHT_BITS: u32 = 32u;
 const BIAS: u32 = 1u;        // 1: add `bias`
@@ -180,6 +180,22 @@ fn linear_texture(
         var s13 = mat2x4<f32>();
         var s14 = mat2x4<f32>();
         var s15 = mat2x4<f32>();
+        var s16 = mat2x4<f32>();
+        var s17 = mat2x4<f32>();
+        var s18 = mat2x4<f32>();
+        var s19 = mat2x4<f32>();
+        var s20 = mat2x4<f32>();
+        var s21 = mat2x4<f32>();
+        var s22 = mat2x4<f32>();
+        var s23 = mat2x4<f32>();
+        var s24 = mat2x4<f32>();
+        var s25 = mat2x4<f32>();
+        var s26 = mat2x4<f32>();
+        var s27 = mat2x4<f32>();
+        var s28 = mat2x4<f32>();
+        var s29 = mat2x4<f32>();
+        var s30 = mat2x4<f32>();
+        var s31 = mat2x4<f32>();
         for (var k4 = 0u; k4 < params.k / 4u; k4++) {
             for (var g = 0u; g < ROW_GROUPS; g++) {
                 a[g] = textureLoad(x, vec2(k4, min(first_row + g * LANES + lane, params.m - 1u)));
@@ -202,6 +218,24 @@ fn linear_texture(
             s13 = multiply(subgroupShuffle(a[13u / LANES], 13u % LANES), b0, b1, s13);
             s14 = multiply(subgroupShuffle(a[14u / LANES], 14u % LANES), b0, b1, s14);
             s15 = multiply(subgroupShuffle(a[15u / LANES], 15u % LANES), b0, b1, s15);
+            if ROWS == 32u {
+                s16 = multiply(subgroupShuffle(a[16u / LANES % ROW_GROUPS], 16u % LANES), b0, b1, s16);
+                s17 = multiply(subgroupShuffle(a[17u / LANES % ROW_GROUPS], 17u % LANES), b0, b1, s17);
+                s18 = multiply(subgroupShuffle(a[18u / LANES % ROW_GROUPS], 18u % LANES), b0, b1, s18);
+                s19 = multiply(subgroupShuffle(a[19u / LANES % ROW_GROUPS], 19u % LANES), b0, b1, s19);
+                s20 = multiply(subgroupShuffle(a[20u / LANES % ROW_GROUPS], 20u % LANES), b0, b1, s20);
+                s21 = multiply(subgroupShuffle(a[21u / LANES % ROW_GROUPS], 21u % LANES), b0, b1, s21);
+                s22 = multiply(subgroupShuffle(a[22u / LANES % ROW_GROUPS], 22u % LANES), b0, b1, s22);
+                s23 = multiply(subgroupShuffle(a[23u / LANES % ROW_GROUPS], 23u % LANES), b0, b1, s23);
+                s24 = multiply(subgroupShuffle(a[24u / LANES % ROW_GROUPS], 24u % LANES), b0, b1, s24);
+                s25 = multiply(subgroupShuffle(a[25u / LANES % ROW_GROUPS], 25u % LANES), b0, b1, s25);
+                s26 = multiply(subgroupShuffle(a[26u / LANES % ROW_GROUPS], 26u % LANES), b0, b1, s26);
+                s27 = multiply(subgroupShuffle(a[27u / LANES % ROW_GROUPS], 27u % LANES), b0, b1, s27);
+                s28 = multiply(subgroupShuffle(a[28u / LANES % ROW_GROUPS], 28u % LANES), b0, b1, s28);
+                s29 = multiply(subgroupShuffle(a[29u / LANES % ROW_GROUPS], 29u % LANES), b0, b1, s29);
+                s30 = multiply(subgroupShuffle(a[30u / LANES % ROW_GROUPS], 30u % LANES), b0, b1, s30);
+                s31 = multiply(subgroupShuffle(a[31u / LANES % ROW_GROUPS], 31u % LANES), b0, b1, s31);
+            }
         }
 
         // Loaded once for all rows: a buffer's vector costs as much as ten texels.
@@ -229,6 +263,12 @@ fn linear_texture(
             if r == 4u { t0 = s4; t1 = s5; t2 = s6; t3 = s7; }
             if r == 8u { t0 = s8; t1 = s9; t2 = s10; t3 = s11; }
             if r == 12u { t0 = s12; t1 = s13; t2 = s14; t3 = s15; }
+            if ROWS == 32u {
+                if r == 16u { t0 = s16; t1 = s17; t2 = s18; t3 = s19; }
+                if r == 20u { t0 = s20; t1 = s21; t2 = s22; t3 = s23; }
+                if r == 24u { t0 = s24; t1 = s25; t2 = s26; t3 = s27; }
+                if r == 28u { t0 = s28; t1 = s29; t2 = s30; t3 = s31; }
+            }
             let row = first_row + r;
             if PAIRS > 0u {
                 if c0 < width {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Gpu, Resource};
@@ -14,6 +15,8 @@ pub(crate) struct Pipeline {
     pub(crate) tensor_layout: wgpu::BindGroupLayout,
     /// The layout of `@group(1)`, the uniform `Params` at a dynamic offset.
     pub(crate) params_layout: wgpu::BindGroupLayout,
+    /// Whether [`Gpu::finish`] was called for it.
+    is_finished: AtomicBool,
 }
 
 /// No kernel's uniform has more bytes.
@@ -52,7 +55,6 @@ impl Gpu {
                 },
                 other => other,
             })?;
-        self.warm_up(kernel, &pipeline)?;
         Ok(Arc::clone(
             cache().entry(key).or_insert_with(|| Arc::new(pipeline)),
         ))
@@ -84,17 +86,19 @@ impl Gpu {
             pipeline,
             tensor_layout,
             params_layout,
+            is_finished: AtomicBool::new(false),
         }
     }
 }
 
 impl Gpu {
     /// Has the driver finish a pipeline now, while weights are read, rather than at its first dispatch, where lavapipe
-    /// takes a third of a second for each: a dispatch of no workgroups, with stand-ins for what it binds.
+    /// takes a third of a second for each: a dispatch of no workgroups, with stand-ins for what it binds. Once for each.
     ///
     /// Not on GL, which compiles while it submits, and would for variants that are never run.
-    fn warm_up(&self, kernel: &Kernel, pipeline: &Pipeline) -> Result<()> {
-        if self.capabilities().info.backend == wgpu::Backend::Gl {
+    pub(crate) fn finish(&self, kernel: &Kernel, pipeline: &Pipeline) -> Result<()> {
+        let is_on_gl = self.capabilities().info.backend == wgpu::Backend::Gl;
+        if is_on_gl || pipeline.is_finished.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
         let tensors = kernel.bindings.iter().map(|access| self.stand_in(*access));

@@ -12,44 +12,70 @@ use crate::kernel::{Offer, Variant};
 /// Compiles what is not compiled yet, each on a thread of its own: drivers take 5 to 1,000 ms for one.
 /// A browser's device belongs to one thread.
 ///
+/// Of each offer the variant for the fewest rows is finished by the driver too, where that waits for a first dispatch: a
+/// single text should not wait for what only batches need.
+///
 /// The result has a pipeline for each variant of each offer.
 pub(super) fn compile(gpu: &Gpu, offers: &[Offer], load: &Load) -> Result<Vec<Vec<Arc<Pipeline>>>> {
+    let pipeline = |wanted: Wanted<'_>| {
+        load.go_on()?;
+        let Variant {
+            kernel, constants, ..
+        } = wanted.variant;
+        let pipeline = gpu.pipeline(kernel, constants)?;
+        if wanted.is_smallest {
+            gpu.finish(kernel, &pipeline)?;
+        }
+        Ok(pipeline)
+    };
     // A GL context belongs to one thread at a time, and wgpu panics in those that wait for it too long.
     #[cfg(not(target_arch = "wasm32"))]
     if gpu.capabilities().info.backend != wgpu::Backend::Gl {
-        compile_in_parallel(gpu, load, offers.iter().flat_map(Offer::variants))?;
+        in_parallel(&distinct(offers), |wanted| pipeline(wanted).map(drop))?;
     }
-    let pipeline = |variant: &Variant| {
-        load.go_on()?;
-        gpu.pipeline(variant.kernel, &variant.constants)
-    };
-    let pipelines = |offer: &Offer| offer.variants().map(pipeline).collect();
+    let pipelines = |offer| wanted(offer).map(pipeline).collect();
     offers.iter().map(pipelines).collect()
 }
 
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    variant: &'a Variant,
+    /// Whether it is for the fewest rows of its offer.
+    is_smallest: bool,
+}
+
+fn wanted(offer: &Offer) -> impl Iterator<Item = Wanted<'_>> {
+    let variants = offer.variants().enumerate();
+    variants.map(|(place, variant)| Wanted {
+        variant,
+        is_smallest: place == 0,
+    })
+}
+
+/// Those that are to be finished first, so that this is started with.
 #[cfg(not(target_arch = "wasm32"))]
-fn compile_in_parallel<'a>(
-    gpu: &Gpu,
-    load: &Load,
-    variants: impl Iterator<Item = &'a Variant>,
-) -> Result<()> {
-    let mut distinct: Vec<&Variant> = Vec::new();
-    for variant in variants {
-        if !distinct
-            .iter()
-            .any(|other| is_same_pipeline(other, variant))
-        {
-            distinct.push(variant);
+fn distinct(offers: &[Offer]) -> Vec<Wanted<'_>> {
+    let mut all: Vec<Wanted<'_>> = offers.iter().flat_map(wanted).collect();
+    all.sort_by_key(|wanted| !wanted.is_smallest);
+    let mut distinct: Vec<Wanted<'_>> = vec![];
+    for wanted in all {
+        let is_same = |other: &Wanted<'_>| is_same_pipeline(other.variant, wanted.variant);
+        if !distinct.iter().any(is_same) {
+            distinct.push(wanted);
         }
     }
+    distinct
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn in_parallel<T: Copy + Send>(all: &[T], work: impl Fn(T) -> Result<()> + Sync) -> Result<()> {
     std::thread::scope(|scope| {
-        let compile = |variant: &Variant| {
-            load.go_on()?;
-            gpu.pipeline(variant.kernel, &variant.constants).map(drop)
+        // Where the system gives no thread, it is done when it is asked for.
+        let start = |one: &T| {
+            let (one, work) = (*one, &work);
+            Builder::new().spawn_scoped(scope, move || work(one))
         };
-        // Where the system gives no thread, it is compiled when it is asked for.
-        let start = |variant| Builder::new().spawn_scoped(scope, move || compile(variant));
-        let threads: Vec<_> = distinct.into_iter().flat_map(start).collect();
+        let threads: Vec<_> = all.iter().flat_map(start).collect();
         let join = |thread: ScopedJoinHandle<'_, Result<()>>| {
             thread
                 .join()

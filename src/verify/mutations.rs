@@ -394,6 +394,8 @@ const MUTATIONS: &[Mutation] = &[
     mutation("linear_subgroup", "leaves pairs side by side", "at - d / 4u + params.rotated / 4u", "at - d / 4u + 1u"),
 
     mutation("linear_texture", "takes one row for another", "subgroupShuffle(a[3u / LANES], 3u % LANES)", "subgroupShuffle(a[2u / LANES], 2u % LANES)"),
+    mutation("linear_texture", "takes one of many rows for another", "% ROW_GROUPS], 19u % LANES)", "% ROW_GROUPS], 18u % LANES)"),
+    mutation("linear_texture", "stores some of many rows twice", "t0 = s24;", "t0 = s20;"),
     mutation("linear_texture", "drops the last four products", "k4 < params.k / 4u", "k4 + 1u < params.k / 4u"),
     mutation("linear_texture", "drops the last vector of columns", "if c0 < width", "if c0 + 1u < width"),
     mutation("linear_texture", "every vector of columns is the first", "min(c1,", "min(c0,"),
@@ -614,8 +616,8 @@ impl Mutation {
             }
             let mut of_kernel = candidates(gpu, &case);
             of_kernel.retain(|candidate| candidate.variant.kernel.name == self.kernel);
-            // Other tiles run through the same lines.
-            of_kernel.dedup_by_key(|candidate| candidate.weight_type());
+            // Other tiles run through the same lines, unless these are written out for so many rows.
+            of_kernel.dedup_by_key(|candidate| (candidate.weight_type(), rows_of(candidate)));
             let expected = if of_kernel.is_empty() {
                 Vec::new()
             } else {
@@ -625,6 +627,11 @@ impl Mutation {
             of_kernel.iter().any(fails).then_some(case.name.clone())
         })
     }
+}
+
+fn rows_of(candidate: &Candidate) -> Option<u32> {
+    let mut constants = candidate.variant.constants.iter();
+    constants.find_map(|(name, value)| (*name == "ROWS").then_some(*value))
 }
 
 fn fails(

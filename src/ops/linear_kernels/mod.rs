@@ -162,7 +162,7 @@ pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offe
         let place = usize::from(request.capabilities.is_software());
         let cooperative = cooperative::offers(request, projection, &problem);
         offers.splice(place..place, cooperative);
-        offers.extend(texture::offer(request, projection, &problem));
+        offers.extend(texture::offers(request, projection, &problem));
         offers.extend(subgroup::offer(request, projection, &problem));
     }
     offers.push(plain::offer(request, projection, &problem));

@@ -1,26 +1,70 @@
 use std::sync::Arc;
 
 use super::{Problem, Projection, parameters};
+use crate::gpu::Capabilities;
 use crate::graph::Request;
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Layout, Offer, Variant};
 
-const ROWS: usize = 16; // as the shader has it
-const VECTORS: usize = 2; // of a lane, likewise
+const VECTORS: usize = 2; // of a lane, as the shader has it
 const RUN: usize = 4; // columns of a vector, which precede those that they are gates of or turned with
 
-/// One subgroup per tile, on textures. Query, key and value need no splitting there: a tensor's axes before the tokens
-/// lie side by side in a row.
+/// Rows of a tile, as the shader has them written out: a single short text has no more than the fewer.
+const FEW_ROWS: usize = 16;
+const MANY_ROWS: usize = 32;
+
+/// One subgroup per tile, on textures, the best first. Query, key and value need no splitting there: a tensor's axes
+/// before the tokens lie side by side in a row.
 ///
 /// The epilogue is made of constants, since a software adapter runs through what a condition skips, and masks it out.
-pub(super) fn offer(
+pub(super) fn offers(
     request: &Request<'_>,
     projection: &Projection,
     problem: &Problem,
-) -> Option<Offer> {
+) -> Vec<Offer> {
+    let few = variant(FEW_ROWS, request, projection, problem);
+    let many = variant(MANY_ROWS, request, projection, problem);
+    let mut offers: Vec<Offer> = match (few, many) {
+        (Some(few), Some(many)) => {
+            let by_rows = vec![(FEW_ROWS, few.clone()), (usize::MAX, many)];
+            vec![Offer::by_rows(problem.rows, by_rows), few.into()]
+        }
+        (few, many) => few.into_iter().chain(many).map(Offer::from).collect(),
+    };
+    if !has_registers_for_many(request.capabilities) {
+        offers.reverse();
+    }
+    offers
+}
+
+/// Whether tiles of [`MANY_ROWS`] are the quicker ones (docs/performance.md): they load the weight half as often, for twice
+/// the sums. lavapipe's subgroups are the host's vectors, of which AVX2 has 16, too few for that, and AVX-512 32;
+/// SwiftShader's are of 4 lanes on every host.
+fn has_registers_for_many(capabilities: &Capabilities) -> bool {
+    let lanes = capabilities.subgroup_size().unwrap_or(0);
+    lanes < 8 || has_avx512()
+}
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+fn has_avx512() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+fn has_avx512() -> bool {
+    false
+}
+
+/// Of tiles of so many rows; `None` where they are no multiple of the lanes, or the shapes do not fit.
+fn variant(
+    tile_rows: usize,
+    request: &Request<'_>,
+    projection: &Projection,
+    problem: &Problem,
+) -> Option<Variant> {
     let Problem { rows, n, k } = *problem;
     let lanes = request.capabilities.subgroup_size()? as usize;
     let largest = request.capabilities.limits.max_texture_dimension_2d as usize;
-    if !ROWS.is_multiple_of(lanes) || n / 4 > largest || k > largest {
+    if !tile_rows.is_multiple_of(lanes) || n / 4 > largest || k > largest {
         return None;
     }
     let epilogue = &projection.epilogue;
@@ -39,17 +83,19 @@ pub(super) fn offer(
     };
     let parameters = parameters(request, projection, layout);
     let [weight, scales, bias] = parameters.map(|it| projection.paired(RUN, problem, it));
-    let variant = Variant {
+    let tile_columns = 4 * VECTORS * lanes;
+    Some(Variant {
         kernel: &LINEAR_TEXTURE,
         constants: vec![
             ("LANES", lanes as u32),
+            ("ROWS", tile_rows as u32),
             ("WEIGHT_BITS", request.weight_type.bits()),
             ("BIAS", u32::from(!projection.biases.is_empty())),
             ("ACTIVATION", epilogue.activation()),
             ("OTHER", epilogue.other()),
             ("PAIRS", pairs),
         ],
-        tile: None,
+        tile: Some([tile_rows, tile_columns]),
         bindings: vec![
             Binding::Operand(0),
             weight,
@@ -66,10 +112,10 @@ pub(super) fn offer(
                 head_dim: head_dim as u32,
                 rotated: rotated as u32,
             };
-            Dispatch::new(m.div_ceil(ROWS) * n.div_ceil(4 * VECTORS * lanes), &params)
+            let tiles = m.div_ceil(tile_rows) * n.div_ceil(tile_columns);
+            Dispatch::new(tiles, &params)
         }),
-    };
-    Some(variant.into())
+    })
 }
 
 pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
@@ -86,6 +132,7 @@ pub(in crate::ops) static LINEAR_TEXTURE: Kernel = Kernel {
     params_size: size_of::<Params>(),
     constants: &[
         "LANES",
+        "ROWS",
         "WEIGHT_BITS",
         "BIAS",
         "ACTIVATION",
