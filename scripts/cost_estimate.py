@@ -18,9 +18,9 @@ def constants(wgsl):
     return values
 
 
-def value(text, constants):
+def value(text, names):
     """Of an expression of u32s."""
-    return eval(re.sub(r"(\d)u\b", r"\1", text).replace("/", "//"), constants)
+    return eval(re.sub(r"(\d)u\b", r"\1", text).replace("/", "//"), names)
 
 
 def specialised(wgsl, values):
