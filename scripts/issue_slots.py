@@ -17,7 +17,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-from compiler_table import constants
+from cost_estimate import constants
 
 
 @dataclass
@@ -137,14 +137,15 @@ def issue_slots(wgsl, assembly):
     def multiply_adds(loop):
         return sum(instructions[place].multiply_adds for place in loop)
 
-    def k(loop):  # of one pass; the epilogue's gelu comes to less than one
+    def k(loop):  # of one pass
         return multiply_adds(loop) / outputs
 
     def passes(place, outer):
         inner = [loop for loop in of_all if loop < outer and place in loop and k(loop) >= 1]
         return k_of_pass / k(min(inner, key=len)) if inner else 1
 
-    over_k = max((loop for loop in of_all if k(loop) >= 1), key=lambda loop: (multiply_adds(loop), len(loop)))
+    # The epilogue's loop multiplies too, and comes last; what is within this one begins after it or is shorter.
+    over_k = min((loop for loop in of_all if k(loop) >= 1), key=lambda loop: (min(loop), -len(loop)))
     slots = sum(instructions[place].slots * passes(place, over_k) for place in over_k)
     products = sum(instructions[place].multiply_adds * passes(place, over_k) for place in over_k)
     return slots / products

@@ -108,7 +108,7 @@ impl Operation for DisentangledAttention {
 
 /// Tiles of queries and keys, the best first: attention's, and for heads of more than 64 columns one of fewer queries and
 /// more keys, in which a lane has one vector of the result for each of its queries rather than two: Apple's chips have room
-/// for 512 threads so, and for 448 else. Figures in docs/performance.md.
+/// for 512 threads so, and for 448 else. So may others that nobody has figures of. Figures in docs/performance.md.
 fn of_tiles(capabilities: &Capabilities, head_dim: usize) -> Vec<Tile> {
     let (query_tile, key_tile) = tiles(head_dim, true);
     let room = capabilities.limits.max_compute_workgroup_storage_size;
@@ -119,8 +119,10 @@ fn of_tiles(capabilities: &Capabilities, head_dim: usize) -> Vec<Tile> {
         _ if room >= 16 << 10 => tiles.push([8, 256]),
         _ => {}
     }
-    if Vendor::of(capabilities) == Vendor::Apple {
-        tiles.reverse();
+    match Vendor::of(capabilities) {
+        Vendor::Apple => tiles.reverse(),
+        Vendor::Other if !capabilities.is_software() => tiles.reverse(),
+        _ => {}
     }
     tiles
 }

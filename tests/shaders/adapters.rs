@@ -64,13 +64,13 @@ pub(crate) fn adapters() -> Vec<Capabilities> {
 fn place(operation: &str, adapter: &Capabilities) -> usize {
     let are_first = match operation {
         "attention" => Vendor::of(adapter) == Vendor::Nvidia,
-        _ => !adapter.is_software(),
+        _ => matches!(Vendor::of(adapter), Vendor::Amd | Vendor::Nvidia),
     };
     usize::from(!are_first)
 }
 
-/// The adapter's own sizes, the larger first, for f16 weights alone and for every number of rows; linear layers' on a GPU
-/// before all other kernels, on software after the first, attention's first where figures say so.
+/// The adapter's own sizes, the larger first, for f16 weights alone and for every number of rows: before all other kernels
+/// where figures say so, else after the first.
 #[test]
 fn cooperative_matrices_are_offered_where_they_are_right() {
     let linear = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
@@ -220,7 +220,7 @@ fn the_largest_tile_is_the_vendors() {
         );
         let [expected, at_the_lowest_limits] = match &adapter.info.name[..] {
             "Intel" => [[huge, huge, middle], [middle, large, middle]],
-            "Qualcomm" => [[middle, large, middle]; 2],
+            "Qualcomm" => [[middle, huge, middle], [middle; 3]],
             "NVIDIA" | "Apple" | "Apple, by Metal" => [[large, large, middle]; 2],
             _ => [[large; 3]; 2],
         };
@@ -230,7 +230,62 @@ fn the_largest_tile_is_the_vendors() {
     }
 }
 
-/// The one that leaves room for enough threads first on Apple's chips, where they have the memory for it, elsewhere second.
+/// Each kernel and tile for up to so many rows: on chips whose figures say so a column a lane or tiles of 32 x 32 rather
+/// than `linear_small`, and of tiles none of which more than half is past the last row.
+#[test]
+fn few_rows_run_on_what_costs_the_vendor_least() {
+    let run = |adapter: &Capabilities, weight_type, n| {
+        let case = cases::linear([33, n, 384], Epilogue::default(), Values::Unit).unwrap();
+        let request = Request::of(&case.graph, &case.graph.nodes()[0], adapter, weight_type);
+        let offer = case.graph.nodes()[0].operation.offers(&request).remove(0);
+        let mut names = Vec::new();
+        for (variant, most) in offer.variants().zip(offer.bounds()) {
+            names.push(match most {
+                usize::MAX => variant.to_string(),
+                _ => format!("{most} {variant}"),
+            });
+        }
+        names
+    };
+    let small = |most: usize| {
+        let two_rows = format!("{most} linear_small 8x64");
+        vec!["8 linear_small 4x64".to_owned(), two_rows]
+    };
+    let column = |most: usize| format!("{most} linear_column 8x64");
+    for mut adapter in adapters() {
+        if adapter.is_software() {
+            continue;
+        }
+        adapter.cooperative_matrices.clear();
+        let [f32, f16, i8] = match &adapter.info.name[..] {
+            "AMD" => [small(32), small(32), vec![column(32)]],
+            "Qualcomm" => {
+                let one_row = "4 linear_small 4x64".to_owned();
+                [small(32), small(16), vec![one_row, column(16)]]
+            }
+            "NVIDIA" => [16; 3].map(small),
+            "Intel" => [32, 16, 16].map(small),
+            "Apple" | "Apple, by Metal" => [32, 32, 16].map(small),
+            _ => [32; 3].map(small),
+        };
+        for (weight_type, expected) in WeightType::ALL.into_iter().zip([f32, f16, i8]) {
+            let few = &run(&adapter, weight_type, 384)[..expected.len()];
+            assert_eq!(few, expected, "{adapter}, {weight_type}");
+        }
+    }
+    let nvidia = adapters().swap_remove(3);
+    let tiles = [
+        "32 linear_tile 32x32",
+        "64 linear_tile 64x64",
+        "linear_tile 128x64",
+    ];
+    assert_eq!(run(&nvidia, WeightType::F32, 16384)[2..], tiles);
+    let tiles = ["448 linear_tile 32x32", "1920 linear_tile 64x64"];
+    assert_eq!(run(&nvidia, WeightType::F32, 384)[2..4], tiles);
+}
+
+/// The one that leaves room for enough threads on Apple's chips first there and where nobody has figures, if they have the
+/// memory for it; elsewhere second.
 #[test]
 fn wide_heads_of_disentangled_attention_have_tiles_of_two_kinds() {
     let tiles = |adapter: &Capabilities, head_dim| {
@@ -241,9 +296,10 @@ fn wide_heads_of_disentangled_attention_have_tiles_of_two_kinds() {
         Vec::from_iter(variants.iter().map(|variant| variant.tile))
     };
     for mut adapter in adapters() {
-        let is_apple = Vendor::of(&adapter) == Vendor::Apple;
+        let is_narrow =
+            ["Apple", "Apple, by Metal", "no features"].contains(&&adapter.info.name[..]);
         let both = |usual: [usize; 2], narrow: [usize; 2]| {
-            let tiles = if is_apple {
+            let tiles = if is_narrow {
                 [narrow, usual]
             } else {
                 [usual, narrow]

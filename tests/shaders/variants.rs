@@ -11,7 +11,8 @@ use wgformer::kernel::{Kernel, Offer, Variant};
 use wgformer::ops::KERNELS;
 use wgformer::plan::fuse;
 use wgformer::tensor::{Sizes, WeightType};
-use wgformer::verify::cases;
+use wgformer::verify::cases::{self, Distances};
+use wgformer::verify::{Case, Values};
 use wgpu::Limits;
 
 use crate::adapters::adapters;
@@ -39,10 +40,11 @@ impl Composed {
     }
 }
 
-/// All of them, already written to `target/variants/NAME.wgsl`.
+/// All of them, already written to `target/variants/NAME.wgsl`, beside a list of what each kind of GPU takes.
 pub(crate) static VARIANTS: LazyLock<Vec<Composed>> = LazyLock::new(|| {
     let variants = collect();
     write(&variants);
+    fs::write(directory().join("taken.tsv"), lines(&taken())).unwrap();
     variants
 });
 
@@ -76,10 +78,27 @@ fn adapters_with(limits: Limits) -> impl Iterator<Item = Capabilities> {
 }
 
 fn graphs() -> impl Iterator<Item = (Graph, Sizes)> {
-    cases::all().into_iter().map(|recipe| {
-        let case = recipe().unwrap();
-        (fuse(&case.graph), case.sizes)
-    })
+    let cases = cases::all().into_iter().map(|recipe| recipe().unwrap());
+    cases
+        .chain(attention_of_every_kind())
+        .map(|case| (fuse(&case.graph), case.sizes))
+}
+
+/// Heads of models' sizes, whose tiles are not all alike, with all that takes registers: more than what is run, since a
+/// compiler has to make something of each.
+fn attention_of_every_kind() -> impl Iterator<Item = Case> {
+    let of_head = |head_dim| {
+        (0..16).map(move |kind| {
+            let distances = Distances {
+                window: (kind & 1 > 0).then_some(64),
+                reach: (kind & 2 > 0).then_some(128),
+                expanded: kind & 4 > 0,
+                causal: kind & 8 > 0,
+            };
+            cases::attention_with(&[33, 40], 2, head_dim, 1.0, Values::Unit, distances).unwrap()
+        })
+    };
+    [3, 32, 64, 80, 96, 128, 256].into_iter().flat_map(of_head)
 }
 
 fn compose(name: &str, variant: Variant, limits: &Limits, sizes: &Sizes) -> Composed {
@@ -103,6 +122,44 @@ fn offered(graph: &Graph, adapter: &Capabilities, weight_type: WeightType) -> Ve
         .filter(|variant| adapter.obstacle(variant.kernel).is_none())
         .cloned()
         .collect()
+}
+
+/// What each kind of GPU takes without measuring, by the names of the adapter and of the variant. At the default limits:
+/// no GPU has less.
+fn taken() -> BTreeSet<(String, String)> {
+    let gpus = Vec::from_iter(adapters().into_iter().filter(|it| !it.is_software()));
+    let mut taken = BTreeSet::new();
+    for (graph, _) in graphs() {
+        for adapter in &gpus {
+            for weight_type in WeightType::ALL {
+                let variants = first_offers(&graph, adapter, weight_type);
+                let names = variants.iter().map(name);
+                taken.extend(names.map(|name| (adapter.info.name.clone(), name)));
+            }
+        }
+    }
+    taken
+}
+
+/// The variants of the first offer that the adapter can run, and of the first without cooperative matrices, whose
+/// self-test may fail.
+fn first_offers(graph: &Graph, adapter: &Capabilities, weight_type: WeightType) -> Vec<Variant> {
+    let mut without_matrices = adapter.clone();
+    without_matrices.cooperative_matrices.clear();
+    let first = |adapter: &Capabilities| {
+        let node = graph.nodes().last().unwrap();
+        let request = Request::of(graph, node, adapter, weight_type);
+        let offers = node.operation.offers(&request);
+        let runs = |variant: &Variant| adapter.obstacle(variant.kernel).is_none();
+        let first = offers.iter().find_map(|offer| offer.filtered(runs));
+        Vec::from_iter(first.unwrap().variants().cloned())
+    };
+    [first(adapter), first(&without_matrices)].concat()
+}
+
+fn lines(pairs: &BTreeSet<(String, String)>) -> String {
+    let line = |(adapter, variant): &(String, String)| format!("{adapter}\t{variant}\n");
+    pairs.iter().map(line).collect()
 }
 
 /// Such as `softmax-workgroup_size64`; constants stand in the kernel's order.
@@ -201,6 +258,41 @@ fn functions(wgsl: &str) -> impl Iterator<Item = (&str, &str)> {
         let (signature, body) = text.split_once('\n')?;
         (!signature.ends_with('(')).then_some((signature, body))
     })
+}
+
+#[test]
+fn what_gpus_take_is_listed() {
+    LazyLock::force(&VARIANTS);
+    let list = fs::read_to_string(directory().join("taken.tsv")).unwrap();
+    let pairs = list.lines().map(|line| line.split_once('\t').unwrap());
+    let taken: BTreeSet<(&str, &str)> = pairs
+        .map(|(adapter, variant)| (adapter, variant.split('-').next().unwrap()))
+        .collect();
+    for (adapter, kernel, expected) in [
+        ("NVIDIA", "attention_cooperative_16", true),
+        ("AMD", "attention_cooperative_16", false),
+        ("AMD", "linear_cooperative_16", true),
+        ("AMD", "linear_column", true),
+        ("Intel", "linear_column", false),
+        ("Apple", "layer_norm_subgroup", true),
+        ("Apple, by Metal", "layer_norm_subgroup", false),
+        ("Qualcomm", "linear_subgroup", false),
+        ("no features", "linear_tile", true),
+        ("software, 8 lanes", "attention", false),
+    ] {
+        assert_eq!(
+            taken.contains(&(adapter, kernel)),
+            expected,
+            "{adapter}: {kernel}"
+        );
+    }
+    // Where matrices fail their self-test.
+    let of_f16 = |line: &&str| line.starts_with("NVIDIA\tlinear_tile") && line.ends_with("bits16");
+    assert!(list.lines().any(|line| of_f16(&line)));
+    let files = list.lines().map(|line| line.split_once('\t').unwrap().1);
+    for name in files {
+        assert!(directory().join(format!("{name}.wgsl")).exists(), "{name}");
+    }
 }
 
 #[test]

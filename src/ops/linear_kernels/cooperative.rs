@@ -7,6 +7,7 @@
 
 use super::padded::{K_MULTIPLE, LINEAR_COOPERATIVE_8, LINEAR_COOPERATIVE_16, RUN, dispatch};
 use super::{Problem, Projection, parameters};
+use crate::gpu::Vendor;
 use crate::graph::Request;
 use crate::kernel::{Binding, Kernel, Layout, Offer, Variant};
 use crate::ops::cooperative;
@@ -24,6 +25,16 @@ pub(super) fn offers(
     cooperative::offers(request, kernels, |kernel, size, workgroup_size| {
         variant(kernel, size, workgroup_size, request, projection, problem)
     })
+}
+
+/// Whether they come before the kernels without matrices: on AMD's and NVIDIA's chips, whose units for them multiply at
+/// least twice as fast as all else there. Apple's add no arithmetic, and a tile of 64 rows is many for a short text:
+/// whether they pay there nobody has measured (docs/performance.md). A CPU has none.
+pub(super) fn are_better(request: &Request<'_>) -> bool {
+    matches!(
+        Vendor::of(request.capabilities),
+        Vendor::Amd | Vendor::Nvidia
+    )
 }
 
 fn variant(

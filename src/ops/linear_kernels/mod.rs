@@ -158,8 +158,7 @@ pub(super) fn offers(request: &Request<'_>, projection: &Projection) -> Vec<Offe
     let mut offers = vec![];
     if by_vectors {
         offers.extend(tile::offers(request, projection, &problem));
-        // A CPU has no unit for them: there they come after what is quicker, for tests.
-        let place = usize::from(request.capabilities.is_software());
+        let place = usize::from(!cooperative::are_better(request));
         let cooperative = cooperative::offers(request, projection, &problem);
         offers.splice(place..place, cooperative);
         offers.extend(texture::offers(request, projection, &problem));

@@ -76,34 +76,39 @@ fn offer(
         // Workgroup memory and barriers cost more on a CPU than they save.
         return small(two_rows).into();
     }
-    let by_column = most_rows_by_column(request);
-    let few = [
-        (by_column, variant(&LINEAR_COLUMN, COLUMN, vec![])),
-        (8, small(one_row)),
-        (32, small(two_rows)),
-    ];
-    // Each for more rows than those before it.
-    let mut by_rows: Vec<(usize, Variant)> = vec![];
-    for (rows, variant) in few {
-        if rows > by_rows.last().map_or(0, |(rows, _)| *rows) {
-            by_rows.push((rows, variant));
-        }
-    }
-    by_rows.push((MIDDLE.most_rows_below(ENOUGH_SMALL, n), tile(&LITTLE)));
+    let column = variant(&LINEAR_COLUMN, COLUMN, vec![]);
+    let mut by_rows = match few_rows(request) {
+        FewRows::Column { from, most } => vec![(from - 1, small(one_row)), (most, column)],
+        FewRows::Small { most } => vec![(8, small(one_row)), (most, small(two_rows))],
+    };
+    // A tile that has twice the rows there are costs twice as much, however many workgroups there are.
+    let most =
+        |tile: &Tile, next: &Tile, enough| next.most_rows_below(enough, n).max(tile.extent()[0]);
+    by_rows.push((most(&LITTLE, &MIDDLE, ENOUGH_SMALL), tile(&LITTLE)));
     if *largest != MIDDLE {
-        by_rows.push((largest.most_rows_below(ENOUGH_LARGE, n), tile(&MIDDLE)));
+        by_rows.push((most(&MIDDLE, largest, ENOUGH_LARGE), tile(&MIDDLE)));
     }
     by_rows.push((usize::MAX, tile(largest)));
     Offer::by_rows(problem.rows, by_rows)
 }
 
-/// The most rows for which `linear_column.wgsl` costs fewer issue slots than `linear_small.wgsl` on the vendor's chips
-/// (docs/performance.md): where turning an integer into a float is dear and loads that are the same for all lanes are not.
-fn most_rows_by_column(request: &Request<'_>) -> usize {
+/// What runs for few rows, up to those from which tiles in workgroup memory do.
+enum FewRows {
+    /// `linear_small.wgsl`, two rows a lane from nine rows on.
+    Small { most: usize },
+    /// `linear_small.wgsl`, and from so many rows on `linear_column.wgsl`.
+    Column { from: usize, most: usize },
+}
+
+/// By how many issue slots each takes per output, of rows that are there, on the vendor's chips (docs/performance.md).
+fn few_rows(request: &Request<'_>) -> FewRows {
+    use Vendor::{Amd, Apple, Intel, Nvidia, Qualcomm};
+    use WeightType::{F16, I8};
     match (Vendor::of(request.capabilities), request.weight_type) {
-        (Vendor::Amd | Vendor::Qualcomm, WeightType::I8) => 32,
-        (Vendor::Intel, WeightType::I8) => 8,
-        _ => 0,
+        (Amd, I8) => FewRows::Column { from: 1, most: 32 },
+        (Qualcomm, I8) => FewRows::Column { from: 5, most: 16 },
+        (Nvidia, _) | (Apple | Intel, I8) | (Intel | Qualcomm, F16) => FewRows::Small { most: 16 },
+        _ => FewRows::Small { most: 32 },
     }
 }
 
@@ -114,8 +119,8 @@ fn largest(request: &Request<'_>) -> &'static Tile {
     use WeightType::{F16, F32, I8};
     let limits = &request.capabilities.limits;
     match (Vendor::of(request.capabilities), request.weight_type) {
-        (Intel, F32 | F16) if HUGE.fits(limits) => &HUGE,
-        (Apple | Intel | Nvidia | Qualcomm, I8) | (Intel | Qualcomm, F32) => &MIDDLE,
+        (Intel, F32 | F16) | (Qualcomm, F16) if HUGE.fits(limits) => &HUGE,
+        (Apple | Intel | Nvidia, I8) | (Intel, F32) | (Qualcomm, _) => &MIDDLE,
         _ => &LARGE,
     }
 }
