@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -42,12 +43,29 @@ fn documented() -> BTreeSet<String> {
     names.collect()
 }
 
+/// Of this checkout; without git, or in a source that is in no repository, there is none.
+fn assert_commit(commit: &Value) {
+    let mut git = Command::new("git");
+    git.args(["-C", ROOT, "rev-parse", "HEAD"]);
+    // Not one that lies around this.
+    let is_own = git.args(["HEAD:./Cargo.toml"]).output();
+    match is_own.ok().filter(|output| output.status.success()) {
+        Some(output) => {
+            let head = String::from_utf8(output.stdout).unwrap();
+            let commit = commit.as_str().unwrap().trim_end_matches("-dirty");
+            assert!(commit.len() >= 12 && head.starts_with(commit), "{commit}");
+        }
+        None => assert_eq!(*commit, Value::Null),
+    }
+}
+
 #[test]
 fn what_was_measured_is_a_document_and_a_page_of_which_every_field_is_documented() {
     let folder = Folder::new();
     let text = folder.run(&format!("{SHORT} --report page.html")).text();
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["schema_version"], 1);
+    assert_commit(&report["commit"]);
     let kernels = report["kernels"].as_array().unwrap();
     assert!(!kernels.is_empty(), "{report}");
     assert!(kernels.iter().all(|kernel| kernel["kernel"] == "softmax"));

@@ -23,6 +23,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use wgformer::Gpu;
 
 use crate::adapter::{Adapter, AdapterArgs};
+use crate::commit::commit;
 use crate::model_args::DType;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
@@ -198,7 +199,7 @@ impl Arguments {
         Ok(Report {
             schema_version: SCHEMA_VERSION,
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: commit(),
+            commit: commit().map(str::to_owned),
             wgpu: wgformer::tuning::WGPU.to_owned(),
             adapter: Adapter::of(gpu.capabilities()),
             host: Host::here(),
@@ -311,10 +312,4 @@ impl Measured {
             ..Self::default()
         }
     }
-}
-
-/// As the Makefile sets it: a build script that asked git would have the whole library built again after every commit.
-fn commit() -> Option<String> {
-    let commit = option_env!("WGFORMER_COMMIT").filter(|commit| !commit.is_empty());
-    commit.map(str::to_owned)
 }
