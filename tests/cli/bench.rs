@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::harness::{Folder, ROOT};
 
 /// One kernel on few sizes, which takes seconds.
-const SHORT: &str = "bench --quick --kernel softmax --time-budget 2s --json";
+const SHORT: &str = "bench --quick --kernel softmax --time-budget 20s --json";
 
 /// The names of all values, with `[]` where there are several; those of a summary are under `summary`.
 fn names(prefix: &str, value: &Value, all: &mut BTreeSet<String>) {
@@ -64,7 +64,7 @@ fn what_was_measured_is_a_document_and_a_page_of_which_every_field_is_documented
     let folder = Folder::new();
     let text = folder.run(&format!("{SHORT} --report page.html")).text();
     let report: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["schema_version"], 2);
     assert_commit(&report["commit"]);
     let kernels = report["kernels"].as_array().unwrap();
     assert!(!kernels.is_empty(), "{report}");
@@ -74,8 +74,12 @@ fn what_was_measured_is_a_document_and_a_page_of_which_every_field_is_documented
         names("", report, &mut all);
         all
     };
-    let others = ["--dtype f32", "--variant softmax=softmax,softmax_vec4"].map(|arguments| {
-        let short = "bench --quick --time-budget 2s --json";
+    let others = [
+        "--shape attention",
+        "--variant softmax=softmax,softmax_vec4",
+    ]
+    .map(|arguments| {
+        let short = "bench --quick --model tiny --dtype f32 --time-budget 20s --json";
         let text = folder.run(&format!("{short} {arguments}")).text();
         serde_json::from_str::<Value>(&text).unwrap()
     });
@@ -134,7 +138,7 @@ fn what_cannot_be_written_or_read_is_said_before_anything_is_measured() {
     failed("missing.json", &["cannot read missing.json"]);
     folder.write("other.json", "{\"schema_version\": 999}");
     failed("other.json", &["schema version 999", "measure again"]);
-    folder.write("other.json", "{\"schema_version\": 1}");
+    folder.write("other.json", "{\"schema_version\": 2}");
     failed("other.json", &["other.json", "bench --json"]);
     let ended = folder.run("bench --from run.json --quick");
     assert_eq!(ended.code, 2, "{}", ended.stderr);

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::pace::left;
+
 /// What measurements come to. Seconds, unless whoever made it says otherwise.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Summary {
@@ -77,6 +79,19 @@ pub(crate) struct Repeats {
 }
 
 impl Repeats {
+    /// The same, but no longer than there is time, unless they are too few then.
+    pub(crate) fn until(self, until: Instant) -> Self {
+        Self {
+            budget: self.budget.min(left(until)),
+            ..self
+        }
+    }
+
+    /// How long they take of what takes `each`, the one for warming up included, and one more because some take longer.
+    pub(crate) fn cost(self, each: Duration) -> Duration {
+        (2 + self.least as u32) * each
+    }
+
     /// What the samples come to.
     ///
     /// # Errors
