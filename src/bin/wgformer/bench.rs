@@ -8,6 +8,7 @@ mod html;
 mod kernels;
 mod model;
 mod pace;
+mod product;
 mod reference;
 mod report;
 mod sampled;
@@ -15,7 +16,6 @@ mod samples;
 mod shapes;
 mod subject;
 mod table;
-mod timed_pass;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -51,8 +51,8 @@ pub(crate) struct Arguments {
     /// [default: 60s, with --quick 50s].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_budget: Option<Duration>,
-    /// The encoders whose sizes are measured, or attention by itself; may be given several times [default: all, with --quick
-    /// and for whole models minilm-l6].
+    /// The encoders whose sizes are measured, or attention by itself; may be given several times [default: all; with --quick,
+    /// and of whole models, minilm-l6].
     #[arg(long = "shape", value_enum, value_name = "SHAPE")]
     shapes: Vec<Shape>,
     /// Measure these kernels alone, or kernels with tiles, such as linear_tile or "linear_tile 64x64".
@@ -81,7 +81,7 @@ pub(crate) struct Arguments {
     /// Write a page of plots and tables too, which needs nothing else to be read.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Measure nothing: show what `bench --json` printed before.
+    /// Measure nothing: show what `bench --json` printed before, as tables or with --report as a page.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "time_budget", "shapes", "kernels", "adapter", "model", "dtypes", "against", "variant"])]
     from: Option<PathBuf>,
 }
