@@ -172,6 +172,7 @@ fn folded(summary: String, content: Element) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::SCHEMA_VERSION;
     use serde_json::{Value, json};
 
     fn summary(median: f64) -> Value {

@@ -143,13 +143,17 @@ impl Sampled {
         let parts = parts.into_iter().flat_map(|(tokens, [count, begun])| {
             let left = self.left.iter();
             let left = left.filter(|it| it.shape == shape && it.tokens == tokens);
-            let counts = [(count - begun, "operations"), (left.count(), "kernels")];
+            let counts = [(count - begun, "operation"), (left.count(), "kernel")];
             let counts = counts.into_iter().filter(|(count, _)| *count > 0);
-            let counts: Vec<String> = counts.map(|(it, what)| format!("{it} {what}")).collect();
+            let counts: Vec<String> = counts.map(counted).collect();
             (!counts.is_empty()).then(|| format!("{} of {tokens} tokens", counts.join(" and ")))
         });
         whole.into_iter().chain(parts).collect()
     }
+}
+
+fn counted((count, what): (usize, &str)) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl About {

@@ -137,6 +137,22 @@ mod tests {
     }
 
     #[test]
+    fn where_there_is_no_time_they_are_as_few_as_may_be() {
+        let repeats = Repeats {
+            budget: Duration::from_secs(1000),
+            least: 3,
+            most: 10,
+        };
+        let measure = || Ok(Duration::from_secs(1));
+        let summary = repeats.until(Instant::now()).of(measure).unwrap();
+        assert_eq!(summary.samples, 3);
+        assert_eq!(
+            repeats.cost(Duration::from_secs(2)),
+            Duration::from_secs(10)
+        );
+    }
+
+    #[test]
     fn it_is_measured_often_enough_and_not_for_ever() {
         let mut calls = 0;
         let mut measure = || {
