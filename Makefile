@@ -4,9 +4,6 @@
 
 .PHONY: help demo examples c-example test test-all-drivers bench check driver checkers model
 
-# Which `wgformer bench` reports.
-export WGFORMER_COMMIT := $(shell git describe --always --dirty --exclude="*" --abbrev=12 2>/dev/null)
-
 # All of the setup scripts may need apt, which runs only once at a time.
 .NOTPARALLEL:
 

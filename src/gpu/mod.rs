@@ -8,6 +8,7 @@ mod context;
 mod fill;
 #[cfg_attr(target_arch = "wasm32", path = "off_thread_web.rs")]
 mod off_thread;
+mod pass;
 mod pipeline_file;
 mod pipelines;
 #[cfg_attr(target_arch = "wasm32", path = "polling_web.rs")]

@@ -138,11 +138,10 @@ impl Gpu {
         let mut timestamps = self.in_turn(Timestamps::new(self)?);
         let (store, spin) =
             self.checked("trying timestamps", || (self.storing(), self.spinning()))?;
-        let submission = self.submit_alone(&store, None)?;
+        let (submission, _) = self.submit_alone(&store, None)?;
         self.wait(submission)?;
         for _ in 0..TRIES {
-            let start = Instant::now();
-            let submission = self.submit_alone(&spin, Some(&timestamps))?;
+            let (submission, start) = self.submit_alone(&spin, Some(&timestamps))?;
             self.wait(submission)?;
             let by_the_host = start.elapsed();
             let [start, end] = self.block_on(timestamps.read(self, 1))?[0];
@@ -155,32 +154,21 @@ impl Gpu {
         Ok(true)
     }
 
-    /// One workgroup, in a pass and a submit of its own.
+    /// One workgroup.
     fn submit_alone(
         &self,
         (pipeline, group): &(wgpu::ComputePipeline, wgpu::BindGroup),
         timestamps: Option<&Timestamps>,
-    ) -> Result<wgpu::SubmissionIndex> {
-        self.checked("trying timestamps", || {
-            let mut encoder = self.device().create_command_encoder(&Default::default());
-            {
-                let descriptor = wgpu::ComputePassDescriptor {
-                    label: Some("trying timestamps"),
-                    timestamp_writes: timestamps.map(|it| it.of_pass(0)),
-                };
-                let mut pass = encoder.begin_compute_pass(&descriptor);
-                pass.set_pipeline(pipeline);
-                pass.set_bind_group(0, group, &[]);
-                pass.dispatch_workgroups(1, 1, 1);
-            }
-            if let Some(timestamps) = timestamps {
-                timestamps.record(&mut encoder, 1);
-            }
-            self.queue().submit([encoder.finish()])
+    ) -> Result<(wgpu::SubmissionIndex, Instant)> {
+        self.submit_pass("trying timestamps", timestamps, |pass| {
+            pass.set_pipeline(pipeline);
+            pass.set_bind_group(0, group, &[]);
+            pass.dispatch_workgroups(1, 1, 1);
         })
     }
 
-    fn spinning(&self) -> (wgpu::ComputePipeline, wgpu::BindGroup) {
+    /// What takes some milliseconds.
+    pub(super) fn spinning(&self) -> (wgpu::ComputePipeline, wgpu::BindGroup) {
         let buffer = self.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some("spin"),
             size: 64 * u64::from(TEXEL_BYTES),

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::harness::{Folder, ROOT};
 
 /// One kernel on few sizes, which takes seconds.
-const SHORT: &str = "bench --quick --kernel softmax --time-budget 2s --json";
+const SHORT: &str = "bench --quick --kernel softmax --time-budget 20s --json";
 
 /// The names of all values, with `[]` where there are several; those of a summary are under `summary`.
 fn names(prefix: &str, value: &Value, all: &mut BTreeSet<String>) {
@@ -42,12 +43,29 @@ fn documented() -> BTreeSet<String> {
     names.collect()
 }
 
+/// Of this checkout; without git, or in a source that is in no repository, there is none.
+fn assert_commit(commit: &Value) {
+    let mut git = Command::new("git");
+    git.args(["-C", ROOT, "rev-parse", "HEAD"]);
+    // Not one that lies around this.
+    let is_own = git.args(["HEAD:./Cargo.toml"]).output();
+    match is_own.ok().filter(|output| output.status.success()) {
+        Some(output) => {
+            let head = String::from_utf8(output.stdout).unwrap();
+            let commit = commit.as_str().unwrap().trim_end_matches("-dirty");
+            assert!(commit.len() >= 12 && head.starts_with(commit), "{commit}");
+        }
+        None => assert_eq!(*commit, Value::Null),
+    }
+}
+
 #[test]
 fn what_was_measured_is_a_document_and_a_page_of_which_every_field_is_documented() {
     let folder = Folder::new();
     let text = folder.run(&format!("{SHORT} --report page.html")).text();
     let report: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(report["schema_version"], 1);
+    assert_eq!(report["schema_version"], 2);
+    assert_commit(&report["commit"]);
     let kernels = report["kernels"].as_array().unwrap();
     assert!(!kernels.is_empty(), "{report}");
     assert!(kernels.iter().all(|kernel| kernel["kernel"] == "softmax"));
@@ -56,8 +74,12 @@ fn what_was_measured_is_a_document_and_a_page_of_which_every_field_is_documented
         names("", report, &mut all);
         all
     };
-    let others = ["--dtype f32", "--variant softmax=softmax,softmax_vec4"].map(|arguments| {
-        let short = "bench --quick --time-budget 2s --json";
+    let others = [
+        "--shape attention",
+        "--variant softmax=softmax,softmax_vec4",
+    ]
+    .map(|arguments| {
+        let short = "bench --quick --model tiny --dtype f32 --time-budget 20s --json";
         let text = folder.run(&format!("{short} {arguments}")).text();
         serde_json::from_str::<Value>(&text).unwrap()
     });
@@ -116,7 +138,7 @@ fn what_cannot_be_written_or_read_is_said_before_anything_is_measured() {
     failed("missing.json", &["cannot read missing.json"]);
     folder.write("other.json", "{\"schema_version\": 999}");
     failed("other.json", &["schema version 999", "measure again"]);
-    folder.write("other.json", "{\"schema_version\": 1}");
+    folder.write("other.json", "{\"schema_version\": 2}");
     failed("other.json", &["other.json", "bench --json"]);
     let ended = folder.run("bench --from run.json --quick");
     assert_eq!(ended.code, 2, "{}", ended.stderr);

@@ -7,13 +7,15 @@ mod device;
 mod html;
 mod kernels;
 mod model;
+mod pace;
+mod product;
 mod reference;
 mod report;
 mod sampled;
 mod samples;
 mod shapes;
+mod subject;
 mod table;
-mod timed_pass;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,6 +25,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use wgformer::Gpu;
 
 use crate::adapter::{Adapter, AdapterArgs};
+use crate::commit::commit;
 use crate::model_args::DType;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
@@ -43,13 +46,13 @@ pub(crate) struct Arguments {
     /// Measure the most telling things only, in less than a minute.
     #[arg(long)]
     quick: bool,
-    /// Once the device is measured, which takes some seconds, begin nothing else after so long, such as 60s or 5m; kernels
-    /// have two thirds of it, before whole models
-    /// [default: 60s, with --quick 40s].
+    /// End after so long, such as 60s or 5m: what would take longer is left out, and named. The device comes first, which
+    /// takes some seconds whatever there is; of the rest kernels have two thirds, then whole models
+    /// [default: 60s, with --quick 50s].
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
     time_budget: Option<Duration>,
-    /// The encoders whose sizes are measured, or attention by itself; may be given several times [default: all, with --quick
-    /// and for whole models minilm-l6].
+    /// The encoders whose sizes are measured, or attention by itself; may be given several times [default: all; with --quick,
+    /// and of whole models, minilm-l6].
     #[arg(long = "shape", value_enum, value_name = "SHAPE")]
     shapes: Vec<Shape>,
     /// Measure these kernels alone, or kernels with tiles, such as linear_tile or "linear_tile 64x64".
@@ -78,7 +81,7 @@ pub(crate) struct Arguments {
     /// Write a page of plots and tables too, which needs nothing else to be read.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Measure nothing: show what `bench --json` printed before.
+    /// Measure nothing: show what `bench --json` printed before, as tables or with --report as a page.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "time_budget", "shapes", "kernels", "adapter", "model", "dtypes", "against", "variant"])]
     from: Option<PathBuf>,
 }
@@ -137,7 +140,7 @@ struct Measured {
     kernels: Vec<Kernel>,
     models: Vec<Model>,
     alternation: Option<Alternation>,
-    left: usize,
+    left_out: Vec<String>,
     wrong: Vec<String>,
 }
 
@@ -159,7 +162,8 @@ impl Arguments {
 
     fn measure(&self, gpu: &Gpu) -> Result<Report> {
         let start = Instant::now();
-        let (kernels, models) = (self.kernels(), self.models()?);
+        let until = start + self.budget();
+        let (kernels, models) = (self.kernels()?, self.models()?);
         let other = self.other()?;
         // What is wrong with the command line is said before anything is measured.
         kernels.check(gpu)?;
@@ -173,7 +177,6 @@ impl Arguments {
         progress.advance(1);
 
         let mut told = || progress.advance(1);
-        let until = Instant::now() + self.budget();
         let measured = if let Some(other) = &other {
             let gpus = [gpu, other];
             Measured::of_turns(alternate::adapters(gpus, &models, until, &mut told)?)
@@ -182,15 +185,18 @@ impl Arguments {
             Measured::of_turns(turns)
         } else {
             let open = || Ok(self.adapter.open_cold()?);
-            let own = kernels.measure(open, &device, &baseline, &mut told)?;
-            // Kernels that took longer than their share leave models theirs.
-            let until = until.max(Instant::now() + self.budget() / 3);
-            let (models, left) = models.measure(&self.adapter, until, &mut told)?;
+            let of_kernels = match models.len() {
+                0 => pace::left(until),
+                _ => pace::left(until) * 2 / 3,
+            };
+            let of_kernels = Instant::now() + of_kernels;
+            let own = kernels.measure(open, &device, &baseline, of_kernels, &mut told)?;
+            let (models, left_out) = models.measure(&self.adapter, until, &mut told)?;
             Measured {
                 kernels: own.kernels,
                 models,
                 alternation: None,
-                left: own.left + left,
+                left_out: [own.left_out, left_out].concat(),
                 wrong: own.wrong,
             }
         };
@@ -198,7 +204,7 @@ impl Arguments {
         Ok(Report {
             schema_version: SCHEMA_VERSION,
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: commit(),
+            commit: commit().map(str::to_owned),
             wgpu: wgformer::tuning::WGPU.to_owned(),
             adapter: Adapter::of(gpu.capabilities()),
             host: Host::here(),
@@ -209,7 +215,7 @@ impl Arguments {
             kernels: measured.kernels,
             models: measured.models,
             alternation: measured.alternation,
-            left: measured.left,
+            left_out: measured.left_out,
             wrong: measured.wrong,
         })
     }
@@ -223,37 +229,36 @@ impl Arguments {
         Ok(Some(AdapterArgs { adapter }.open()?))
     }
 
-    fn kernels(&self) -> kernels::Plan {
+    fn kernels(&self) -> Result<kernels::Plan> {
         let shapes = match (&self.shapes[..], self.quick) {
             ([], true) => vec![Shape::MiniLmL6],
             ([], false) => Shape::value_variants().to_vec(),
             (shapes, _) => shapes.to_vec(),
         };
+        let shapes = match self.against {
+            Some(_) => vec![],
+            None => shapes,
+        };
+        let subjects = shapes.into_iter().map(subject::all);
         let tokens = if self.quick {
             &QUICK_TOKENS[..]
         } else {
             &TOKENS[..]
         };
-        let is_alone = !self.kernels.is_empty();
-        kernels::Plan {
-            shapes: if self.against.is_some() {
-                vec![]
-            } else {
-                shapes
-            },
+        Ok(kernels::Plan {
+            subjects: subjects
+                .collect::<Result<Vec<_>>>()?
+                .into_iter()
+                .flatten()
+                .collect(),
             tokens: tokens.to_vec(),
-            budget: if is_alone {
-                self.budget()
-            } else {
-                self.budget() * 2 / 3
-            },
             longest: Duration::from_millis(if self.quick { 30 } else { 300 }),
             only: match &self.variant {
                 Some(pair) => pair.variants.to_vec(),
                 None => self.kernels.clone(),
             },
             own: self.quick,
-        }
+        })
     }
 
     /// None beside kernels that were asked for alone.
@@ -287,16 +292,17 @@ impl Arguments {
         })
     }
 
-    /// Of kernels and models together.
+    /// Of the whole run.
     fn budget(&self) -> Duration {
-        let default = Duration::from_secs(if self.quick { 40 } else { 60 });
+        let default = Duration::from_secs(if self.quick { 50 } else { 60 });
         self.time_budget.unwrap_or(default)
     }
 
-    /// Of one thing about the device.
+    /// Of one thing about the device, of which there are some twenty-five: a part of the whole, as long as it is enough.
     fn repeats(&self) -> Repeats {
+        let most = Duration::from_millis(if self.quick { 100 } else { 500 });
         Repeats {
-            budget: Duration::from_millis(if self.quick { 100 } else { 500 }),
+            budget: most.min(self.budget() / 200),
             least: 5,
             most: 50,
         }
@@ -304,17 +310,11 @@ impl Arguments {
 }
 
 impl Measured {
-    fn of_turns((alternation, left): (Alternation, usize)) -> Self {
+    fn of_turns((alternation, left_out): (Alternation, Vec<String>)) -> Self {
         Self {
             alternation: Some(alternation),
-            left,
+            left_out,
             ..Self::default()
         }
     }
-}
-
-/// As the Makefile sets it: a build script that asked git would have the whole library built again after every commit.
-fn commit() -> Option<String> {
-    let commit = option_env!("WGFORMER_COMMIT").filter(|commit| !commit.is_empty());
-    commit.map(str::to_owned)
 }

@@ -6,6 +6,7 @@ mod attention;
 mod bench;
 mod bulk;
 mod classify;
+mod commit;
 mod doctor;
 mod embed;
 mod eval;

@@ -12,7 +12,9 @@ use wgformer::tensor::WeightType;
 use wgformer::tuning::Selection;
 use wgformer::verify::{self, Candidate, Case};
 
+use super::pace::{Pace, fits, left};
 use super::samples::{Repeats, Summary};
+use super::subject::Subject;
 use super::{kernels, model};
 use crate::model_args::{DType, value_name};
 use crate::tuned::Named;
@@ -59,7 +61,7 @@ impl FromStr for Pair {
     }
 }
 
-/// Two adapters, each with its own choice of kernels; and for how many sizes there was no time until `until`.
+/// Two adapters, each with its own choice of kernels; and for which sizes there was no time until `until`.
 ///
 /// # Errors
 /// Those of loading, and if a device was lost.
@@ -68,14 +70,14 @@ pub(crate) fn adapters(
     models: &model::Plan,
     until: Instant,
     told: impl FnMut(),
-) -> Result<(Alternation, usize)> {
+) -> Result<(Alternation, Vec<String>)> {
     let mut alternation = Alternation::of(gpus.map(|gpu| gpu.capabilities().to_string()));
     let load = |side: usize, subject: &model::Subject, dtype: DType| {
         let options = ModelOptions::default().weight_type(dtype.into());
         subject.load(gpus[side], &options)
     };
-    let left = alternation.measure_models(models, until, told, load, |_, _| true)?;
-    Ok((alternation, left))
+    let left_out = alternation.measure_models(models, until, told, load, |_, _| true)?;
+    Ok((alternation, left_out))
 }
 
 /// Two kernels on one adapter, alone on sizes and then within models, for which half of the time is kept.
@@ -89,10 +91,10 @@ pub(crate) fn variants(
     models: &model::Plan,
     until: Instant,
     mut told: impl FnMut(),
-) -> Result<(Alternation, usize)> {
+) -> Result<(Alternation, Vec<String>)> {
     let mut alternation = Alternation::of(pair.variants.clone());
-    let half = Instant::now() + until.saturating_duration_since(Instant::now()) / 2;
-    let mut left =
+    let half = Instant::now() + left(until) / 2;
+    let mut left_out =
         alternation.measure_kernels(gpu, pair, kernels, models.repeats, half, &mut told)?;
     let load = |side: usize, subject: &model::Subject, dtype: DType| {
         let named = [&pair.variants[side]].into_iter();
@@ -106,15 +108,15 @@ pub(crate) fn variants(
         let mut variants = plan.variants(plan.capacity());
         variants.any(|variant| variant.is_called(&pair.variants[side]))
     };
-    left += alternation.measure_models(models, until, told, load, runs)?;
-    if alternation.ratios.is_empty() && left == 0 {
+    left_out.extend(alternation.measure_models(models, until, told, load, runs)?);
+    if alternation.ratios.is_empty() && left_out.is_empty() {
         let [one, other] = &pair.variants;
         return Err(anyhow!(
             "there is nothing that both {one} and {other} can run on {} with weights of one type",
             gpu.capabilities()
         ));
     }
-    Ok((alternation, left))
+    Ok((alternation, left_out))
 }
 
 impl Alternation {
@@ -134,17 +136,22 @@ impl Alternation {
         repeats: Repeats,
         until: Instant,
         told: &mut impl FnMut(),
-    ) -> Result<usize> {
-        let (subjects, mut left) = (plan.subjects(), 0);
-        for (tokens, subject) in plan.sizes(&subjects) {
-            if Instant::now() >= until {
-                left += 1;
-                continue;
+    ) -> Result<Vec<String>> {
+        let (mut left_out, mut pace) = (vec![], Pace::default());
+        for (tokens, subject) in plan.sizes() {
+            let (work, start) = (subject.work(tokens), Instant::now());
+            let cost = pace.expect(&(), work);
+            if fits(cost.unwrap_or_default(), until) {
+                let repeats = repeats.until(until);
+                self.measure_size(gpu, pair, subject, tokens, repeats)?;
+                pace.saw((), work, start.elapsed());
+            } else {
+                let shape = value_name(&subject.shape);
+                left_out.push(format!("{shape}: {} of {tokens} tokens", subject.operation));
             }
-            self.measure_size(gpu, pair, subject, tokens, repeats)?;
             told();
         }
-        Ok(left)
+        Ok(left_out)
     }
 
     /// With each type of weights for which there are both.
@@ -152,7 +159,7 @@ impl Alternation {
         &mut self,
         gpu: &Gpu,
         pair: &Pair,
-        subject: &kernels::Subject,
+        subject: &Subject,
         tokens: usize,
         repeats: Repeats,
     ) -> Result<()> {
@@ -185,47 +192,65 @@ impl Alternation {
         mut told: impl FnMut(),
         load: impl Fn(usize, &model::Subject, DType) -> Result<Model>,
         runs: impl Fn(usize, &Model) -> bool,
-    ) -> Result<usize> {
-        let mut left = 0;
+    ) -> Result<Vec<String>> {
+        let mut left_out = vec![];
         for subject in &plan.subjects {
+            let mut loading = Duration::ZERO;
             for dtype in &plan.dtypes {
-                if Instant::now() >= until {
-                    left += plan.sizes.len();
+                told();
+                if !fits(loading, until) {
+                    left_out.extend(model::describe(subject, *dtype, &plan.sizes));
                     continue;
                 }
-                let name = format!("{}, {}", subject.name(), value_name(dtype));
+                let start = Instant::now();
                 let models = [load(0, subject, *dtype)?, load(1, subject, *dtype)?];
-                let vocabulary = subject.vocabulary()?;
-                told();
+                loading = start.elapsed();
+                let name = format!("{}, {}", subject.name(), value_name(dtype));
                 if let Some(side) = (0..2).find(|side| !runs(*side, &models[*side])) {
                     let skipped = format!("{name}: no step runs {}", self.sides[side]);
                     self.skipped.push(skipped);
                     continue;
                 }
-                // Of both sides, for a token of the last size, in seconds.
-                let mut each = 0.0;
-                for [texts, tokens] in &plan.sizes {
-                    if models.iter().any(|model| *tokens > model.max_tokens()) {
-                        continue;
-                    }
-                    let needed = (1 + plan.repeats.least) as f64 * (texts * tokens) as f64 * each;
-                    let remaining = until.saturating_duration_since(Instant::now());
-                    if remaining.is_zero() || needed > remaining.as_secs_f64() {
-                        left += 1;
-                        continue;
-                    }
-                    let what = format!("{name}: {texts} x {tokens} tokens");
-                    let batches = |model| model::batches(model, [*texts, *tokens], vocabulary);
-                    let batches = models.each_ref().map(batches);
-                    let time = |side: usize| model::run(&models[side], &batches[side]);
-                    let turns = in_turns(plan.repeats, || time(0), || time(1))?.called(what);
-                    let both: f64 = turns.times.iter().map(|time| time.median).sum();
-                    each = both / (texts * tokens) as f64;
-                    self.ratios.push(turns);
-                }
+                let vocabulary = subject.vocabulary()?;
+                let others = self.measure_model(plan, &name, &models, vocabulary, until)?;
+                left_out.extend(model::describe(subject, *dtype, &others));
             }
         }
-        Ok(left)
+        Ok(left_out)
+    }
+
+    /// A model of both sides on each size that ends in time; and the other sizes.
+    fn measure_model(
+        &mut self,
+        plan: &model::Plan,
+        name: &str,
+        models: &[Model; 2],
+        vocabulary: usize,
+        until: Instant,
+    ) -> Result<Vec<[usize; 2]>> {
+        let (mut others, mut pace) = (vec![], Pace::default());
+        for size in &plan.sizes {
+            let [texts, tokens] = *size;
+            if models.iter().any(|model| tokens > model.max_tokens()) {
+                continue;
+            }
+            let work = (texts * tokens) as f64;
+            let both = pace.expect(&(), work).unwrap_or_default();
+            if !fits(plan.repeats.cost(both), until) {
+                others.push(*size);
+                continue;
+            }
+            let batches = models
+                .each_ref()
+                .map(|it| model::batches(it, *size, vocabulary));
+            let time = |side: usize| model::run(&models[side], &batches[side]);
+            let turns = in_turns(plan.repeats.until(until), || time(0), || time(1))?;
+            let turns = turns.called(format!("{name}: {texts} x {tokens} tokens"));
+            let both: f64 = turns.times.iter().map(|time| time.median).sum();
+            pace.saw((), work, Duration::from_secs_f64(both));
+            self.ratios.push(turns);
+        }
+        Ok(others)
     }
 }
 
@@ -235,7 +260,7 @@ const TOGETHER: usize = 3;
 /// Two kernels on a size; or why not.
 fn kernels_in_turns(
     gpu: &Gpu,
-    subject: &kernels::Subject,
+    subject: &Subject,
     case: &Case,
     candidates: [&Candidate; 2],
     repeats: Repeats,

@@ -1,4 +1,4 @@
-//! The benchmark's own wgpu calls, without the default handler's panic.
+//! The benchmark's own wgpu calls, without the default handler's panic; `benches/targets` has them too.
 
 use anyhow::{Result, anyhow};
 use wgformer::Gpu;
@@ -7,7 +7,7 @@ use wgformer::Gpu;
 ///
 /// # Errors
 /// In wgpu's words, after `what` was tried.
-pub(super) fn checked<T>(
+pub(crate) fn checked<T>(
     gpu: &Gpu,
     what: &str,
     work: impl FnOnce(&wgpu::Device) -> T,
@@ -31,4 +31,13 @@ pub(super) fn checked<T>(
         None => Ok(made),
         Some(error) => Err(anyhow!("{what} on {}: {error}", gpu.capabilities())),
     }
+}
+
+/// Until the device is through with all that was submitted.
+///
+/// # Errors
+/// If the device was lost.
+pub(crate) fn wait(gpu: &Gpu) -> Result<()> {
+    gpu.device().poll(wgpu::PollType::wait_indefinitely())?;
+    Ok(())
 }

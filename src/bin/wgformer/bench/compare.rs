@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::model::Model;
 use super::report::Report;
 use super::samples::Summary;
-use crate::numbers::{percent, rate, seconds, table};
+use crate::numbers::{bytes, percent, rate, seconds, table};
 use crate::output::{Output, print_document};
 
 #[derive(Args)]
@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
     before: PathBuf,
     /// What it printed after.
     after: PathBuf,
-    /// End with 1 if anything that was measured more than once is slower by more than this, such as 10%.
+    /// End with 1 if a kernel, a model or what ran in turns is slower by more than this, such as 10%, and was measured more
+    /// than once; what the device itself does is shown, but is no fault of the engine's.
     #[arg(long, value_name = "PERCENT", value_parser = percentage)]
     fail_above: Option<f64>,
     /// One JSON document instead of a table.
@@ -104,27 +105,33 @@ impl Comparison {
     /// If the two have nothing in common but the device, where that would pass for nothing being slower.
     fn of(before: &Report, after: &Report, fail_above: Option<f64>) -> Result<Self> {
         let (mut changes, mut unmatched) = matched(of_device(before), of_device(after));
-        let (others, alone) = matched(of_work(before), of_work(after));
+        let (mut others, alone) = matched(of_work(before), of_work(after));
         if others.is_empty() && alone > 0 && fail_above.is_some() {
             return Err(anyhow!(
                 "no kernel, model or alternation is in both runs: there is nothing to fail on; measure both with the same \
                  options"
             ));
         }
-        changes.extend(others);
         unmatched += alone;
-        changes.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
+        slowest_first(&mut others);
         let limit = fail_above.map_or(f64::INFINITY, |above| 1.0 + above);
-        let slower = changes.iter().filter(|it| it.ratio > limit && !it.once);
+        let slower = others.iter().filter(|it| it.ratio > limit && !it.once);
+        let slower = slower.map(|change| change.what.clone()).collect();
+        changes.extend(others);
+        slowest_first(&mut changes);
         let adapters = [before, after].map(|report| report.adapter.to_string());
         Ok(Self {
             adapters: (adapters[0] != adapters[1]).then_some(adapters),
-            slower: slower.map(|change| change.what.clone()).collect(),
+            slower,
             unmatched,
             reference: after.reference.time.median / before.reference.time.median,
             changes,
         })
     }
+}
+
+fn slowest_first(changes: &mut [Change]) {
+    changes.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
 }
 
 /// What is in both, and how much is in one of them alone.
@@ -168,7 +175,7 @@ fn of_device(report: &Report) -> Vec<Measured> {
         time: it.time,
     });
     let memory = device.memory.iter().map(|it| Measured {
-        what: format!("memory, {} of {} bytes", it.access, it.bytes),
+        what: format!("memory, {} of {}", it.access, bytes(it.bytes)),
         value: it.bytes_per_second,
         unit: Unit::Bytes,
         time: it.time,

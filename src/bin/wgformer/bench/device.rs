@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use wgformer::Gpu;
 
 use super::samples::{Repeats, Summary};
-use super::timed_pass::Stopwatch;
 
 pub(crate) use arithmetic::Kind;
 
@@ -62,12 +61,16 @@ impl Device {
     /// # Errors
     /// If the device was lost.
     pub(crate) fn measure(gpu: &Gpu, repeats: Repeats) -> Result<Self> {
-        let stopwatch = Stopwatch::new(gpu);
+        let clock = if gpu.has_timestamps() {
+            "device"
+        } else {
+            "host"
+        };
         Ok(Self {
-            clock: stopwatch.clock().to_owned(),
-            arithmetic: arithmetic::measure(gpu, &stopwatch, repeats)?,
-            memory: memory::measure(gpu, &stopwatch, repeats)?,
-            dispatch: latency::dispatch(gpu, &stopwatch, repeats)?,
+            clock: clock.to_owned(),
+            arithmetic: arithmetic::measure(gpu, repeats)?,
+            memory: memory::measure(gpu, repeats)?,
+            dispatch: latency::dispatch(gpu, repeats)?,
             submit: latency::submit(gpu, repeats)?,
             read_back: latency::read_back(gpu, repeats)?,
             upload: latency::upload(gpu, repeats)?,

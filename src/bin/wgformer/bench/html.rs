@@ -54,13 +54,11 @@ fn summary(report: &Report) -> Element {
         report.seconds,
         report.seed
     );
-    let left = (report.left > 0).then(|| {
-        let left = report.left;
-        format!("There was no time for {left} sizes: --time-budget gives more.")
-    });
+    let left = report.left_out.iter();
+    let left = left.map(|it| format!("Left out, for which --time-budget gives time: {it}"));
     let wrong = report.wrong.iter();
     let wrong = wrong.map(|kernel| format!("Computes wrongly here and was not timed: {kernel}"));
-    let missing = left.into_iter().chain(wrong);
+    let missing = left.chain(wrong);
     element("header")
         .child(element("h1").text("wgformer bench"))
         .child(element("p").class("adapter").text(&report.adapter))
@@ -174,6 +172,7 @@ fn folded(summary: String, content: Element) -> Element {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::SCHEMA_VERSION;
     use serde_json::{Value, json};
 
     fn summary(median: f64) -> Value {
@@ -214,7 +213,7 @@ mod tests {
         };
         let memory = |access: &str, bytes: u64| json!({"access": access, "bytes": bytes, "bytes_per_second": 1e10, "time": summary(1e-3)});
         let report = json!({
-            "schema_version": 1,
+            "schema_version": SCHEMA_VERSION,
             "wgformer": "0.1.0",
             "commit": "0123abc",
             "wgpu": "30.0",
@@ -262,7 +261,7 @@ mod tests {
                 "runs": [run(1, 16), run(1, 128), run(8, 16)],
             }],
             "alternation": null,
-            "left": 7,
+            "left_out": ["bert-base: all of 512 tokens"],
             "wrong": ["linear_wrong f32"],
         });
         serde_json::from_value(report).unwrap()
@@ -312,7 +311,11 @@ mod tests {
         ] {
             assert!(page.contains(&format!("<span>{series}</span>")), "{series}");
         }
-        for missing in ["no time for 7 sizes", "linear_wrong f32", "commit 0123abc"] {
+        for missing in [
+            "bert-base: all of 512 tokens",
+            "linear_wrong f32",
+            "commit 0123abc",
+        ] {
             assert!(page.contains(missing), "{missing}");
         }
     }

@@ -1,6 +1,5 @@
 //! Every kernel that runs here, on the shapes of encoders: verified, then timed.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,16 +8,16 @@ use anyhow::{Result, anyhow};
 use serde::{Deserialize, Serialize};
 use wgformer::Gpu;
 use wgformer::kernel::Variant;
-use wgformer::plan::PlanOptions;
+use wgformer::plan::{Control, PlanOptions};
 use wgformer::tensor::WeightType;
-use wgformer::verify::cases::{self, LAYER};
-use wgformer::verify::{self, Candidate, Case, Values};
+use wgformer::verify::{self, Candidate, Case};
 
 use super::device::Device;
+use super::pace::{Pace, fits, left};
 use super::reference::Baseline;
 use super::sampled::{About, Sampled, Timed, is_product};
 use super::samples::Summary;
-use super::shapes::{HEAD_DIMS, HEADS, Shape, Sizes};
+use super::subject::{Key, Subject, VERIFIED, key};
 
 /// A kernel on one size.
 #[derive(Debug, Deserialize, Serialize)]
@@ -49,9 +48,8 @@ pub(crate) struct Kernel {
 
 /// What is measured, and how long.
 pub(crate) struct Plan {
-    pub(crate) shapes: Vec<Shape>,
+    pub(crate) subjects: Vec<Subject>,
     pub(crate) tokens: Vec<usize>,
-    pub(crate) budget: Duration,
     /// A kernel is not timed for longer.
     pub(crate) longest: Duration,
     /// Only kernels, or kernels and tiles, of these names, if there are any.
@@ -60,16 +58,14 @@ pub(crate) struct Plan {
     pub(crate) own: bool,
 }
 
-/// Kernels that were measured, and how many there was no time for.
+/// Kernels that were measured.
 pub(crate) struct Measured {
     pub(crate) kernels: Vec<Kernel>,
-    pub(crate) left: usize,
+    /// What there was no time for, a line for each shape.
+    pub(crate) left_out: Vec<String>,
     /// Those that compute wrongly here, which are not timed.
     pub(crate) wrong: Vec<String>,
 }
-
-/// Rows on which each kernel is verified first.
-const VERIFIED: usize = 37;
 
 /// Runs of a kernel on a size.
 const LEAST: usize = 3;
@@ -78,9 +74,6 @@ const MOST: usize = 400;
 /// In so many rounds at most, between which the reference is timed: so both meet the same load, and by the host's clock,
 /// which tells the mean of a round, there is a spread.
 const ROUNDS: usize = 8;
-
-/// Of the reference, after each round.
-const REFERENCES: usize = 1;
 
 /// Everything is timed once more from the beginning, so often at most, as long as there is time: what disturbs a machine
 /// for a second or two then falls on some of a kernel's samples, not on all of them.
@@ -93,48 +86,51 @@ const SHARES: u32 = 8;
 /// One that takes so many times as long as the best of its size is timed once: by how much it is slow matters to nobody.
 const HOPELESS: f64 = 10.0;
 
-/// A case of sequences of these lengths.
-type Recipe = Box<dyn Fn(&[usize]) -> wgformer::Result<Case>>;
-
-/// One operation of a shape, of any number of tokens.
-pub(super) struct Subject {
-    pub(super) shape: Shape,
-    pub(super) case: Recipe,
-    /// Whether kernels compute it rightly here, by their names and how they vary, once that is known.
-    right: RefCell<BTreeMap<(&'static str, String), bool>>,
+/// All sizes in turn on a device of its own: some drivers make faster code of a kernel one time than another.
+struct Sweep {
+    gpu: Gpu,
+    baseline: Baseline,
+    /// Whether all sizes come before all variants.
+    own: bool,
 }
 
-fn subjects(shape: Shape) -> Vec<Subject> {
-    let subject = |case: Recipe| Subject {
-        shape,
-        case,
-        right: RefCell::default(),
-    };
-    match shape.sizes() {
-        Some(sizes) => (0..LAYER)
-            .map(|place| subject(of_layer(sizes, place)))
-            .collect(),
-        None => HEAD_DIMS.map(|it| subject(attention(it))).into(),
-    }
+/// What was timed so far, and how long that took.
+#[derive(Default)]
+struct Past {
+    sampled: Sampled,
+    /// A case, by its numbers: until it is known which kernels run it.
+    making: Pace<()>,
+    /// A kernel on few rows, by their work.
+    verifying: Pace<()>,
+    /// A kernel until its first run is over, without that: the driver's compilation for the most part.
+    starting: BTreeMap<Key, Duration>,
+    /// A run of it, by its work.
+    running: Pace<Key>,
 }
 
-fn of_layer(sizes: Sizes, place: usize) -> Recipe {
-    let (hidden, heads, intermediate) = (sizes.hidden, sizes.heads, sizes.intermediate);
-    Box::new(move |lengths| cases::of_layer(lengths, hidden, heads, intermediate)[place]())
+/// What kernels are timed on.
+struct Size<'a> {
+    subject: &'a Subject,
+    tokens: usize,
+    case: Case,
+    /// About how many multiplications and additions.
+    work: f64,
+    /// When all that is begun on it should be done.
+    until: Instant,
 }
 
-fn attention(head_dim: usize) -> Recipe {
-    Box::new(move |lengths| cases::attention(lengths, HEADS, head_dim, 1.0, Values::Unit))
+/// What came of a kernel on a size.
+enum Outcome {
+    Timed(Timed),
+    /// It computes wrongly, or the size does not fit it.
+    Impossible,
+    OutOfTime,
 }
 
 impl Plan {
     /// How many sizes there are.
     pub(crate) fn len(&self) -> usize {
-        self.sizes(&self.subjects()).count()
-    }
-
-    pub(super) fn subjects(&self) -> Vec<Subject> {
-        self.shapes.iter().flat_map(|it| subjects(*it)).collect()
+        self.sizes().count()
     }
 
     /// # Errors
@@ -142,7 +138,7 @@ impl Plan {
     pub(crate) fn check(&self, gpu: &Gpu) -> Result<()> {
         let mut names = BTreeSet::new();
         let mut candidates = vec![];
-        for subject in self.subjects() {
+        for subject in &self.subjects {
             candidates.extend(verify::candidates(gpu, &(subject.case)(&[VERIFIED])?));
         }
         for candidate in &candidates {
@@ -163,7 +159,7 @@ impl Plan {
     }
 
     /// On devices that `open` gives, one for each sweep; `baseline`: only what it computes. `told` hears of every size when
-    /// it is done.
+    /// it is done, or was left out, for the first time.
     ///
     /// # Errors
     /// If the device was lost.
@@ -172,135 +168,147 @@ impl Plan {
         open: impl Fn() -> Result<Gpu>,
         device: &Device,
         baseline: &Baseline,
+        until: Instant,
         mut told: impl FnMut(),
     ) -> Result<Measured> {
-        let subjects = self.subjects();
-        let (until, share) = (Instant::now() + self.budget, self.budget / SHARES);
-        let mut sampled = Sampled::default();
-        for sweep in 0..SWEEPS {
-            // On a device of its own: some drivers make faster code of a kernel one time than another.
+        let share = left(until) / SHARES;
+        let mut past = Past::default();
+        let mut opening = Duration::ZERO;
+        for number in 0..SWEEPS {
+            if !fits(opening, until) {
+                break;
+            }
+            let start = Instant::now();
             let gpu = open()?;
-            let own_baseline = Baseline::new(&gpu)?;
-            // All sizes come before all variants.
-            let own = self.own || sweep == 0;
-            for (tokens, subject) in self.sizes(&subjects) {
+            let sweep = Sweep {
+                baseline: Baseline::new(&gpu)?,
+                gpu,
+                own: self.own || number == 0,
+            };
+            opening = start.elapsed();
+            for size in self.sizes() {
                 let until = until.min(Instant::now() + share);
-                let size = (subject, tokens, own);
-                self.sample(&gpu, (&own_baseline, until), size, &mut sampled)?;
-                if sweep == 0 {
+                self.sample(&sweep, size, until, &mut past)?;
+                if number == 0 {
                     told();
                 }
             }
         }
-        let mut wrong = vec![];
-        for subject in &subjects {
-            let name = (subject.case)(&[VERIFIED])?.name;
-            let right = subject.right.borrow();
-            let those = right.iter().filter(|(_, right)| !**right);
-            wrong.extend(those.map(|((kernel, variant), _)| format!("{kernel} {variant}, {name}")));
-        }
+        let wrong = self.subjects.iter().map(Subject::wrong);
         Ok(Measured {
-            kernels: sampled.kernels(device, baseline),
-            left: sampled.left.len(),
-            wrong,
+            kernels: past.sampled.kernels(device, baseline),
+            left_out: past.sampled.left_out(self.sizes()),
+            wrong: wrong.collect::<Result<Vec<_>>>()?.concat(),
         })
     }
 
     /// The most telling numbers of tokens first, with each operation.
-    pub(super) fn sizes<'a>(
-        &self,
-        subjects: &'a [Subject],
-    ) -> impl Iterator<Item = (usize, &'a Subject)> {
+    pub(super) fn sizes(&self) -> impl Iterator<Item = (usize, &Subject)> {
         let of_tokens = |tokens: &usize| {
             let tokens = *tokens;
-            subjects.iter().map(move |subject| (tokens, subject))
+            self.subjects.iter().map(move |subject| (tokens, subject))
         };
         let sizes = self.tokens.iter().flat_map(of_tokens);
         sizes.filter(|(tokens, subject)| !subject.shape.lengths(*tokens).is_empty())
     }
 
-    /// Adds to the samples of each kernel on this size.
+    /// Adds to the samples of each kernel on this size, of those that are done by then.
     fn sample(
         &self,
-        gpu: &Gpu,
-        (baseline, until): (&Baseline, Instant),
-        (subject, tokens, own): (&Subject, usize, bool),
-        sampled: &mut Sampled,
+        sweep: &Sweep,
+        (tokens, subject): (usize, &Subject),
+        until: Instant,
+        past: &mut Past,
     ) -> Result<()> {
-        let case = (subject.case)(&subject.shape.lengths(tokens))?;
+        let (numbers, start) = (subject.numbers(tokens), Instant::now());
+        let making = past.making.expect(&(), numbers);
+        if !fits(making.unwrap_or_default(), until) {
+            return Ok(());
+        }
+        past.sampled.begin(subject, tokens);
+        let size = Size {
+            subject,
+            tokens,
+            case: (subject.case)(&subject.shape.lengths(tokens))?,
+            work: subject.work(tokens),
+            until,
+        };
+        let (wanted, others) = self.candidates(&sweep.gpu, &size.case, sweep.own);
+        past.making.saw((), numbers, start.elapsed());
         let mut best = f64::INFINITY;
-        for candidate in self.candidates(gpu, &case, own) {
-            let about = About::new(subject, &case, tokens, &candidate);
-            if Instant::now() >= until {
-                sampled.skip(about);
-                continue;
+        for candidate in wanted {
+            let about = size.about(&candidate);
+            match self.time(sweep, &size, &candidate, best, past)? {
+                Outcome::Timed(timed) => {
+                    best = best.min(Summary::of(&timed.times).median);
+                    past.sampled.add(about, timed);
+                }
+                Outcome::Impossible => past.sampled.forget(&about),
+                Outcome::OutOfTime => past.sampled.skip(about),
             }
-            if !subject.is_right(gpu, &candidate)? {
-                continue;
-            }
-            if let Some(timed) = self.time(gpu, &candidate, &case, baseline, best)? {
-                best = best.min(Summary::of(&timed.times).median);
-                sampled.add(about, timed);
-            }
+        }
+        if !self.own {
+            let others = others.iter().map(|it| size.about(it));
+            others.for_each(|about| past.sampled.skip(about));
         }
         Ok(())
     }
 
-    /// Those that are to be timed, this adapter's best first; `own`: only what it would run by itself, for each type of
-    /// weights, and the operation's plain kernel.
-    fn candidates(&self, gpu: &Gpu, case: &Case, own: bool) -> Vec<Candidate> {
+    /// Those that are to be timed, this adapter's best first, and those that are left for other sweeps; `own`: only what it
+    /// would run by itself, for each type of weights, and the operation's plain kernel.
+    fn candidates(&self, gpu: &Gpu, case: &Case, own: bool) -> (Vec<Candidate>, Vec<Candidate>) {
         let mut candidates = verify::candidates(gpu, case);
         candidates.retain(|it| self.is_wanted(it));
-        if own && self.only.is_empty() {
-            let chosen = WeightType::ALL.map(|it| chosen(gpu, case, it));
-            let mut plain = BTreeSet::new();
-            candidates.retain(|it| {
-                let (variant, weights) = (it.variant(), it.weight_type());
-                let is_same = |(of, own): &(WeightType, Variant)| {
-                    let (kernel, constants) = (own.kernel.name, &own.constants);
-                    *of == weights
-                        && (kernel, constants) == (variant.kernel.name, &variant.constants)
-                };
-                let is_plain = variant.kernel.name == case.operation && !is_product(case.operation);
-                chosen.iter().flatten().any(is_same)
-                    || (is_plain && plain.insert(weights.to_string()))
-            });
+        if !own || !self.only.is_empty() {
+            return (candidates, vec![]);
         }
-        candidates
+        let chosen = WeightType::ALL.map(|it| chosen(gpu, case, it));
+        let mut plain = BTreeSet::new();
+        candidates.into_iter().partition(|it| {
+            let (variant, weights) = (it.variant(), it.weight_type());
+            let is_same = |(of, own): &(WeightType, Variant)| {
+                let (kernel, constants) = (own.kernel.name, &own.constants);
+                *of == weights && (kernel, constants) == (variant.kernel.name, &variant.constants)
+            };
+            let is_plain = variant.kernel.name == case.operation && !is_product(case.operation);
+            chosen.iter().flatten().any(is_same) || (is_plain && plain.insert(weights.to_string()))
+        })
     }
 
-    /// `None` if the case does not fit the candidate; `best`: the time of the best of its size so far, in seconds.
+    /// Verifies and times a kernel, if that is done in time; `best`: the time of the best of its size so far, in seconds.
     fn time(
         &self,
-        gpu: &Gpu,
+        sweep: &Sweep,
+        size: &Size<'_>,
         candidate: &Candidate,
-        case: &Case,
-        baseline: &Baseline,
         best: f64,
-    ) -> Result<Option<Timed>> {
-        let Some(plan) = plan(gpu, candidate, case)? else {
-            return Ok(None);
-        };
-        let values = case.values();
-        let first = plan.time(&case.sizes, &values, 1)?;
-        let once = first.best().as_secs_f64();
-        let (mut times, mut reference) = (vec![], vec![baseline.time()?.as_secs_f64()]);
-        if once > HOPELESS * best {
-            times.push(once);
-        } else {
-            let repeats = self.longest.as_secs_f64() / once.max(1e-9);
-            let repeats = (repeats as usize).clamp(LEAST, MOST);
-            let rounds = repeats.min(ROUNDS);
-            for _ in 0..rounds {
-                let round = plan.time(&case.sizes, &values, repeats / rounds)?;
-                times.extend(round.samples.iter().map(Duration::as_secs_f64));
-                for _ in 0..REFERENCES {
-                    reference.push(baseline.time()?.as_secs_f64());
-                }
-            }
+        past: &mut Past,
+    ) -> Result<Outcome> {
+        if !fits(self.cost(size, candidate, past), size.until) {
+            return Ok(Outcome::OutOfTime);
         }
-        let work = plan.work(&case.sizes, &values);
-        Ok(Some(Timed {
+        if !size.is_right(sweep, candidate, past)? {
+            return Ok(Outcome::Impossible);
+        }
+        let start = Instant::now();
+        let Some(plan) = plan(&sweep.gpu, candidate, &size.case)? else {
+            return Ok(Outcome::Impossible);
+        };
+        let key = key(candidate);
+        // Nobody knows how slow it is.
+        let is_new = past.running.expect(&key, size.work).is_none();
+        if is_new && !size.is_run_in_time(&plan)? {
+            past.running.saw(key, size.work, start.elapsed());
+            return Ok(Outcome::OutOfTime);
+        }
+        let values = size.case.values();
+        let first = plan.time(&size.case.sizes, &values, 1)?;
+        let starting = start.elapsed().saturating_sub(2 * first.best());
+        past.starting.insert(key.clone(), starting);
+        past.running.saw(key, size.work, first.best());
+        let work = plan.work(&size.case.sizes, &values);
+        let (times, reference) = self.rounds(sweep, size, &plan, first.best(), best)?;
+        Ok(Outcome::Timed(Timed {
             times,
             reference,
             clock: first.clock,
@@ -309,28 +317,83 @@ impl Plan {
         }))
     }
 
+    /// How long a kernel will take, from its verification to the last of its samples, as far as it was seen.
+    fn cost(&self, size: &Size<'_>, candidate: &Candidate, past: &Past) -> Duration {
+        let key = key(candidate);
+        let verifying = match size.subject.known(candidate) {
+            Some(_) => None,
+            None => past.verifying.expect(&(), size.subject.work(VERIFIED)),
+        };
+        let starting = past.starting.get(&key).copied();
+        let run = past.running.expect(&key, size.work).unwrap_or_default();
+        // The first run has another before it, and so has each round, of at least one.
+        let sampling = 2 * self.longest.max(LEAST as u32 * run);
+        verifying.unwrap_or_default() + starting.unwrap_or_default() + 2 * run + sampling
+    }
+
+    /// Samples of a kernel that took `once`, and of the reference between them, in seconds.
+    fn rounds(
+        &self,
+        sweep: &Sweep,
+        size: &Size<'_>,
+        plan: &wgformer::plan::Plan,
+        once: Duration,
+        best: f64,
+    ) -> Result<(Vec<f64>, Vec<f64>)> {
+        let baseline = || Ok::<_, anyhow::Error>(sweep.baseline.time()?.as_secs_f64());
+        let (mut times, mut reference) = (vec![], vec![baseline()?]);
+        let seconds = once.as_secs_f64();
+        let repeats = self.longest.as_secs_f64() / seconds.max(1e-9);
+        let repeats = (repeats as usize).clamp(LEAST, MOST);
+        let rounds = match seconds > HOPELESS * best {
+            true => 0,
+            false => repeats.min(ROUNDS),
+        };
+        for _ in 0..rounds {
+            let each = repeats / rounds;
+            if !fits((1 + each as u32) * once, size.until) {
+                break;
+            }
+            let round = plan.time(&size.case.sizes, &size.case.values(), each)?;
+            times.extend(round.samples.iter().map(Duration::as_secs_f64));
+            reference.push(baseline()?);
+        }
+        if times.is_empty() {
+            times.push(seconds);
+        }
+        Ok((times, reference))
+    }
+
     fn is_wanted(&self, candidate: &Candidate) -> bool {
         let mut only = self.only.iter();
         self.only.is_empty() || only.any(|name| candidate.variant().is_called(name))
     }
 }
 
-impl Subject {
-    /// Whether a kernel computes this rightly here, on few rows: found out once, whatever the number of tokens.
-    ///
-    /// # Errors
-    /// If the device was lost.
-    pub(super) fn is_right(&self, gpu: &Gpu, candidate: &Candidate) -> Result<bool> {
-        let name = |it: &Candidate| (it.variant().kernel.name, it.describe());
-        let key = name(candidate);
-        if let Some(known) = self.right.borrow().get(&key) {
-            return Ok(*known);
+impl Size<'_> {
+    fn about(&self, candidate: &Candidate) -> About {
+        About::new(self.subject, &self.case, self.tokens, candidate)
+    }
+
+    fn is_right(&self, sweep: &Sweep, candidate: &Candidate, past: &mut Past) -> Result<bool> {
+        if let Some(known) = self.subject.known(candidate) {
+            return Ok(known);
         }
-        let small = (self.case)(&[VERIFIED])?;
-        let outcomes = verify::check_where(gpu, &small, |it| name(it) == key)?;
-        let right = outcomes.iter().all(|outcome| outcome.failure.is_none());
-        self.right.borrow_mut().insert(key, right);
+        let start = Instant::now();
+        let right = self.subject.is_right(&sweep.gpu, candidate)?;
+        let work = self.subject.work(VERIFIED);
+        past.verifying.saw((), work, start.elapsed());
         Ok(right)
+    }
+
+    /// Whether one run is over before the time is.
+    fn is_run_in_time(&self, plan: &wgformer::plan::Plan) -> Result<bool> {
+        let control = Control::new().deadline(self.until);
+        match plan.run_with(&self.case.sizes, &self.case.values(), control) {
+            Ok(_) => Ok(true),
+            Err(wgformer::Error::Deadline { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

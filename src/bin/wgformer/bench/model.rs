@@ -11,6 +11,7 @@ use wgformer::ops::Pooling;
 use wgformer::verify::Random;
 
 use super::SEED;
+use super::pace::{Pace, fits, left};
 use super::samples::{Repeats, Summary, quantile, sorted};
 use super::shapes::{Shape, VOCABULARY};
 use crate::adapter::AdapterArgs;
@@ -152,7 +153,7 @@ impl Plan {
         self.subjects.len() * self.dtypes.len()
     }
 
-    /// Models, and for how many sizes there was no time until `until`; `told` hears of each model.
+    /// Models, and for which sizes there was no time until `until`; `told` hears of each model.
     ///
     /// # Errors
     /// Those of loading, and if the device was lost.
@@ -161,89 +162,113 @@ impl Plan {
         adapter: &AdapterArgs,
         until: Instant,
         mut told: impl FnMut(),
-    ) -> Result<(Vec<Model>, usize)> {
-        let (mut models, mut left) = (vec![], 0);
+    ) -> Result<(Vec<Model>, Vec<String>)> {
+        let (mut models, mut left_out) = (vec![], vec![]);
         let mut ahead = self.len() as u32;
         for subject in &self.subjects {
+            let mut loading = Duration::ZERO;
             for dtype in &self.dtypes {
                 // What one leaves of its share, those after it have.
-                let share = until.saturating_duration_since(Instant::now()) / ahead;
+                let share = Instant::now() + left(until) / ahead;
                 ahead -= 1;
-                if share.is_zero() {
-                    left += self.sizes.len();
-                    continue;
-                }
-                let until = Instant::now() + share;
-                let (model, not_run) = self.measure_one(adapter, subject, *dtype, until)?;
-                models.push(model);
-                left += not_run;
+                let runs = if fits(loading, until) {
+                    let start = Instant::now();
+                    let loaded = Loaded::new(adapter, subject, *dtype)?;
+                    loading = start.elapsed();
+                    let runs = self.runs(&loaded, subject.vocabulary()?, share)?;
+                    models.push(loaded.model(subject, *dtype, runs.0));
+                    runs.1
+                } else {
+                    self.sizes.clone()
+                };
+                left_out.extend(describe(subject, *dtype, &runs));
                 told();
             }
         }
-        Ok((models, left))
+        Ok((models, left_out))
     }
 
-    fn measure_one(
+    /// Of each size that ends in time, and the others; of the first in any case, since the model is loaded.
+    fn runs(
         &self,
-        adapter: &AdapterArgs,
-        subject: &Subject,
-        dtype: DType,
+        loaded: &Loaded,
+        vocabulary: usize,
         until: Instant,
-    ) -> Result<(Model, usize)> {
+    ) -> Result<(Vec<Run>, Vec<[usize; 2]>)> {
+        let model = &loaded.model;
+        let (mut runs, mut others) = (vec![], vec![]);
+        let mut pace = Pace::default();
+        let fitting = self.sizes.iter().filter(|it| it[1] <= model.max_tokens());
+        for size in fitting {
+            let tokens = (size[0] * size[1]) as f64;
+            let cost = pace.expect(&(), tokens).map(|it| self.repeats.cost(it));
+            if cost.is_some_and(|cost| !fits(cost, until)) {
+                others.push(*size);
+                continue;
+            }
+            let batches = batches(model, *size, vocabulary);
+            let samples = self.repeats.until(until).samples(|| run(model, &batches))?;
+            let run = Run::of(*size, &samples);
+            pace.saw((), tokens, Duration::from_secs_f64(run.p50));
+            runs.push(run);
+        }
+        Ok((runs, others))
+    }
+}
+
+/// Sizes for which a model had no time, if there are any.
+pub(crate) fn describe(subject: &Subject, dtype: DType, sizes: &[[usize; 2]]) -> Option<String> {
+    let sizes = sizes
+        .iter()
+        .map(|[texts, tokens]| format!("{texts} x {tokens}"));
+    let sizes = sizes.collect::<Vec<_>>().join(", ");
+    let name = format!("{}, {}", subject.name(), value_name(&dtype));
+    (!sizes.is_empty()).then(|| format!("{name}: {sizes} tokens"))
+}
+
+/// A model on a device of its own, and how soon it was there.
+struct Loaded {
+    model: models::Model,
+    cold_load: Duration,
+    warm_load: Duration,
+    first_run: Duration,
+}
+
+impl Loaded {
+    fn new(adapter: &AdapterArgs, subject: &Subject, dtype: DType) -> Result<Self> {
         let options = ModelOptions::default().weight_type(dtype.into());
         let vocabulary = subject.vocabulary()?;
-
         let start = Instant::now();
         let gpu = adapter.open_cold()?;
         let model = subject.load(&gpu, &options)?;
         let cold_load = start.elapsed();
         let first_run = run(&model, &batches(&model, [1, FIRST], vocabulary))?;
         drop(model);
-
         let start = Instant::now();
-        let model = subject.load(&gpu, &options)?;
-        let warm_load = start.elapsed();
+        Ok(Self {
+            model: subject.load(&gpu, &options)?,
+            cold_load,
+            warm_load: start.elapsed(),
+            first_run,
+        })
+    }
 
-        let (mut runs, mut left): (Vec<Run>, usize) = (vec![], 0);
-        let fitting = self.sizes.iter().filter(|it| it[1] <= model.max_tokens());
-        for size in fitting {
-            if self.takes_too_long(&runs, *size, until) {
-                left += 1;
-                continue;
-            }
-            let batches = batches(&model, *size, vocabulary);
-            let samples = self.repeats.samples(|| run(&model, &batches))?;
-            runs.push(Run::of(*size, &samples));
-        }
-        let memory = model.memory();
-        let model = Model {
+    fn model(&self, subject: &Subject, dtype: DType, runs: Vec<Run>) -> Model {
+        let memory = self.model.memory();
+        Model {
             model: subject.name(),
             synthetic: matches!(subject, Subject::Shape(_)),
             dtype: value_name(&dtype),
-            cold_load: cold_load.as_secs_f64(),
-            warm_load: warm_load.as_secs_f64(),
-            first_run: first_run.as_secs_f64(),
+            cold_load: self.cold_load.as_secs_f64(),
+            warm_load: self.warm_load.as_secs_f64(),
+            first_run: self.first_run.as_secs_f64(),
             memory: Memory {
                 weights: memory.weights,
                 activations: memory.activations,
                 staging: memory.staging,
             },
             runs,
-        };
-        Ok((model, left))
-    }
-
-    /// By the best rate so far; the first size is run in any case, since the model is loaded.
-    fn takes_too_long(&self, runs: &[Run], [texts, tokens]: [usize; 2], until: Instant) -> bool {
-        if runs.is_empty() {
-            return false;
         }
-        let best = runs.iter().map(|run| run.tokens_per_second);
-        let best = best.fold(f64::NAN, f64::max);
-        let left = until.saturating_duration_since(Instant::now());
-        let each = (texts * tokens) as f64 / best;
-        let needed = (1 + self.repeats.least) as f64 * each;
-        left.is_zero() || needed > left.as_secs_f64()
     }
 }
 
@@ -333,26 +358,5 @@ mod tests {
         assert_eq!((run.p50, run.p95, run.p99), (51.0, 96.0, 100.0));
         assert_eq!(run.texts_per_second, 8.0 / 51.0);
         assert_eq!(run.tokens_per_second, 1024.0 / 51.0);
-    }
-
-    #[test]
-    fn what_would_end_too_late_is_not_begun() {
-        let plan = Plan {
-            subjects: vec![],
-            dtypes: vec![],
-            sizes: vec![],
-            repeats: Repeats {
-                budget: Duration::ZERO,
-                least: 3,
-                most: 3,
-            },
-        };
-        let runs = [Run::of([1, 100], &[1.0])];
-        let until = Instant::now() + Duration::from_secs(60);
-        assert!(!plan.takes_too_long(&runs, [1, 1000], until)); // 40 s
-        assert!(plan.takes_too_long(&runs, [2, 1000], until)); // 80 s
-        assert!(plan.takes_too_long(&runs, [1, 1], Instant::now()));
-        // The model is loaded, and nobody knows how fast it is.
-        assert!(!plan.takes_too_long(&[], [2, 1000], Instant::now()));
     }
 }

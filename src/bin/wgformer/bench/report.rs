@@ -16,7 +16,7 @@ use crate::adapter::Adapter;
 use crate::numbers::percent;
 
 /// Raised when a field's meaning changes, or a field goes.
-pub(crate) const SCHEMA_VERSION: u32 = 1;
+pub(crate) const SCHEMA_VERSION: u32 = 2;
 
 /// Seconds, bytes and operations a second, where a name says no other unit.
 #[derive(Debug, Deserialize, Serialize)]
@@ -39,8 +39,8 @@ pub(crate) struct Report {
     pub(crate) models: Vec<Model>,
     /// Two adapters or two kernels in turns, in place of kernels and models.
     pub(crate) alternation: Option<Alternation>,
-    /// Kernels on sizes, and sizes of models, for which there was no time.
-    pub(crate) left: usize,
+    /// Sizes of kernels and of models for which there was no time, a line for each shape and model.
+    pub(crate) left_out: Vec<String>,
     /// Kernels that compute wrongly here, which were not timed.
     pub(crate) wrong: Vec<String>,
 }

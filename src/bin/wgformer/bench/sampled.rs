@@ -1,21 +1,30 @@
 //! What the kernels' samples come to, once all of them are there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wgformer::profile::Clock;
 use wgformer::verify::{Candidate, Case};
 
 use super::device::{Device, Kind};
-use super::kernels::{Kernel, Subject};
+use super::kernels::Kernel;
 use super::reference::Baseline;
 use super::samples::Summary;
+use super::subject::Subject;
 use crate::model_args::value_name;
 
 /// Of the kernels that were timed so far, and those that there was no time for yet.
 #[derive(Default)]
 pub(super) struct Sampled {
     samples: Vec<Samples>,
-    pub(super) left: BTreeSet<About>,
+    left: BTreeSet<About>,
+    begun: BTreeSet<Place>,
+}
+
+/// A size: its shape's name, its tokens, and its subject's place among those of the shape.
+type Place = (String, usize, usize);
+
+fn place((tokens, subject): (usize, &Subject)) -> Place {
+    (value_name(&subject.shape), tokens, subject.place)
 }
 
 /// A kernel on one size.
@@ -86,11 +95,65 @@ impl Sampled {
             .min_by(f64::total_cmp)
     }
 
+    /// There was time for some of its kernels, or might have been.
+    pub(super) fn begin(&mut self, subject: &Subject, tokens: usize) {
+        self.begun.insert(place((tokens, subject)));
+    }
+
+    /// There was no time for it yet.
     pub(super) fn skip(&mut self, about: About) {
         if self.samples.iter().all(|it| it.about != about) {
             self.left.insert(about);
         }
     }
+
+    /// It cannot be timed, however much time there is.
+    pub(super) fn forget(&mut self, about: &About) {
+        self.left.remove(about);
+    }
+
+    /// For what of these sizes there was no time, a line for each shape.
+    pub(super) fn left_out<'a>(
+        &self,
+        sizes: impl Iterator<Item = (usize, &'a Subject)>,
+    ) -> Vec<String> {
+        let sizes: Vec<Place> = sizes.map(place).collect();
+        let mut shapes: Vec<&String> = sizes.iter().map(|(shape, ..)| shape).collect();
+        let mut seen = BTreeSet::new();
+        shapes.retain(|shape| seen.insert(*shape));
+        let lines = shapes.into_iter().filter_map(|shape| {
+            let own = sizes.iter().filter(|(of, ..)| of == shape).collect();
+            let parts = self.left_out_of(shape, own);
+            (!parts.is_empty()).then(|| format!("{shape}: {}", parts.join("; ")))
+        });
+        lines.collect()
+    }
+
+    fn left_out_of(&self, shape: &str, sizes: Vec<&Place>) -> Vec<String> {
+        let mut all: BTreeMap<usize, [usize; 2]> = BTreeMap::new();
+        for size in sizes {
+            let [count, begun] = all.entry(size.1).or_default();
+            *count += 1;
+            *begun += usize::from(self.begun.contains(size));
+        }
+        let is_whole = |(_, [_, begun]): &(usize, [usize; 2])| *begun == 0;
+        let (whole, parts): (Vec<_>, Vec<_>) = all.into_iter().partition(is_whole);
+        let whole: Vec<String> = whole.iter().map(|(tokens, _)| tokens.to_string()).collect();
+        let whole = (!whole.is_empty()).then(|| format!("all of {} tokens", whole.join(", ")));
+        let parts = parts.into_iter().flat_map(|(tokens, [count, begun])| {
+            let left = self.left.iter();
+            let left = left.filter(|it| it.shape == shape && it.tokens == tokens);
+            let counts = [(count - begun, "operation"), (left.count(), "kernel")];
+            let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+            let counts: Vec<String> = counts.map(counted).collect();
+            (!counts.is_empty()).then(|| format!("{} of {tokens} tokens", counts.join(" and ")))
+        });
+        whole.into_iter().chain(parts).collect()
+    }
+}
+
+fn counted((count, what): (usize, &str)) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl About {

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 
+use super::pace::left;
+
 /// What measurements come to. Seconds, unless whoever made it says otherwise.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Summary {
@@ -77,6 +79,19 @@ pub(crate) struct Repeats {
 }
 
 impl Repeats {
+    /// The same, but no longer than there is time, unless they are too few then.
+    pub(crate) fn until(self, until: Instant) -> Self {
+        Self {
+            budget: self.budget.min(left(until)),
+            ..self
+        }
+    }
+
+    /// How long they take of what takes `each`, the one for warming up included, and one more because some take longer.
+    pub(crate) fn cost(self, each: Duration) -> Duration {
+        (2 + self.least as u32) * each
+    }
+
     /// What the samples come to.
     ///
     /// # Errors
@@ -119,6 +134,22 @@ mod tests {
         assert_eq!((nothing.spread, nothing.drift), (0.0, 0.0));
         let one = Summary::of(&[7.0]);
         assert_eq!((one.median, one.spread, one.drift), (7.0, 0.0, 0.0));
+    }
+
+    #[test]
+    fn where_there_is_no_time_they_are_as_few_as_may_be() {
+        let repeats = Repeats {
+            budget: Duration::from_secs(1000),
+            least: 3,
+            most: 10,
+        };
+        let measure = || Ok(Duration::from_secs(1));
+        let summary = repeats.until(Instant::now()).of(measure).unwrap();
+        assert_eq!(summary.samples, 3);
+        assert_eq!(
+            repeats.cost(Duration::from_secs(2)),
+            Duration::from_secs(10)
+        );
     }
 
     #[test]

@@ -35,12 +35,11 @@ pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
     for note in report.notes() {
         writeln!(stdout, "{note}")?;
     }
-    if report.left > 0 {
-        writeln!(
-            stdout,
-            "{} measurements were left out: give --time-budget more",
-            report.left
-        )?;
+    if !report.left_out.is_empty() {
+        writeln!(stdout, "\nleft out, for which --time-budget gives time:")?;
+    }
+    for left_out in &report.left_out {
+        writeln!(stdout, "  {left_out}")?;
     }
     for wrong in &report.wrong {
         writeln!(stdout, "computes wrongly, not timed: {wrong}")?;

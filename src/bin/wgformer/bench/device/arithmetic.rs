@@ -8,7 +8,6 @@ use wgpu::util::DeviceExt;
 use super::Arithmetic;
 use crate::bench::checked::checked;
 use crate::bench::samples::Repeats;
-use crate::bench::timed_pass::Stopwatch;
 
 /// What is multiplied, and added up in what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -99,23 +98,12 @@ const LONG: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// If the device was lost.
-pub(super) fn measure(
-    gpu: &Gpu,
-    stopwatch: &Stopwatch,
-    repeats: Repeats,
-) -> Result<Vec<Arithmetic>> {
+pub(super) fn measure(gpu: &Gpu, repeats: Repeats) -> Result<Vec<Arithmetic>> {
     let kinds = Kind::ALL.into_iter().filter(|kind| kind.is_here(gpu));
-    kinds
-        .map(|kind| measure_one(gpu, stopwatch, repeats, kind))
-        .collect()
+    kinds.map(|kind| measure_one(gpu, repeats, kind)).collect()
 }
 
-fn measure_one(
-    gpu: &Gpu,
-    stopwatch: &Stopwatch,
-    repeats: Repeats,
-    kind: Kind,
-) -> Result<Arithmetic> {
+fn measure_one(gpu: &Gpu, repeats: Repeats, kind: Kind) -> Result<Arithmetic> {
     let workgroups = if gpu.capabilities().is_software() {
         FEW
     } else {
@@ -124,8 +112,8 @@ fn measure_one(
     let mut loops = 64;
     let mut program = Program::new(gpu, kind, workgroups, loops)?;
     loop {
-        let time = program.time(stopwatch)?; // the driver compiles at the first
-        let time = time.min(program.time(stopwatch)?);
+        let time = program.time(gpu)?; // the driver compiles at the first
+        let time = time.min(program.time(gpu)?);
         if time >= LONG || loops >= 1 << 24 {
             break;
         }
@@ -133,7 +121,7 @@ fn measure_one(
         loops *= wanted.clamp(2.0, 64.0).ceil() as u32;
         program = Program::new(gpu, kind, workgroups, loops)?;
     }
-    let time = repeats.of(|| program.time(stopwatch))?;
+    let time = repeats.of(|| program.time(gpu))?;
     let flops = f64::from(workgroups) * f64::from(loops) * kind.flops_per_loop(gpu);
     Ok(Arithmetic {
         kind,
@@ -190,11 +178,12 @@ impl Program {
         }
     }
 
-    fn time(&self, stopwatch: &Stopwatch) -> Result<Duration> {
-        stopwatch.time(|pass| {
+    fn time(&self, gpu: &Gpu) -> Result<Duration> {
+        let time = gpu.time_pass(|pass| {
             pass.set_pipeline(&self.pipeline);
             pass.set_bind_group(0, &self.group, &[]);
             pass.dispatch_workgroups(self.workgroups, 1, 1);
-        })
+        });
+        Ok(time?)
     }
 }

@@ -7,19 +7,18 @@ use anyhow::Result;
 use wgformer::Gpu;
 
 use super::Rate;
-use crate::bench::checked::checked;
+use crate::bench::checked::{checked, wait};
 use crate::bench::samples::{Repeats, Summary};
-use crate::bench::timed_pass::{Stopwatch, wait};
 
 /// What a dispatch adds to a pass of one.
 ///
 /// # Errors
 /// If the device was lost.
-pub(super) fn dispatch(gpu: &Gpu, stopwatch: &Stopwatch, repeats: Repeats) -> Result<Summary> {
+pub(super) fn dispatch(gpu: &Gpu, repeats: Repeats) -> Result<Summary> {
     const MANY: u32 = 1000;
     let pipeline = pipeline(gpu, 0)?;
     let time = |dispatches: u32| {
-        stopwatch.time(|pass| {
+        gpu.time_pass(|pass| {
             pass.set_pipeline(&pipeline);
             (0..dispatches).for_each(|_| pass.dispatch_workgroups(1, 1, 1));
         })
@@ -90,7 +89,6 @@ pub(super) fn compile(gpu: &Gpu, repeats: Repeats) -> Result<Summary> {
     // Of another process than this, too, which a driver may have kept.
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = Cell::new(time.unwrap_or_default().subsec_nanos());
-    let stopwatch = Stopwatch::new(gpu);
     let few = Repeats {
         most: repeats.most.min(8),
         ..repeats
@@ -100,7 +98,7 @@ pub(super) fn compile(gpu: &Gpu, repeats: Repeats) -> Result<Summary> {
         let start = Instant::now();
         let pipeline = pipeline(gpu, seed.get())?;
         // Some drivers compile at the first dispatch.
-        let _: Duration = stopwatch.time(|pass| {
+        let _: Duration = gpu.time_pass(|pass| {
             pass.set_pipeline(&pipeline);
             pass.dispatch_workgroups(1, 1, 1);
         })?;

@@ -6,7 +6,6 @@ use wgformer::Gpu;
 use super::Memory;
 use crate::bench::checked::checked;
 use crate::bench::samples::Repeats;
-use crate::bench::timed_pass::Stopwatch;
 
 /// Buffers from what a cache holds to what none does, as far as the device allows.
 const SIZES: [u64; 6] = [256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20];
@@ -28,7 +27,7 @@ const ENOUGH: u64 = 64 << 20;
 
 /// # Errors
 /// If the device was lost.
-pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, repeats: Repeats) -> Result<Vec<Memory>> {
+pub(super) fn measure(gpu: &Gpu, repeats: Repeats) -> Result<Vec<Memory>> {
     let most = gpu.capabilities().largest_binding();
     let enough = if gpu.capabilities().is_software() {
         ENOUGH / 16
@@ -41,7 +40,7 @@ pub(super) fn measure(gpu: &Gpu, stopwatch: &Stopwatch, repeats: Repeats) -> Res
         for (access, times) in ACCESSES {
             let pipeline = buffers.pipeline(access)?;
             let rounds = enough.div_ceil(bytes);
-            let time = repeats.of(|| buffers.time(stopwatch, &pipeline, rounds))?;
+            let time = repeats.of(|| buffers.time(&pipeline, rounds))?;
             all.push(Memory {
                 access: access.to_owned(),
                 bytes,
@@ -129,19 +128,15 @@ impl Buffers {
         })
     }
 
-    fn time(
-        &self,
-        stopwatch: &Stopwatch,
-        pipeline: &wgpu::ComputePipeline,
-        rounds: u64,
-    ) -> Result<Duration> {
+    fn time(&self, pipeline: &wgpu::ComputePipeline, rounds: u64) -> Result<Duration> {
         let workgroups = self.bytes / (VECTOR * STEPS * WORKGROUP);
-        stopwatch.time(|pass| {
+        let time = self.gpu.time_pass(|pass| {
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &self.group, &[]);
             for _ in 0..rounds {
                 pass.dispatch_workgroups(workgroups as u32, 1, 1);
             }
-        })
+        });
+        Ok(time?)
     }
 }
