@@ -66,8 +66,8 @@ impl Kind {
     fn flops_per_loop(self, gpu: &Gpu) -> f64 {
         let lanes = f64::from(WORKGROUP);
         match self {
-            Self::F32 | Self::F16 => lanes * 8.0 * 4.0 * 2.0,
-            Self::Int8Dot => lanes * 16.0 * 4.0 * 2.0,
+            Self::F32 | Self::F16 => lanes * 32.0 * 3.0 * 4.0 * 2.0,
+            Self::Int8Dot => lanes * 8.0 * 8.0 * 4.0 * 2.0,
             Self::Cooperative8 | Self::Cooperative16 => {
                 let side = if self == Self::Cooperative8 {
                     8.0
