@@ -55,7 +55,7 @@ fn summary(report: &Report) -> Element {
         report.seed
     );
     let left = report.left_out.iter();
-    let left = left.map(|it| format!("Left out, for which --time-budget gives time: {it}"));
+    let left = left.map(|it| format!("Left out for want of time (--time-budget): {it}"));
     let wrong = report.wrong.iter();
     let wrong = wrong.map(|kernel| format!("Computes wrongly here and was not timed: {kernel}"));
     let missing = left.chain(wrong);
