@@ -3,7 +3,7 @@ enable wgpu_cooperative_matrix;
 
 // y[r, j] = epilogue(sum over i of x[r, i] * weight[j, i] + bias[j]) by cooperative matrices of 8 x 8, for n and k
 // that are multiples of 4. x and the weight are rounded to f16, sums are f32. One workgroup per TILE_ROWS x TILE_COLUMNS
-// outputs, one subgroup per BLOCK x BLOCK of them; best with as many subgroups as blocks, right with any number.
+// outputs, one subgroup per BLOCK_ROWS x BLOCK_COLUMNS of them; best with as many subgroups as blocks, right with any number.
 // linear_cooperative_16.wgsl is the same text but for the sizes.
 
 struct Params {
@@ -32,22 +32,24 @@ alias MatrixB = coop_mat8x8<f16, B>;
 alias MatrixC = coop_mat8x8<f32, C>;
 const MATRIX: u32 = 8u;
 
-const WORKGROUP_SIZE: u32 = 128u;  // four times the subgroup size
-const TILE_ROWS: u32 = 64u;
+const WORKGROUP_SIZE: u32 = 128u;  // the subgroup size, times blocks
+const TILE_ROWS: u32 = 64u;        // or 16
 const TILE_COLUMNS: u32 = 64u;
 const TILE_K: u32 = 32u;           // k_padded is a multiple of it
-const BLOCK: u32 = 32u;            // rows and columns of a subgroup's outputs
-const SIDE: u32 = BLOCK / MATRIX;  // of a block, in matrices
-const BLOCKS_ACROSS: u32 = TILE_COLUMNS / BLOCK;
-const BLOCKS: u32 = TILE_ROWS / BLOCK * BLOCKS_ACROSS;
+const BLOCK_ROWS: u32 = min(TILE_ROWS, 32u);  // of a subgroup's outputs
+const BLOCK_COLUMNS: u32 = 32u;
+const DOWN: u32 = BLOCK_ROWS / MATRIX;        // of a block, in matrices
+const ACROSS: u32 = BLOCK_COLUMNS / MATRIX;
+const BLOCKS_ACROSS: u32 = TILE_COLUMNS / BLOCK_COLUMNS;
+const BLOCKS: u32 = TILE_ROWS / BLOCK_ROWS * BLOCKS_ACROSS;
 const A_STRIDE: u32 = TILE_K + 8u; // 8 more, so that rows start in different banks
 const X_LOADS: u32 = TILE_ROWS * TILE_K / 4u / WORKGROUP_SIZE;  // vectors of x that a lane stages
 const X_STEP: u32 = WORKGROUP_SIZE / (TILE_K / 4u);              // in rows, from one to the next
-const LINES: u32 = BLOCK / 4u;     // vectors of a block's row
+const LINES: u32 = BLOCK_COLUMNS / 4u;  // vectors of a block's row
 const STRIP: u32 = MATRIX * LINES; // vectors of a block's MATRIX rows
 
 var<workgroup> a_tile: array<f16, TILE_ROWS * A_STRIDE>;          // [row][k]
-var<workgroup> strips: array<f32, (BLOCKS + 1u) * MATRIX * BLOCK>;  // MATRIX rows of every block's sums, [block][row][column]; one to spare
+var<workgroup> strips: array<f32, (BLOCKS + 1u) * MATRIX * BLOCK_COLUMNS>;  // MATRIX rows of every block's sums, [block][row][column]; one to spare
 
 // erfc(z) = exp2(-z * p(z)) for z >= 0, so the negative side keeps its relative precision.
 // p: minimax fit on [0, 4.25], error of the result at most 1e-7 of max(1, |y|); see scripts/fit_gelu.py.
@@ -161,38 +163,38 @@ fn linear_cooperative_8(
         for (var first_block = 0u; first_block < BLOCKS; first_block += subgroups) {
             // Cooperative operations need uniform control flow: subgroups too many compute a block that nobody reads.
             let block = min(first_block + subgroup, BLOCKS);
-            let block_row = block % BLOCKS / BLOCKS_ACROSS * BLOCK;
-            let block_column = block % BLOCKS_ACROSS * BLOCK;
-            var sums: array<array<MatrixC, SIDE>, SIDE>;
-            var a: array<MatrixA, SIDE>;
+            let block_row = block % BLOCKS / BLOCKS_ACROSS * BLOCK_ROWS;
+            let block_column = block % BLOCKS_ACROSS * BLOCK_COLUMNS;
+            var sums: array<array<MatrixC, ACROSS>, DOWN>;
+            var a: array<MatrixA, DOWN>;
             for (var first_k = 0u; first_k < params.k_padded; first_k += TILE_K) {
                 stage_x(first_row, first_k, lane);
                 workgroupBarrier();
                 for (var k = 0u; k < TILE_K; k += MATRIX) {
-                    for (var i = 0u; i < SIDE; i++) {
+                    for (var i = 0u; i < DOWN; i++) {
                         a[i] = coopLoadT<MatrixA>(&a_tile[(block_row + i * MATRIX) * A_STRIDE + k], A_STRIDE);
                     }
-                    for (var j = 0u; j < SIDE; j++) {
+                    for (var j = 0u; j < ACROSS; j++) {
                         let panel = (first_column + block_column) / MATRIX + j;
                         let at = (panel * (params.k_padded / MATRIX) + (first_k + k) / MATRIX) * MATRIX * MATRIX;
                         let b = coopLoad<MatrixB>(&weight[at], MATRIX);
-                        for (var i = 0u; i < SIDE; i++) {
+                        for (var i = 0u; i < DOWN; i++) {
                             sums[i][j] = coopMultiplyAdd(a[i], b, sums[i][j]);
                         }
                     }
                 }
                 workgroupBarrier();
             }
-            for (var i = 0u; i < SIDE; i++) {
-                for (var j = 0u; j < SIDE; j++) {
-                    coopStoreT(sums[i][j], &strips[block * MATRIX * BLOCK + j * MATRIX], BLOCK);
+            for (var i = 0u; i < DOWN; i++) {
+                for (var j = 0u; j < ACROSS; j++) {
+                    coopStoreT(sums[i][j], &strips[block * MATRIX * BLOCK_COLUMNS + j * MATRIX], BLOCK_COLUMNS);
                 }
                 workgroupBarrier();
                 for (var v = lane; v < BLOCKS * STRIP; v += WORKGROUP_SIZE) {
                     let of_block = v / STRIP;
                     if (of_block >= first_block) & (of_block < first_block + subgroups) {
-                        let row = of_block / BLOCKS_ACROSS * BLOCK + i * MATRIX + v % STRIP / LINES;
-                        let column = of_block % BLOCKS_ACROSS * BLOCK + 4u * (v % LINES);
+                        let row = of_block / BLOCKS_ACROSS * BLOCK_ROWS + i * MATRIX + v % STRIP / LINES;
+                        let column = of_block % BLOCKS_ACROSS * BLOCK_COLUMNS + 4u * (v % LINES);
                         let sum = vec4(strips[4u * v], strips[4u * v + 1u], strips[4u * v + 2u], strips[4u * v + 3u]);
                         store(first_row + row, first_column + column, sum);
                     }

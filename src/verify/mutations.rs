@@ -631,7 +631,7 @@ impl Mutation {
 
 fn rows_of(candidate: &Candidate) -> Option<u32> {
     let mut constants = candidate.variant.constants.iter();
-    constants.find_map(|(name, value)| (*name == "ROWS").then_some(*value))
+    constants.find_map(|(name, value)| ["ROWS", "TILE_ROWS"].contains(name).then_some(*value))
 }
 
 fn fails(

@@ -38,11 +38,11 @@ pub(super) fn offers(
         return vec![];
     }
     let kernels = [&ATTENTION_COOPERATIVE_16, &ATTENTION_COOPERATIVE_8];
-    cooperative::offers(request, kernels, |kernel, _, workgroup_size| Variant {
+    let variant = |kernel, lanes| Variant {
         kernel,
         constants: vec![
             ("HEAD_DIM", head_dim as u32),
-            ("WORKGROUP_SIZE", workgroup_size),
+            ("WORKGROUP_SIZE", cooperative::SUBGROUPS * lanes),
             ("CAUSAL", u32::from(causal)),
         ],
         bindings: vec![
@@ -62,6 +62,9 @@ pub(super) fn offers(
             };
             Dispatch::new(sizes.sequences * query_tiles * heads, &params)
         }),
+    };
+    cooperative::offers(request, kernels, |kernel, _, lanes| {
+        variant(kernel, lanes).into()
     })
 }
 

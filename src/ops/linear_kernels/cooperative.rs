@@ -13,7 +13,13 @@ use crate::kernel::{Binding, Kernel, Layout, Offer, Variant};
 use crate::ops::cooperative;
 
 // As the shaders have them.
-const TILE: usize = 64; // rows, and columns
+const COLUMNS: usize = 64; // of a tile, in two blocks
+const ROWS: u32 = 64; // of a tile, in two blocks
+const BLOCK: usize = 32; // rows of a block, at most, and columns
+const FEW_ROWS: u32 = 16; // of a tile for few, in one block
+
+/// Up to so many rows in all, tiles of few: those of many would be half empty, or emptier.
+const MOST_FEW_ROWS: usize = 32;
 
 /// The largest matrices first.
 pub(super) fn offers(
@@ -22,8 +28,13 @@ pub(super) fn offers(
     problem: &Problem,
 ) -> Vec<Offer> {
     let kernels = [&LINEAR_COOPERATIVE_16, &LINEAR_COOPERATIVE_8];
-    cooperative::offers(request, kernels, |kernel, size, workgroup_size| {
-        variant(kernel, size, workgroup_size, request, projection, problem)
+    cooperative::offers(request, kernels, |kernel, size, lanes| {
+        let variant = |rows| variant(kernel, size, [lanes, rows], request, projection, problem);
+        let by_rows = vec![
+            (MOST_FEW_ROWS, variant(FEW_ROWS)),
+            (usize::MAX, variant(ROWS)),
+        ];
+        Offer::by_rows(problem.rows, by_rows)
     })
 }
 
@@ -40,23 +51,26 @@ pub(super) fn are_better(request: &Request<'_>) -> bool {
 fn variant(
     kernel: &'static Kernel,
     size: u32,
-    workgroup_size: u32,
+    [lanes, rows]: [u32; 2],
     request: &Request<'_>,
     projection: &Projection,
     problem: &Problem,
 ) -> Variant {
     let layout = Layout::SquareMatrices {
         size: size as usize,
-        n_multiple: TILE,
+        n_multiple: COLUMNS,
         k_multiple: K_MULTIPLE,
     };
     let parameters = parameters(request, projection, layout);
+    let tile = [rows as usize, COLUMNS];
+    let blocks = tile.map(|length| length.div_ceil(BLOCK) as u32);
+    let workgroup_size = lanes * blocks[0] * blocks[1];
     let [weight, _, bias] = parameters.map(|it| projection.paired(RUN, problem, it));
     Variant {
         kernel,
-        constants: vec![("WORKGROUP_SIZE", workgroup_size)],
-        tile: Some([TILE, TILE]),
+        constants: vec![("WORKGROUP_SIZE", workgroup_size), ("TILE_ROWS", rows)],
+        tile: Some(tile),
         bindings: vec![Binding::Operand(0), weight, bias, projection.other()],
-        dispatch: dispatch([TILE, TILE], problem, projection),
+        dispatch: dispatch(tile, problem, projection),
     }
 }

@@ -95,7 +95,7 @@ pub(in crate::ops) static LINEAR_COOPERATIVE_8: Kernel = Kernel {
     wgsl: include_str!("../../../shaders/linear_cooperative_8.wgsl"),
     bindings: WITHOUT_SCALE,
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE"],
+    constants: &["WORKGROUP_SIZE", "TILE_ROWS"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(8),
 };
@@ -105,7 +105,7 @@ pub(in crate::ops) static LINEAR_COOPERATIVE_16: Kernel = Kernel {
     wgsl: include_str!("../../../shaders/linear_cooperative_16.wgsl"),
     bindings: WITHOUT_SCALE,
     params_size: size_of::<Params>(),
-    constants: &["WORKGROUP_SIZE"],
+    constants: &["WORKGROUP_SIZE", "TILE_ROWS"],
     features: COOPERATIVE_MATRIX,
     cooperative_matrix: Some(16),
 };
