@@ -187,7 +187,31 @@ fn fill_prints_the_tokens_of_each_mask() {
     );
     assert!(fill(&long, "").text().contains(" (cut)\n"));
     fill(&long, "--overflow error").assert_error(&["text 0", "longer"]);
-    assert_eq!(fill(&long, "--overflow chunk").code, 2);
+    let chunk = fill(&long, "--overflow chunk");
+    assert_eq!(chunk.code, 2);
+    assert!(chunk.stderr.contains("[possible values: truncate, error]"));
+    let help = folder.run("fill --help").text();
+    assert!(
+        !help.contains("chunk") && help.contains("- error:"),
+        "{help}"
+    );
+
+    let pair = "--pair 'on the [MASK] [MASK]'";
+    let lines = fill("the [MASK] sat", &format!("{pair} --json")).lines();
+    assert_eq!(lines[0]["pair"], "on the [MASK] [MASK]");
+    assert_eq!(lines[0]["masks"].as_array().unwrap().len(), 3);
+    let table = fill("the [MASK] sat", pair).text();
+    let first = "the [MASK] sat | on the [MASK] [MASK]\n";
+    assert!(table.starts_with(first), "{table}");
+    assert_eq!(table.lines().count(), 4, "{table}");
+    folder.write(
+        "pairs.tsv",
+        "the [MASK] sat\ton the [MASK] [MASK]\na cat\tat [MASK]\n",
+    );
+    let both = format!("fill --input pairs.tsv --pairs {model} --json");
+    let both = folder.run(&both).lines();
+    assert_eq!(both[0], lines[0]);
+    assert_eq!(both[1]["masks"].as_array().unwrap().len(), 1);
 }
 
 #[test]
