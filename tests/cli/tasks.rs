@@ -109,11 +109,12 @@ fn what_sentence_transformers_asks_for_and_nobody_does_is_refused() {
     let sigmoid = "torch.nn.modules.activation.Sigmoid";
     for own in [
         json!({"activation_fn": sigmoid, "version": "5.1.0"}),
-        json!({"version": "4.0.1", "prompts": {}, "chunks": null}),
+        json!({"version": "4.0.1", "chunks": null}),
     ] {
         assert_eq!(rerank(own).lines().len(), 1);
     }
     rerank(json!({"version": "5.1.0", "temperature": 2.0})).assert_error(&["temperature"]);
+    rerank(json!({"version": "5.1.0", "prompts": {}})).assert_error(&["prompts", "remove the key"]);
     rerank(json!("5.1.0")).assert_error(&["sentence_transformers", "object"]);
     rerank(json!({"activation_fn": 3})).assert_error(&["activation_fn"]);
 }
