@@ -58,6 +58,7 @@ const HARMLESS: &[&str] = &[
     "decoder_start_token_id",
     "directionality",
     "diversity_penalty",
+    "do_lower_case",
     "do_sample",
     "dtype",
     "early_stopping",
