@@ -127,7 +127,7 @@ fn are_entities_of(key: &str) {
                 if let Some(stride) = row.stride {
                     options = options.stride(stride);
                 }
-                let found = tagger.tag(&[&row.text], &options).unwrap().remove(0);
+                let found = tagger.tag([&row.text], &options).unwrap().remove(0);
                 let (text, stride) = (&row.text, row.stride);
                 let case = format!("{family}, {aggregation:?}, stride {stride:?}, {text:?}");
                 assert_entities(&found, entities, &row.text, &case);
@@ -256,10 +256,10 @@ fn texts_that_are_tagged_together_are_as_alone() {
     let options = TagOptions::default().ignore_labels::<String>([]);
     let mut told = Vec::new();
     let control = Control::new().progress(|now| told.push((now.done, now.total)));
-    let together = tagger.tag_with(&texts, &options, control).unwrap();
+    let together = tagger.tag_with(texts, &options, control).unwrap();
     assert_eq!(told.last(), Some(&(4, 4)));
     for (text, together) in texts.iter().zip(&together) {
-        assert_eq!(&tagger.tag(&[text], &options).unwrap()[0], together);
+        assert_eq!(&tagger.tag([text], &options).unwrap()[0], together);
     }
     assert!(!together[0].is_empty() && together[1].is_empty());
     let none: [&str; 0] = [];
@@ -281,7 +281,7 @@ fn each_token_of_a_long_text_is_tagged_once_by_the_surest_of_its_parts() {
 
         let all = TagOptions::default().ignore_labels::<String>([]);
         let all = all.aggregation(Aggregation::None);
-        let tag = |stride| tagger.tag(&[&text], &all.clone().stride(stride)).unwrap();
+        let tag = |stride| tagger.tag([&text], &all.clone().stride(stride)).unwrap();
         let [apart, overlapping] = [0, 30].map(|stride| tag(stride).remove(0));
         for found in [&apart, &overlapping] {
             let found: Vec<_> = found.iter().map(|it| (it.start, it.end)).collect();
@@ -315,7 +315,7 @@ fn an_entity_says_which_words_it_has() {
             origin.unwrap().word_id.unwrap() as usize
         };
         let options = TagOptions::default().ignore_labels::<String>([]).stride(9);
-        let entities = &tagger.tag(&[&text], &options).unwrap()[0];
+        let entities = &tagger.tag([&text], &options).unwrap()[0];
         assert!(
             entities
                 .iter()
@@ -336,10 +336,10 @@ fn a_stride_that_leaves_no_room_is_an_error() {
     let long = "cat ".repeat(100);
     for stride in [62, usize::MAX] {
         let options = TagOptions::default().stride(stride);
-        let error = tagger.tag(&["cat", &long], &options).unwrap_err();
+        let error = tagger.tag(["cat", &long], &options).unwrap_err();
         assert!(matches!(error, Error::Input { .. }), "{error}");
         assert!(error.to_string().contains("stride"), "{error}");
-        assert_eq!(tagger.tag(&["cat"], &options).unwrap().len(), 1);
+        assert_eq!(tagger.tag(["cat"], &options).unwrap().len(), 1);
     }
 }
 

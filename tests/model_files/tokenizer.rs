@@ -117,12 +117,14 @@ fn words<'a>(from: &[&'a str], count: usize) -> Vec<&'a str> {
     from.iter().cycle().take(count).copied().collect()
 }
 
+/// How many tokens of each text stay, for each length of the first and each of the second.
+type Cuts = Vec<Vec<[usize; 2]>>;
+
 /// As Python's tokenizers has it; `tests/data/pairs.py` wrote how much of each text stays.
 #[test]
 fn pairs_are_cut_to_the_lengths_of_pythons_tokenizers() {
     let json = fs::read("tests/data/pairs-cut.json").unwrap();
-    let cuts: BTreeMap<String, BTreeMap<usize, Vec<Vec<[usize; 2]>>>> =
-        serde_json::from_slice(&json).unwrap();
+    let cuts: BTreeMap<String, BTreeMap<usize, Cuts>> = serde_json::from_slice(&json).unwrap();
     let mut count = 0;
     for (side, by_most) in &cuts {
         let folder = tempfile::tempdir().unwrap();
