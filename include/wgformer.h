@@ -430,9 +430,13 @@ typedef int32_t wgformer_side;
  */
 typedef struct {
     /**
-     * The place of its text, counted from 0.
+     * The place of its text or pair, counted from 0.
      */
     size_t index;
+    /**
+     * Which of a pair of texts it is of, 0 for the first and 1 for the second; 0 of a single text.
+     */
+    size_t sequence;
     /**
      * Its first character, counted in characters (code points), not bytes, from the start of the text.
      */
@@ -488,11 +492,11 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The place of its text, counted from 0.
+     * The place of its text or pair, counted from 0.
      */
     size_t index;
     /**
-     * Which of the text's masks, counted from 0.
+     * Which of the text's masks, counted from 0; those of a second text follow those of the first.
      */
     size_t mask;
     /**
@@ -754,7 +758,7 @@ wgformer_status wgformer_embedder_options_set_pooling(wgformer_embedder_options 
                                                       wgformer_pooling pooling);
 
 /**
- * Whether vectors are brought to length 1.
+ * Whether vectors are brought to length 1; where it is not set, the model's files say so.
  */
 wgformer_status wgformer_embedder_options_set_normalize(wgformer_embedder_options *options,
                                                         bool normalize);
@@ -777,7 +781,8 @@ wgformer_status wgformer_embedder_options_set_prompt(wgformer_embedder_options *
 
 /**
  * How many of a vector's elements are kept, the first ones, at least 1: for models that were trained for it
- * ("Matryoshka"). What had length 1 has it again. Whether vectors have so many, loading finds out.
+ * ("Matryoshka"). What had length 1 has it again only if wgformer_embedder_options_set_normalize asks for it. Whether vectors
+ * have so many, loading finds out.
  */
 wgformer_status wgformer_embedder_options_set_dimensions(wgformer_embedder_options *options,
                                                          size_t dimensions);
@@ -1397,10 +1402,12 @@ wgformer_tagger *wgformer_tagger_clone(const wgformer_tagger *tagger);
 /**
  * Lists the entities of some texts.
  *
+ * `pairs`: null, or as many texts, of which each is read together with that of `texts` at its place, and tagged too.
  * `options`: null for the defaults. What is longer than the model takes is cut.
  */
 wgformer_status wgformer_tagger_tag(const wgformer_tagger *tagger,
                                     const wgformer_text *texts,
+                                    const wgformer_text *pairs,
                                     size_t count,
                                     const wgformer_tag_options *options,
                                     wgformer_entities **entities);
@@ -1496,9 +1503,12 @@ wgformer_filler *wgformer_filler_clone(const wgformer_filler *filler);
 
 /**
  * Lists for each mask of some texts the `top` likeliest tokens. A text without a mask is an error.
+ *
+ * `pairs`: null, or as many texts, of which each is read together with that of `texts` at its place; either may have masks.
  */
 wgformer_status wgformer_filler_fill(const wgformer_filler *filler,
                                      const wgformer_text *texts,
+                                     const wgformer_text *pairs,
                                      size_t count,
                                      size_t top,
                                      wgformer_fillings **fillings);

@@ -93,8 +93,8 @@ fn so_does_every_task() {
         let it = Reranker::load(&gpu, folder("tasks/cross-encoder"), &options)?;
         it.rank("a", &["b"])?;
         let it = Tagger::load(&gpu, folder("spans/bert-tags"), &options)?;
-        it.tag(&["a"], &TagOptions::default())?;
-        it.tag_with(&["a"], &TagOptions::default(), control())?;
+        it.tag(["a"], &TagOptions::default())?;
+        it.tag_with(["a"], &TagOptions::default(), control())?;
         let it = Answerer::load(&gpu, folder("spans/bert-answers"), &options)?;
         it.answer([("who?", "a cat")], &AnswerOptions::default())?;
         it.answer_with([("who?", "a cat")], &AnswerOptions::default(), control())?;

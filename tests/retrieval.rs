@@ -185,6 +185,72 @@ fn vectors_of_tokens_and_their_scores_are_those_of_sentence_transformers() {
     }
 }
 
+/// Of a text that is too long the end is read, where the tokenizer's files say so. Markers of PyLate and of ColBERT are put
+/// before what is left, as these do; the prompts of sentence-transformers are part of the text, and cut off.
+#[test]
+fn of_a_long_text_the_end_has_vectors_where_the_tokenizer_cuts_the_beginning() {
+    let (gpu, _turn) = common::gpu();
+    let load = |folder: &Path| LateInteraction::load(&gpu, folder, &ModelOptions::default());
+    let cutting_left = |folder: &Path| {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in walk(folder) {
+            let to = copy.path().join(entry.strip_prefix(folder).unwrap());
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(&entry, to).unwrap();
+        }
+        let config = copy.path().join("tokenizer_config.json");
+        let mut read: Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
+        read["truncation_side"] = "left".into();
+        std::fs::write(config, read.to_string()).unwrap();
+        load(copy.path()).unwrap()
+    };
+
+    let (folder, expected) = retrieval("multi-vector");
+    let ends = &expected["ends"];
+    let text = ends["text"].as_str().unwrap();
+    let model = cutting_left(&folder);
+    for (side, key) in [
+        (Side::Document, "document_vectors"),
+        (Side::Query, "query_vectors"),
+    ] {
+        let found = &model.embed(side, &[text]).unwrap()[0];
+        let vectors: Vec<&[f32]> = found.values.chunks(model.dimensions()).collect();
+        assert_eq!(vectors.len(), list(&ends[key]).len(), "{side:?}");
+        for (found, expected) in vectors.iter().zip(list(&ends[key])) {
+            is_vector(found, expected, &format!("{side:?}"));
+        }
+    }
+
+    // Each word is a token; two are special, and one is the marker.
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for (name, document, query) in [("pylate", 20, 14), ("colbert", 24, 16)] {
+        let (folder, _) = retrieval(name);
+        let (whole, model) = (load(&folder).unwrap(), cutting_left(&folder));
+        for (side, most) in [(Side::Document, document), (Side::Query, query)] {
+            let end = words[words.len() - (most - 3)..].join(" ");
+            let [found, expected] = [(&model, text), (&whole, &end[..])]
+                .map(|(model, text)| model.embed(side, &[text]).unwrap().remove(0));
+            assert!(found.is_cut && !expected.is_cut, "{name}, {side:?}");
+            assert_eq!(found.values, expected.values, "{name}, {side:?}");
+        }
+    }
+}
+
+/// The files of a folder and of those in it.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                walk(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
 #[test]
 fn models_without_vectors_of_tokens_say_what_is_missing() {
     let (gpu, _turn) = common::gpu();

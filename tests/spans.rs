@@ -127,7 +127,7 @@ fn are_entities_of(key: &str) {
                 if let Some(stride) = row.stride {
                     options = options.stride(stride);
                 }
-                let found = tagger.tag(&[&row.text], &options).unwrap().remove(0);
+                let found = tagger.tag([&row.text], &options).unwrap().remove(0);
                 let (text, stride) = (&row.text, row.stride);
                 let case = format!("{family}, {aggregation:?}, stride {stride:?}, {text:?}");
                 assert_entities(&found, entities, &row.text, &case);
@@ -147,6 +147,102 @@ fn assert_entities(found: &[Entity], expected: &[ExpectedEntity], text: &str, ca
     }
 }
 
+#[derive(Deserialize)]
+struct ExpectedOfPair {
+    text: [String; 2],
+    none: Vec<EntityOfPair>,
+    simple: Vec<EntityOfPair>,
+    first: Vec<EntityOfPair>,
+    average: Vec<EntityOfPair>,
+    max: Vec<EntityOfPair>,
+}
+
+/// The text that it is of, label, start, end, score.
+type EntityOfPair = (usize, String, usize, usize, f32);
+
+/// The pipeline takes no pairs; `tests/data/span_models.py` gives it the model's logits for each text of one.
+#[test]
+fn entities_of_pairs_are_those_of_both_texts_read_together() {
+    let (gpu, _turn) = common::gpu();
+    for family in FAMILIES {
+        let tagger = tagger(&gpu, family);
+        let mut together = Vec::new();
+        for row in expected::<ExpectedOfPair>(family, "tags", "pairs") {
+            let pair = (&row.text[0][..], &row.text[1][..]);
+            for (aggregation, entities) in [
+                (Aggregation::None, &row.none),
+                (Aggregation::Simple, &row.simple),
+                (Aggregation::First, &row.first),
+                (Aggregation::Average, &row.average),
+                (Aggregation::Max, &row.max),
+            ] {
+                let options = TagOptions::default().aggregation(aggregation);
+                let options = options.ignore_labels::<String>([]);
+                let found = tagger.tag([pair], &options).unwrap().remove(0);
+                let case = format!("{family}, {aggregation:?}, {pair:?}");
+                for (sequence, text) in row.text.iter().enumerate() {
+                    let of = |it: &&Entity| it.sequence == sequence;
+                    let found: Vec<Entity> = found.iter().filter(of).cloned().collect();
+                    let expected = entities.iter().filter(|it| it.0 == sequence);
+                    let expected = expected.cloned().map(|it| (it.1, it.2, it.3, it.4));
+                    let expected: Vec<ExpectedEntity> = expected.collect();
+                    assert_entities(&found, &expected, text, &case);
+                }
+                assert!(found.is_sorted_by_key(|it| it.sequence), "{case}");
+            }
+            together.push(row.text);
+        }
+        let cut = together.iter().map(|[a, b]| (&a[..], &b[..]));
+        let cut = tagger.are_cut(cut).unwrap();
+        assert_eq!(cut, [false, false, false, false, true, true], "{family}");
+        let is_alone = tagger.tag([&together[3][0]], &TagOptions::default());
+        let pair = (&together[3][0][..], "");
+        let with_nothing = tagger.tag([pair], &TagOptions::default());
+        assert_eq!(is_alone.unwrap(), with_nothing.unwrap());
+        let error = tagger.tag([("a", "b")], &TagOptions::default().stride(3));
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("stride") && error.contains("pair"),
+            "{error}"
+        );
+        let refusing = tagger.refuse_long_texts(true);
+        let pairs = together.iter().map(|[a, b]| (&a[..], &b[..]));
+        let error = refusing.tag(pairs, &TagOptions::default()).unwrap_err();
+        assert!(matches!(error, Error::TooLong { index: 4, .. }), "{error}");
+    }
+}
+
+/// As transformers' pipeline with such a tokenizer.
+#[test]
+fn of_a_long_text_the_end_is_tagged_where_the_tokenizer_cuts_the_beginning() {
+    let (gpu, _turn) = common::gpu();
+    let directory = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer.json"] {
+        std::fs::copy(
+            folder("bert", "tags").join(file),
+            directory.path().join(file),
+        )
+        .unwrap();
+    }
+    let config = r#"{"truncation_side": "left", "model_max_length": 64}"#;
+    std::fs::write(directory.path().join("tokenizer_config.json"), config).unwrap();
+    let tagger = Tagger::load(&gpu, directory.path(), &ModelOptions::default()).unwrap();
+    let words = "the cat met the dog and ".repeat(40); // a token each
+    let all = TagOptions::default().ignore_labels::<String>([]);
+    let all = all.aggregation(Aggregation::None);
+    let found = tagger.tag([&words], &all).unwrap().remove(0);
+    let tail: Vec<&str> = words.split_whitespace().rev().take(62).collect();
+    let tail: Vec<&str> = tail.into_iter().rev().collect();
+    let alone = tagger.tag([&tail.join(" ")], &all).unwrap().remove(0);
+    let shown = |found: &[Entity]| {
+        let shown = found.iter().map(|it| (it.label.clone(), it.text.clone()));
+        shown.collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&found), shown(&alone));
+    assert_eq!(found.len(), 62);
+    assert_eq!(found[61].end, words.trim_end().len());
+}
+
 #[test]
 fn texts_that_are_tagged_together_are_as_alone() {
     let (gpu, _turn) = common::gpu();
@@ -160,16 +256,14 @@ fn texts_that_are_tagged_together_are_as_alone() {
     let options = TagOptions::default().ignore_labels::<String>([]);
     let mut told = Vec::new();
     let control = Control::new().progress(|now| told.push((now.done, now.total)));
-    let together = tagger.tag_with(&texts, &options, control).unwrap();
+    let together = tagger.tag_with(texts, &options, control).unwrap();
     assert_eq!(told.last(), Some(&(4, 4)));
     for (text, together) in texts.iter().zip(&together) {
-        assert_eq!(&tagger.tag(&[text], &options).unwrap()[0], together);
+        assert_eq!(&tagger.tag([text], &options).unwrap()[0], together);
     }
     assert!(!together[0].is_empty() && together[1].is_empty());
-    assert_eq!(
-        tagger.tag::<&str>(&[], &options).unwrap(),
-        Vec::<Vec<Entity>>::new()
-    );
+    let none: [&str; 0] = [];
+    assert!(tagger.tag(none, &options).unwrap().is_empty());
 }
 
 #[test]
@@ -187,7 +281,7 @@ fn each_token_of_a_long_text_is_tagged_once_by_the_surest_of_its_parts() {
 
         let all = TagOptions::default().ignore_labels::<String>([]);
         let all = all.aggregation(Aggregation::None);
-        let tag = |stride| tagger.tag(&[&text], &all.clone().stride(stride)).unwrap();
+        let tag = |stride| tagger.tag([&text], &all.clone().stride(stride)).unwrap();
         let [apart, overlapping] = [0, 30].map(|stride| tag(stride).remove(0));
         for found in [&apart, &overlapping] {
             let found: Vec<_> = found.iter().map(|it| (it.start, it.end)).collect();
@@ -221,7 +315,7 @@ fn an_entity_says_which_words_it_has() {
             origin.unwrap().word_id.unwrap() as usize
         };
         let options = TagOptions::default().ignore_labels::<String>([]).stride(9);
-        let entities = &tagger.tag(&[&text], &options).unwrap()[0];
+        let entities = &tagger.tag([&text], &options).unwrap()[0];
         assert!(
             entities
                 .iter()
@@ -242,10 +336,10 @@ fn a_stride_that_leaves_no_room_is_an_error() {
     let long = "cat ".repeat(100);
     for stride in [62, usize::MAX] {
         let options = TagOptions::default().stride(stride);
-        let error = tagger.tag(&["cat", &long], &options).unwrap_err();
+        let error = tagger.tag(["cat", &long], &options).unwrap_err();
         assert!(matches!(error, Error::Input { .. }), "{error}");
         assert!(error.to_string().contains("stride"), "{error}");
-        assert_eq!(tagger.tag(&["cat"], &options).unwrap().len(), 1);
+        assert_eq!(tagger.tag(["cat"], &options).unwrap().len(), 1);
     }
 }
 

@@ -13,8 +13,8 @@ use serde_json::Value;
 use wgformer::models::ModelOptions;
 use wgformer::plan::Control;
 use wgformer::tasks::{
-    AnswerOptions, Answerer, Classifier, Embedder, EmbedderOptions, Filler, Label, LateInteraction,
-    Reranker, Side, SparseEmbedder, TagOptions, Tagger, ZeroShot, ZeroShotOptions,
+    AnswerOptions, Answerer, Classifier, Embedder, EmbedderOptions, Filler, Filling, Label,
+    LateInteraction, Reranker, Side, SparseEmbedder, TagOptions, Tagger, ZeroShot, ZeroShotOptions,
 };
 use wgformer::{Error, Gpu};
 
@@ -127,20 +127,24 @@ fn masks_are_filled_as_by_the_pipeline() {
             .zip(list(&expected["masks"]))
         {
             let found = filler.fill(text, 4).unwrap();
-            assert_eq!(found.len(), list(masks).len(), "{text}");
-            for (found, expected) in found
-                .iter()
-                .flatten()
-                .zip(list(masks).iter().flat_map(list))
-            {
-                assert_eq!(found.id as u64, expected["id"].as_u64().unwrap(), "{text}");
-                assert_eq!(found.token, expected["token"], "{text}");
-                is_near(found.score, &expected["score"], text);
-            }
+            are_fillings(&found, masks, text);
             // Whatever a mask is called elsewhere, it is meant.
             let other = text.replace("<mask>", "[MASK]");
             assert_eq!(filler.fill(&other, 4).unwrap(), found);
         }
+        let pairs = list(&expected["pairs"]).iter().map(strings);
+        for (pair, masks) in pairs.zip(list(&expected["masks_of_pairs"])) {
+            let found = filler.fill((&pair[0][..], &pair[1][..]), 4).unwrap();
+            are_fillings(&found, masks, &pair.join(" | "));
+            let other = pair.iter().map(|text| text.replace("<mask>", "[MASK]"));
+            let other: Vec<String> = other.collect();
+            let again = filler.fill((&other[0][..], &other[1][..]), 4);
+            assert_eq!(again.unwrap(), found);
+        }
+        let long = "word ".repeat(100) + "[MASK]";
+        let error = filler.fill(("a [MASK]", &long[..]), 4).unwrap_err();
+        assert!(error.to_string().contains("has 2"), "{error}");
+        assert!(filler.is_cut(("a [MASK]", &long[..])).unwrap());
         for (text, needle) in [
             ("nothing", "has no"),
             (&("word ".repeat(100) + "[MASK]"), "shorten it"),
@@ -150,6 +154,19 @@ fn masks_are_filled_as_by_the_pipeline() {
         }
         let whole = filler.fill("a [MASK]", usize::MAX).unwrap();
         assert_eq!(whole[0].len(), filler.model().vocabulary());
+    }
+}
+
+fn are_fillings(found: &[Vec<Filling>], expected: &Value, text: &str) {
+    let expected = list(expected);
+    assert_eq!(found.len(), expected.len(), "{text}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert_eq!(found.len(), list(expected).len(), "{text}");
+        for (found, expected) in found.iter().zip(list(expected)) {
+            assert_eq!(found.id as u64, expected["id"].as_u64().unwrap(), "{text}");
+            assert_eq!(found.token, expected["token"], "{text}");
+            is_near(found.score, &expected["score"], text);
+        }
     }
 }
 
@@ -186,15 +203,17 @@ fn prompts_and_fewer_dimensions_are_as_in_sentence_transformers() {
         documents.embed(&texts).unwrap(),
         embedder.embed(&texts).unwrap()
     );
-    let eight = load(EmbedderOptions::default().dimensions(8));
-    assert_eq!(eight.dimensions(), 8);
-    for (found, expected) in eight
-        .embed(&texts)
-        .unwrap()
-        .iter()
-        .zip(list(&expected["eight"]))
-    {
-        is_near(found, expected, "eight");
+    let eight = EmbedderOptions::default().dimensions(8);
+    for (options, key) in [
+        (eight.clone(), "eight"),
+        (eight.normalize(true), "eight_of_length_1"),
+    ] {
+        let eight = load(options);
+        assert_eq!(eight.dimensions(), 8);
+        let found = eight.embed(&texts).unwrap();
+        for (found, expected) in found.iter().zip(list(&expected[key])) {
+            is_near(found, expected, key);
+        }
     }
     let error = embedder.with_prompt("poem").unwrap_err().to_string();
     assert!(

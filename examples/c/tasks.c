@@ -48,7 +48,7 @@ static bool show_entities(const wgformer_gpu *gpu, wgformer_text text)
     wgformer_entities *entities = NULL;
     bool well = succeeded(wgformer_tagger_load(gpu, "tests/data/spans/bert-tags", NULL, &tagger),
                           "load a tagger")
-        && succeeded(wgformer_tagger_tag(tagger, &text, 1, NULL, &entities), "tag");
+        && succeeded(wgformer_tagger_tag(tagger, &text, NULL, 1, NULL, &entities), "tag");
     for (size_t i = 0; i < wgformer_entities_count(entities); i++) {
         const wgformer_entity *it = wgformer_entities_get(entities, i);
         printf("entity %s: \"%s\", characters %zu to %zu, %.3f\n", it->label, it->text, it->start,

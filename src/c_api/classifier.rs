@@ -11,9 +11,8 @@ use super::gpu::wgformer_gpu;
 use super::loading::loaded;
 use super::model_options::wgformer_model_options;
 use super::status::wgformer_status;
-use super::texts::{texts, wgformer_text};
+use super::texts::{inputs, wgformer_text};
 use crate::tasks::{Classifier, Label};
-use crate::text::Text;
 
 /// A model that tells which of its labels a text has, with its tokenizer.
 #[derive(Clone, Debug)]
@@ -98,15 +97,8 @@ pub unsafe extern "C" fn wgformer_classifier_classify(
 ) -> wgformer_status {
     guarded(|| {
         let classifier = &required(classifier, "classifier")?.classifier;
-        // SAFETY: the caller passes as many texts, which stay as they are during the call.
-        let texts = unsafe { self::texts(texts, count, "texts") }?;
-        let inputs: Vec<Text<'_>> = if pairs.is_null() {
-            texts.into_iter().map(Text::One).collect()
-        } else {
-            // SAFETY: the same of their seconds.
-            let pairs = unsafe { self::texts(pairs, count, "pairs") }?.into_iter();
-            texts.into_iter().zip(pairs).map(Text::from).collect()
-        };
+        // SAFETY: the caller passes as many texts of each, which stay as they are during the call.
+        let inputs = unsafe { inputs(texts, pairs, count) }?;
         let shape = [count, classifier.labels().len()];
         // SAFETY: the caller gives as much room, and nobody else uses it during the call.
         let scores = unsafe { table(scores, capacity, shape, "scores") }?;

@@ -65,7 +65,7 @@ pub extern "C" fn wgformer_embedder_options_set_pooling(
     })
 }
 
-/// Whether vectors are brought to length 1.
+/// Whether vectors are brought to length 1; where it is not set, the model's files say so.
 #[unsafe(no_mangle)]
 pub extern "C" fn wgformer_embedder_options_set_normalize(
     options: Option<&mut wgformer_embedder_options>,
@@ -106,7 +106,8 @@ pub unsafe extern "C" fn wgformer_embedder_options_set_prompt(
 }
 
 /// How many of a vector's elements are kept, the first ones, at least 1: for models that were trained for it
-/// ("Matryoshka"). What had length 1 has it again. Whether vectors have so many, loading finds out.
+/// ("Matryoshka"). What had length 1 has it again only if wgformer_embedder_options_set_normalize asks for it. Whether vectors
+/// have so many, loading finds out.
 #[unsafe(no_mangle)]
 pub extern "C" fn wgformer_embedder_options_set_dimensions(
     options: Option<&mut wgformer_embedder_options>,

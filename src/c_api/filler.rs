@@ -10,7 +10,7 @@ use super::listing::Listing;
 use super::loading::loaded;
 use super::model_options::wgformer_model_options;
 use super::status::wgformer_status;
-use super::texts::{texts, wgformer_text};
+use super::texts::{inputs, wgformer_text};
 use crate::error::Error;
 use crate::tasks::{Filler, Filling};
 
@@ -26,9 +26,9 @@ pub struct wgformer_fillings(Listing<wgformer_filling>);
 #[repr(C)]
 #[derive(Debug)]
 pub struct wgformer_filling {
-    /// The place of its text, counted from 0.
+    /// The place of its text or pair, counted from 0.
     pub index: usize,
-    /// Which of the text's masks, counted from 0.
+    /// Which of the text's masks, counted from 0; those of a second text follow those of the first.
     pub mask: usize,
     /// The token's place in the vocabulary.
     pub id: u32,
@@ -68,10 +68,13 @@ pub extern "C" fn wgformer_filler_clone(
 }
 
 /// Lists for each mask of some texts the `top` likeliest tokens. A text without a mask is an error.
+///
+/// `pairs`: null, or as many texts, of which each is read together with that of `texts` at its place; either may have masks.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wgformer_filler_fill(
     filler: Option<&wgformer_filler>,
     texts: *const wgformer_text,
+    pairs: *const wgformer_text,
     count: usize,
     top: usize,
     fillings: Option<&mut MaybeUninit<Option<Box<wgformer_fillings>>>>,
@@ -79,8 +82,8 @@ pub unsafe extern "C" fn wgformer_filler_fill(
     guarded(|| {
         let out = cleared(fillings, "fillings")?;
         let filler = &required(filler, "filler")?.0;
-        // SAFETY: the caller passes as many texts, which stay as they are during the call.
-        let texts = unsafe { self::texts(texts, count, "texts") }?;
+        // SAFETY: the caller passes as many texts of each, which stay as they are during the call.
+        let texts = unsafe { inputs(texts, pairs, count) }?;
         let mut listing = Listing::new();
         for (index, text) in texts.into_iter().enumerate() {
             let masks = filler.fill(text, top).map_err(|error| Error::Text {

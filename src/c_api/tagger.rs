@@ -11,7 +11,7 @@ use super::loading::loaded;
 use super::model_options::wgformer_model_options;
 use super::status::wgformer_status;
 use super::tag_options::wgformer_tag_options;
-use super::texts::{texts, wgformer_text};
+use super::texts::{inputs, wgformer_text};
 use crate::tasks::{Entity, TagOptions, Tagger};
 
 /// A model that labels the tokens of a text, with its tokenizer.
@@ -26,8 +26,10 @@ pub struct wgformer_entities(Listing<wgformer_entity>);
 #[repr(C)]
 #[derive(Debug)]
 pub struct wgformer_entity {
-    /// The place of its text, counted from 0.
+    /// The place of its text or pair, counted from 0.
     pub index: usize,
+    /// Which of a pair of texts it is of, 0 for the first and 1 for the second; 0 of a single text.
+    pub sequence: usize,
     /// Its first character, counted in characters (code points), not bytes, from the start of the text.
     pub start: usize,
     /// The character after its last.
@@ -71,11 +73,13 @@ pub extern "C" fn wgformer_tagger_clone(
 
 /// Lists the entities of some texts.
 ///
+/// `pairs`: null, or as many texts, of which each is read together with that of `texts` at its place, and tagged too.
 /// `options`: null for the defaults. What is longer than the model takes is cut.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wgformer_tagger_tag(
     tagger: Option<&wgformer_tagger>,
     texts: *const wgformer_text,
+    pairs: *const wgformer_text,
     count: usize,
     options: Option<&wgformer_tag_options>,
     entities: Option<&mut MaybeUninit<Option<Box<wgformer_entities>>>>,
@@ -83,8 +87,8 @@ pub unsafe extern "C" fn wgformer_tagger_tag(
     guarded(|| {
         let out = cleared(entities, "entities")?;
         let tagger = &required(tagger, "tagger")?.0;
-        // SAFETY: the caller passes as many texts, which stay as they are during the call.
-        let texts = unsafe { self::texts(texts, count, "texts") }?;
+        // SAFETY: the caller passes as many texts of each, which stay as they are during the call.
+        let texts = unsafe { inputs(texts, pairs, count) }?;
         let default = TagOptions::default();
         let options = options.map_or(&default, |options| &options.0);
         let found = tagger.tag(&texts, options)?;
@@ -99,6 +103,7 @@ fn listed(found: Vec<Vec<Entity>>) -> Listing<wgformer_entity> {
         for entity in entities {
             let row = wgformer_entity {
                 index,
+                sequence: entity.sequence,
                 start: entity.start,
                 end: entity.end,
                 score: entity.score,

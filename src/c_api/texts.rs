@@ -4,6 +4,7 @@ use std::ffi::c_char;
 
 use super::arguments::{array, utf8};
 use super::boundary::Failure;
+use crate::text::Text;
 
 /// A text in UTF-8. It needs no NUL at its end, and may hold some.
 #[repr(C)]
@@ -41,4 +42,23 @@ pub(super) unsafe fn texts<'a>(
         unsafe { text(*one, &format!("{name}[{place}]")) }
     });
     texts.collect()
+}
+
+/// An array of texts, each of which is read together with that of `pairs` at its place, unless that is null.
+///
+/// # Safety
+/// As [`texts`], of both.
+pub(super) unsafe fn inputs<'a>(
+    pointer: *const wgformer_text,
+    pairs: *const wgformer_text,
+    count: usize,
+) -> Result<Vec<Text<'a>>, Failure> {
+    // SAFETY: as the caller says.
+    let texts = unsafe { texts(pointer, count, "texts") }?.into_iter();
+    if pairs.is_null() {
+        return Ok(texts.map(Text::One).collect());
+    }
+    // SAFETY: the same of their seconds.
+    let pairs = unsafe { self::texts(pairs, count, "pairs") }?;
+    Ok(texts.zip(pairs).map(Text::from).collect())
 }

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::bert::{embedding_names, expect_encoder};
+use super::bert::embedding_names;
 use super::blocks::{
     Attending, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings, post_norm_layers,
 };
@@ -27,7 +27,6 @@ const HARMLESS: &[&str] = &[
 /// The encoder of an ALBERT checkpoint, with or without the `albert.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
     config.expect("position_embedding_type", &[json!("absolute")])?;
-    expect_encoder(config)?;
     let sizes = LayerSizes {
         hidden: config.size("hidden_size", 4096)?,
         heads: config.size("num_attention_heads", 64)?,

@@ -13,22 +13,27 @@ use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Qkv;
 
-/// Keys of a BERT configuration that change nothing about inference: dropout, and sizes of a pooler that is not there.
+/// Keys of a BERT configuration that change nothing about inference: dropout, sizes of a pooler that is not there, and how
+/// TinyBERT was distilled.
 pub(super) const HARMLESS: &[&str] = &[
     "attention_probs_dropout_prob",
+    "cell",
     "classifier_dropout",
+    "emb_size",
     "hidden_dropout_prob",
     "pooler_fc_size",
     "pooler_num_attention_heads",
     "pooler_num_fc_layers",
     "pooler_size_per_head",
     "pooler_type",
+    "pre_trained",
+    "structure",
+    "training",
 ];
 
 /// The encoder of a BERT checkpoint, with or without the `bert.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
     config.expect("position_embedding_type", &[json!("absolute")])?;
-    expect_encoder(config)?;
     let sizes = layer_sizes(config, 1e-12)?;
     let layers = config.size("num_hidden_layers", 12)?;
     let vocabulary = config.size("vocab_size", 30522)?;
@@ -59,12 +64,6 @@ pub(super) fn heads(config: &Config) -> Result<Heads> {
         activation,
         "LayerNorm",
     )))
-}
-
-/// Refuses a decoder.
-pub(super) fn expect_encoder(config: &Config) -> Result<()> {
-    config.expect("is_decoder", &[json!(false)])?;
-    config.expect("add_cross_attention", &[json!(false)])
 }
 
 /// The sizes of layers, by the keys that most configurations have, with BERT's defaults.

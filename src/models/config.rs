@@ -36,28 +36,35 @@ pub struct Config {
     understood: RefCell<BTreeSet<&'static str>>,
 }
 
-/// Keys of every architecture that change nothing about inference: what training, generation or a tokenizer would read,
-/// among them what transformers 2 to 4 wrote into every file.
+/// Keys of every architecture that change nothing about inference, whatever they say: what training, generation or a
+/// tokenizer would read, among them what `pytorch_transformers` and transformers 2 to 5 write into every file.
 const HARMLESS: &[&str] = &[
+    "_attn_implementation",
     "_attn_implementation_autoset",
+    "_commit_hash",
     "_name_or_path",
     "_num_labels",
     "architectures",
     "attn_implementation",
+    "author",
     "auto_map",
     "bad_words_ids",
     "begin_suppress_tokens",
     "bos_token_id",
     "chunk_size_feed_forward",
+    "cls_token_id",
     "cross_attention_hidden_size",
+    "custom_pipelines",
     "decoder_start_token_id",
     "directionality",
     "diversity_penalty",
+    "do_lower_case",
     "do_sample",
     "dtype",
     "early_stopping",
     "encoder_no_repeat_ngram_size",
     "eos_token_id",
+    "eos_token_ids",
     "exponential_decay_length_penalty",
     "finetuning_task",
     "forced_bos_token_id",
@@ -65,15 +72,20 @@ const HARMLESS: &[&str] = &[
     "gradient_checkpointing",
     "id2label",
     "initializer_range",
+    "is_composition",
     "label2id",
     "language",
     "layers_to_keep",
     "length_penalty",
+    "license",
+    "loss_type",
+    "mask_token_id",
     "matryoshka_dimensions",
     "max_length",
     "min_length",
     "model_max_length",
     "name",
+    "name_or_path",
     "no_repeat_ngram_size",
     "num_beam_groups",
     "num_beams",
@@ -107,10 +119,22 @@ const HARMLESS: &[&str] = &[
     "transformers.js_config",
     "transformers_version",
     "typical_p",
+    "unk_token_id",
+    "unsloth_version",
     "use_bfloat16",
     "use_cache",
     "use_return_dict",
     "xla_device",
+];
+
+/// Keys of every architecture that are understood as long as they ask for nothing, and what they say then: attention to all
+/// of a text, and no part of the model left out.
+const ASKING_FOR_NOTHING: &[(&str, &str)] = &[
+    ("add_cross_attention", "false"),
+    ("is_causal", "false"),
+    ("is_decoder", "false"),
+    ("is_encoder_decoder", "false"),
+    ("pruned_heads", "{}"),
 ];
 
 /// The functions that there are, by the names of transformers' `ACT2FN`.
@@ -366,52 +390,27 @@ impl Config {
         }
     }
 
-    /// Refuses any key that was not asked for and is not harmless, in every architecture or in this one.
+    /// Refuses any key that was not asked for and is not harmless, in every architecture or in this one, whatever it says.
+    /// Only null passes: it is how transformers writes that a key is not set.
     ///
     /// # Errors
     /// [`Error::Unsupported`], naming the first such key.
     pub fn refuse_unknown(&self, harmless: &[&str]) -> Result<()> {
+        for (key, nothing) in ASKING_FOR_NOTHING {
+            self.expect(key, &[nothing.parse().expect("JSON")])?;
+        }
         let understood = self.understood.borrow();
         let known = |key: &str| {
             understood.contains(key) || HARMLESS.contains(&key) || harmless.contains(&key)
         };
-        let asks = |(key, value): &(&String, &Value)| {
-            !known(key) && (!asks_nothing(value) || asks_by_false(key, value))
-        };
-        match self.values.iter().find(asks) {
+        let is_unknown = |(key, value): &(&String, &Value)| !known(key) && !value.is_null();
+        match self.values.iter().find(is_unknown) {
             None => Ok(()),
             Some((key, _)) => {
                 let understood: Vec<&str> = understood.iter().copied().collect();
-                Err(self.unsupported("key", key, understood.join(", ")))
+                let supported = format!("{}; {}", understood.join(", "), json::UNKNOWN_KEY);
+                Err(self.unsupported("key", key, supported))
             }
         }
-    }
-}
-
-/// What is on where nothing is said, so that `false` asks for something.
-const ON_BY_DEFAULT: &[&str] = &[
-    "add_pooling_layer",
-    "attention_bias",
-    "bias",
-    "layer_norm_bias",
-    "mlp_bias",
-    "norm_bias",
-    "qkv_bias",
-    "scale_attention_scores",
-    "scale_attn_weights",
-    "use_bias",
-];
-
-fn asks_by_false(key: &str, value: &Value) -> bool {
-    *value == Value::Bool(false) && ON_BY_DEFAULT.contains(&key)
-}
-
-/// Whether a value switches nothing on: null, false, or an empty list or map, such as `"pruned_heads": {}`.
-fn asks_nothing(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
     }
 }

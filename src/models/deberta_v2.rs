@@ -6,7 +6,6 @@ mod convolution;
 use convolution::Convolution;
 use serde_json::{Value, json};
 
-use super::bert::expect_encoder;
 use super::blocks::{
     Attending, Disentangled, EmbeddingNames, LayerNames, LayerSizes, NormNames, embeddings,
     embeddings_from, post_norm_layers,
@@ -38,7 +37,6 @@ const MAX_POSITIONS: usize = 1 << 15;
 
 /// The encoder of a DeBERTa-v2 or v3 checkpoint, with or without the `deberta.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
-    expect_encoder(config)?;
     let sizes = LayerSizes {
         hidden: config.size("hidden_size", 1536)?,
         heads: config.size("num_attention_heads", 24)?,

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::bert::{HARMLESS, embedding_names, expect_encoder, layer_names, layer_sizes};
+use super::bert::{HARMLESS, embedding_names, layer_names, layer_sizes};
 use super::blocks::{Attending, NormNames, embeddings, post_norm_layers};
 use super::builder::LinearNames;
 use super::heads::{Heads, MaskedLmNames, Transform};
@@ -11,23 +11,25 @@ use super::{Builder, Config, Encoder};
 use crate::error::Result;
 use crate::ops::Activation;
 
+/// Sizes of a generator beside it, and what a summary for multiple choice is made of.
+const OF_OTHER_HEADS: &[&str] = &[
+    "generator_size",
+    "summary_activation",
+    "summary_last_dropout",
+    "summary_type",
+    "summary_use_proj",
+];
+
 /// The encoder of an ELECTRA checkpoint, with or without the `electra.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
     config.expect("position_embedding_type", &[json!("absolute")])?;
-    expect_encoder(config)?;
     let sizes = layer_sizes(config, 1e-12)?;
     let embedding_size = config.size("embedding_size", 128)?;
     let layers = config.size("num_hidden_layers", 12)?;
     let vocabulary = config.size("vocab_size", 30522)?;
     let max_positions = config.size("max_position_embeddings", 512)?;
     let max_types = config.size("type_vocab_size", 2)?;
-    let of_a_summary = [
-        "summary_activation",
-        "summary_last_dropout",
-        "summary_type",
-        "summary_use_proj",
-    ];
-    config.refuse_unknown(&[HARMLESS, &of_a_summary].concat())?;
+    config.refuse_unknown(&[HARMLESS, OF_OTHER_HEADS].concat())?;
     sizes.head_dim(config)?;
 
     builder.set_prefixes(&["electra."]);

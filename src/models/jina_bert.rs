@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::bert::{HARMLESS, expect_encoder, layer_sizes};
+use super::bert::{HARMLESS, layer_sizes};
 use super::blocks::{
     Attending, EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
     post_norm_layers,
@@ -27,7 +27,6 @@ const OF_THE_HUB: &[&str] = &[
 /// The encoder of a JinaBERT v2 checkpoint, with or without the `bert.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
     config.expect("position_embedding_type", &[json!("alibi")])?;
-    expect_encoder(config)?;
     let gate = match config.string("feed_forward_type")?.as_str() {
         "geglu" => Activation::Gelu,
         "reglu" => Activation::Relu,

@@ -44,7 +44,10 @@ pub(crate) fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T
     }
 }
 
-/// Refuses keys that nobody asks for, unless they say nothing: null, false, or nothing in brackets.
+/// What to do about a key that nobody asks for.
+pub(super) const UNKNOWN_KEY: &str = "remove the key from the file if it is known to change nothing, else open an issue that names the model";
+
+/// Refuses keys that nobody asks for, whatever they say but null, which says nothing.
 ///
 /// # Errors
 /// [`Error::Unsupported`], naming the first.
@@ -53,20 +56,14 @@ pub(crate) fn refuse_others(
     others: &Map<String, Value>,
     known: &[&str],
 ) -> Result<()> {
-    let says_nothing = |value: &Value| match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(values) => values.is_empty(),
-        Value::Object(values) => values.is_empty(),
-        _ => false,
-    };
     let mut others = others.iter();
-    match others.find(|(key, value)| !known.contains(&&key[..]) && !says_nothing(value)) {
+    match others.find(|(key, value)| !known.contains(&&key[..]) && !value.is_null()) {
         None => Ok(()),
         Some((key, value)) => Err(Error::Unsupported {
             path: path.to_owned(),
             what: "key",
             found: format!("{key}: {value}"),
-            supported: "a file without it".to_owned(),
+            supported: format!("a file without it; {UNKNOWN_KEY}"),
         }),
     }
 }

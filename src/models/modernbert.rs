@@ -51,8 +51,11 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let is_local = local_layers(config, layers)?;
     let head_dim = sizes.head_dim(config)?;
     let [global, local] = rotaries(config, head_dim)?;
-    // What every published configuration says, though positions are rotated.
-    config.expect("position_embedding_type", &[json!("absolute")])?;
+    // What published configurations say, though positions are rotated: the first ModernBERT's, mmBERT's.
+    config.expect(
+        "position_embedding_type",
+        &[json!("absolute"), json!("sans_pos")],
+    )?;
     config.refuse_unknown(&[HARMLESS, HEADS].concat())?;
 
     builder.set_prefixes(&["model."]);
@@ -156,7 +159,7 @@ fn local_layers(config: &Config, layers: usize) -> Result<Vec<bool>> {
 /// The rotations of layers without a window, and of those with one.
 fn rotaries(config: &Config, head_dim: usize) -> Result<[Rotary; 2]> {
     let global = config.positive("global_rope_theta", 160_000.0)?;
-    // Null says that it is the same; a configuration without the key means another.
+    // Null says that it is the same, as transformers 4 reads it (5 fails on it); without the key it is another.
     let local = match config.peek("local_rope_theta") {
         Some(Value::Null) => global,
         _ => 10_000.0,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::bert::{HARMLESS, expect_encoder, layer_sizes};
+use super::bert::{HARMLESS, layer_sizes};
 use super::blocks::{
     Attending, EmbeddingNames, FeedForwardNames, LayerNames, NormNames, embeddings,
     post_norm_layers,
@@ -24,7 +24,6 @@ const PADDING: usize = 1;
 
 /// The encoder of an MPNet checkpoint, with or without the `mpnet.` prefix.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
-    expect_encoder(config)?;
     let sizes = layer_sizes(config, 1e-12)?;
     let layers = config.size("num_hidden_layers", 12)?;
     let vocabulary = config.size("vocab_size", 30527)?;

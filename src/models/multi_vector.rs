@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Config, Dense, Head, Output, Projection, SentenceTransformer, json};
 use crate::error::{Error, Result};
@@ -84,6 +85,8 @@ struct Expansion {
     attend: bool,
     token: Option<String>,
     length: Option<usize>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// `config.json` of a `MultiVectorMask`.
@@ -93,6 +96,8 @@ struct TokenMask {
     skiplist_words: Vec<String>,
     skiplist_tasks: Option<Vec<String>>,
     keep_only_token_ids: Option<Vec<u32>>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 /// Of `config_sentence_transformers.json`.
@@ -216,6 +221,8 @@ impl MultiVector {
         let lengths: Lengths = json::read_if_there(&path)?.unwrap_or_default();
         let expansion = lengths.query_expansion.unwrap_or_default();
         let mask_config: TokenMask = json::read(mask)?;
+        json::refuse_others(&path, &expansion.others, &[])?;
+        json::refuse_others(mask, &mask_config.others, &[])?;
         let similarity = directory.join("config_sentence_transformers.json");
         let similarity: Similarity = json::read_if_there(&similarity)?.unwrap_or_default();
         let unsupported = |path: &Path, what, found: String, supported: &str| {

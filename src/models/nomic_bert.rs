@@ -149,8 +149,31 @@ fn published_sizes(config: &Config) -> Result<(LayerSizes, Rotary)> {
         eps: config.positive("layer_norm_epsilon", 1e-12)?,
         activation: Activation::Silu,
     };
-    let theta = config.positive("rotary_emb_base", 10_000.0)?;
-    Ok((sizes, Rotary::plain(theta)))
+    let rotary = Rotary::plain(config.positive("rotary_emb_base", 10_000.0)?);
+    expect_the_same(config, &sizes, rotary)?;
+    Ok((sizes, rotary))
+}
+
+/// A published configuration may say it once more by the keys of transformers, which then must agree. How many positions
+/// there are is what `n_positions` says: those of transformers are those of the training.
+fn expect_the_same(config: &Config, sizes: &LayerSizes, rotary: Rotary) -> Result<()> {
+    let layers = config.size("n_layer", 12)?;
+    for (key, value) in [
+        ("hidden_size", sizes.hidden),
+        ("intermediate_size", sizes.intermediate),
+        ("num_attention_heads", sizes.heads),
+        ("num_hidden_layers", layers),
+    ] {
+        config.expect(key, &[json!(value)])?;
+    }
+    config.expect("hidden_act", &[json!("silu")])?;
+    config.size("max_position_embeddings", 2048)?;
+    let eps = config.value("layer_norm_epsilon").cloned();
+    config.expect("layer_norm_eps", &[eps.unwrap_or(json!(1e-12))])?;
+    match rotary_of(config, rotary.theta, sizes.head_dim(config)?)? {
+        same if same == rotary => Ok(()),
+        _ => Err(config.malformed("rope_parameters contradict rotary_emb_base".to_owned())),
+    }
 }
 
 fn published_layer(layer: usize, hidden: usize) -> LayerNames {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Builder, Checkpoint, json};
 use crate::error::{Error, Result};
@@ -73,6 +74,8 @@ struct DenseConfig {
     module_output_name: Option<String>,
     #[serde(default)]
     use_residual: bool,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
 
 fn yes() -> bool {
@@ -97,6 +100,7 @@ impl Dense {
     pub(super) fn read(folder: &Path, features: &str, default: Option<Activation>) -> Result<Self> {
         let path = folder.join("config.json");
         let config: DenseConfig = json::read(&path)?;
+        json::refuse_others(&path, &config.others, &[])?;
         let unsupported = |what, found: &str, supported: String| Error::Unsupported {
             path: path.clone(),
             what,

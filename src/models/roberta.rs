@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::bert::{HARMLESS, embedding_names, expect_encoder, layer_names, layer_sizes};
+use super::bert::{HARMLESS, embedding_names, layer_names, layer_sizes};
 use super::blocks::{Attending, NormNames, embeddings, post_norm_layers};
 use super::builder::LinearNames;
 use super::encoder::Positions;
@@ -15,7 +15,6 @@ use crate::ops::Activation;
 /// The encoder of a checkpoint of one of the three, with or without the prefix `roberta.`, which all of them have.
 pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encoder> {
     config.expect("position_embedding_type", &[json!("absolute")])?;
-    expect_encoder(config)?;
     let sizes = layer_sizes(config, 1e-12)?;
     let layers = config.size("num_hidden_layers", 12)?;
     let vocabulary = config.size("vocab_size", 50265)?;

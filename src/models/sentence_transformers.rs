@@ -52,7 +52,8 @@ pub struct SentenceTransformer {
     pub default_prompt: Option<String>,
     /// Whether the tokens of a prompt are pooled with the others.
     pub include_prompt: bool,
-    /// How many of a vector's elements are kept, the first ones, unless another number is asked for; `None`: all.
+    /// How many of a vector's elements are kept, the first ones, unless another number is asked for; `None`: all. What had
+    /// length 1 does not have it then.
     pub truncate_dim: Option<usize>,
     /// What says how near two vectors are, such as `cosine` or `dot`, if the files do.
     pub similarity: Option<String>,
@@ -110,10 +111,11 @@ struct OwnConfig {
 }
 
 /// Keys of `config_sentence_transformers.json` that others read, or that change nothing here.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     "__version__",
     "model_type",
     "activation_fn",
+    "keep_in_fp32_modules",
     "query_prefix",
     "document_prefix",
     "query_length",
@@ -363,9 +365,23 @@ fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
     }
 }
 
+/// Keys of a pooling's `config.json`, beside a flag for each mode as older files have it.
+const POOLING_KEYS: [&str; 4] = [
+    "embedding_dimension",
+    "include_prompt",
+    "pooling_mode",
+    "word_embedding_dimension",
+];
+
 /// The columns that are pooled, and the one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
 fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>, bool)> {
     let config: Map<String, Value> = json::read(path)?;
+    let is_flag = |(key, value): &(&String, &Value)| {
+        key.starts_with("pooling_mode_") && matches!(value, Value::Bool(_))
+    };
+    let others = config.iter().filter(|it| !is_flag(it));
+    let others = others.map(|(key, value)| (key.clone(), value.clone()));
+    json::refuse_others(path, &others.collect(), &POOLING_KEYS)?;
     let named = match config.get("pooling_mode") {
         None | Some(Value::Null) => None,
         Some(Value::String(mode)) => Some(mode.clone()),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Config, Dense, Output, SentenceTransformer, json};
 use crate::error::{Error, Result};
@@ -37,7 +38,12 @@ pub struct Splade {
 struct SpladeConfig {
     pooling_strategy: Option<String>,
     activation_function: Option<String>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
 }
+
+/// Sizes, which follow from the model.
+const SIZES: [&str; 2] = ["embedding_dimension", "word_embedding_dimension"];
 
 impl Splade {
     /// The weight of a logit.
@@ -55,6 +61,7 @@ impl Splade {
     /// [`Error::Malformed`], or [`Error::Unsupported`] for another strategy or function.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let config: SpladeConfig = json::read(path)?;
+        json::refuse_others(path, &config.others, &SIZES)?;
         let unsupported = |what, found: &str, supported: &str| {
             Err(Error::Unsupported {
                 path: path.to_owned(),

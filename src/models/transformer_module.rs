@@ -31,12 +31,29 @@ const KNOWN: [&str; 5] = [
     "query_expansion",
 ];
 
+/// Arguments for transformers' own classes.
+const ARGUMENTS: [&str; 7] = [
+    "config_args",
+    "config_kwargs",
+    "model_args",
+    "model_kwargs",
+    "processing_kwargs",
+    "processor_kwargs",
+    "tokenizer_args",
+];
+
 /// Outputs of a model, and what a module calls them.
 const OUTPUTS: [(&str, &str); 3] = [
     ("last_hidden_state", "token_embeddings"),
     ("logits", "token_embeddings"),
     ("logits", "scores"),
 ];
+
+/// Whether an object says no more than that a model's own code may run.
+fn is_without_arguments(value: &Value) -> bool {
+    let arguments = value.as_object();
+    arguments.is_some_and(|all| all.keys().all(|key| key == "trust_remote_code"))
+}
 
 impl TransformerConfig {
     /// Of a module's folder; of nothing where there is no such file.
@@ -46,7 +63,9 @@ impl TransformerConfig {
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("sentence_bert_config.json");
         let read: Self = json::read_if_there(&path)?.unwrap_or_default();
-        json::refuse_others(&path, &read.others, &KNOWN)?;
+        let mut others = read.others.clone();
+        others.retain(|key, value| !(ARGUMENTS.contains(&&key[..]) && is_without_arguments(value)));
+        json::refuse_others(&path, &others, &KNOWN)?;
         let text = read.modality_config.as_ref().map(|all| &all["text"]);
         let Some(text) = text else {
             return Ok(read);

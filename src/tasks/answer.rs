@@ -227,7 +227,7 @@ impl Answerer {
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::QuestionAnswering;
-        let text_model = TextModel::load_for_whole_texts(gpu, &own, head, options)?;
+        let text_model = TextModel::load(gpu, &own, head, options)?;
         Ok(Self { text_model })
     }
 

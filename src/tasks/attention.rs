@@ -109,9 +109,8 @@ impl AttentionReader {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
         let layer = AttentionLayer::load(gpu, &own.transformer, layer, max_tokens, options)?;
-        let tokenizer = Tokenizer::open(&own.transformer, usize::MAX)?;
         Ok(Self {
-            tokenizer: tokenizer.with_room_in(layer.max_tokens())?,
+            tokenizer: Tokenizer::open(&own.transformer, layer.max_tokens())?,
             layer,
         })
     }

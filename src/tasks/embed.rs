@@ -68,7 +68,8 @@ impl EmbedderOptions {
         }
     }
 
-    /// Whether vectors have length 1.
+    /// Whether vectors have length 1: sentence-transformers' `normalize_embeddings`, but that false leaves out what the model's
+    /// files say too.
     #[must_use]
     pub fn normalize(self, normalize: bool) -> Self {
         Self {
@@ -115,14 +116,17 @@ impl EmbedderOptions {
     }
 
     /// How many of a vector's elements are kept, the first ones: for models that were trained for it (Kusupati and others,
-    /// 2022, "Matryoshka"). What had length 1 has it again.
+    /// 2022, "Matryoshka"). As with sentence-transformers' `truncate_dim`, what had length 1 has it again only if
+    /// [`EmbedderOptions::normalize`] asks for it; the cosine of two vectors is the same either way.
     ///
     /// ```
     /// # use wgformer::tasks::EmbedderOptions;
     /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tiny/plain");
-    /// let options = EmbedderOptions::default().dimensions(8);
+    /// let options = EmbedderOptions::default().dimensions(8).normalize(true);
     /// let embedder = wgformer::Embedder::load_with(&gpu, folder, &options)?;
-    /// assert_eq!(embedder.embed(&["a cat"])?[0].len(), 8);
+    /// let vector = &embedder.embed(&["a cat"])?[0];
+    /// assert_eq!(vector.len(), 8);
+    /// assert!((wgformer::tasks::cosine(vector, vector) - 1.0).abs() < 1e-5);
     /// # Ok::<(), wgformer::Error>(())
     /// ```
     #[must_use]
@@ -245,7 +249,7 @@ impl Embedder {
                     message: format!("must be 1 to {columns}, is {dimensions}"),
                 });
             }
-            let normalize = own.normalize && !options.per_token;
+            let normalize = options.normalize == Some(true) && !options.per_token;
             text_model = text_model.with_columns(dimensions, normalize);
         }
         Ok(Self {

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use super::classify::read;
 use super::text_model::TextModel;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -163,13 +164,14 @@ impl Filler {
         &self.model
     }
 
-    /// Whether of the text only the beginning is read: what is cut off has no part in what its masks are filled with.
+    /// Whether of the text or the pair only a part is read: what is cut off has no part in what its masks are filled with.
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn is_cut(&self, text: &str) -> Result<bool> {
-        let text = self.with_own_masks(text);
-        let tokens = self.text_model.tokenizer.encode([&text])?;
+    pub fn is_cut<'a>(&self, text: impl Into<Text<'a>>) -> Result<bool> {
+        let text = read(text.into());
+        let own = self.with_own_masks(text);
+        let tokens = self.text_model.tokenizer.encode([text.with(&own)])?;
         Ok(tokens.iter().any(|tokens| tokens.is_cut))
     }
 
@@ -190,36 +192,34 @@ impl Filler {
         self
     }
 
-    /// With the mask token that the vocabulary has, in place of any other's.
-    fn with_own_masks(&self, text: &str) -> String {
+    /// Both texts with the mask token that the vocabulary has, in place of any other's.
+    fn with_own_masks(&self, text: Text<'_>) -> [String; 2] {
         let own = |text: String, mask: &&str| text.replace(mask, self.mask.token);
-        MASKS.iter().fold(text.to_owned(), own)
+        let texts = text.prompted("", false);
+        texts.map(|text| MASKS.iter().fold(text, own))
     }
 
-    /// The tokens of texts, each with a mask, none of which is cut off.
+    /// The tokens of texts or pairs, each with a mask, none of which is cut off.
     ///
     /// # Errors
     /// [`Error::Input`] if there is none, or one that is; [`Error::TooLong`] if long texts are refused;
     /// [`Error::Tokenizer`].
     pub(super) fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
-        let own = texts.iter().map(|text| {
-            let (Text::One(text) | Text::Pair(text, _)) = *text;
-            self.with_own_masks(text)
-        });
-        let own: Vec<String> = own.collect();
-        let tokens = self.text_model.tokenizer.encode(&own)?;
-        for ((index, text), tokens) in own.iter().enumerate().zip(&tokens) {
+        let texts: Vec<Text<'_>> = texts.iter().map(|text| read(*text)).collect();
+        let own: Vec<[String; 2]> = texts.iter().map(|it| self.with_own_masks(*it)).collect();
+        let with_own = texts.iter().zip(&own).map(|(text, own)| text.with(own));
+        let with_own: Vec<Text<'_>> = with_own.collect();
+        let tokens = self.text_model.tokenizer.encode(&with_own)?;
+        for ((index, texts), tokens) in own.iter().enumerate().zip(&tokens) {
             self.text_model.check_length(index, tokens)?;
-            self.check_masks(text, tokens)?;
+            self.check_masks(texts, tokens)?;
         }
         Ok(tokens)
     }
 
-    fn check_masks(&self, text: &str, tokens: &Tokens) -> Result<()> {
-        let (wanted, there) = (
-            text.matches(self.mask.token).count(),
-            self.places(&tokens.ids).count(),
-        );
+    fn check_masks(&self, texts: &[String; 2], tokens: &Tokens) -> Result<()> {
+        let wanted = texts.iter().map(|it| it.matches(self.mask.token).count());
+        let (wanted, there): (usize, usize) = (wanted.sum(), self.places(&tokens.ids).count());
         if there > 0 && there >= wanted {
             return Ok(());
         }
@@ -227,7 +227,7 @@ impl Filler {
         let message = match wanted {
             0 => format!("has no {token}"),
             _ => format!(
-                "has {wanted} {token}, of which {there} are within the first {} tokens: shorten it",
+                "has {wanted} {token}, of which {there} are among the {} tokens that are read: shorten it",
                 self.model.encoder().max_tokens()
             ),
         };
@@ -242,12 +242,22 @@ impl Filler {
             .map(|(place, _)| place)
     }
 
-    /// For each mask of the text, in order, the `top` likeliest tokens, the best first.
+    /// For each mask of the text, in order, the `top` likeliest tokens, the best first. Of a pair both texts are read together:
+    /// the masks of the first come before those of the second. A second text that is empty is none.
+    ///
+    /// ```
+    /// # use wgformer::{models::ModelOptions, tasks::Filler};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tasks/masked-lm");
+    /// # let filler = Filler::load(&gpu, folder, &ModelOptions::default())?;
+    /// let masks = filler.fill(("The [MASK] sat.", "It was a [MASK]."), 3)?;
+    /// assert_eq!(masks.len(), 2);
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     ///
     /// # Errors
-    /// [`Error::Input`] if the text has no mask, or one that was cut off with the end of a long text; [`Error::TooLong`] if
+    /// [`Error::Input`] if the text has no mask, or one that was cut off; [`Error::TooLong`] if
     /// long texts are refused; [`Error::Tokenizer`]; [`Error::Overflow`] if a result is not finite; as [`MaskedLm::run`] for the device.
-    pub fn fill(&self, text: &str, top: usize) -> Result<Vec<Vec<Filling>>> {
+    pub fn fill<'a>(&self, text: impl Into<Text<'a>>, top: usize) -> Result<Vec<Vec<Filling>>> {
         let gpu = self.model.encoder().plan().gpu();
         gpu.block_on(self.fill_async(text, top))
     }
@@ -256,7 +266,11 @@ impl Filler {
     ///
     /// # Errors
     /// As [`Filler::fill`].
-    pub async fn fill_async(&self, text: &str, top: usize) -> Result<Vec<Vec<Filling>>> {
+    pub async fn fill_async<'a>(
+        &self,
+        text: impl Into<Text<'a>>,
+        top: usize,
+    ) -> Result<Vec<Vec<Filling>>> {
         self.fill_with_async(text, top, Control::new()).await
     }
 
@@ -264,9 +278,9 @@ impl Filler {
     ///
     /// # Errors
     /// As [`Filler::fill`], and [`Error::Deadline`].
-    pub fn fill_with(
+    pub fn fill_with<'a>(
         &self,
-        text: &str,
+        text: impl Into<Text<'a>>,
         top: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Filling>>> {
@@ -278,15 +292,15 @@ impl Filler {
     ///
     /// # Errors
     /// As [`Filler::fill_with`].
-    pub async fn fill_with_async(
+    pub async fn fill_with_async<'a>(
         &self,
-        text: &str,
+        text: impl Into<Text<'a>>,
         top: usize,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Filling>>> {
         let mut batch = Batch::new();
         let mut places = Vec::new();
-        for tokens in self.read(&[Text::One(text)])? {
+        for tokens in self.read(&[text.into()])? {
             places.extend(self.places(&tokens.ids));
             batch.push(&tokens.ids, &tokens.types);
         }

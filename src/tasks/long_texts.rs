@@ -253,7 +253,7 @@ impl Reranker {
 }
 
 impl Tagger {
-    /// Of which texts only the beginning is read, without [`TagOptions::stride`](super::TagOptions::stride), in order.
+    /// Of which texts, or pairs, only a part is read, without [`TagOptions::stride`](super::TagOptions::stride), in order.
     ///
     /// ```
     /// # use wgformer::{models::ModelOptions, tasks::{TagOptions, Tagger}};
@@ -269,12 +269,13 @@ impl Tagger {
     ///
     /// # Errors
     /// [`Error::Tokenizer`](crate::Error::Tokenizer).
-    pub fn are_cut<S: AsRef<str>>(&self, texts: &[S]) -> Result<Vec<bool>> {
-        let most = self.text_model.max_tokens();
-        let texts = singles(texts);
-        let encodings = self.text_model.encode_more_than(most, &texts);
-        let encodings = pollster::block_on(encodings)?.into_iter();
-        Ok(encodings.map(|it| it.tokens.ids.len() > most).collect())
+    pub fn are_cut<'a>(
+        &self,
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
+    ) -> Result<Vec<bool>> {
+        let texts = texts.into_iter().map(|it| read(it.into()));
+        let tokens = self.text_model.tokenizer.encode(texts)?;
+        Ok(tokens.iter().map(|tokens| tokens.is_cut).collect())
     }
 
     /// As [`SparseEmbedder::refuse_long_texts`], also where [`TagOptions::stride`](super::TagOptions::stride) would read on.

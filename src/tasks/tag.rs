@@ -3,6 +3,7 @@ use std::path::Path;
 
 use super::aggregation::{Aggregation, Tag, TaggedToken};
 use super::characters::Characters;
+use super::classify::read;
 use super::overlap::{self, Surest};
 use super::tag_scheme::TagScheme;
 use super::text_model::TextModel;
@@ -11,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{Head, Model, ModelOptions, ScoreFunction, SentenceTransformer};
 use crate::plan::{Control, Memory};
-use crate::text::{Text, TokenOrigin};
+use crate::text::{Encoding, Text, TokenOrigin};
 
 /// Finds what texts name: people, places, parts of speech, whatever a checkpoint's token classification tells apart, as
 /// transformers' pipeline has it. Clones share the model, from any thread.
@@ -99,6 +100,7 @@ impl TagOptions {
     /// Reads a text that is longer than the model takes as a whole, in parts of which each shares so many tokens with the
     /// next, rather than its beginning alone. Of entities of different parts that overlap, the longest is given, of equally
     /// long ones the surest, as by transformers' `stride`; without aggregation a token has the label of the surest part.
+    /// Of single texts: a pair is [`Error::Input`].
     ///
     /// ```
     /// # use wgformer::{models::ModelOptions, tasks::{TagOptions, Tagger}};
@@ -131,7 +133,18 @@ impl Default for TagOptions {
 
 /// A part of a text, and what it is.
 ///
-/// See [`Tagger`].
+/// See [`Tagger`]. Of a pair both texts are read together and tagged; an entity is of one of them:
+///
+/// ```
+/// # use wgformer::tasks::{Entity, TagOptions, Tagger};
+/// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/spans/bert-tags");
+/// # let tagger = Tagger::load(&gpu, folder, &Default::default())?;
+/// let pair = ["Who met Ada?", "Charles met Ada in London."];
+/// for Entity { sequence, start, end, label, .. } in &tagger.tag([(pair[0], pair[1])], &TagOptions::default())?[0] {
+///     println!("{label}: characters {start} to {end} of {:?}", pair[*sequence]);
+/// }
+/// # Ok::<(), wgformer::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entity {
@@ -139,6 +152,8 @@ pub struct Entity {
     pub label: String,
     /// How sure the model is of it, from 0 to 1: the mean over its tokens, or its words.
     pub score: f32,
+    /// Which of a pair of texts it is of, 0 for the first and 1 for the second; 0 of a single text.
+    pub sequence: usize,
     /// Its first character, counted in characters, not bytes, from the start of the text.
     pub start: usize,
     /// The character after its last.
@@ -158,7 +173,7 @@ impl Tagger {
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
         let head = Head::TokenClassification;
-        let text_model = TextModel::load_for_whole_texts(gpu, &own, head, options)?;
+        let text_model = TextModel::load(gpu, &own, head, options)?;
         Ok(Self { text_model })
     }
 
@@ -216,14 +231,15 @@ impl Tagger {
         &self.text_model.model
     }
 
-    /// The entities of each text, in its order; a text is cut to the model's length, unless [`TagOptions::stride`] says how
-    /// to read on.
+    /// The entities of each text, or of both texts of each pair, in its order; what is longer than the model takes is cut,
+    /// unless [`TagOptions::stride`] says how to read on. A second text that is empty is none.
     ///
     /// # Errors
-    /// As [`Embedder::embed`](super::Embedder::embed), and [`Error::Input`] if the stride leaves no room for more.
-    pub fn tag<S: AsRef<str>>(
+    /// As [`Embedder::embed`](super::Embedder::embed), and [`Error::Input`] if the stride leaves no room for more, or is for
+    /// a pair.
+    pub fn tag<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         options: &TagOptions,
     ) -> Result<Vec<Vec<Entity>>> {
         self.text_model.block_on(self.tag_async(texts, options))
@@ -234,9 +250,9 @@ impl Tagger {
     ///
     /// # Errors
     /// As [`Tagger::tag`], and [`crate::Error::Deadline`].
-    pub fn tag_with<S: AsRef<str>>(
+    pub fn tag_with<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         options: &TagOptions,
         control: Control<'_>,
     ) -> Result<Vec<Vec<Entity>>> {
@@ -248,9 +264,9 @@ impl Tagger {
     ///
     /// # Errors
     /// As [`Tagger::tag`].
-    pub async fn tag_async<S: AsRef<str>>(
+    pub async fn tag_async<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         options: &TagOptions,
     ) -> Result<Vec<Vec<Entity>>> {
         self.tag_with_async(texts, options, Control::new()).await
@@ -260,22 +276,21 @@ impl Tagger {
     ///
     /// # Errors
     /// As [`Tagger::tag_with`].
-    pub async fn tag_with_async<S: AsRef<str>>(
+    pub async fn tag_with_async<'a>(
         &self,
-        texts: &[S],
+        texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         options: &TagOptions,
         mut control: Control<'_>,
     ) -> Result<Vec<Vec<Entity>>> {
-        let inputs: Vec<Text<'_>> = texts.iter().map(Text::from).collect();
+        let texts: Vec<Text<'_>> = texts.into_iter().map(|it| read(it.into())).collect();
         let deadline = control.due();
         let tagged = async {
-            let most = self.most_encoded(options);
-            let encodings = self.text_model.encode_more_than(most, &inputs).await?;
+            let encode = |some: &[Text<'_>]| self.encode(some, options);
+            let encodings = self.text_model.encode_in_turns(&texts, encode).await?;
             let long = encodings.into_iter().map(|it| LongText::new(it, 0));
             let long: Vec<LongText> = long.collect();
             let windows = self.windows(&long, options.stride)?;
-            let found = texts.iter().map(|text| Found::new(text.as_ref()));
-            let mut found: Vec<Found<'_>> = found.collect();
+            let mut found: Vec<Found<'_>> = texts.iter().map(|text| Found::new(*text)).collect();
             let reader = Reader::new(self, options.aggregation);
             let report = |done| control.report(done, windows.len());
             let add = |window: &Window, ids: &[u32], logits: Vec<f32>| {
@@ -294,6 +309,25 @@ impl Tagger {
                 .collect())
         };
         self.model().plan().gpu().before(deadline, tagged).await
+    }
+
+    /// The tokens of each text: as many as the model takes, or all where a stride says how to read on.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`]; [`Error::Input`] for a pair with a stride.
+    pub(super) fn encode(&self, texts: &[Text<'_>], options: &TagOptions) -> Result<Vec<Encoding>> {
+        let tokenizer = &self.text_model.tokenizer;
+        if options.stride.is_none() {
+            return tokenizer.encode_with_origins(texts);
+        }
+        if texts.iter().any(|text| matches!(text, Text::Pair(..))) {
+            return Err(Error::Input {
+                name: "stride".to_owned(),
+                message: "is for single texts, and there is a pair: leave it out, so that what is too long is cut"
+                    .to_owned(),
+            });
+        }
+        tokenizer.encode_more_than(usize::MAX, texts)
     }
 
     /// What is read of all texts, one after another.
@@ -325,28 +359,21 @@ impl Tagger {
     ) -> Result<(Vec<Window>, bool)> {
         let (most, overlap) = (self.text_model.max_tokens(), stride.unwrap_or(0));
         let windows = text.windows(index, most, overlap);
-        let mut windows = windows.map_err(|NoRoom(needed)| Error::Input {
+        let windows = windows.map_err(|NoRoom(needed)| Error::Input {
             name: "stride".to_owned(),
             message: format!(
                 "of {overlap} tokens needs {needed} with special ones and one more, and the model takes {most}"
             ),
         })?;
-        let is_long = windows.len() > 1;
-        if stride.is_none() {
-            windows.truncate(1);
-        }
+        let is_long = text.is_cut() || windows.len() > 1;
         Ok((windows, is_long))
-    }
-
-    /// How many tokens of a text are wanted at most.
-    pub(super) fn most_encoded(&self, options: &TagOptions) -> usize {
-        let most = self.text_model.max_tokens();
-        options.stride.map_or(most, |_| usize::MAX)
     }
 }
 
-/// What was found in a text so far.
-pub(super) struct Found<'a> {
+/// What was found so far in a text, or in each of a pair.
+pub(super) struct Found<'a>(Vec<FoundInText<'a>>);
+
+struct FoundInText<'a> {
     text: Characters<'a>,
     windows: usize,
     /// Of all windows.
@@ -356,7 +383,24 @@ pub(super) struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: Text<'a>) -> Self {
+        let texts = match text {
+            Text::One(text) => vec![text],
+            Text::Pair(first, second) => vec![first, second],
+        };
+        Self(texts.into_iter().map(FoundInText::new).collect())
+    }
+
+    pub(super) fn entities(self, ignored: &[String]) -> Vec<Entity> {
+        let texts = self.0.into_iter().enumerate();
+        texts
+            .flat_map(|(sequence, found)| found.entities(sequence, ignored))
+            .collect()
+    }
+}
+
+impl<'a> FoundInText<'a> {
+    fn new(text: &'a str) -> Self {
         Self {
             text: Characters::of(text),
             windows: 0,
@@ -365,7 +409,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    pub(super) fn entities(mut self, ignored: &[String]) -> Vec<Entity> {
+    fn entities(mut self, sequence: usize, ignored: &[String]) -> Vec<Entity> {
         let is_wanted = |tag: &Tag<'_>| ignored.iter().all(|no| no != tag.label);
         // First, as the pipeline has it: what is left out is in nobody's way.
         self.entities.retain(is_wanted);
@@ -377,6 +421,7 @@ impl<'a> Found<'a> {
         let entity = entities.into_iter().map(|it| Entity {
             label: it.label.to_owned(),
             score: it.score,
+            sequence,
             start: it.start,
             end: it.end,
             text: self.text.slice(it.start, it.end).to_owned(),
@@ -405,7 +450,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `logits`: `[tokens, labels]`, of a window of the text.
+    /// `logits`: `[tokens, labels]`, of a window of the text. No entity is of both texts of a pair.
     pub(super) fn read(
         &self,
         found: &mut Found<'a>,
@@ -416,30 +461,35 @@ impl<'a> Reader<'a> {
     ) {
         let origins = text.origins(&window.part);
         let first = text.place(&window.part).start;
-        let rows = logits.chunks_exact_mut(self.labels.len()).enumerate();
-        let ordinary = rows.filter(|(place, _)| !origins[*place].is_special);
-        let (mut places, mut tokens) = (Vec::new(), Vec::new());
-        for (place, logits) in ordinary {
-            ScoreFunction::Softmax.score(logits);
-            let origin = origins[place];
-            let is_subword =
-                self.aggregation.is_by_word() && self.is_subword(&found.text, ids[place], origin);
-            places.push(window.part.start + place - first);
-            tokens.push(TaggedToken {
-                scores: logits.to_vec(),
-                start: origin.start,
-                end: origin.end,
-                is_subword,
-                word: origin.word_id.map(|word| word as usize),
+        for (sequence, found) in found.0.iter_mut().enumerate() {
+            let rows = logits.chunks_exact_mut(self.labels.len()).enumerate();
+            let ordinary = rows.filter(|(place, _)| {
+                let origin = origins[*place];
+                !origin.is_special && origin.sequence_id.unwrap_or(0) == sequence
             });
-        }
-        let tags = self.aggregation.entities(&tokens, self.labels, self.scheme);
-        found.windows += 1;
-        if self.aggregation == Aggregation::None {
-            let tags = places.into_iter().zip(tags);
-            tags.for_each(|(place, tag)| found.tokens.add(place, tag));
-        } else {
-            found.entities.extend(tags);
+            let (mut places, mut tokens) = (Vec::new(), Vec::new());
+            for (place, logits) in ordinary {
+                ScoreFunction::Softmax.score(logits);
+                let origin = origins[place];
+                let is_subword = self.aggregation.is_by_word()
+                    && self.is_subword(&found.text, ids[place], origin);
+                places.push(window.part.start + place - first);
+                tokens.push(TaggedToken {
+                    scores: logits.to_vec(),
+                    start: origin.start,
+                    end: origin.end,
+                    is_subword,
+                    word: origin.word_id.map(|word| word as usize),
+                });
+            }
+            let tags = self.aggregation.entities(&tokens, self.labels, self.scheme);
+            found.windows += 1;
+            if self.aggregation == Aggregation::None {
+                let tags = places.into_iter().zip(tags);
+                tags.for_each(|(place, tag)| found.tokens.add(place, tag));
+            } else {
+                found.entities.extend(tags);
+            }
         }
     }
 

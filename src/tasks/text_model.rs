@@ -72,21 +72,6 @@ impl TextModel {
         Model::memory_needed(gpu, &own.transformer, head, max_tokens, options)
     }
 
-    /// As [`TextModel::load`], but the tokenizer cuts no text.
-    ///
-    /// # Errors
-    /// As [`TextModel::load`].
-    pub(super) fn load_for_whole_texts(
-        gpu: &Gpu,
-        own: &SentenceTransformer,
-        head: Head,
-        options: &ModelOptions,
-    ) -> Result<Self> {
-        Self::load_with(gpu, own, head, options, |folder, model| {
-            Tokenizer::open(folder, usize::MAX)?.with_room_in(model.max_tokens())
-        })
-    }
-
     /// As [`TextModel::load`], with the tokenizer that `open` makes of a folder.
     ///
     /// # Errors
@@ -287,8 +272,8 @@ impl TextModel {
         self.model.plan().gpu().before(deadline, outputs).await
     }
 
-    /// The tokens of each text, in order, and where they come from: of the text as it is given, whose characters putting
-    /// it in lower case could move. All, or more than `most` of them, of a model for whole texts.
+    /// All tokens of each text, in order, or more than `most` of them, and where they come from: of the text as it is given,
+    /// whose characters putting it in lower case could move.
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
@@ -297,10 +282,19 @@ impl TextModel {
         most: usize,
         texts: &[Text<'_>],
     ) -> Result<Vec<Encoding>> {
+        self.encode_in_turns(texts, |some| self.tokenizer.encode_more_than(most, some))
+            .await
+    }
+
+    /// What `encode` makes of some texts after others.
+    pub(super) async fn encode_in_turns(
+        &self,
+        texts: &[Text<'_>],
+        encode: impl Fn(&[Text<'_>]) -> Result<Vec<Encoding>>,
+    ) -> Result<Vec<Encoding>> {
         let mut encodings = Vec::with_capacity(texts.len());
         for some in portions(texts) {
-            let some = some.iter().copied();
-            encodings.extend(self.tokenizer.encode_more_than(most, some)?);
+            encodings.extend(encode(some)?);
             yield_now().await;
         }
         Ok(encodings)

@@ -117,7 +117,9 @@ impl Form {
         Ok(around + usize::from(self.marker.is_some()))
     }
 
-    /// Adds the marker, and what expands the text.
+    /// Adds the marker, and what expands the text: after the text was cut, so that the marker stays whichever end was cut
+    /// off, as with PyLate and Stanford's ColBERT. (Sentence-transformers 6 reads the marker as a part of the text, and loses it
+    /// where the tokenizer's `truncation_side` is `left`.)
     fn complete(&self, tokens: &mut Tokens) {
         let place = tokens.ids.len().min(1);
         if let Some(marker) = self.marker {

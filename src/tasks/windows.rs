@@ -71,13 +71,18 @@ impl LongText {
         Ok(windows.collect())
     }
 
+    /// Whether there was more of it than the tokenizer gave.
+    pub(super) fn is_cut(&self) -> bool {
+        self.encoding.tokens.is_cut
+    }
+
     /// What a model reads of a part.
     pub(super) fn tokens(&self, part: &Range<usize>) -> Tokens {
         let Tokens { ids, types, .. } = &self.encoding.tokens;
         Tokens {
             ids: self.around(ids, part),
             types: self.around(types, part),
-            is_cut: part.len() < self.split.len(),
+            is_cut: self.is_cut() || part.len() < self.split.len(),
             expansion: 0,
         }
     }

@@ -119,7 +119,7 @@ impl ZeroShot {
         let head = Head::SequenceClassification;
         // A hypothesis is never cut, for its end may be the label.
         let open = |folder: &Path, model: &Model| {
-            Tokenizer::open(folder, model.max_tokens())?.cutting_the_first()
+            Ok(Tokenizer::open(folder, model.max_tokens())?.cutting_the_first())
         };
         let text_model = TextModel::load_with(gpu, &own, head, options, open)?;
         let labels = text_model.model.labels();

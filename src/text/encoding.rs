@@ -31,18 +31,20 @@ pub struct TokenOrigin {
 }
 
 impl Tokens {
-    pub(super) fn of(encoding: &tokenizers::Encoding) -> Self {
+    /// `kept`: the places of the tokens that stay, if not all do.
+    pub(super) fn of(encoding: &tokenizers::Encoding, kept: Option<&[usize]>) -> Self {
         Self {
-            ids: encoding.get_ids().to_vec(),
-            types: encoding.get_type_ids().to_vec(),
-            is_cut: !encoding.get_overflowing().is_empty(),
+            ids: pick(encoding.get_ids(), kept),
+            types: pick(encoding.get_type_ids(), kept),
+            is_cut: kept.is_some(),
             expansion: 0,
         }
     }
 }
 
 impl Encoding {
-    pub(super) fn of(encoding: &tokenizers::Encoding) -> Self {
+    /// `kept`: the places of the tokens that stay, if not all do.
+    pub(super) fn of(encoding: &tokenizers::Encoding, kept: Option<&[usize]>) -> Self {
         let sequence_ids = encoding.get_sequence_ids();
         let origins = encoding.get_offsets().iter().enumerate();
         let origins = origins.map(|(place, (start, end))| TokenOrigin {
@@ -53,8 +55,15 @@ impl Encoding {
             sequence_id: sequence_ids[place],
         });
         Self {
-            tokens: Tokens::of(encoding),
-            origins: origins.collect(),
+            tokens: Tokens::of(encoding, kept),
+            origins: pick(&origins.collect::<Vec<_>>(), kept),
         }
+    }
+}
+
+fn pick<T: Copy>(all: &[T], places: Option<&[usize]>) -> Vec<T> {
+    match places {
+        None => all.to_vec(),
+        Some(places) => places.iter().map(|place| all[*place]).collect(),
     }
 }

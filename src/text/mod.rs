@@ -4,6 +4,7 @@ mod encoding;
 mod input;
 mod limits;
 mod tokenizer;
+mod truncation;
 mod vocabulary;
 
 pub use encoding::{Encoding, TokenOrigin};

@@ -3,12 +3,11 @@ use std::fs::File;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tokenizers::{
-    EncodeInput, ModelWrapper, PostProcessor, TruncationDirection, TruncationParams,
-    TruncationStrategy,
-};
+use tokenizers::{EncodeInput, ModelWrapper, PostProcessor, TruncationDirection};
 
+use super::truncation::Truncation;
 use super::vocabulary::Vocabulary;
 use super::{Encoding, Text, limits};
 use crate::error::{Error, Result};
@@ -17,8 +16,8 @@ use crate::models::json;
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
 const MAX_BYTES: u64 = 128 << 20;
 
-/// So much of a text is looked at for each token, at first.
-const BYTES_PER_TOKEN: usize = 32;
+/// So much of a text is looked at for each token, at first: a token of most languages has three to five.
+const BYTES_PER_TOKEN: usize = 8;
 
 /// What mask tokens are called.
 pub(crate) const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
@@ -42,7 +41,9 @@ pub(crate) const MASKS: [&str; 2] = ["[MASK]", "<mask>"];
 /// ```
 pub struct Tokenizer {
     path: PathBuf,
-    tokenizer: tokenizers::Tokenizer,
+    /// Cuts nothing.
+    tokenizer: Arc<tokenizers::Tokenizer>,
+    truncation: Truncation,
 }
 
 /// A text as tokens, special tokens included.
@@ -102,10 +103,12 @@ impl Tokenizer {
                 None => Self::load(&path, max_tokens)?, // whose absence is the error
             }
         };
-        match truncation_side(&directory.join("tokenizer_config.json"))? {
-            Some(direction) => opened.with_truncation(|it| it.direction = direction),
-            None => Ok(opened),
-        }
+        let direction = truncation_side(&directory.join("tokenizer_config.json"))?;
+        let direction = direction.unwrap_or(opened.truncation.direction);
+        Ok(opened.with_truncation(Truncation {
+            direction,
+            ..opened.truncation
+        }))
     }
 
     /// Reads `tokenizer.json`. Texts are cut to `max_tokens`, special tokens included, and never padded, whatever the
@@ -143,50 +146,30 @@ impl Tokenizer {
         max_tokens: usize,
         make: impl FnOnce() -> tokenizers::Result<tokenizers::Tokenizer>,
     ) -> Result<Self> {
-        let tokenizer = guarded(path, || {
+        let (tokenizer, direction) = guarded(path, || {
             let mut tokenizer = make()?;
-            check_room(&tokenizer, max_tokens)?; // the crate subtracts unchecked
-            tokenizer.with_padding(None);
+            check_room(&tokenizer, max_tokens)?;
             let direction = tokenizer.get_truncation().map(|it| it.direction);
-            tokenizer.with_truncation(Some(TruncationParams {
-                max_length: max_tokens,
-                strategy: TruncationStrategy::LongestFirst,
-                stride: 0,
-                direction: direction.unwrap_or(TruncationDirection::Right),
-            }))?;
-            Ok(tokenizer)
+            tokenizer.with_padding(None).with_truncation(None)?;
+            Ok((tokenizer, direction))
         })?;
         Ok(Self {
             path: path.to_owned(),
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
+            truncation: Truncation {
+                max_tokens,
+                direction: direction.unwrap_or(TruncationDirection::Right),
+                only_first: false,
+            },
         })
     }
 
-    /// The same, which cuts nothing, if there is room for a text in `max_tokens`.
-    ///
-    /// # Errors
-    /// [`Error::Tokenizer`] if there is none.
-    pub(crate) fn with_room_in(self, max_tokens: usize) -> Result<Self> {
-        guarded(&self.path, || check_room(&self.tokenizer, max_tokens))?;
-        Ok(self)
-    }
-
     /// The same where of a pair that is too long the first alone is cut, rather than whichever is longer.
-    ///
-    /// # Errors
-    /// [`Error::Tokenizer`] if the tokenizer refuses.
-    pub(crate) fn cutting_the_first(self) -> Result<Self> {
-        self.with_truncation(|it| it.strategy = TruncationStrategy::OnlyFirst)
-    }
-
-    fn with_truncation(mut self, change: impl FnOnce(&mut TruncationParams)) -> Result<Self> {
-        let mut truncation = self.tokenizer.get_truncation().cloned();
-        truncation.as_mut().map(change);
-        guarded(&self.path, || {
-            self.tokenizer.with_truncation(truncation)?;
-            Ok(())
-        })?;
-        Ok(self)
+    pub(crate) fn cutting_the_first(&self) -> Self {
+        self.with_truncation(Truncation {
+            only_first: true,
+            ..self.truncation
+        })
     }
 
     /// The same that cuts texts to another length.
@@ -194,7 +177,19 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`] if that leaves no room for a text.
     pub(crate) fn cutting_at(&self, max_tokens: usize) -> Result<Self> {
-        Self::new(&self.path, max_tokens, || Ok(self.tokenizer.clone()))
+        guarded(&self.path, || check_room(&self.tokenizer, max_tokens))?;
+        Ok(self.with_truncation(Truncation {
+            max_tokens,
+            ..self.truncation
+        }))
+    }
+
+    fn with_truncation(&self, truncation: Truncation) -> Self {
+        Self {
+            path: self.path.clone(),
+            tokenizer: self.tokenizer.clone(),
+            truncation,
+        }
     }
 
     /// The tokens of each text or pair of texts, in order.
@@ -206,20 +201,24 @@ impl Tokenizer {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Tokens>> {
         let encode = |texts| self.tokenizer.encode_batch_fast(texts, true);
-        let encodings = self.encode_beginnings(texts, self.max_tokens(), encode)?;
-        Ok(encodings.iter().map(Tokens::of).collect())
+        let encodings = self.encode_beginnings(texts, self.truncation.max_tokens, encode)?;
+        let tokens = encodings.iter().map(|encoding| {
+            let kept = self.kept(encoding)?;
+            Ok(Tokens::of(encoding, kept.as_deref()))
+        });
+        tokens.collect()
     }
 
-    /// What texts are cut to.
-    fn max_tokens(&self) -> usize {
-        let truncation = self.tokenizer.get_truncation();
-        truncation.map_or(usize::MAX, |it| it.max_length)
+    /// The places of the tokens that stay, if not all do.
+    fn kept(&self, encoding: &tokenizers::Encoding) -> Result<Option<Vec<usize>>> {
+        guarded(&self.path, || {
+            self.truncation.kept(&encoding.get_sequence_ids())
+        })
     }
 
     /// Whether of long texts the end is read, rather than the beginning.
     fn cuts_the_beginning(&self) -> bool {
-        let truncation = self.tokenizer.get_truncation();
-        truncation.is_some_and(|it| it.direction == TruncationDirection::Left)
+        self.truncation.direction == TruncationDirection::Left
     }
 
     /// As much of each text as says what its first tokens are, and whether it has more than `most`: the crate would
@@ -243,11 +242,8 @@ impl Tokenizer {
         let beginnings: Vec<Text<'a>> = texts.iter().map(|it| it.beginning(bytes)).collect();
         let mut encodings = encode(&beginnings)?;
         loop {
-            let is_enough = |encoding: &tokenizers::Encoding| {
-                encoding.len() > most || !encoding.get_overflowing().is_empty()
-            };
             let places = (0..texts.len()).filter(|place| {
-                texts[*place].beginning(bytes) != texts[*place] && !is_enough(&encodings[*place])
+                texts[*place].beginning(bytes) != texts[*place] && encodings[*place].len() <= most
             });
             let unsure: Vec<usize> = places.collect();
             if unsure.is_empty() {
@@ -336,11 +332,17 @@ impl Tokenizer {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Encoding>> {
-        self.encode_more_than(self.max_tokens(), texts)
+        let most = self.truncation.max_tokens;
+        let encodings = self.encode_beginnings(texts, most, |texts| self.with_offsets(texts))?;
+        let encodings = encodings.iter().map(|encoding| {
+            let kept = self.kept(encoding)?;
+            Ok(Encoding::of(encoding, kept.as_deref()))
+        });
+        encodings.collect()
     }
 
-    /// As [`Tokenizer::encode_with_origins`], for a tokenizer that cuts nothing: all tokens of a text that has no more than
-    /// `most`, and some more than so many of any other.
+    /// As [`Tokenizer::encode_with_origins`], but cutting nothing: all tokens of a text that has no more than `most`, and
+    /// some more than so many of any other, from its beginning on.
     ///
     /// # Errors
     /// As [`Tokenizer::encode`].
@@ -349,9 +351,16 @@ impl Tokenizer {
         most: usize,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Encoding>> {
-        let encode = |texts| self.tokenizer.encode_batch_char_offsets(texts, true);
-        let encodings = self.encode_beginnings(texts, most, encode)?;
-        Ok(encodings.iter().map(Encoding::of).collect())
+        let encodings = self.encode_beginnings(texts, most, |texts| self.with_offsets(texts))?;
+        let whole = encodings.iter().map(|it| Encoding::of(it, None));
+        Ok(whole.collect())
+    }
+
+    fn with_offsets(
+        &self,
+        texts: Vec<EncodeInput<'_>>,
+    ) -> tokenizers::Result<Vec<tokenizers::Encoding>> {
+        self.tokenizer.encode_batch_char_offsets(texts, true)
     }
 
     /// The mask token and its id, if there is one.

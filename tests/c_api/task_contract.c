@@ -142,15 +142,15 @@ static void check_tagger(const char *folder, const wgformer_text *texts)
 {
     LOAD(tagger, folder);
     wgformer_entities *entities;
-    FAILS(INVALID_ARGUMENT, "entities is null", wgformer_tagger_tag(tagger, texts, 2, NULL, NULL));
-    FAILS(INVALID_ARGUMENT, "tagger is null", wgformer_tagger_tag(NULL, texts, 2, NULL, &entities));
+    FAILS(INVALID_ARGUMENT, "entities is null", wgformer_tagger_tag(tagger, texts, NULL, 2, NULL, NULL));
+    FAILS(INVALID_ARGUMENT, "tagger is null", wgformer_tagger_tag(NULL, texts, NULL, 2, NULL, &entities));
     CHECK(entities == NULL);
     FAILS(INVALID_ARGUMENT, "texts[0] is null, and 5 are needed",
-          wgformer_tagger_tag(tagger, &NO_BYTES, 1, NULL, &entities));
-    SUCCEEDS(wgformer_tagger_tag(tagger, NULL, 0, NULL, &entities));
+          wgformer_tagger_tag(tagger, &NO_BYTES, NULL, 1, NULL, &entities));
+    SUCCEEDS(wgformer_tagger_tag(tagger, NULL, NULL, 0, NULL, &entities));
     CHECK(entities != NULL && wgformer_entities_count(entities) == 0);
     wgformer_entities_free(entities);
-    SUCCEEDS(wgformer_tagger_tag(tagger, texts, 2, NULL, &entities));
+    SUCCEEDS(wgformer_tagger_tag(tagger, texts, NULL, 2, NULL, &entities));
     IS_MADE_READY(tagger);
     wgformer_tagger_free(tagger);
     ENDS(entities);
@@ -184,16 +184,16 @@ static void check_filler(const char *folder, const wgformer_text *texts)
 {
     LOAD(filler, folder);
     wgformer_fillings *fillings;
-    FAILS(INVALID_ARGUMENT, "fillings is null", wgformer_filler_fill(filler, texts, 2, 3, NULL));
-    FAILS(INVALID_ARGUMENT, "filler is null", wgformer_filler_fill(NULL, texts, 2, 3, &fillings));
-    FAILS(INVALID_ARGUMENT, "texts is null", wgformer_filler_fill(filler, NULL, 2, 3, &fillings));
-    FAILS(INVALID_ARGUMENT, "text 1: ", wgformer_filler_fill(filler, texts, 2, 3, &fillings));
+    FAILS(INVALID_ARGUMENT, "fillings is null", wgformer_filler_fill(filler, texts, NULL, 2, 3, NULL));
+    FAILS(INVALID_ARGUMENT, "filler is null", wgformer_filler_fill(NULL, texts, NULL, 2, 3, &fillings));
+    FAILS(INVALID_ARGUMENT, "texts is null", wgformer_filler_fill(filler, NULL, NULL, 2, 3, &fillings));
+    FAILS(INVALID_ARGUMENT, "text 1: ", wgformer_filler_fill(filler, texts, NULL, 2, 3, &fillings));
     CHECK(strstr(wgformer_last_error_message(), "has no [MASK]") != NULL);
     CHECK(fillings == NULL);
-    SUCCEEDS(wgformer_filler_fill(filler, texts, 1, 0, &fillings));
+    SUCCEEDS(wgformer_filler_fill(filler, texts, NULL, 1, 0, &fillings));
     CHECK(wgformer_fillings_count(fillings) == 0);
     wgformer_fillings_free(fillings);
-    SUCCEEDS(wgformer_filler_fill(filler, texts, 1, SIZE_MAX, &fillings));
+    SUCCEEDS(wgformer_filler_fill(filler, texts, NULL, 1, SIZE_MAX, &fillings));
     IS_MADE_READY(filler);
     wgformer_filler_free(filler);
     ENDS(fillings);

@@ -89,14 +89,15 @@ static void rerank(const char *model)
     wgformer_reranker_free(reranker);
 }
 
-static void write_entities(const wgformer_tagger *tagger, const wgformer_tag_options *options)
+static void write_entities(const wgformer_tagger *tagger, const wgformer_text *pairs,
+                           const wgformer_tag_options *options)
 {
     wgformer_entities *entities;
-    SUCCEEDS(wgformer_tagger_tag(tagger, texts, count, options, &entities));
+    SUCCEEDS(wgformer_tagger_tag(tagger, texts, pairs, count, options, &entities));
     for (size_t i = 0; i < wgformer_entities_count(entities); i++) {
         const wgformer_entity *it = wgformer_entities_get(entities, i);
-        printf("entity %zu %zu-%zu %08lx %s %s\n", it->index, it->start, it->end, bits(it->score),
-               it->label, it->text);
+        printf("entity %zu %zu %zu-%zu %08lx %s %s\n", it->index, it->sequence, it->start, it->end,
+               bits(it->score), it->label, it->text);
     }
     wgformer_entities_free(entities);
 }
@@ -106,7 +107,8 @@ static void tag(const char *model)
     wgformer_tagger *tagger;
     SUCCEEDS(wgformer_tagger_load(gpu, model, NULL, &tagger));
     MAKE_READY(tagger, tagger);
-    write_entities(tagger, NULL);
+    write_entities(tagger, NULL, NULL);
+    write_entities(tagger, reversed, NULL);
     wgformer_aggregation aggregations[] = {
         WGFORMER_AGGREGATION_NONE,    WGFORMER_AGGREGATION_SIMPLE, WGFORMER_AGGREGATION_FIRST,
         WGFORMER_AGGREGATION_AVERAGE, WGFORMER_AGGREGATION_MAX,
@@ -115,9 +117,9 @@ static void tag(const char *model)
     for (size_t i = 0; i < 5; i++) {
         wgformer_tag_options *options = wgformer_tag_options_new();
         SUCCEEDS(wgformer_tag_options_set_aggregation(options, aggregations[i]));
-        write_entities(tagger, options);
+        write_entities(tagger, NULL, options);
         SUCCEEDS(wgformer_tag_options_set_ignore_labels(options, ignored, 2));
-        write_entities(tagger, options);
+        write_entities(tagger, NULL, options);
         wgformer_tag_options_free(options);
     }
     wgformer_tagger_free(tagger);
@@ -167,13 +169,16 @@ static void fill(const char *model)
     SUCCEEDS(wgformer_filler_load(gpu, model, NULL, &filler));
     MAKE_READY(filler, filler);
     wgformer_text masked[] = {text("a [MASK]"), texts[count - 1]};
-    SUCCEEDS(wgformer_filler_fill(filler, masked, 2, 3, &fillings));
-    for (size_t i = 0; i < wgformer_fillings_count(fillings); i++) {
-        const wgformer_filling *it = wgformer_fillings_get(fillings, i);
-        printf("filling %zu %zu %lu %08lx %s\n", it->index, it->mask, (unsigned long)it->id,
-               bits(it->score), it->token);
+    const wgformer_text *pairs[] = {NULL, reversed};
+    for (size_t i = 0; i < 2; i++) {
+        SUCCEEDS(wgformer_filler_fill(filler, masked, pairs[i], 2, 3, &fillings));
+        for (size_t j = 0; j < wgformer_fillings_count(fillings); j++) {
+            const wgformer_filling *it = wgformer_fillings_get(fillings, j);
+            printf("filling %zu %zu %lu %08lx %s\n", it->index, it->mask, (unsigned long)it->id,
+                   bits(it->score), it->token);
+        }
+        wgformer_fillings_free(fillings);
     }
-    wgformer_fillings_free(fillings);
     wgformer_filler_free(filler);
 }
 

@@ -5,10 +5,11 @@ use std::fmt::Display;
 use wgformer::Gpu;
 use wgformer::models::ModelOptions;
 use wgformer::tasks::{
-    Aggregation, AnswerOptions, Answerer, Classifier, Embedder, Filler, Label, Reranker,
+    Aggregation, AnswerOptions, Answerer, Classifier, Embedder, Entity, Filler, Label, Reranker,
     TagOptions, Tagger, ZeroShot, ZeroShotOptions,
 };
 use wgformer::tensor::WeightType;
+use wgformer::text::Text;
 
 use crate::common;
 use crate::library::{Linking, program, succeed};
@@ -154,14 +155,20 @@ fn tagged(gpu: &Gpu) -> Vec<String> {
         let others = options.clone().ignore_labels(["PER", "B-PER"]);
         all.extend([options, others]);
     }
-    let written = |options: TagOptions| {
-        let found = tagger.tag(&TEXTS, &options).unwrap();
+    let written = |found: Vec<Vec<Entity>>| {
         numbered(found, |it| {
             let (start, end, score) = (it.start, it.end, bits(it.score));
-            format!("{start}-{end} {score} {} {}", it.label, it.text)
+            let (sequence, label, text) = (it.sequence, it.label, it.text);
+            format!("{sequence} {start}-{end} {score} {label} {text}")
         })
     };
-    let lines = after("entity", all.into_iter().flat_map(written).collect());
+    let found = all
+        .iter()
+        .map(|options| tagger.tag(TEXTS, options).unwrap());
+    let mut found: Vec<Vec<Vec<Entity>>> = found.collect();
+    let pairs = TEXTS.into_iter().zip(reversed());
+    found.insert(1, tagger.tag(pairs, &all[0]).unwrap());
+    let lines = after("entity", found.into_iter().flat_map(written).collect());
     [ready, lines].concat()
 }
 
@@ -196,15 +203,19 @@ fn answered(gpu: &Gpu) -> Vec<String> {
 
 fn filled(gpu: &Gpu) -> Vec<String> {
     let filler = Filler::load(gpu, MODELS[5], &default()).unwrap();
-    let written = |text| {
+    let written = |text: Text<'_>| {
         numbered(filler.fill(text, 3).unwrap(), |it| {
             format!("{} {} {}", it.id, bits(it.score), it.token)
         })
     };
     let model = filler.model();
     let ready = ready("filler", || model.memory(), || model.warm_up());
-    let texts = vec![written("a [MASK]"), written(TEXTS[3])];
-    [ready, after("filling", numbered(texts, |line| line))].concat()
+    let masked = ["a [MASK]", TEXTS[3]];
+    let texts = masked.map(|text| written(Text::One(text)));
+    let pairs = masked.into_iter().zip(reversed());
+    let pairs = pairs.map(|pair| written(pair.into()));
+    let lines = [texts.into(), pairs.collect()].map(|all: Vec<Vec<String>>| numbered(all, |it| it));
+    [ready, after("filling", lines.concat())].concat()
 }
 
 fn summarized(gpu: &Gpu) -> Vec<String> {

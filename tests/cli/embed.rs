@@ -65,6 +65,22 @@ fn a_numpy_array_holds_the_same_numbers() {
 }
 
 #[test]
+fn what_is_kept_of_a_vector_has_length_1_where_it_is_asked_for() {
+    let folder = Folder::new();
+    let whole = folder.embed("'hello world'").vectors().remove(0);
+    let kept = folder.embed("'hello world' --dimensions 8").vectors();
+    assert_eq!(kept[0], whole[..8]);
+    let length = kept[0].iter().map(|it| it * it).sum::<f32>().sqrt();
+    assert!((length - 1.0).abs() > 0.01, "{length}");
+    let of_length_1 = folder.embed("'hello world' --dimensions 8 --normalize");
+    for (found, kept) in of_length_1.vectors()[0].iter().zip(&kept[0]) {
+        assert!((found - kept / length).abs() < 1e-6, "{found} {kept}");
+    }
+    let both = folder.embed("'hello world' --normalize --no-normalize");
+    assert_eq!(both.code, 2);
+}
+
+#[test]
 fn a_lower_precision_is_made_of_the_same_numbers() {
     let folder = Folder::new();
     let texts = "'hello world' '' 'the cat and the dog'";

@@ -61,6 +61,54 @@ fn tag_prints_entities_in_a_table_or_as_json() {
 }
 
 #[test]
+fn entities_of_pairs_say_which_text_they_are_of() {
+    let folder = Folder::new();
+    let pairs = [
+        ["Ada met 李白 💖 in London.", "Charles met a cat in 東京."],
+        ["a cat", ""],
+    ];
+    folder.write("pairs.tsv", pairs.map(|pair| pair.join("\t")).join("\n"));
+    let tag = |options: &str| folder.run(&format!("tag {} {options}", model()));
+    let lines = tag("--input pairs.tsv --pairs --json").lines();
+    for (line, pair) in lines.iter().zip(pairs) {
+        assert_eq!(
+            (&line["text"], &line["pair"]),
+            (&json!(pair[0]), &json!(pair[1]))
+        );
+        for entity in line["entities"].as_array().unwrap() {
+            let place = |key: &str| entity[key].as_u64().unwrap() as usize;
+            let text = pair[place("sequence")].chars().skip(place("start"));
+            let text: String = text.take(place("end") - place("start")).collect();
+            assert_eq!(entity["text"], text, "{entity}");
+        }
+    }
+    let sequences = column(lines[0]["entities"].as_array().unwrap(), "sequence");
+    let sequences = sequences.to_string();
+    assert!(
+        sequences.contains('0') && sequences.contains('1'),
+        "{sequences}"
+    );
+    let [first, second] = pairs[0];
+    let same = tag(&format!("'{first}' --pair '{second}' --json")).lines();
+    assert_eq!(same[0], lines[0]);
+
+    let table = tag("--input pairs.tsv --pairs").text();
+    let mut rows = table.lines().map(|line| line.split_whitespace());
+    let header: Vec<&str> = rows.next().unwrap().collect();
+    assert_eq!(header, ["line", "of", "score", "label", "text"]);
+    let of: Vec<&str> = rows.map(|mut row| row.nth(1).unwrap()).collect();
+    assert!(of.contains(&"1") && of.contains(&"2"), "{table}");
+
+    let chunk = tag("a --pair b --overflow chunk");
+    assert_eq!(chunk.code, 2);
+    assert!(
+        chunk.stderr.contains("--overflow chunk"),
+        "{}",
+        chunk.stderr
+    );
+}
+
+#[test]
 fn without_aggregation_every_token_is_there() {
     let folder = Folder::new();
     let text = "Ada Lovelace met C. Babbage in London.";

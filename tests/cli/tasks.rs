@@ -109,11 +109,12 @@ fn what_sentence_transformers_asks_for_and_nobody_does_is_refused() {
     let sigmoid = "torch.nn.modules.activation.Sigmoid";
     for own in [
         json!({"activation_fn": sigmoid, "version": "5.1.0"}),
-        json!({"version": "4.0.1", "prompts": {}, "chunks": null}),
+        json!({"version": "4.0.1", "chunks": null}),
     ] {
         assert_eq!(rerank(own).lines().len(), 1);
     }
     rerank(json!({"version": "5.1.0", "temperature": 2.0})).assert_error(&["temperature"]);
+    rerank(json!({"version": "5.1.0", "prompts": {}})).assert_error(&["prompts", "remove the key"]);
     rerank(json!("5.1.0")).assert_error(&["sentence_transformers", "object"]);
     rerank(json!({"activation_fn": 3})).assert_error(&["activation_fn"]);
 }
@@ -187,7 +188,31 @@ fn fill_prints_the_tokens_of_each_mask() {
     );
     assert!(fill(&long, "").text().contains(" (cut)\n"));
     fill(&long, "--overflow error").assert_error(&["text 0", "longer"]);
-    assert_eq!(fill(&long, "--overflow chunk").code, 2);
+    let chunk = fill(&long, "--overflow chunk");
+    assert_eq!(chunk.code, 2);
+    assert!(chunk.stderr.contains("[possible values: truncate, error]"));
+    let help = folder.run("fill --help").text();
+    assert!(
+        !help.contains("chunk") && help.contains("- error:"),
+        "{help}"
+    );
+
+    let pair = "--pair 'on the [MASK] [MASK]'";
+    let lines = fill("the [MASK] sat", &format!("{pair} --json")).lines();
+    assert_eq!(lines[0]["pair"], "on the [MASK] [MASK]");
+    assert_eq!(lines[0]["masks"].as_array().unwrap().len(), 3);
+    let table = fill("the [MASK] sat", pair).text();
+    let first = "the [MASK] sat | on the [MASK] [MASK]\n";
+    assert!(table.starts_with(first), "{table}");
+    assert_eq!(table.lines().count(), 4, "{table}");
+    folder.write(
+        "pairs.tsv",
+        "the [MASK] sat\ton the [MASK] [MASK]\na cat\tat [MASK]\n",
+    );
+    let both = format!("fill --input pairs.tsv --pairs {model} --json");
+    let both = folder.run(&both).lines();
+    assert_eq!(both[0], lines[0]);
+    assert_eq!(both[1]["masks"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -236,6 +236,15 @@ def interacting(folder):
     }
 
 
+def interacting_with_ends(folder):
+    """And with the ends of texts that are too long: prompts are cut off with their beginnings."""
+    model = MultiVectorEncoder(str(folder), device="cpu")
+    model[0].tokenizer.truncation_side = "left"
+    text = "the cat sat on the mat and the dog slept " * 6
+    ends = {"query_vectors": model.encode_query(text).tolist(), "document_vectors": model.encode_document(text).tolist()}
+    return interacting(folder) | {"ends": {"text": text} | ends}
+
+
 def marked(tokenizer=word_pieces):
     """With the tokens that PyLate adds for queries and documents, and those that BERT keeps unused."""
     tokenizer = tokenizer()
@@ -263,7 +272,7 @@ MODELS = {
     "pylate-unexpanded": ({"model_type": "bert"}, marked, AutoModel, pylate_unexpanded, interacting),
     "pylate-modernbert": (MODERNBERT, marked, AutoModel, pylate, interacting),
     "colbert": ({"model_type": "bert"}, marked, AutoModel, colbert, interacting),
-    "multi-vector": ({"model_type": "bert"}, marked, AutoModel, multi_vector, interacting),
+    "multi-vector": ({"model_type": "bert"}, marked, AutoModel, multi_vector, interacting_with_ends),
 }
 
 

@@ -17,6 +17,8 @@ expected.json
     entities        texts, ignore_labels where they are not the pipeline's own, and for each aggregation_strategy the
                     entities of the pipeline "token-classification": label, start, end, score
     strides         the same of texts that are longer than the model takes, with the pipeline's stride
+    pairs           the same of pairs of texts, after the text that they are of, 0 or 1: what the pipeline makes of the
+                    model's logits for the tokens of each text, as it takes no pairs itself
 
 and in NAME-answers
 
@@ -38,6 +40,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoModelForTokenClassification
 from transformers import PreTrainedTokenizerFast, pipeline
+from transformers.pipelines.token_classification import AggregationStrategy
 from transformers.utils import logging
 
 SPANS = Path(__file__).resolve().parent / "spans"
@@ -73,6 +76,16 @@ PAIRS = [
     ("Who met Ada?", "Ada met 李白 \U0001f496 in London."),
     ("", "a cat"),
     ("a cat", "."),
+]
+
+# Of the last two both texts, or one, are longer than the models take.
+TAGGED_PAIRS = [
+    ("Ada Lovelace met C. Babbage.", "Babbage was in London."),
+    ("李白 💖 was born", "in 碎葉, 東京は日本。 💖 cat"),
+    ("", "a cat and Dog"),
+    ("a cat and Dog", ""),
+    ("the cat and Dog " * 17, "Ada Lovelace met C. Babbage in London. " * 9),
+    ("Ada met a cat.", "the cat and Dog " * 17),
 ]
 
 STORY = (
@@ -219,6 +232,28 @@ def entities(tagger):
     yield entities_of(TEXTS[0], tagger, ["PER", "O", "B-LOC"], ["none", "simple"])
 
 
+def of_pairs(tagger):
+    for pair in TAGGED_PAIRS:
+        inputs = tagger.tokenizer(*pair, truncation=True, return_tensors="pt", return_offsets_mapping=True)
+        offsets, ids = inputs.pop("offset_mapping"), inputs["input_ids"]
+        with torch.no_grad():
+            logits = tagger.model(**inputs).logits
+        best = logits[0].softmax(-1).topk(2).values
+        ordinary = [place for place, sequence in enumerate(inputs.sequence_ids()) if sequence is not None]
+        assert ((best[:, 0] - best[:, 1])[ordinary] > 2 * BOUND).all(), pair
+
+        def entities(sequence, strategy):
+            others = torch.tensor([[int(it != sequence) for it in inputs.sequence_ids()]])
+            output = {"logits": logits, "sentence": pair[sequence], "input_ids": ids, "offset_mapping": offsets}
+            found = tagger.postprocess(
+                [output | {"special_tokens_mask": others}], AggregationStrategy(strategy), ignore_labels=[]
+            )
+            return [[sequence, *values(it)] for it in found]
+
+        both = {name: entities(0, name) + entities(1, name) for name in STRATEGIES}
+        yield {"text": list(pair)} | both
+
+
 def strided(tagger):
     for text in [STORY, TEXTS[-1]]:
         for stride in STRIDES:
@@ -237,12 +272,12 @@ def strided_entities_of(text, tagger, ignored, stride):
 
 def entities_of(text, tagger, ignored, strategies, **options):
     options |= {} if ignored is None else {"ignore_labels": ignored}
-
-    def values(it):
-        return [it.get("entity", it.get("entity_group")), it["start"], it["end"], round(float(it["score"]), 4)]
-
     found = {strategy: tagger(text, aggregation_strategy=strategy, **options) for strategy in strategies}
     return {"text": text, "ignore_labels": ignored} | {name: [values(it) for it in its] for name, its in found.items()}
+
+
+def values(it):
+    return [it.get("entity", it.get("entity_group")), it["start"], it["end"], round(float(it["score"]), 4)]
 
 
 def check_that_labels_differ(tagger, text, stride=None):
@@ -282,6 +317,7 @@ def expected(folder, kind):
         "encodings": list(encodings(tagger.tokenizer)),
         "entities": list(entities(tagger)),
         "strides": list(strided(tagger)),
+        "pairs": list(of_pairs(tagger)),
     }
 
 

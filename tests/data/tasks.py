@@ -129,7 +129,32 @@ def filled(folder):
         found = found if isinstance(found[0], list) else [found]
         return [[{"token": it["token_str"], "id": it["token"], "score": it["score"]} for it in mask] for mask in found]
 
-    return {"texts": texts, "masks": [masks(text) for text in texts]}
+    pairs = [
+        (f"The {mask} sat.", f"It was a {mask} {mask}."),
+        ("Zoë ate 😀", f"She {mask} it."),
+        (f"A {mask} slept.", "Snow fell."),
+        (f"A {mask} slept.", ""),
+    ]
+
+    def masks_of_pair(pair):
+        """The pipeline takes no pairs."""
+        inputs = pipe.tokenizer(*pair, return_tensors="pt")
+        with torch.no_grad():
+            scores = pipe.model(**inputs).logits[0].softmax(-1)
+        places = (inputs["input_ids"][0] == pipe.tokenizer.mask_token_id).nonzero().flatten()
+
+        def token(score, id):
+            return {"token": pipe.tokenizer.decode([id]), "id": id, "score": score}
+
+        tops = [scores[place].topk(4) for place in places]
+        return [[token(*it) for it in zip(top.values.tolist(), top.indices.tolist())] for top in tops]
+
+    return {
+        "texts": texts,
+        "masks": [masks(text) for text in texts],
+        "pairs": pairs,
+        "masks_of_pairs": [masks_of_pair(pair) for pair in pairs],
+    }
 
 
 def embedded(folder):
@@ -141,7 +166,8 @@ def embedded(folder):
 
     query = vectors(prompt_name="query")
     model.truncate_dim = 8
-    return {"texts": TEXTS, "query": query, "eight": vectors(normalize_embeddings=True)} | {
+    eight = {"eight": vectors(), "eight_of_length_1": vectors(normalize_embeddings=True)}
+    return {"texts": TEXTS, "query": query} | eight | {
         "default": SentenceTransformer(str(folder), device="cpu").encode(TEXTS[2]).tolist()
     }
 

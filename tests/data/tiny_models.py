@@ -119,6 +119,26 @@ def by_torch(folder, model, shards=1):
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index, indent=2) + "\n")
 
 
+def as_transformers_4_has_it(folder, model):
+    """ModernBERT with transformers 4's keys: the local theta is null, and so the global one, on which transformers 5 fails;
+    and with what mmBERT says of positions."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    thetas = {parameters["rope_theta"] for parameters in config.pop("rope_parameters").values()}
+    [theta] = thetas
+    del config["layer_types"]
+    config |= {
+        "global_attn_every_n_layers": 3,
+        "global_rope_theta": theta,
+        "local_rope_theta": None,
+        "position_embedding_type": "sans_pos",
+        "reference_compile": None,
+        "repad_logits_with_grad": False,
+        "transformers_version": "4.57.3",
+    }
+    path.write_text(json.dumps(config, indent=2) + "\n")
+
+
 def as_nomic_published_it(folder, model):
     """With GPT-2's keys."""
     path = folder / "config.json"
@@ -415,6 +435,17 @@ MODELS = {
     "torch-encoder": {"torch_encoder": {"positional": "learned", "max_length": 24}},
     "torch-encoder-causal-pre-norm": {
         "torch_encoder": {"norm_first": True, "activation": "gelu", "bias": False, "causal": True, "d_model": 32, "final_norm": True},
+    },
+    "modernbert-of-one-theta-as-published": {
+        "config": {
+            "model_type": "modernbert",
+            "pad_token_id": 0,
+            "rope_parameters": {
+                kind: {"rope_type": "default", "rope_theta": 300.0} for kind in ["full_attention", "sliding_attention"]
+            },
+            "local_attention": 8,
+        },
+        "then": as_transformers_4_has_it,
     },
 }
 

@@ -1,10 +1,10 @@
 //! `config.json`
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use wgformer::models::{Config, FAMILIES, Family, Head, Network};
 
@@ -26,7 +26,14 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
         position_embedding_type  |  "relative_key"        |  Unsupported    |  position_embedding_type; "relative_key"; "absolute"
         is_decoder               |  true                  |  Unsupported    |  is_decoder; "true"; supported: false
         add_cross_attention      |  true                  |  Unsupported    |  add_cross_attention; "true"; supported: false
-        rotary_emb_base          |  1000                  |  Unsupported    |  config.json; key "rotary_emb_base"; hidden_size
+        is_encoder_decoder       |  true                  |  Unsupported    |  is_encoder_decoder; "true"; supported: false
+        is_causal                |  true                  |  Unsupported    |  is_causal; "true"; supported: false
+        rotary_emb_base          |  1000                  |  Unsupported    |  config.json; key "rotary_emb_base"; hidden_size; remove the key; open an issue
+        nobody_knows             |  false                 |  Unsupported    |  config.json; key "nobody_knows"
+        nobody_knows             |  []                    |  Unsupported    |  key "nobody_knows"
+        nobody_knows             |  {}                    |  Unsupported    |  key "nobody_knows"
+        nobody_knows             |  0                     |  Unsupported    |  key "nobody_knows"
+        nobody_knows             |  ""                    |  Unsupported    |  key "nobody_knows"
         num_attention_heads      |  0                     |  Malformed      |  num_attention_heads; is 0
         num_attention_heads      |  5                     |  Malformed      |  hidden size 32; attention heads, 5
         num_attention_heads      |  64                    |  Malformed      |  hidden size 32; attention heads, 64
@@ -53,7 +60,7 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
         num_hidden_layers        |  100000000             |  Malformed      |  num_hidden_layers; 1 to 4096
         max_position_embeddings  |  268435456             |  Malformed      |  max_position_embeddings; 1 to 1048576
         quantization_config      |  {"bits": 4}           |  Unsupported    |  key "quantization_config"
-        pruned_heads             |  {"0": [1]}            |  Unsupported    |  key "pruned_heads"
+        pruned_heads             |  {"0": [1]}            |  Unsupported    |  pruned_heads; "{\"0\":[1]}"; supported: {}
         layer_norm_eps           |  0                     |  Malformed      |  layer_norm_eps; is 0
         layer_norm_eps           |  -1e-12                |  Malformed      |  layer_norm_eps; is -1e-12
         layer_norm_eps           |  1e300                 |  Malformed      |  layer_norm_eps; is 1e+300
@@ -117,6 +124,39 @@ fn what_is_not_done_of_deberta_is_refused_by_key_and_value() {
 }
 
 #[test]
+fn what_nomics_configuration_says_twice_must_agree() {
+    let table = r#"
+        hidden_size              |  64                               |  Unsupported  |  hidden_size; "64"; supported: 32
+        num_attention_heads      |  4                                |  Unsupported  |  num_attention_heads; "4"
+        num_hidden_layers        |  1                                |  Unsupported  |  num_hidden_layers; "1"
+        intermediate_size        |  32                               |  Unsupported  |  intermediate_size; "32"
+        hidden_act               |  "gelu"                           |  Unsupported  |  hidden_act; "gelu"
+        layer_norm_eps           |  1e-3                             |  Unsupported  |  layer_norm_eps; "0.001"
+        rope_parameters          |  {"rope_theta": 7.0}              |  Malformed    |  rope_parameters; contradict
+        moe_every_n_layers       |  2                                |  Unsupported  |  key "moe_every_n_layers"
+    "#;
+    refuses_each("nomic-bert-as-published", table);
+    let directory = changed("nomic-bert-as-published", |config| {
+        config["rope_parameters"] = json!({
+            "rope_theta": config["rotary_emb_base"], "rope_type": "default",
+        });
+        for (key, published) in [
+            ("hidden_size", "n_embd"),
+            ("intermediate_size", "n_inner"),
+            ("num_attention_heads", "n_head"),
+            ("num_hidden_layers", "n_layer"),
+            ("layer_norm_eps", "layer_norm_epsilon"),
+        ] {
+            config[key] = config[published].clone();
+        }
+        config["hidden_act"] = "silu".into();
+        config["max_position_embeddings"] = 8.into();
+    });
+    let network = Network::open(directory.path(), Head::HiddenStates).unwrap();
+    assert_eq!(network.encoder.max_tokens, 24);
+}
+
+#[test]
 fn keys_of_rotations_that_nobody_asks_for_are_refused() {
     let table = r#"
         rope_scaling     |  {"type": "ntk", "factor": 2, "mixed_b": 0.3}          |  Unsupported  |  config.json; mixed_b 0.3; rope_theta
@@ -132,29 +172,39 @@ fn keys_of_rotations_that_nobody_asks_for_are_refused() {
 /// Each family asks for it, or does not know it.
 #[test]
 fn other_positions_than_a_familys_and_what_false_turns_off_are_refused_by_every_family() {
-    let mut families = BTreeSet::new();
+    for model in one_of_each_family() {
+        for (key, value) in [
+            ("position_embedding_type", "\"of another kind\""),
+            ("scale_attn_weights", "false"),
+            ("nobody_knows", "false"),
+            ("is_decoder", "true"),
+            ("pruned_heads", "{\"0\": [1]}"),
+        ] {
+            let directory = rewritten(&model, key, parsed(value));
+            let graph = || Network::open(directory.path(), Head::HiddenStates);
+            expect_error(&format!("{model}: {key}"), graph, "Unsupported", key);
+        }
+    }
+}
+
+/// The folders of tiny models, one of each family.
+fn one_of_each_family() -> Vec<String> {
+    let mut models = BTreeMap::new();
     for entry in fs::read_dir("tests/data/tiny").unwrap() {
         let folder = entry.unwrap().path();
         let Ok(config) = Config::read(&folder.join("config.json")) else {
             continue; // shards and the like have theirs elsewhere
         };
         let family = Family::of(&config).unwrap().model_type;
-        let model = folder.file_name().unwrap().to_str().unwrap();
-        if !folder.join("model.safetensors").exists() || !families.insert(family) {
-            continue;
-        }
-        for (key, value) in [
-            ("position_embedding_type", "\"of another kind\""),
-            ("scale_attn_weights", "false"),
-        ] {
-            let directory = rewritten(model, key, parsed(value));
-            let graph = || Network::open(directory.path(), Head::HiddenStates);
-            expect_error(&format!("{model}: {key}"), graph, "Unsupported", key);
+        if folder.join("model.safetensors").exists() {
+            let model = folder.file_name().unwrap().to_str().unwrap();
+            models.insert(family, model.to_owned());
         }
     }
     let all = FAMILIES.iter().map(|family| family.model_type);
-    let missing: Vec<&str> = all.filter(|it| !families.contains(it)).collect();
+    let missing: Vec<&str> = all.filter(|it| !models.contains_key(it)).collect();
     assert_eq!(missing, [""; 0]);
+    models.into_values().collect()
 }
 
 /// A tiny model's configuration with a value instead of its own, for each row of the table.
@@ -169,10 +219,15 @@ fn refuses_each(model: &str, table: &str) {
 
 /// A tiny model whose configuration has this value.
 fn rewritten(model: &str, key: &str, value: Value) -> TempDir {
+    changed(model, |config| config[key] = value)
+}
+
+/// A tiny model with another configuration.
+fn changed(model: &str, change: impl FnOnce(&mut Value)) -> TempDir {
     let folder = Path::new("tests/data/tiny").join(model);
     let text = fs::read_to_string(folder.join("config.json")).unwrap();
     let mut config: Value = parsed(&text);
-    config[key] = value;
+    change(&mut config);
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
     let weights = "model.safetensors";
@@ -180,28 +235,93 @@ fn rewritten(model: &str, key: &str, value: Value) -> TempDir {
     directory
 }
 
-/// What transformers 2 to 4 wrote into every file, and what says that something is not there.
+/// What `pytorch_transformers` and transformers 2 to 5 write into every file, and null, which says that a key is not set.
 #[test]
-fn keys_that_ask_for_nothing_are_passed_over() {
-    let keys = [
-        ("_num_labels", "9"),
-        ("task_specific_params", "null"),
-        ("pruned_heads", "{}"),
-        ("use_bfloat16", "false"),
-        ("xla_device", "null"),
-        ("num_beams", "1"),
-        ("top_k", "50"),
-        ("tokenizer_class", "\"BertTokenizer\""),
-        ("auto_map", "{\"AutoModel\": \"x\"}"),
-        ("quantization_config", "null"),
-        ("matryoshka_dimensions", "[8, 16]"),
-    ];
-    let directory = model(|model| {
-        for (key, value) in keys {
-            model.config[key] = parsed(value);
+fn what_transformers_writes_into_every_file_is_passed_over_in_every_family() {
+    let written: Value = parsed(
+        r#"{
+        "_attn_implementation": "eager", "_attn_implementation_autoset": true, "_commit_hash": "0", "_name_or_path": "x",
+        "_num_labels": 9, "add_cross_attention": false, "architectures": ["BertModel"], "attn_implementation": null,
+        "auto_map": {"AutoModel": "x"}, "bad_words_ids": null, "begin_suppress_tokens": null, "bos_token_id": 1,
+        "chunk_size_feed_forward": 0, "cross_attention_hidden_size": null, "custom_pipelines": {},
+        "decoder_start_token_id": null, "diversity_penalty": 0.0, "do_sample": false, "dtype": "float32",
+        "early_stopping": false, "encoder_no_repeat_ngram_size": 0, "eos_token_id": 2, "eos_token_ids": 0,
+        "exponential_decay_length_penalty": null, "finetuning_task": "sst-2", "forced_bos_token_id": null,
+        "forced_eos_token_id": null, "gradient_checkpointing": false, "id2label": {"0": "a"}, "is_composition": false,
+        "is_decoder": false, "is_encoder_decoder": false, "label2id": {"a": 0}, "language": "english",
+        "length_penalty": 1.0, "max_length": 20, "min_length": 0, "name": "Bert", "name_or_path": "x",
+        "no_repeat_ngram_size": 0, "nobody_knows": null, "num_beam_groups": 1, "num_beams": 1, "num_labels": 1,
+        "num_return_sequences": 1, "output_attentions": false, "output_hidden_states": true, "output_past": true,
+        "output_scores": false, "prefix": null, "problem_type": null, "pruned_heads": {}, "quantization_config": null,
+        "remove_invalid_values": false, "repetition_penalty": 1.0, "return_dict": true,
+        "return_dict_in_generate": false, "sep_token_id": null, "suppress_tokens": null, "task_specific_params": null,
+        "temperature": 1.0, "tf_legacy_loss": false, "tie_encoder_decoder": false, "tie_word_embeddings": true,
+        "tokenizer_class": "BertTokenizer", "top_k": 50, "top_p": 1.0, "torch_dtype": "float32",
+        "torchscript": false, "transformers_version": "4.57.3", "typical_p": 1.0, "use_bfloat16": false,
+        "use_cache": true, "xla_device": null
+    }"#,
+    );
+    for model in one_of_each_family() {
+        let directory = changed(&model, |config| {
+            for (key, value) in written.as_object().unwrap() {
+                // Of a network of PyTorch's parts it is the longest sequence.
+                if key != "max_length" || config["model_type"] != "torch_transformer_encoder" {
+                    config[key] = value.clone();
+                }
+            }
+        });
+        if let Err(error) = Network::open(directory.path(), Head::HiddenStates) {
+            panic!("{model}: {error}");
         }
-    });
-    Network::open(directory.path(), Head::HiddenStates).unwrap();
+    }
+}
+
+/// What the configurations of well-known models hold besides, by family: no value of theirs changes a result.
+#[test]
+fn what_published_configurations_hold_is_passed_over() {
+    for (model, published) in [
+        // multilingual BERT and LaBSE; TinyBERT; sentence-transformers' Matryoshka models; fine-tuned by others.
+        (
+            "plain",
+            r#"{"directionality": "bidi", "pooler_fc_size": 768, "pooler_num_attention_heads": 12,
+                "pooler_num_fc_layers": 3, "pooler_size_per_head": 128, "pooler_type": "first_token_transform",
+                "cell": {}, "emb_size": 312, "pre_trained": "", "structure": [], "training": "",
+                "matryoshka_dimensions": [8, 16], "classifier_dropout": null, "author": "x", "license": "mit",
+                "unsloth_version": "2025.1", "transformers.js_config": {"dtype": "q8"},
+                "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity", "version": "4.0.1"},
+                "sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}"#,
+        ),
+        (
+            "distilbert",
+            r#"{"sinusoidal_pos_embds": false, "tie_weights_": true, "output_past": true, "qa_dropout": 0.1}"#,
+        ),
+        (
+            "electra",
+            r#"{"generator_size": "0.25", "summary_activation": "gelu", "summary_last_dropout": 0.1,
+                "summary_type": "first", "summary_use_proj": true}"#,
+        ),
+        (
+            "albert",
+            r#"{"classifier_dropout_prob": 0.1, "down_scale_factor": 1, "gap_size": 0, "net_structure_type": 0,
+                "num_memory_blocks": 0}"#,
+        ),
+        (
+            "modernbert",
+            r#"{"position_embedding_type": "sans_pos", "reference_compile": null, "repad_logits_with_grad": false,
+                "sparse_pred_ignore_index": -100, "sparse_prediction": false, "layer_norm_eps": 1e-05,
+                "deterministic_flash_attn": false, "cls_token_id": 1, "mask_token_id": 4}"#,
+        ),
+    ] {
+        let published: Value = parsed(published);
+        let directory = changed(model, |config| {
+            for (key, value) in published.as_object().unwrap() {
+                config[key] = value.clone();
+            }
+        });
+        if let Err(error) = Network::open(directory.path(), Head::HiddenStates) {
+            panic!("{model}: {error}");
+        }
+    }
 }
 
 #[test]

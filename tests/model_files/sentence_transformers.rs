@@ -124,6 +124,7 @@ fn sentence_transformers_files_that_ask_for_more_are_refused() {
         1_Pooling/config.json      |  {}                                      |  Unsupported  |  1_Pooling; pooling mode "none"; mean, max, cls, lasttoken
         1_Pooling/config.json      |  {"pooling_mode": "median"}              |  Unsupported  |  pooling mode "median"
         1_Pooling/config.json      |  {"pooling_mode": ["mean", "cls"]}       |  Unsupported  |  pooling mode; mean\",\"cls
+        1_Pooling/config.json      |  {"pooling_mode": "mean", "foo": false}   |  Unsupported  |  1_Pooling; key "foo: false"; remove the key
         1_Pooling/config.json      |  {"pooling_mode_median_tokens": true}    |  Unsupported  |  pooling mode "median_tokens"
         1_Pooling/config.json      |  {"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true}  |  Unsupported  |  "cls_token and max_tokens"
         sentence_bert_config.json  |  {"max_seq_length": -1}                  |  Malformed    |  sentence_bert_config.json; -1
@@ -149,6 +150,16 @@ fn keys_that_nobody_asks_for_are_refused() {
         ),
         (
             "sentence_bert_config.json",
+            json!({ "foo": false }),
+            "foo: false; remove the key; open an issue",
+        ),
+        (
+            "sentence_bert_config.json",
+            json!({ "model_args": { "trust_remote_code": true, "foo": 1 } }),
+            "model_args: ; foo",
+        ),
+        (
+            "sentence_bert_config.json",
             json!({ "processing_kwargs": { "text": { "max_length": 4 } } }),
             "processing_kwargs; max_length",
         ),
@@ -162,8 +173,8 @@ fn keys_that_nobody_asks_for_are_refused() {
         ),
         (
             "config_sentence_transformers.json",
-            json!({ "foo": 1 }),
-            "foo: 1",
+            json!({ "foo": {} }),
+            "foo: {}",
         ),
     ] {
         let directory = sentence_transformer(&[(file, value)]);
@@ -172,6 +183,7 @@ fn keys_that_nobody_asks_for_are_refused() {
     }
     let nothing = json!({
         "max_seq_length": 9, "processing_kwargs": {}, "unpad_inputs": null,
+        "model_args": { "trust_remote_code": true }, "foo": null,
         "modality_config": { "text": { "method": "forward", "method_output_name": "last_hidden_state" } },
         "module_output_name": "token_embeddings",
     });
@@ -199,6 +211,7 @@ fn dense_layers_that_are_not_as_their_files_say_are_refused() {
         {"activation_function": "torch.nn.modules.activation.Sigmoid"}  |  Unsupported    |  2_Dense; activation_function "torch.nn.modules.activation.Sigmoid"; GELU, torch.nn.modules.activation.ReLU
         {"activation_function": "my.Tanh"}                              |  Unsupported    |  activation_function "my.Tanh"
         {"module_input_name": "token_embeddings"}                       |  Unsupported    |  module_input_name; "token_embeddings"; sentence_embedding
+        {"foo": false}                                                  |  Unsupported    |  2_Dense; config.json; foo: false; remove the key
         {"out_features": 0}                                             |  Malformed      |  2_Dense; at least 1
         {"in_features": "many"}                                         |  Malformed      |  2_Dense; string
         {"in_features": 31}                                             |  Malformed      |  2_Dense; takes 31 columns; given 32

@@ -1,11 +1,15 @@
 //! `tokenizer.json`
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
 use serde_json::json;
 use tempfile::TempDir;
 use wgformer::text::Tokenizer;
 
 use crate::common;
-use crate::generated_model::POSITIONS;
+use crate::generated_model::{POSITIONS, write_json};
 use crate::harness::{embed, expect_error, model, parsed, replaced, rows, without};
 use crate::sentence_transformers::sentence_transformer;
 
@@ -106,6 +110,60 @@ fn a_text_is_cut_at_the_side_that_the_files_say() {
         "Unsupported",
         "tokenizer_config.json; truncation_side; middle; left, right",
     );
+}
+
+/// So many of them, one after another and again.
+fn words<'a>(from: &[&'a str], count: usize) -> Vec<&'a str> {
+    from.iter().cycle().take(count).copied().collect()
+}
+
+/// How many tokens of each text stay, for each length of the first and each of the second.
+type Cuts = Vec<Vec<[usize; 2]>>;
+
+/// As Python's tokenizers has it; `tests/data/pairs.py` wrote how much of each text stays.
+#[test]
+fn pairs_are_cut_to_the_lengths_of_pythons_tokenizers() {
+    let json = fs::read("tests/data/pairs-cut.json").unwrap();
+    let cuts: BTreeMap<String, BTreeMap<usize, Cuts>> = serde_json::from_slice(&json).unwrap();
+    let mut count = 0;
+    for (side, by_most) in &cuts {
+        let folder = tempfile::tempdir().unwrap();
+        let own = Path::new("tests/data/tiny/plain/tokenizer.json");
+        fs::copy(own, folder.path().join("tokenizer.json")).unwrap();
+        let config = json!({ "truncation_side": side });
+        write_json(&folder.path().join("tokenizer_config.json"), &config);
+        let whole = Tokenizer::open(folder.path(), 512).unwrap();
+        for (most, by_lengths) in by_most {
+            let tokenizer = Tokenizer::open(folder.path(), *most).unwrap();
+            for (first, row) in (1..).zip(by_lengths) {
+                for (second, kept) in (1..).zip(row) {
+                    // A letter is a token.
+                    let all = [words(&["a", "e", "i"], first), words(&["o", "u"], second)];
+                    let part = |text: usize| {
+                        let (words, kept) = (&all[text], kept[text]);
+                        match &side[..] {
+                            "right" => words[..kept].join(" "),
+                            _ => words[words.len() - kept..].join(" "),
+                        }
+                    };
+                    let all = [all[0].join(" "), all[1].join(" ")];
+                    let found = &tokenizer.encode([(&all[0][..], &all[1][..])]).unwrap()[0];
+                    let parts = [part(0), part(1)];
+                    let expected = &whole.encode([(&parts[0][..], &parts[1][..])]).unwrap()[0];
+                    let name = format!("{side} {most}: {first} and {second}");
+                    assert_eq!(found.ids, expected.ids, "{name}");
+                    assert_eq!(found.types, expected.types, "{name}");
+                    assert_eq!(found.is_cut, first + second + 3 > *most, "{name}");
+                    let origins = &tokenizer.encode_with_origins([(&all[0][..], &all[1][..])]);
+                    let origins = &origins.as_ref().unwrap()[0];
+                    assert_eq!(origins.tokens, *found, "{name}");
+                    assert_eq!(origins.origins.len(), found.ids.len(), "{name}");
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(count, 2 * 8 * 13 * 13);
 }
 
 #[test]

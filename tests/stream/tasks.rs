@@ -77,7 +77,10 @@ fn pairs_are_embedded_as_sentence_transformers_embeds_them() {
         assert!(difference <= 2e-4, "{difference}");
     }
     let lengths = found.iter().map(|it| it.is_cut);
-    assert!(lengths.eq([true, true, false, true]), "{found:?}");
+    assert!(
+        lengths.eq([true, true, false, true, true, true]),
+        "{found:?}"
+    );
     let single = embedder.embed([&pairs[0].0]).unwrap();
     assert!(single[0] != found[0].values, "the second is read");
     gives("embeddings", &pairs, &found, |options| {
@@ -165,6 +168,17 @@ fn what_windows_of_long_texts_say_is_what_they_say_of_all_texts_at_once() {
             }
         }
     }
+    let pairs = (0..COUNT).map(|place| Pair(inputs[place].clone(), text(COUNT - place)));
+    let pairs: Vec<Pair> = pairs.collect();
+    let entities = tagger.tag(&pairs, &TagOptions::default()).unwrap();
+    assert!(entities.iter().flatten().any(|it| it.sequence == 1));
+    for window_batches in [1, 1000] {
+        let windows = StreamOptions::default().window_batches(window_batches);
+        let read = pairs.clone().into_iter().map(Ok::<_, Error>);
+        let found = tagger.stream(read, &TagOptions::default(), &windows);
+        let found = found.map(|it| it.unwrap().1.entities);
+        assert!(found.eq(entities.iter().cloned()), "{window_batches}");
+    }
     let refusing = tagger.clone().refuse_long_texts(true);
     let first = cut.iter().position(|it| *it).unwrap();
     let windows = StreamOptions::default().first_index(1000);
@@ -204,6 +218,13 @@ fn masks_are_filled_as_one_text_after_another() {
         }
         assert_eq!(count, COUNT);
     }
+    let pair = |place: usize| Pair(format!("a [MASK] {place}"), "it [MASK]".to_owned());
+    let pairs: Vec<Pair> = (0..COUNT).map(pair).collect();
+    let filled = pairs.iter().map(|pair| filler.fill(pair, 3).unwrap());
+    let filled: Vec<_> = filled.collect();
+    let read = pairs.clone().into_iter().map(Ok::<_, Error>);
+    let found = filler.stream(read, 3, &StreamOptions::default());
+    assert!(found.map(|it| it.unwrap().1.masks).eq(filled));
     let inputs = (0..COUNT).map(move |place| {
         let is_other = place == 41;
         Ok(if is_other { text(place) } else { masked(place) })

@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// How tokens become one vector; none gives one per token [default: as the model says, else mean].
     #[arg(long, value_enum)]
     pooling: Option<PoolingChoice>,
+    /// Bring vectors to length 1 even if the model does not say so, or only some of their elements are kept.
+    #[arg(long, conflicts_with = "no_normalize")]
+    normalize: bool,
     /// Do not bring vectors to length 1 even if the model says so.
     #[arg(long)]
     no_normalize: bool,
@@ -55,11 +58,11 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     dimensions: Option<u32>,
     /// Weights of the vocabulary's entries instead of a vector, with a model for that (SPLADE, BGE-M3).
-    #[arg(long, conflicts_with_all = ["pooling", "no_normalize", "dimensions"])]
+    #[arg(long, conflicts_with_all = ["pooling", "normalize", "no_normalize", "dimensions"])]
     sparse: bool,
     /// A vector per token, for late interaction, with a model for that (ColBERT, BGE-M3); of documents, or with --prompt
     /// query of queries.
-    #[arg(long, conflicts_with_all = ["sparse", "pooling", "no_normalize", "dimensions"])]
+    #[arg(long, conflicts_with_all = ["sparse", "pooling", "normalize", "no_normalize", "dimensions"])]
     multi: bool,
     /// What the elements of vectors are written as.
     #[arg(long, value_enum, default_value_t = Precision::Float32, conflicts_with = "sparse")]
@@ -169,8 +172,8 @@ impl Arguments {
             Some(PoolingChoice::MeanSqrtLen) => options.pooling(Pooling::MeanSqrtLen),
             Some(PoolingChoice::WeightedMean) => options.pooling(Pooling::WeightedMean),
         };
-        if self.no_normalize {
-            options = options.normalize(false);
+        if self.normalize || self.no_normalize {
+            options = options.normalize(self.normalize);
         }
         if let Some(prompt) = &self.prompt {
             options = options.prompt(prompt);
@@ -239,6 +242,7 @@ impl Arguments {
             ("--pair", self.pairs.pair.clone()),
             ("--pairs", self.pairs.pairs.then(String::new)),
             ("--pooling", self.pooling.as_ref().map(value_name)),
+            ("--normalize", self.normalize.then(String::new)),
             ("--no-normalize", self.no_normalize.then(String::new)),
             ("--prompt", self.prompt.clone()),
             ("--dimensions", self.dimensions.map(|it| it.to_string())),

@@ -12,6 +12,7 @@ use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
 use crate::overflow::OverflowArgs;
+use crate::pairs::{Input, PairArgs};
 use crate::progress::Progress;
 use crate::rows::{Column, Rows};
 
@@ -19,6 +20,8 @@ use crate::rows::{Column, Rows};
 pub(crate) struct Arguments {
     #[command(flatten)]
     input: InputArgs,
+    #[command(flatten)]
+    pairs: PairArgs,
     /// How the model's tags of tokens become entities.
     #[arg(long, value_enum, default_value_t = AggregationChoice::Simple)]
     aggregation: AggregationChoice,
@@ -65,6 +68,8 @@ impl AggregationChoice {
 struct Line<'a> {
     index: usize,
     text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pair: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     cut: bool,
     entities: Vec<Found<'a>>,
@@ -73,6 +78,9 @@ struct Line<'a> {
 #[derive(Serialize)]
 struct Found<'a> {
     label: &'a str,
+    /// Of a pair, which text: 0 or 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<usize>,
     start: usize,
     end: usize,
     text: &'a str,
@@ -82,10 +90,11 @@ struct Found<'a> {
     words: Option<[usize; 2]>,
 }
 
-impl<'a> From<&'a Entity> for Found<'a> {
-    fn from(entity: &'a Entity) -> Self {
+impl<'a> Found<'a> {
+    fn new(entity: &'a Entity, is_of_pair: bool) -> Self {
         Self {
             label: &entity.label,
+            sequence: is_of_pair.then_some(entity.sequence),
             start: entity.start,
             end: entity.end,
             text: &entity.text,
@@ -96,7 +105,8 @@ impl<'a> From<&'a Entity> for Found<'a> {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let texts = arguments.input.open()?;
+    arguments.pairs.check(&arguments.long)?;
+    let texts = arguments.pairs.read(arguments.input.open()?);
     let load = |gpu: &_, directory: &_, options: &_| Tagger::load(gpu, directory, options);
     let tagger = arguments.model.load(load, |it| vec![it.model().plan()])?;
     let long = &arguments.long;
@@ -106,24 +116,27 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         options = options.stride(long.overlap as usize);
     }
     let progress = Progress::new(texts.total, "texts");
-    let mut table = table(texts.total, tagger.model().labels());
+    let are_pairs = arguments.pairs.are_asked_for();
+    let mut table = table(texts.total, are_pairs, tagger.model().labels());
     let mut stdout = Output::stdout();
     let stream = tagger.stream(texts.texts, &options, &StreamOptions::default());
     let mut index = 0;
     drain(stream, progress, |next| {
-        let Some((text, tagging)) = next else {
+        let Some((Input { text, pair }, tagging)) = next else {
             return Ok(stdout.flush()?);
         };
         if arguments.json {
+            let entities = tagging.entities.iter();
             let line = Line {
                 index,
                 text: &text,
+                pair: pair.as_deref(),
                 cut: tagging.is_cut,
-                entities: tagging.entities.iter().map(Found::from).collect(),
+                entities: entities.map(|it| Found::new(it, are_pairs)).collect(),
             };
             write_line(&mut stdout, &line)?;
         } else {
-            write_rows(&mut stdout, &mut table, index + 1, &tagging)?;
+            write_rows(&mut stdout, &mut table, are_pairs, index + 1, &tagging)?;
         }
         index += 1;
         Ok(())
@@ -134,28 +147,41 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     stdout.finish()
 }
 
-/// As wide as the labels of entities may be.
-fn table(total: Option<u64>, labels: &[String]) -> Rows {
+/// As wide as the labels of entities may be; of pairs with which text an entity is of, 1 or 2.
+fn table(total: Option<u64>, are_pairs: bool, labels: &[String]) -> Rows {
     let width = labels.iter().map(|label| label.chars().count()).max();
-    let columns = vec![
-        Column::places("line", total),
+    let mut columns = vec![Column::places("line", total)];
+    columns.extend(are_pairs.then(|| Column::number("of", 1)));
+    columns.extend([
         Column::number("score", 5),
         Column::words("label", width.unwrap_or_default()),
-    ];
+    ]);
     Rows::new(columns, "text")
 }
 
 /// `number`: the text's, counted from 1. After the entities of a text that was cut a row says so.
-fn write_rows(stdout: &mut Output, table: &mut Rows, number: usize, found: &Tagging) -> Result<()> {
-    let number = number.to_string();
+fn write_rows(
+    stdout: &mut Output,
+    table: &mut Rows,
+    are_pairs: bool,
+    number: usize,
+    found: &Tagging,
+) -> Result<()> {
+    let row = |of: String, cells: [String; 3]| {
+        let of = are_pairs.then_some(of);
+        let cells = [number.to_string()].into_iter().chain(of).chain(cells);
+        cells.collect::<Vec<String>>()
+    };
     for entity in &found.entities {
         let [label, text] = [&entity.label, &entity.text].map(|it| printable(it));
         let score = format!("{:.3}", entity.score);
-        table.write(stdout, &[number.clone(), score, label, text])?;
+        let of = (entity.sequence + 1).to_string();
+        table.write(stdout, &row(of, [score, label, text]))?;
     }
     if found.is_cut {
         let nothing = String::new;
-        table.write(stdout, &[number, nothing(), nothing(), "(cut)".to_owned()])?;
+        let cells = [nothing(), nothing(), "(cut)".to_owned()];
+        table.write(stdout, &row(nothing(), cells))?;
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ pub struct Filled {
 }
 
 impl Filler {
-    /// For each mask of any number of texts the `top` likeliest tokens, in bounded memory: as
-    /// [`Embedder::stream`](crate::Embedder::stream). Of a pair the first text is read.
+    /// For each mask of any number of texts or pairs the `top` likeliest tokens, in bounded memory: as
+    /// [`Embedder::stream`](crate::Embedder::stream).
     ///
     /// ```
     /// # use wgformer::tasks::{Filled, Filler, StreamOptions};

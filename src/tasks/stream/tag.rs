@@ -1,6 +1,7 @@
 //! Entities of any number of texts: of a long one, several windows may be read.
 
 use super::super::batching::Pack;
+use super::super::classify::read;
 use super::super::tag::{Entity, Found, Reader, TagOptions, Tagger};
 use super::super::text_model::{Finite, TextModel};
 use super::super::windows::{LongText, Window};
@@ -22,8 +23,8 @@ pub struct Tagging {
 }
 
 impl Tagger {
-    /// The entities of any number of texts as they come, in bounded memory: as
-    /// [`Embedder::stream`](crate::Embedder::stream). Of a pair the first text is tagged.
+    /// The entities of any number of texts or pairs as they come, in bounded memory: as
+    /// [`Embedder::stream`](crate::Embedder::stream).
     ///
     /// ```
     /// # use wgformer::tasks::{StreamOptions, TagOptions, Tagger, Tagging};
@@ -87,16 +88,15 @@ impl BatchModel for TaggerWithOptions {
 
     fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Reading<Kept>>> {
         let (tagger, options) = (&self.tagger, &self.options);
-        let texts = texts.iter().map(|text| first(*text));
-        let most = tagger.most_encoded(options);
-        let encodings = tagger.text_model.tokenizer.encode_more_than(most, texts)?;
+        let texts: Vec<Text<'_>> = texts.iter().map(|text| read(*text)).collect();
+        let encodings = tagger.encode(&texts, options)?;
         let reading = |encoding| {
             let text = LongText::new(encoding, 0);
-            let (windows, is_long) = tagger.windows_of(0, &text, options.stride)?;
+            let (windows, _) = tagger.windows_of(0, &text, options.stride)?;
             Ok(Reading {
                 sequences: windows.iter().map(|it| text.tokens(&it.part)).collect(),
                 kept: Kept {
-                    is_cut: is_long && options.stride.is_none(),
+                    is_cut: text.is_cut(),
                     text,
                     windows,
                 },
@@ -111,7 +111,7 @@ impl BatchModel for TaggerWithOptions {
 
     fn finish(&self, text: Text<'_>, kept: Kept, parts: Vec<Vec<f32>>) -> Tagging {
         let reader = Reader::new(&self.tagger, self.options.aggregation);
-        let mut found = Found::new(first(text));
+        let mut found = Found::new(read(text));
         for (window, logits) in kept.windows.iter().zip(parts) {
             let tokens = kept.text.tokens(&window.part);
             reader.read(&mut found, &kept.text, window, &tokens.ids, logits);
@@ -121,9 +121,4 @@ impl BatchModel for TaggerWithOptions {
             is_cut: kept.is_cut,
         }
     }
-}
-
-fn first(text: Text<'_>) -> &str {
-    let (Text::One(text) | Text::Pair(text, _)) = text;
-    text
 }
