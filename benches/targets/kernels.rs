@@ -1,5 +1,6 @@
 //! Matrix products and attention, without upload and read-back.
 
+use wgformer::Gpu;
 use wgformer::ops::AttentionOptions;
 use wgformer::tensor::{Data, WeightType};
 use wgformer::verify::{Values, cases};
@@ -15,7 +16,11 @@ const HEAD_DIM: usize = 32;
 const SEQUENCES: usize = 8;
 const TOKENS: usize = 512; // of each sequence
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 5; // of a sweep
+
+/// lavapipe makes slow code of one kernel in one process in several, so each sweep is on a device of its own, which
+/// compiles anew.
+const SWEEPS: usize = 3;
 
 /// GFLOP/s and the kernel that came to it.
 struct Speed {
@@ -30,7 +35,15 @@ pub(crate) struct Figures {
 }
 
 pub(crate) fn measure(bench: &mut Bench) -> Figures {
-    let gpu = &bench.gpu;
+    let mut best = sweep(bench);
+    for _ in 1..if bench.is_timed { SWEEPS } else { 1 } {
+        best.keep_faster(sweep(bench));
+    }
+    best
+}
+
+fn sweep(bench: &mut Bench) -> Figures {
+    let gpu = &Gpu::new().unwrap_or_else(|error| panic!("{error}"));
     let product = cases::linear(PRODUCT, cases::Epilogue::default(), Values::Unit).unwrap();
     let again: Again = |graph, operands| graph.linear(operands[0], operands[1], None);
     let reference = expected(&product);
@@ -85,6 +98,12 @@ pub(crate) fn measure(bench: &mut Bench) -> Figures {
 }
 
 impl Speed {
+    fn keep_faster(&mut self, other: Self) {
+        if other.gflops > self.gflops {
+            *self = other;
+        }
+    }
+
     fn describe(&self) -> String {
         let decimals = if self.gflops < 10.0 { 2 } else { 1 };
         format!("{}, {:.decimals$} GFLOP/s", self.kernel, self.gflops)
@@ -92,6 +111,13 @@ impl Speed {
 }
 
 impl Figures {
+    fn keep_faster(&mut self, other: Self) {
+        let products = self.products.iter_mut().zip(other.products);
+        products.for_each(|((_, own), (_, other))| own.keep_faster(other));
+        self.classic.keep_faster(other.classic);
+        self.attention.keep_faster(other.attention);
+    }
+
     pub(crate) fn rows(&self, b: Option<f64>) -> Vec<Row> {
         let target = |adapter, unit, [least, aim]: [f64; 2]| Target {
             adapter,

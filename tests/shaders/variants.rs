@@ -338,6 +338,7 @@ fn every_switch_is_turned_every_way() {
         "LANES_DOWN",
         "LANES_ACROSS",
         "TILE_K",
+        "TILE_ROWS",
     ];
     let switches: &[(&str, &[u32])] = &[
         ("WEIGHT_BITS", &[8, 16, 32]),
