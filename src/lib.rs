@@ -101,8 +101,8 @@
 //! output of a linear layer adds its k products one after another, k increasing, by `fma` in f32, whatever its tile, so
 //! that each run takes the tiles that suit its size ([`kernel::Offer`]). Cooperative matrices add up in an order of
 //! their hardware's: a layer, or attention, runs on them for every number of rows or for none. Attention's key tiles are
-//! counted from the segment's start; every reduction has a fixed order; and what a plan may run depends on the adapter,
-//! the model and its options, never on the batch. (Metal's compiler may reorder sums by default: bit equality has not
+//! counted from the segment's start; every reduction has a fixed order; and what a plan may run depends on the adapter
+//! (of software, on the host's registers too), the model and its options, never on the batch. (Metal's compiler may reorder sums by default: bit equality has not
 //! been shown there.)
 //!
 //! **Invariant:** statistics, softmax, sums and the residual stream are f32; f16 and int8 are storage of weight matrices.

@@ -10,13 +10,15 @@
 //! * the values of its constants in `tests/shaders/variants.rs`.
 //!
 //! A further kernel of an operation: its shader, its `static` in [`KERNELS`], an offer among the operation's
-//! ([`crate::kernel::Offer`]), its mutations. A further tile of linear layers: `linear_kernels/tile.rs`. A further
-//! vendor: `gpu/vendor.rs`, what its compiler wants (`staging` in `linear_kernels/tile.rs`), and a line of
-//! `tests/shaders/adapters.rs`.
+//! ([`crate::kernel::Offer`]), its mutations. A further tile of linear layers:
+//! `linear_kernels/tile.rs` for workgroup memory and few rows, `cooperative.rs` and `texture.rs` there for theirs. A
+//! further vendor: `gpu/vendor.rs`, what its compiler wants (`few_rows`, `largest` and `staging` in
+//! `linear_kernels/tile.rs`, `are_better` in its `cooperative.rs`, `row_lanes`), a line of `tests/shaders/adapters.rs`,
+//! and its chips in `scripts/compilers.py`.
 //!
 //! What operations share is in `checks` (of shapes), `row_lanes` (how many lanes share a row), `cooperative` (who has
-//! matrix units), `elementwise` (kernels of one element at a time) and `linear_kernels` (every linear layer, a file per
-//! way to run it).
+//! matrix units), `elementwise` (kernels of one element at a time) and `linear_kernels` (every linear layer: a file per
+//! kind of memory, `padded` with the kernels that read one layout of the weight).
 
 mod activation;
 mod add;

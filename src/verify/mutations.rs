@@ -616,7 +616,7 @@ impl Mutation {
             }
             let mut of_kernel = candidates(gpu, &case);
             of_kernel.retain(|candidate| candidate.variant.kernel.name == self.kernel);
-            // Other tiles run through the same lines, unless these are written out for so many rows.
+            // Other tiles run through the same lines, unless they have other rows.
             of_kernel.dedup_by_key(|candidate| (candidate.weight_type(), rows_of(candidate)));
             let expected = if of_kernel.is_empty() {
                 Vec::new()

@@ -337,30 +337,43 @@ fn only_a_lanes_last_vector_may_lie_past_its_row() {
 
 /// As many subgroups as a kernel has blocks for them: more would compute what nobody reads.
 #[test]
-fn workgroups_with_cooperative_matrices_are_four_subgroups_wide() {
-    let case = cases::attention(&[33], 2, 32, 1.0, Values::Unit).unwrap();
+fn workgroups_with_cooperative_matrices_have_a_subgroup_for_each_block() {
+    let attention = cases::attention(&[33], 2, 32, 1.0, Values::Unit).unwrap();
+    of_cooperative_matrices(&attention, &[4]);
+    let linear = cases::linear([33, 36, 40], Epilogue::default(), Values::Unit).unwrap();
+    of_cooperative_matrices(&linear, &[2, 4]); // a tile of 16 rows, one of 64
+}
+
+/// `subgroups`: of a workgroup of each of an offer's variants.
+fn of_cooperative_matrices(case: &Case, subgroups: &[u32]) {
     let node = &case.graph.nodes()[0];
     for adapter in adapters() {
         let request = Request::of(&case.graph, node, &adapter, WeightType::F16);
         let offers = node.operation.offers(&request);
-        let cooperative = offers
-            .iter()
-            .flat_map(Offer::variants)
-            .find(|variant| variant.kernel.cooperative_matrix.is_some());
-        let size = cooperative.map(|variant| {
+        let is_cooperative = |offer: &&Offer| offer.largest().kernel.cooperative_matrix.is_some();
+        let size = |variant: &Variant| {
             let mut constants = variant.constants.iter();
-            constants
-                .find(|(name, _)| *name == "WORKGROUP_SIZE")
-                .unwrap()
-                .1
-        });
-        let expected = match &adapter.info.name[..] {
-            "software, 8 lanes" => Some(32),
-            "NVIDIA" | "Apple" | "Apple, by Metal" => Some(128),
-            "AMD" => Some(256),
+            let size = constants.find(|(name, _)| *name == "WORKGROUP_SIZE");
+            size.expect("it has one").1
+        };
+        let sizes = offers
+            .iter()
+            .find(is_cooperative)
+            .map(|offer| offer.variants().map(size));
+        let lanes = match &adapter.info.name[..] {
+            "software, 8 lanes" => Some(8),
+            "NVIDIA" | "Apple" | "Apple, by Metal" => Some(32),
+            "AMD" => Some(64),
             _ => None,
         };
-        assert_eq!(size, expected, "{}", adapter.info.name);
+        let expected = lanes.map(|lanes| {
+            subgroups
+                .iter()
+                .map(|subgroups| subgroups * lanes)
+                .collect()
+        });
+        let sizes: Option<Vec<u32>> = sizes.map(Iterator::collect);
+        assert_eq!(sizes, expected, "{}", adapter.info.name);
     }
 }
 

@@ -39,8 +39,8 @@ pub(super) fn offers(
 }
 
 /// Whether they come before the kernels without matrices: on AMD's and NVIDIA's chips, whose units for them multiply at
-/// least twice as fast as all else there. Apple's add no arithmetic, and a tile of 64 rows is many for a short text:
-/// whether they pay there nobody has measured (docs/performance.md). A CPU has none.
+/// least twice as fast as all else there. Apple's add no arithmetic: whether they pay there nobody has measured
+/// (docs/performance.md). A CPU has none.
 pub(super) fn are_better(request: &Request<'_>) -> bool {
     matches!(
         Vendor::of(request.capabilities),
