@@ -413,8 +413,8 @@ class Tables:
 TABLES = [Tables.linear_tiles, Tables.tiles_tried, Tables.passes_tried, Tables.lanes_tried, Tables.multiply_adds,
           Tables.by_one_subgroup, Tables.for_few_rows, Tables.slots_for_few_rows, Tables.attention,
           Tables.attention_of_every_kind, Tables.attention_costs, Tables.disentangled_attention, Tables.row_kernels,
-          Tables.instructions_of_rows, Tables.by_a_subgroup, Tables.linear_cooperative, Tables.linear_estimates, Tables.attention_cooperative,
-          Tables.attention_cooperative_costs]
+          Tables.instructions_of_rows, Tables.by_a_subgroup, Tables.linear_cooperative, Tables.linear_estimates,
+          Tables.attention_cooperative, Tables.attention_cooperative_costs]
 # Of what is compiled without `robustBufferAccess`.
 UNCHECKED = [Tables.by_one_subgroup_unchecked, Tables.slots_for_few_rows_unchecked,
              Tables.instructions_of_rows_unchecked]
