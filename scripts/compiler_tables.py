@@ -6,7 +6,7 @@ What no variant has, such as tiles that lost, is a copy of a shader with other c
 from pathlib import Path
 
 from cost_estimate import constants, specialised, workgroup_memory, written_out
-from issue_slots import issue_slots
+from issue_slots import issue_slots, matrix_slots, share
 
 COPIES = Path("target/compilers")
 TYPES = {"f32": 32, "f16": 16, "int8": 8}
@@ -15,6 +15,7 @@ ROWS = {"1 to 4": range(1, 5), "5 to 8": range(5, 9), "9 to 16": range(9, 17), "
 HEADS = (3, 32, 64, 80, 96, 128, 256)
 PLAIN = dict(WINDOW=0, BIAS=0, EXPANDED=0, CAUSAL=0)  # attention to all keys
 COLUMNS = {384: (2, 3), 768: (3, 6), 1024: (4, 8)}  # of a row: a lane's vectors, of 64 lanes and of a subgroup's 32
+ROW_LANES = 64  # of a workgroup
 
 
 def markdown(head, rows):
@@ -158,8 +159,39 @@ class Tables:
             rows.append([name, *self.slots_and_spills([self.tile(chip, 32, **values) for chip in self.chips])])
         return markdown(["outputs a lane", *self.chips], rows)
 
+    def multiply_adds(self):
+        """The kernels of linear layers that AMD's chips take, on RDNA3 at both widths."""
+        chips = [chip for chip in self.chips if chip.name.startswith("navi31")]
+        kernels = {
+            "`linear_small`, one row": ("linear_small", dict(ROWS=1)),
+            "`linear_small`, two rows": ("linear_small", dict(ROWS=2)),
+            "`linear_column`": ("linear_column", {}),
+            "`linear_tile`, 32 x 32": ("linear_tile", dict(ROW_VECTORS=1, TAIL=0)),
+            "`linear_tile`, 64 x 64": ("linear_tile", dict(ROW_VECTORS=2, LANES_DOWN=8, TAIL=0)),
+            "`linear_tile`, 128 x 64": ("linear_tile", dict(ROW_VECTORS=2, LANES_DOWN=16, TAIL=0)),
+        }
+
+        def cell(chip, kernel, values, bits):
+            values = values if kernel == "linear_column" else values | dict(WEIGHT_BITS=bits)
+            file = self.of(chip, kernel, **values)
+            if not file or (kernel == "linear_column" and bits != 8):
+                return ""
+            of = share(file.read_text(), self.compilers.assembly(chip, file))
+            return f"{of[0]} of {of[1]}, {100 * of[0] / of[1]:.1f} %"
+
+        cells = [(chip, bits) for chip in chips for bits in TYPES.values()]
+        rows = [[name, *(cell(chip, kernel, values, bits) for chip, bits in cells)]
+                for name, (kernel, values) in kernels.items()]
+        head = [f"{chip.name.removeprefix('navi31, ')}, {name}" for chip in chips for name in TYPES]
+        return markdown(["kernel", *(it.replace("navi31", "64 lanes") for it in head)], rows)
+
     def by_one_subgroup(self):
-        chips = [chip for chip in self.chips if chip.vendor.driver in ("radv", "nvk", "apple")]
+        return self.subgroups_beside_tiles([chip for chip in self.chips if chip.vendor.driver in ("radv", "nvk", "apple")])
+
+    def by_one_subgroup_unchecked(self):
+        return self.subgroups_beside_tiles(self.without_checks())
+
+    def subgroups_beside_tiles(self, chips):
         rows = []
         for name, bits in TYPES.items():
             files = [copy("linear_subgroup", LANES=64 if chip.vendor.driver == "radv" else 32, WEIGHT_BITS=bits)
@@ -196,19 +228,29 @@ class Tables:
         files["`linear_tile`, 32 x 32"] = (self.tile(chip, bits, **little), 32)
         return files
 
+    def without_checks(self):
+        """A chip of each vendor whose driver pays for `robustBufferAccess` in every load."""
+        return [chip for chip in self.chips if chip.name in ("Ada", "M1")]
+
     def slots_for_few_rows(self):
+        return self.few_rows_slots(self.chips)
+
+    def slots_for_few_rows_unchecked(self):
+        return self.few_rows_slots(self.without_checks())
+
+    def few_rows_slots(self, chips):
         rows = []
         for name, bits in TYPES.items():
-            of_chip = [self.few_rows_files(chip, bits) for chip in self.chips]
+            of_chip = [self.few_rows_files(chip, bits) for chip in chips]
             for kernel in of_chip[0]:
                 files = [files[kernel] for files in of_chip]
-                slots = self.slots([(chip, file) for chip, (file, _) in zip(self.chips, files)])
+                slots = self.slots([(chip, file) for chip, (file, _) in zip(chips, files)])
                 cells = []
                 for each, (_, held) in zip(slots, files):
                     of_rows = ([each * -(-m // held) * held / m for m in of_class] for of_class in ROWS.values())
                     cells.append(", ".join(f"{sum(of) / len(of):.2f}" for of in of_rows))
                 rows.append([f"{name}, {kernel}", *cells])
-        return markdown(["weights, kernel", *self.chips], rows)
+        return markdown(["weights, kernel", *chips], rows)
 
     def attention(self):
         rows = []
@@ -267,6 +309,29 @@ class Tables:
         rows = [[name, *self.cells(chips, [file] * len(chips), cell)] for name, file in kernels.items()]
         return markdown(self.head("kernel", chips=chips), rows)
 
+    def instructions_of_rows(self):
+        """One column at a time -> four; the loop of pooling over tokens counts once."""
+        chip, = (chip for chip in self.chips if chip.vendor.driver == "apple")
+        kernels = {
+            "layer norm": ("layer_norm", dict(RESIDUAL=1, RMS=0)),
+            "embedding sum": ("embedding_sum", dict(WEIGHT_BITS=16)),
+            "pooling": ("pool", dict(MODE=0, NORMALIZE=1)),
+        }
+
+        def cell(columns, vectors, kernel, values):
+            lanes = dict(WORKGROUP_SIZE=ROW_LANES)
+            one = copy(kernel, **lanes, COLUMNS_PER_LANE=columns // ROW_LANES, **values)
+            four = copy(f"{kernel}_vec4", **lanes, VECTORS_PER_LANE=vectors, **values)
+            made = self.compilers.statistics([(chip, one), (chip, four)]).values()
+            return " -> ".join(str(it.instructions * ROW_LANES // it.width) for it in made)
+
+        rows = [[columns, *(cell(columns, vectors, *of) for of in kernels.values())]
+                for columns, (vectors, _) in COLUMNS.items()]
+        return markdown(["columns", *kernels], rows)
+
+    def instructions_of_rows_unchecked(self):
+        return self.instructions_of_rows()
+
     def by_a_subgroup(self):
         kernels = {
             "layer norm": ("layer_norm", dict(RESIDUAL=1, RMS=0)),
@@ -293,13 +358,31 @@ class Tables:
     def linear_cooperative(self):
         rows = []
         for chip in self.with_matrices():
-            file = self.of(chip, "linear_cooperative_16")
+            file, tile = self.of(chip, "linear_cooperative_16"), self.largest_tile(chip, TYPES["f16"])
             made = self.compilers.statistics([(chip, file)])[chip, file]
-            of = constants(file.read_text())
             fits = f"{made.fits} {chip.vendor.unit}"
-            cost = made.cost * made.width / of["WORKGROUP_SIZE"]
-            rows.append([chip, of["WORKGROUP_SIZE"], made.registers, made.spilled, fits, f"{cost:.0f}"])
-        return markdown(["chip", "lanes of a workgroup", "registers", "spilled", "fits", "estimate"], rows)
+            lanes = constants(file.read_text())["WORKGROUP_SIZE"]
+            count, others, slots = matrix_slots(file.read_text(), self.compilers.assembly(chip, file), made.width)
+            tile_slots, = self.slots([(chip, tile)])
+            rows.append([chip, lanes, made.registers, made.spilled, fits, f"{count} and {others}", f"{slots:.3f}",
+                         f"{tile_slots:.3f}"])
+        return markdown(["chip", "lanes of a workgroup", "registers", "spilled", "fits",
+                         "matrix instructions and other slots, for 32 k", "slots per multiply-add",
+                         "of `linear_tile`, f16"], rows)
+
+    def linear_estimates(self):
+        """Per 1000 products of one pass of the loop over k, as if the compiler's estimate were of that pass alone."""
+        rows = []
+        for chip in self.with_matrices():
+            files = self.of(chip, "linear_cooperative_16"), self.largest_tile(chip, TYPES["f16"])
+            made = self.compilers.statistics([(chip, file) for file in files])
+            cells = []
+            for file in files:
+                of, it = constants(file.read_text()), made[chip, file]
+                outputs = of["BLOCK"] ** 2 if "MATRIX" in of else 64 * it.width
+                cells.append(f"{it.estimate:.0f}, {1000 * it.estimate / (outputs * of['TILE_K']):.1f}")
+            rows.append([chip, *cells])
+        return markdown(["chip", "`linear_cooperative_16`: of a subgroup, per 1000 products", "`linear_tile`, f16"], rows)
 
     def attention_cooperative(self):
         chips = self.with_matrices()
@@ -327,7 +410,11 @@ class Tables:
         return markdown(["head_dim", *chips], rows)
 
 
-TABLES = [Tables.linear_tiles, Tables.tiles_tried, Tables.passes_tried, Tables.lanes_tried, Tables.by_one_subgroup,
-          Tables.for_few_rows, Tables.slots_for_few_rows, Tables.attention, Tables.attention_of_every_kind,
-          Tables.attention_costs, Tables.disentangled_attention, Tables.row_kernels, Tables.by_a_subgroup,
-          Tables.linear_cooperative, Tables.attention_cooperative, Tables.attention_cooperative_costs]
+TABLES = [Tables.linear_tiles, Tables.tiles_tried, Tables.passes_tried, Tables.lanes_tried, Tables.multiply_adds,
+          Tables.by_one_subgroup, Tables.for_few_rows, Tables.slots_for_few_rows, Tables.attention,
+          Tables.attention_of_every_kind, Tables.attention_costs, Tables.disentangled_attention, Tables.row_kernels,
+          Tables.instructions_of_rows, Tables.by_a_subgroup, Tables.linear_cooperative, Tables.linear_estimates,
+          Tables.attention_cooperative, Tables.attention_cooperative_costs]
+# Of what is compiled without `robustBufferAccess`.
+UNCHECKED = [Tables.by_one_subgroup_unchecked, Tables.slots_for_few_rows_unchecked,
+             Tables.instructions_of_rows_unchecked]

@@ -3,6 +3,7 @@
 
     compilers.py check STATISTICS    every kernel that selection takes on a vendor's chips keeps the bar there
     compilers.py tables STATISTICS   the same, and the tables of docs/performance.md anew, in their places there
+    compilers.py unchecked STATISTICS   those of its tables for which STATISTICS compiles without `robustBufferAccess`
 
 `cargo test --release --test shaders` has to run first: it writes the kernels, and which of them each vendor's chips take.
 STATISTICS is a command that compiles WGSL files and prints their statistics, as docs/performance.md says.
@@ -16,8 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from compiler_tables import TABLES, Tables
+from compiler_tables import TABLES, UNCHECKED, Tables
 from cost_estimate import Made, constants, workgroup_memory
+from issue_slots import share
 
 VARIANTS = Path("target/variants")
 DOCUMENT = Path("docs/performance.md")
@@ -35,11 +37,13 @@ class Vendor:
     of_matrices: int  # the same for kernels on cooperative matrices
 
 
-AMD = Vendor("radv", ("AMD",), "subgroups", 8, 4)
+AMD = Vendor("radv", ("AMD", "AMD before RDNA"), "subgroups", 8, 4)
 INTEL = Vendor("intel", ("Intel",), "lanes", 16, 16)
 NVIDIA = Vendor("nvk", ("NVIDIA",), "warps", 16, 12)
 QUALCOMM = Vendor("adreno", ("Qualcomm",), "waves", 4, 4)
 APPLE = Vendor("apple", ("Apple", "Apple, by Metal"), "threads", 512, 512)
+ANY_VENDOR = "no features"  # an adapter of no vendor that is known, which may be any of these
+SHARE = 0.75  # of AMD's vector instructions in the inner loop of a linear layer, that have to be multiply-adds
 
 
 @dataclass(frozen=True)
@@ -123,11 +127,21 @@ def limited(chip, wgsl, made):
     return made
 
 
+def taken_by():
+    """From each kind of adapter to the names of what selection takes there."""
+    of_kind = {}
+    for line in (VARIANTS / "taken.tsv").read_text().splitlines():
+        kind, name = line.split("\t")
+        of_kind.setdefault(kind, set()).add(name)
+    known = {ANY_VENDOR, *(kind for chip in CHIPS for kind in chip.vendor.adapters)}
+    assert of_kind.keys() == known, f"kinds of adapters here {sorted(known)}, in tests/shaders/adapters.rs {sorted(of_kind)}"
+    return of_kind
+
+
 def taken(chip, adapters):
     """What selection takes on these kinds of adapters, as far as the chip's driver compiles it."""
-    lines = (VARIANTS / "taken.tsv").read_text().splitlines()
-    pairs = (line.split("\t") for line in lines)
-    names = sorted({name for adapter, name in pairs if adapter in adapters})
+    of_kind = taken_by()
+    names = sorted(set().union(*(of_kind[kind] for kind in adapters)))
     return [VARIANTS / f"{name}.wgsl" for name in names if compiles(chip, name)]
 
 
@@ -145,9 +159,19 @@ def misses(chip, file, made, wide):
     return f"{made.fits} {chip.vendor.unit}, {bar} are the bar"
 
 
+def check_shares(compilers, chip):
+    """On RDNA3, of the kernels of linear layers that write their multiply-adds out for it."""
+    files = [file for file in taken(chip, AMD.adapters) if re.match("linear_(?!cooperative)", file.name)]
+    assert files, f"{chip}: no linear kernels"
+    shares = compilers.each(lambda file: share(file.read_text(), compilers.assembly(chip, file)), files)
+    of_file = {file: multiply_adds / vectors for file, (multiply_adds, vectors) in zip(files, shares)}
+    print(f"{chip}: {len(files)} linear kernels, {100 * min(of_file.values()):.1f} % multiply-adds or more", flush=True)
+    return [f"{chip}: {file.stem}: {100 * it:.1f} % of the inner loop's vector instructions are multiply-adds, "
+            f"{100 * SHARE:.0f} are the bar" for file, it in of_file.items() if it < SHARE]
+
+
 def check(compilers):
-    # Also what an adapter of no vendor that is known takes, which may be any of these.
-    of_chip = {chip: taken(chip, (*chip.vendor.adapters, "no features")) for chip in CHIPS}
+    of_chip = {chip: taken(chip, (*chip.vendor.adapters, ANY_VENDOR)) for chip in CHIPS}
     made = compilers.statistics([(chip, file) for chip, files in of_chip.items() for file in files])
     below = []
     for chip, files in of_chip.items():
@@ -156,18 +180,21 @@ def check(compilers):
         missed = ((file, misses(chip, file, made[chip, file], wide.get(file))) for file in files)
         below += [f"{chip}: {file.stem}: {why}" for file, why in missed if why]
         print(f"{chip}: {len(files)} kernels", flush=True)
+        if chip.name.startswith("navi31"):
+            below += check_shares(compilers, chip)
     if below:
         sys.exit("\n".join(["below the bar:", *below]))
 
 
-def write_tables(compilers):
+def write_tables(compilers, wanted):
     """Each table of the document stands below a line that names it."""
-    text = DOCUMENT.read_text()
     tables = Tables(compilers, CHIPS, lambda chip: taken(chip, chip.vendor.adapters))
-    for table in TABLES:
-        place = rf"(<!-- compilers\.py: {table.__name__} -->\n)(?:\|.*\n)*"
-        text, count = re.subn(place, lambda found: found[1] + table(tables), text)
-        assert count == 1, f"{count} places for {table.__name__}"
+    made = {table.__name__: table(tables) for table in wanted}
+    text = DOCUMENT.read_text()  # only now, for that takes minutes
+    for name, table in made.items():
+        place = rf"(<!-- compilers\.py: {name} -->\n)(?:\|.*\n)*"
+        text, count = re.subn(place, lambda found: found[1] + table, text)
+        assert count == 1, f"{count} places for {name}"
     DOCUMENT.write_text(text)
 
 
@@ -177,7 +204,9 @@ if __name__ == "__main__":
             check(Compilers(command))
         case ["tables", command]:
             compilers = Compilers(command)
-            write_tables(compilers)
+            write_tables(compilers, TABLES)
             check(compilers)
+        case ["unchecked", command]:
+            write_tables(Compilers(command), UNCHECKED)
         case _:
             sys.exit(__doc__)

@@ -64,6 +64,31 @@ def loop_written_out(wgsl, head, last, step):
     return wgsl[:start] + "\n".join(copies) + wgsl[end:]
 
 
+@dataclass(frozen=True)
+class Names:
+    """What a driver calls its statistics, in VK_KHR_pipeline_executable_properties."""
+
+    registers: str
+    spilled: tuple
+    scratch: tuple
+    fits: str
+    estimate: str
+    loop: int = 1  # how often its body counts
+    instructions: str = ""  # of all kinds, where the estimate leaves some out
+
+
+# By a name that no other driver has.
+DRIVERS = {
+    "VGPRs": Names("VGPRs", ("Spilled VGPRs", "Spilled SGPRs"), ("Scratch size",), "Subgroups per SIMD",
+                   "Inverse Throughput", 8),
+    "GRF registers": Names("Max live registers", ("Spills",), ("Scratch Memory Size",), "Subgroup size", "Cycles", 10),
+    "Number of GPRs": Names("Number of GPRs", ("Spills to memory",), ("SLM size",), "Max warps/SM", "Static cycle count"),
+    "STP Count": Names("Registers used", ("STP Count",), (), "Max Waves Per Core", "Instruction Count"),
+    "FSCIB": Names("GPRs", ("Spills",), ("Scratch",), "Threads", "ALU",
+                   instructions="Instructions"),
+}
+
+
 @dataclass
 class Made:
     """What a driver made of a shader."""
@@ -73,38 +98,25 @@ class Made:
     spilled: int  # registers, to memory
     scratch: int  # bytes of memory
     fits: int  # subgroups of a SIMD, warps of a multiprocessor, waves or threads of a core; on Intel the lanes
+    estimate: float  # the compiler's, of one subgroup
     cost: float
+    instructions: int  # of all kinds
 
     @classmethod
     def of(cls, wgsl, statistics):
-        """By the names of VK_KHR_pipeline_executable_properties, which are the driver's."""
+        """A driver that no longer says one of these, or calls it something else, is an error and no zero."""
         def number(name):
-            return float(statistics.get(name, 0))
+            return float(statistics[name])
 
-        loop = 1  # how often its body counts
-        if "VGPRs" in statistics:
-            registers, spills, fits = "VGPRs", ["Spilled VGPRs", "Spilled SGPRs"], "Subgroups per SIMD"
-            estimate, loop = "Inverse Throughput", 8
-        elif "GRF registers" in statistics:
-            registers, spills, fits = "Max live registers", ["Spills"], "Subgroup size"
-            estimate, loop = "Cycles", 10
-        elif "Number of GPRs" in statistics:
-            registers, spills, fits = "Number of GPRs", ["Spills to memory"], "Max warps/SM"
-            estimate = "Static cycle count"
-        elif "Registers used" in statistics:
-            registers, spills, fits = "Registers used", ["STP Count"], "Max Waves Per Core"
-            estimate = "Instruction Count"
-        else:
-            registers, spills, fits = "GPRs", ["Spills"], "Threads"
-            estimate = "ALU"
-        of, width = constants(wgsl), number("Subgroup size")
-        cost = number(estimate) * of.get("WORKGROUP_SIZE", 64) / width
+        names = next((names for name, names in DRIVERS.items() if name in statistics), None)
+        assert names, f"statistics of no driver that is known: {', '.join(statistics)}"
+        of, width, estimate = constants(wgsl), number("Subgroup size"), number(names.estimate)
+        cost = estimate * of.get("WORKGROUP_SIZE", 64) / width
         if "HEAD_DIM" in of:
             products = of["QUERY_TILE"] * of.get("KEY_TILE", of.get("BLOCK")) * of["HEAD_DIM"]
-            cost *= 1000 / products / loop
+            cost *= 1000 / products / names.loop
         if "SHUFFLES" in of:
             cost /= of["ROWS"]
-        spilled = sum(number(name) for name in spills)
-        # As each driver calls it; another one's has no such name.
-        scratch = sum(number(name) for name in ("Scratch size", "Scratch Memory Size", "SLM size", "Scratch"))
-        return cls(int(width), int(number(registers)), int(spilled), int(scratch), int(number(fits)), cost)
+        spilled, scratch = (int(sum(map(number, of))) for of in (names.spilled, names.scratch))
+        return cls(int(width), int(number(names.registers)), spilled, scratch, int(number(names.fits)), estimate, cost,
+                   int(number(names.instructions or names.estimate)))

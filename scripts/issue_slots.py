@@ -10,8 +10,12 @@ AGX_MESA_DEBUG=shaders.
 Every instruction of the loop counts as often as its own loop runs: one slot, but on Intel its width over eight, on
 Adreno one for each repetition, on AMD four for what runs at a quarter of the rate and none for the scalar unit's, which
 other subgroups' instructions run beside; waits count nothing. 1 is ideal, and 0.5 where two go together (v_dual_*).
+
+The share of multiply-adds is another figure, of AMD's alone: of the vector instructions of the inner loop, where both of a
+pair count. And on matrix units the multiply-adds take half a slot, `matrix_slots` says why.
 """
 
+import math
 import os
 import re
 import sys
@@ -26,14 +30,24 @@ class Instruction:
     multiply_adds: float
     target: str | None = None  # the label that it jumps to
     falls_through: bool = True
+    vectors: int = 0  # AMD's vector instructions, of which a pair is two
+    products: int = 0  # of a whole subgroup, on its matrix unit
+
+
+def matrix(form, line):
+    """The products of an instruction that multiplies matrices."""
+    sizes = re.search(form, line)
+    return math.prod(map(int, sizes.groups())) if sizes else 0
 
 
 def amd(line):
     op = line.split()[0]
     slots = 0 if op.startswith("s_") else 4 if re.match(r"v_(mul_lo|mul_hi|exp|rcp|rsq|log|sqrt)", op) else 1
     branch = re.search(r"branch\w* (BB\d+)", line)
-    return Instruction(slots, len(re.findall(r"v_\w*(?:fma|mac_f32|mad\w*_f32)", line)),
-                       branch and branch[1], op != "s_branch")
+    converts = re.search(r"v_fma_mix\w* .*, 1\.0, ", line)  # multiplies by 1, to make a f32 of a f16 or the reverse
+    multiply_adds = 0 if converts else len(re.findall(r"v_\w*(?:fma|mac_f32|mad\w*_f32)", line))
+    return Instruction(slots, multiply_adds, branch and branch[1], op != "s_branch", len(re.findall(r"\bv_[a-z]", line)),
+                       matrix(r"v_wmma\w*?_(\d+)x(\d+)x(\d+)", line))
 
 
 def intel(line):
@@ -46,7 +60,7 @@ def intel(line):
 def nvidia(line):
     branch = re.search(r"\bbra .*(L\d+)", line)
     return Instruction(1, int(bool(re.search(r"\bffma\b", line))), branch and branch[1],
-                       not re.match(r"\s+(bra pT|exit)", line))
+                       not re.match(r"\s+(bra pT|exit)", line), products=matrix(r"\bhmma\.m(\d+)n(\d+)k(\d+)", line))
 
 
 def adreno(line):
@@ -129,26 +143,61 @@ def shape(wgsl):
     return 4 * of["ROWS"], of["TILE_K"]
 
 
+class Loops:
+    """Those of a kernel that multiply, and of these the one over k."""
+
+    def __init__(self, wgsl, assembly):
+        self.outputs, self.k_of_pass = shape(wgsl)
+        self.instructions, labels = parse(assembly)
+        self.multiply = [loop for loop in loops(self.instructions, labels) if self.k(loop) >= 1]
+        # The epilogue's loop multiplies too, and comes last; what is within this one begins after it or is shorter.
+        self.over_k = min(self.multiply, key=lambda loop: (min(loop), -len(loop)))
+
+    def k(self, loop):
+        """Of one pass."""
+        return sum(self.instructions[place].multiply_adds for place in loop) / self.outputs
+
+    def innermost(self, place=None):
+        """Within the loop over k, around a place if there is one; the loop over k itself is none around a place."""
+        within = [loop for loop in self.multiply if loop < self.over_k and (place is None or place in loop)]
+        return min(within, key=len, default=self.over_k if place is None else None)
+
+
 def issue_slots(wgsl, assembly):
-    outputs, k_of_pass = shape(wgsl)
+    of = Loops(wgsl, assembly)
+
+    def passes(place):
+        inner = of.innermost(place)
+        return of.k_of_pass / of.k(inner) if inner else 1
+
+    counted = [(of.instructions[place], passes(place)) for place in of.over_k]
+    slots = sum(instruction.slots * times for instruction, times in counted)
+    return slots / sum(instruction.multiply_adds * times for instruction, times in counted)
+
+
+def share(wgsl, assembly):
+    """The multiply-adds and all vector instructions of the inner loop on AMD's chips."""
+    of = Loops(wgsl, assembly)
+    inner = [of.instructions[place] for place in of.innermost()]
+    return sum(it.multiply_adds for it in inner), sum(it.vectors for it in inner)
+
+
+def matrix_slots(wgsl, assembly, width):
+    """A subgroup's matrix instructions in linear_cooperative_16's loop over k, its other slots, and all slots per
+    multiply-add of a lane, in subgroups of so many lanes.
+
+    A matrix unit's products count half a slot per lane: by AMD's and NVIDIA's documents it multiplies at least twice as
+    fast as all lanes together do by their fastest instruction (docs/performance.md).
+    """
+    of = constants(wgsl)
     instructions, labels = parse(assembly)
-    of_all = list(loops(instructions, labels))
-
-    def multiply_adds(loop):
-        return sum(instructions[place].multiply_adds for place in loop)
-
-    def k(loop):  # of one pass
-        return multiply_adds(loop) / outputs
-
-    def passes(place, outer):
-        inner = [loop for loop in of_all if loop < outer and place in loop and k(loop) >= 1]
-        return k_of_pass / k(min(inner, key=len)) if inner else 1
-
-    # The epilogue's loop multiplies too, and comes last; what is within this one begins after it or is shorter.
-    over_k = min((loop for loop in of_all if k(loop) >= 1), key=lambda loop: (min(loop), -len(loop)))
-    slots = sum(instructions[place].slots * passes(place, over_k) for place in over_k)
-    products = sum(instructions[place].multiply_adds * passes(place, over_k) for place in over_k)
-    return slots / products
+    multiplies = {place for place, it in enumerate(instructions) if it.products}
+    over_k = min((loop for loop in loops(instructions, labels) if multiplies <= loop), key=len)
+    products = sum(instructions[place].products for place in multiplies)
+    assert products == of["BLOCK"] ** 2 * of["TILE_K"], f"{products} products: the loop over k is not one pass"
+    others = sum(instructions[place].slots for place in over_k - multiplies)
+    multiply_adds = products / width
+    return len(multiplies), others, 0.5 + others / multiply_adds
 
 
 if __name__ == "__main__":

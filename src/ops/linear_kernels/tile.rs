@@ -79,7 +79,12 @@ fn offer(
     let column = variant(&LINEAR_COLUMN, COLUMN, vec![]);
     let mut by_rows = match few_rows(request) {
         FewRows::Column { from, most } => vec![(from - 1, small(one_row)), (most, column)],
-        FewRows::Small { most } => vec![(8, small(one_row)), (most, small(two_rows))],
+        FewRows::Small {
+            one_row: by_one,
+            most,
+        } => {
+            vec![(by_one, small(one_row)), (most, small(two_rows))]
+        }
     };
     // A tile that has twice the rows there are costs twice as much, however many workgroups there are.
     let most =
@@ -94,21 +99,30 @@ fn offer(
 
 /// What runs for few rows, up to those from which tiles in workgroup memory do.
 enum FewRows {
-    /// `linear_small.wgsl`, two rows a lane from nine rows on.
-    Small { most: usize },
+    /// `linear_small.wgsl`, one row a lane up to so many rows, then two.
+    Small { one_row: usize, most: usize },
     /// `linear_small.wgsl`, and from so many rows on `linear_column.wgsl`.
     Column { from: usize, most: usize },
 }
 
-/// By how many issue slots each takes per output, of rows that are there, on the vendor's chips (docs/performance.md).
+/// By how many issue slots each takes per output, of rows that are there, on the vendor's chips (docs/performance.md). Of
+/// Intel's subgroups one computes one row or two, so that two cost less as soon as both are there.
 fn few_rows(request: &Request<'_>) -> FewRows {
     use Vendor::{Amd, Apple, Intel, Nvidia, Qualcomm};
     use WeightType::{F16, I8};
-    match (Vendor::of(request.capabilities), request.weight_type) {
+    let vendor = Vendor::of(request.capabilities);
+    let one_row = match (vendor, request.weight_type) {
+        (Intel, _) => 1,
+        (Amd, F16) => 16,
+        _ => 8,
+    };
+    match (vendor, request.weight_type) {
         (Amd, I8) => FewRows::Column { from: 1, most: 32 },
         (Qualcomm, I8) => FewRows::Column { from: 5, most: 16 },
-        (Nvidia, _) | (Apple | Intel, I8) | (Intel | Qualcomm, F16) => FewRows::Small { most: 16 },
-        _ => FewRows::Small { most: 32 },
+        (Nvidia, _) | (Apple | Intel, I8) | (Intel | Qualcomm, F16) => {
+            FewRows::Small { one_row, most: 16 }
+        }
+        _ => FewRows::Small { one_row, most: 32 },
     }
 }
 
