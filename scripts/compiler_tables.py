@@ -3,6 +3,7 @@
 What no variant has, such as tiles that lost, is a copy of a shader with other constants, in target/compilers/.
 """
 
+from itertools import product
 from pathlib import Path
 
 from cost_estimate import constants, specialised, workgroup_memory, written_out
@@ -357,16 +358,17 @@ class Tables:
 
     def linear_cooperative(self):
         rows = []
-        for chip in self.with_matrices():
-            file, tile = self.of(chip, "linear_cooperative_16"), self.largest_tile(chip, TYPES["f16"])
+        for chip, tile_rows in product(self.with_matrices(), (64, 16)):
+            file = self.of(chip, "linear_cooperative_16", TILE_ROWS=tile_rows)
+            tile = self.largest_tile(chip, TYPES["f16"])
             made = self.compilers.statistics([(chip, file)])[chip, file]
             fits = f"{made.fits} {chip.vendor.unit}"
             lanes = constants(file.read_text())["WORKGROUP_SIZE"]
             count, others, slots = matrix_slots(file.read_text(), self.compilers.assembly(chip, file), made.width)
             tile_slots, = self.slots([(chip, tile)])
-            rows.append([chip, lanes, made.registers, made.spilled, fits, f"{count} and {others}", f"{slots:.3f}",
+            rows.append([chip, f"{tile_rows} x 64", lanes, made.registers, made.spilled, fits, f"{count} and {others}", f"{slots:.3f}",
                          f"{tile_slots:.3f}"])
-        return markdown(["chip", "lanes of a workgroup", "registers", "spilled", "fits",
+        return markdown(["chip", "tile", "lanes of a workgroup", "registers", "spilled", "fits",
                          "matrix instructions and other slots, for 32 k", "slots per multiply-add",
                          "of `linear_tile`, f16"], rows)
 
@@ -379,7 +381,7 @@ class Tables:
             cells = []
             for file in files:
                 of, it = constants(file.read_text()), made[chip, file]
-                outputs = of["BLOCK"] ** 2 if "MATRIX" in of else 64 * it.width
+                outputs = of["BLOCK_ROWS"] * of["BLOCK_COLUMNS"] if "MATRIX" in of else 64 * it.width
                 cells.append(f"{it.estimate:.0f}, {1000 * it.estimate / (outputs * of['TILE_K']):.1f}")
             rows.append([chip, *cells])
         return markdown(["chip", "`linear_cooperative_16`: of a subgroup, per 1000 products", "`linear_tile`, f16"], rows)

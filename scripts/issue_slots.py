@@ -194,7 +194,7 @@ def matrix_slots(wgsl, assembly, width):
     multiplies = {place for place, it in enumerate(instructions) if it.products}
     over_k = min((loop for loop in loops(instructions, labels) if multiplies <= loop), key=len)
     products = sum(instructions[place].products for place in multiplies)
-    assert products == of["BLOCK"] ** 2 * of["TILE_K"], f"{products} products: the loop over k is not one pass"
+    assert products == of["BLOCK_ROWS"] * of["BLOCK_COLUMNS"] * of["TILE_K"], f"{products} products: the loop over k is not one pass"
     others = sum(instructions[place].slots for place in over_k - multiplies)
     multiply_adds = products / width
     return len(multiplies), others, 0.5 + others / multiply_adds

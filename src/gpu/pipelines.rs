@@ -15,7 +15,7 @@ pub(crate) struct Pipeline {
     pub(crate) tensor_layout: wgpu::BindGroupLayout,
     /// The layout of `@group(1)`, the uniform `Params` at a dynamic offset.
     pub(crate) params_layout: wgpu::BindGroupLayout,
-    /// Whether [`Gpu::finish`] was called for it.
+    /// Whether [`Gpu::finish_pipeline`] was called for it.
     is_finished: AtomicBool,
 }
 
@@ -96,7 +96,7 @@ impl Gpu {
     /// takes a third of a second for each: a dispatch of no workgroups, with stand-ins for what it binds. Once for each.
     ///
     /// Not on GL, which compiles while it submits, and would for variants that are never run.
-    pub(crate) fn finish(&self, kernel: &Kernel, pipeline: &Pipeline) -> Result<()> {
+    pub(crate) fn finish_pipeline(&self, kernel: &Kernel, pipeline: &Pipeline) -> Result<()> {
         let is_on_gl = self.capabilities().info.backend == wgpu::Backend::Gl;
         if is_on_gl || pipeline.is_finished.swap(true, Ordering::Relaxed) {
             return Ok(());

@@ -24,7 +24,7 @@ pub(super) fn compile(gpu: &Gpu, offers: &[Offer], load: &Load) -> Result<Vec<Ve
         } = wanted.variant;
         let pipeline = gpu.pipeline(kernel, constants)?;
         if wanted.is_smallest {
-            gpu.finish(kernel, &pipeline)?;
+            gpu.finish_pipeline(kernel, &pipeline)?;
         }
         Ok(pipeline)
     };
