@@ -5,6 +5,7 @@ use super::plot::{Look, Plot, STYLES, Series};
 use super::roofline::ARITHMETIC;
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
+use crate::bench::subject::of_any_tokens;
 use crate::numbers::bytes;
 
 const BUFFER: Axis = Axis {
@@ -37,6 +38,7 @@ pub(super) fn memory(device: &Device) -> Plot {
         x: BUFFER,
         y: MEMORY,
         series,
+        beside: vec![],
     }
 }
 
@@ -84,6 +86,7 @@ fn plot(title: String, kernels: &[&Kernel]) -> Plot {
         x: TOKENS,
         y: if is_arithmetic { ARITHMETIC } else { MEMORY },
         series,
+        beside: vec![],
     }
 }
 
@@ -111,65 +114,9 @@ pub(super) fn fastest(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     points
 }
 
-/// What is left of a size's name without the number of its tokens, with which it begins after the operation.
-fn of_any_tokens(size: &str) -> String {
-    let (operation, rest) = size.split_once(' ').unwrap_or((size, ""));
-    let ends = [" tokens", " x "].map(|end| rest.find(end).map(|place| place + end.len()));
-    match ends.into_iter().flatten().min() {
-        Some(end) => format!(
-            "{operation}, {}",
-            rest[end..].trim_start_matches([',', ' ', 'x'])
-        ),
-        None => size.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgformer::ops::Pooling;
-    use wgformer::verify::cases::{self, Epilogue};
-    use wgformer::verify::{Case, Values};
-
-    #[test]
-    fn an_operation_has_one_name_for_any_tokens() {
-        let unit = Values::Unit;
-        let linear = |rows, columns| cases::linear([rows, columns, 384], Epilogue::default(), unit);
-        type Recipe<'a> = &'a dyn Fn(&[usize]) -> wgformer::Result<Case>;
-        let all: [Recipe; 7] = [
-            &|it| cases::qkv_linear(it.iter().sum(), 12, 32, 0, true),
-            &|it| linear(it.iter().sum(), 384),
-            &|it| linear(it.iter().sum(), 1536),
-            &|it| cases::attention(it, 12, 32, 1.0, unit),
-            &|it| cases::layer_norm(it.iter().sum(), 384, unit, false),
-            &|it| cases::softmax(it.iter().sum(), 384, unit),
-            &|it| cases::pool(it, 384, Pooling::Mean, true, unit),
-        ];
-        let mut names = vec![];
-        for case in all {
-            let [few, many] = [&[16][..], &[197; 41]].map(|lengths| {
-                let size = case(lengths).unwrap().name;
-                of_any_tokens(&size)
-            });
-            assert_eq!(few, many);
-            names.push(few);
-        }
-        let count = names.len();
-        names.dedup();
-        assert_eq!(names.len(), count, "{names:?}");
-        assert_eq!(
-            of_any_tokens("attention [16] tokens, 12 heads"),
-            "attention, 12 heads"
-        );
-        assert_eq!(
-            of_any_tokens("linear 16 x 384 x 8 + bias"),
-            "linear, 384 x 8 + bias"
-        );
-        assert_eq!(
-            of_any_tokens("pool [16] tokens x 384 Mean"),
-            "pool, 384 Mean"
-        );
-    }
 
     #[test]
     fn the_fastest_variant_is_shown_at_each_number_of_tokens() {
