@@ -1,11 +1,14 @@
 //! How rates grow: memory's by the size of a buffer, kernels' by the number of tokens.
 
+use clap::ValueEnum;
+
 use super::axis::{Axis, Ticks};
 use super::plot::{Look, Plot, STYLES, Series};
 use super::roofline::ARITHMETIC;
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
 use crate::bench::subject::of_any_tokens;
+use crate::model_args::{DType, value_name};
 use crate::numbers::bytes;
 
 const BUFFER: Axis = Axis {
@@ -72,8 +75,8 @@ fn plot(title: String, kernels: &[&Kernel]) -> Plot {
     series.sort_by(|a, b| best(b).total_cmp(&best(a)));
     let left = series.len().saturating_sub(STYLES);
     series.truncate(STYLES);
-    // So that most look the same in every plot.
-    series.sort_by(|a, b| a.name.cmp(&b.name));
+    // So that most look the same in every plot, those of whole models too.
+    series.sort_by(|a, b| order(a).cmp(&order(b)));
     let note = match left {
         0 => "Of each kernel and type of weights the fastest variant.".to_owned(),
         left => format!(
@@ -94,6 +97,13 @@ fn plot(title: String, kernels: &[&Kernel]) -> Plot {
 fn kind(kernel: &Kernel) -> String {
     let weights = kernel.variant.split(',').next().unwrap_or_default();
     format!("{}, {weights}", kernel.kernel)
+}
+
+/// The kernel, and the place of its weights' type among all.
+fn order(series: &Series) -> (&str, Option<usize>) {
+    let (kernel, weights) = series.name.split_once(", ").unwrap_or((&series.name, ""));
+    let mut types = DType::value_variants().iter();
+    (kernel, types.position(|it| value_name(it) == weights))
 }
 
 pub(super) fn add(all: &mut Vec<Series>, name: &str, point: [f64; 2]) {
@@ -117,6 +127,17 @@ pub(super) fn fastest(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn types_of_weights_come_in_one_order() {
+        let mut series = vec![];
+        for name in ["b, f16", "b, int8", "a, f16", "b, f32", "a, f32"] {
+            add(&mut series, name, [1.0, 1.0]);
+        }
+        series.sort_by(|a, b| order(a).cmp(&order(b)));
+        let names: Vec<&str> = series.iter().map(|it| &it.name[..]).collect();
+        assert_eq!(names, ["a, f32", "a, f16", "b, f32", "b, f16", "b, int8"]);
+    }
 
     #[test]
     fn the_fastest_variant_is_shown_at_each_number_of_tokens() {
