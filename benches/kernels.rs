@@ -5,13 +5,20 @@
     reason = "a benchmark's report names the adapter"
 )]
 
+#[path = "../src/bin/wgformer/bench/shapes.rs"]
+#[expect(dead_code, reason = "`wgformer bench` measures more of them")]
+mod shapes;
+
 use criterion::{Criterion, criterion_group, criterion_main};
+use shapes::Shape;
 use wgformer::{Gpu, verify};
 
 fn kernels(criterion: &mut Criterion) {
     let gpu = Gpu::new().unwrap_or_else(|error| panic!("{error}"));
     eprintln!("adapter: {}", gpu.capabilities());
-    for recipe in verify::cases::of_layer(&[128; 2], 384, 12, 1536) {
+    let sizes = Shape::MiniLmL6.sizes().expect("it is an encoder");
+    let [hidden, heads, intermediate] = [sizes.hidden, sizes.heads, sizes.intermediate];
+    for recipe in verify::cases::of_layer(&[128; 2], hidden, heads, intermediate) {
         let case = recipe().unwrap();
         for outcome in verify::check(&gpu, &case).unwrap() {
             assert!(outcome.failure.is_none(), "{outcome}");

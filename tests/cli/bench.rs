@@ -66,6 +66,9 @@ fn what_was_measured_is_a_document_and_a_page_of_which_every_field_is_documented
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["schema_version"], 2);
     assert_commit(&report["commit"]);
+    let wgpu = report["wgpu"].as_str().unwrap();
+    assert!(wgpu.starts_with(wgformer::tuning::WGPU), "{wgpu}");
+    assert_eq!(wgpu.split('.').count(), 3, "{wgpu}");
     let kernels = report["kernels"].as_array().unwrap();
     assert!(!kernels.is_empty(), "{report}");
     assert!(kernels.iter().all(|kernel| kernel["kernel"] == "softmax"));
@@ -142,4 +145,32 @@ fn what_cannot_be_written_or_read_is_said_before_anything_is_measured() {
     failed("other.json", &["other.json", "bench --json"]);
     let ended = folder.run("bench --from run.json --quick");
     assert_eq!(ended.code, 2, "{}", ended.stderr);
+}
+
+/// Alone on the machine: `cargo test --release --test cli -- --ignored two_quick_runs`.
+#[test]
+#[ignore = "takes two minutes, and means something on a quiet machine alone"]
+fn two_quick_runs_end_within_a_minute_and_agree_within_15_percent() {
+    let folder = Folder::new();
+    let [one, other] = [(); 2].map(|()| {
+        let text = folder.run("bench --quick --json").text();
+        serde_json::from_str::<Value>(&text).unwrap()
+    });
+    let ratios = |report: &Value| {
+        let seconds = report["seconds"].as_f64().unwrap();
+        assert!(seconds < 60.0, "{seconds} s");
+        let kernels = report["kernels"].as_array().unwrap().iter();
+        let ratio = |kernel: &Value| {
+            let names = ["size", "kernel", "variant"].map(|it| kernel[it].as_str().unwrap());
+            (names.join(", "), kernel["over_reference"].as_f64().unwrap())
+        };
+        kernels.map(ratio).collect::<Vec<_>>()
+    };
+    let (ones, others) = (ratios(&one), ratios(&other));
+    assert!(!ones.is_empty());
+    assert_eq!(ones.len(), others.len());
+    for ((what, a), (same, b)) in ones.iter().zip(&others) {
+        assert_eq!(what, same);
+        assert!((a / b).max(b / a) < 1.15, "{what}: {a} and {b}");
+    }
 }

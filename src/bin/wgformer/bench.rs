@@ -25,7 +25,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use wgformer::Gpu;
 
 use crate::adapter::{Adapter, AdapterArgs};
-use crate::commit::commit;
+use crate::commit::{commit, wgpu_version};
 use crate::model_args::DType;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
@@ -67,8 +67,8 @@ pub(crate) struct Arguments {
     dtypes: Vec<DType>,
     #[command(flatten)]
     adapter: AdapterArgs,
-    /// Measure whole models on another adapter in turns with this one, and nothing else but the device: part of its name,
-    /// or its number in `doctor`.
+    /// Measure what another adapter runs by itself in turns with what this one does, alone and within whole models, and
+    /// nothing else but the device: part of its name, or its number in `doctor`.
     #[arg(long, value_name = "SUBSTRING|INDEX", conflicts_with = "variant")]
     against: Option<String>,
     /// Measure two kernels, or kernels with tiles, in turns, alone and within whole models, and nothing else but the device;
@@ -167,19 +167,19 @@ impl Arguments {
         let other = self.other()?;
         // What is wrong with the command line is said before anything is measured.
         kernels.check(gpu)?;
-        let steps = 2 + kernels.len() + models.len();
-        let mut progress = Progress::new(Some(steps as u64), "measurements");
+        let mut progress = Progress::of_time(self.budget());
         let repeats = self.repeats();
         let device = Device::measure(gpu, repeats)?;
-        progress.advance(1);
+        let mut told = || progress.pass();
+        told();
         let baseline = Baseline::new(gpu)?;
         let reference = baseline.measure(repeats)?;
-        progress.advance(1);
+        told();
 
-        let mut told = || progress.advance(1);
         let measured = if let Some(other) = &other {
             let gpus = [gpu, other];
-            Measured::of_turns(alternate::adapters(gpus, &models, until, &mut told)?)
+            let turns = alternate::adapters(gpus, &kernels, &models, until, &mut told)?;
+            Measured::of_turns(turns)
         } else if let Some(pair) = &self.variant {
             let turns = alternate::variants(gpu, pair, &kernels, &models, until, &mut told)?;
             Measured::of_turns(turns)
@@ -205,7 +205,7 @@ impl Arguments {
             schema_version: SCHEMA_VERSION,
             wgformer: env!("CARGO_PKG_VERSION").to_owned(),
             commit: commit().map(str::to_owned),
-            wgpu: wgformer::tuning::WGPU.to_owned(),
+            wgpu: wgpu_version().to_owned(),
             adapter: Adapter::of(gpu.capabilities()),
             host: Host::here(),
             seed: SEED,
@@ -234,10 +234,6 @@ impl Arguments {
             ([], true) => vec![Shape::MiniLmL6],
             ([], false) => Shape::value_variants().to_vec(),
             (shapes, _) => shapes.to_vec(),
-        };
-        let shapes = match self.against {
-            Some(_) => vec![],
-            None => shapes,
         };
         let subjects = shapes.into_iter().map(subject::all);
         let tokens = if self.quick {

@@ -1,4 +1,4 @@
-//! Which commit this was built from: a macro of the binary's asks git, since a build script would have the library built
+//! Which commit, and which wgpu, this was built from. The commit: a macro of the binary's asks git, since a build script would have the library built
 //! again after every commit.
 
 use git_version::git_version;
@@ -15,4 +15,13 @@ pub(crate) fn commit() -> Option<&'static str> {
         fallback = ""
     );
     (!OWN.is_empty()).then_some(COMMIT)
+}
+
+/// The version in `Cargo.lock`, by which this is built, unless cargo is told to choose versions anew, as `cargo install` does
+/// without `--locked`.
+pub(crate) fn wgpu_version() -> &'static str {
+    let mut lines = include_str!("../../../Cargo.lock").lines();
+    lines.find(|line| *line == "name = \"wgpu\"");
+    let version = lines.next().and_then(|it| it.strip_prefix("version = \""));
+    version.map_or(wgformer::tuning::WGPU, |it| it.trim_end_matches('"'))
 }

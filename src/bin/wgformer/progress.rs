@@ -42,6 +42,23 @@ impl Progress {
         progress
     }
 
+    /// How much of a time budget is over.
+    pub(crate) fn of_time(budget: Duration) -> Self {
+        let progress = Self::new(Some(budget.as_millis() as u64), "");
+        let budget = humantime::format_duration(budget);
+        let template = format!("{{bar:30}} {{elapsed}} of {budget} at most");
+        let style = ProgressStyle::with_template(&template);
+        progress
+            .bar
+            .set_style(style.expect("the template above is valid"));
+        progress
+    }
+
+    /// Up to now.
+    pub(crate) fn pass(&mut self) {
+        self.reach(self.started.elapsed().as_millis() as u64);
+    }
+
     /// With so many things done before.
     pub(crate) fn from(self, done: usize) -> Self {
         self.bar.set_position(done as u64);
@@ -76,5 +93,20 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_budget_passes_by_itself() {
+        let mut progress = Progress::of_time(Duration::from_secs(60));
+        progress.started -= Duration::from_secs(15);
+        progress.pass();
+        assert_eq!(progress.bar.length(), Some(60_000));
+        let (at, draws) = (progress.bar.position(), progress.shown);
+        assert!((15_000..30_000).contains(&at) && draws, "{at}");
     }
 }

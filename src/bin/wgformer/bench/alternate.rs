@@ -1,5 +1,6 @@
 //! Two adapters, or two kernels, measured in turns: what the machine does meanwhile, it does to both.
 
+use std::ptr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use wgformer::verify::{self, Candidate, Case};
 
 use super::pace::{Pace, fits, left};
 use super::samples::{Repeats, Summary};
-use super::subject::Subject;
+use super::subject::{Key, Subject, key};
 use super::{kernels, model};
 use crate::model_args::{DType, value_name};
 use crate::tuned::Named;
@@ -32,6 +33,12 @@ pub(crate) struct Alternation {
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Ratio {
     pub(crate) what: String,
+    /// What each side ran, where that is a kernel.
+    #[serde(default)]
+    pub(crate) kernels: Option<[String; 2]>,
+    /// About how many a kernel ran on.
+    #[serde(default)]
+    pub(crate) tokens: Option<usize>,
     /// Of each side, in seconds.
     pub(crate) times: [Summary; 2],
     /// The other side's time over that of the one right before it: below 1, the other is faster. Not in seconds.
@@ -61,22 +68,34 @@ impl FromStr for Pair {
     }
 }
 
-/// Two adapters, each with its own choice of kernels; and for which sizes there was no time until `until`.
+/// A side's kernels: on an adapter, those of a name, or what the adapter would run by itself.
+struct Side<'a> {
+    gpu: &'a Gpu,
+    called: Option<&'a str>,
+}
+
+/// Two adapters, each with its own choice of kernels, alone on sizes and then within models, for which half of the time is
+/// kept; and for what there was no time until `until`.
 ///
 /// # Errors
 /// Those of loading, and if a device was lost.
 pub(crate) fn adapters(
     gpus: [&Gpu; 2],
+    kernels: &kernels::Plan,
     models: &model::Plan,
     until: Instant,
-    told: impl FnMut(),
+    mut told: impl FnMut(),
 ) -> Result<(Alternation, Vec<String>)> {
     let mut alternation = Alternation::of(gpus.map(|gpu| gpu.capabilities().to_string()));
+    let sides = gpus.map(|gpu| Side { gpu, called: None });
+    let half = Instant::now() + left(until) / 2;
+    let mut left_out =
+        alternation.measure_kernels(&sides, kernels, models.repeats, half, &mut told)?;
     let load = |side: usize, subject: &model::Subject, dtype: DType| {
         let options = ModelOptions::default().weight_type(dtype.into());
         subject.load(gpus[side], &options)
     };
-    let left_out = alternation.measure_models(models, until, told, load, |_, _| true)?;
+    left_out.extend(alternation.measure_models(models, until, told, load, |_, _| true)?);
     Ok((alternation, left_out))
 }
 
@@ -93,9 +112,13 @@ pub(crate) fn variants(
     mut told: impl FnMut(),
 ) -> Result<(Alternation, Vec<String>)> {
     let mut alternation = Alternation::of(pair.variants.clone());
+    let sides = pair.variants.each_ref().map(|name| Side {
+        gpu,
+        called: Some(name),
+    });
     let half = Instant::now() + left(until) / 2;
     let mut left_out =
-        alternation.measure_kernels(gpu, pair, kernels, models.repeats, half, &mut told)?;
+        alternation.measure_kernels(&sides, kernels, models.repeats, half, &mut told)?;
     let load = |side: usize, subject: &model::Subject, dtype: DType| {
         let named = [&pair.variants[side]].into_iter();
         let options = ModelOptions::default()
@@ -119,6 +142,17 @@ pub(crate) fn variants(
     Ok((alternation, left_out))
 }
 
+impl Ratio {
+    /// What was measured, and on what kernels.
+    pub(crate) fn title(&self) -> String {
+        match &self.kernels {
+            None => self.what.clone(),
+            Some([one, other]) if one == other => format!("{} on {one}", self.what),
+            Some([one, other]) => format!("{} on {one} and {other}", self.what),
+        }
+    }
+}
+
 impl Alternation {
     fn of(sides: [String; 2]) -> Self {
         Self {
@@ -130,58 +164,79 @@ impl Alternation {
 
     fn measure_kernels(
         &mut self,
-        gpu: &Gpu,
-        pair: &Pair,
+        sides: &[Side<'_>; 2],
         plan: &kernels::Plan,
         repeats: Repeats,
         until: Instant,
         told: &mut impl FnMut(),
     ) -> Result<Vec<String>> {
-        let (mut left_out, mut pace) = (vec![], Pace::default());
-        for (tokens, subject) in plan.sizes() {
-            let (work, start) = (subject.work(tokens), Instant::now());
-            let cost = pace.expect(&(), work);
-            if fits(cost.unwrap_or_default(), until) {
-                let repeats = repeats.until(until);
-                self.measure_size(gpu, pair, subject, tokens, repeats)?;
-                pace.saw((), work, start.elapsed());
-            } else {
-                let shape = value_name(&subject.shape);
-                left_out.push(format!("{shape}: {} of {tokens} tokens", subject.operation));
+        let able = able(&plan.subjects, sides)?;
+        let sizes = plan.sizes();
+        let sizes = sizes.filter(|(_, subject)| able.iter().any(|it| ptr::eq(*it, *subject)));
+        let (mut left_out, mut past) = (vec![], Past::default());
+        for (tokens, subject) in sizes {
+            let size = Size {
+                subject,
+                tokens,
+                repeats,
+                until,
+            };
+            if !self.measure_size(sides, &size, &mut past, told)? {
+                left_out.push(subject.left_out(tokens));
             }
-            told();
         }
         Ok(left_out)
     }
 
-    /// With each type of weights for which there are both.
+    /// With each type of weights for which there are both; whether there was time for all of them.
     fn measure_size(
         &mut self,
-        gpu: &Gpu,
-        pair: &Pair,
-        subject: &Subject,
-        tokens: usize,
-        repeats: Repeats,
-    ) -> Result<()> {
-        let case = (subject.case)(&subject.shape.lengths(tokens))?;
-        let candidates = verify::candidates(gpu, &case);
+        sides: &[Side<'_>; 2],
+        size: &Size<'_>,
+        past: &mut Past,
+        told: &mut impl FnMut(),
+    ) -> Result<bool> {
+        let Size { subject, .. } = size;
+        let (numbers, start) = (subject.numbers(size.tokens), Instant::now());
+        let making = past.making.expect(&(), numbers).unwrap_or_default();
+        if !fits(making, size.until) {
+            return Ok(false);
+        }
+        let case = (subject.case)(&subject.shape.lengths(size.tokens))?;
+        past.making.saw((), numbers, start.elapsed());
+        let mut in_time = true;
         for weight_type in WeightType::ALL {
-            let called = |name: &String| {
-                let mut own = candidates.iter();
-                own.find(|it| it.weight_type() == weight_type && it.variant().is_called(name))
-            };
-            let [Some(one), Some(other)] = pair.variants.each_ref().map(called) else {
+            let candidates = sides.each_ref().map(|it| it.candidate(&case, weight_type));
+            let [Some(one), Some(other)] = candidates else {
                 continue;
             };
             let shape = value_name(&subject.shape);
-            let what = format!("{shape} {}, {weight_type}", case.name);
-            let in_turns = kernels_in_turns(gpu, subject, &case, [one, other], repeats)?;
-            match in_turns {
-                Ok(turns) => self.ratios.push(turns.called(what)),
-                Err(why) => self.skipped.push(format!("{what}: {why}")),
+            let what = format!("{shape}: {}, {weight_type}", case.name);
+            let candidates = [one, other];
+            match size.in_turns(sides, &case, &candidates, past)? {
+                Outcome::Timed(turns) => {
+                    let ratio = turns.called(what);
+                    let kernels = candidates.map(|it| it.variant().to_string());
+                    self.ratios.push(Ratio {
+                        kernels: Some(kernels),
+                        tokens: Some(size.tokens),
+                        ..ratio
+                    });
+                }
+                Outcome::Impossible(why) => self.skipped.push(format!("{what}: {why}")),
+                Outcome::OutOfTime => in_time = false,
             }
+            told();
         }
-        Ok(())
+        Ok(in_time)
+    }
+
+    /// What each side took, by a name that is the same in every run.
+    pub(crate) fn times(&self) -> impl Iterator<Item = (String, Summary)> {
+        self.ratios.iter().flat_map(|ratio| {
+            let sides = self.sides.iter().zip(ratio.times);
+            sides.map(|(side, time)| (format!("{} of {side}", ratio.what), time))
+        })
     }
 
     /// Whole models: `load` makes one for a side, and `runs` says whether it is what that side is about.
@@ -197,7 +252,6 @@ impl Alternation {
         for subject in &plan.subjects {
             let mut loading = Duration::ZERO;
             for dtype in &plan.dtypes {
-                told();
                 if !fits(loading, until) {
                     left_out.extend(model::describe(subject, *dtype, &plan.sizes));
                     continue;
@@ -212,7 +266,8 @@ impl Alternation {
                     continue;
                 }
                 let vocabulary = subject.vocabulary()?;
-                let others = self.measure_model(plan, &name, &models, vocabulary, until)?;
+                let others =
+                    self.measure_model(plan, &name, &models, vocabulary, until, &mut told)?;
                 left_out.extend(model::describe(subject, *dtype, &others));
             }
         }
@@ -227,6 +282,7 @@ impl Alternation {
         models: &[Model; 2],
         vocabulary: usize,
         until: Instant,
+        told: &mut impl FnMut(),
     ) -> Result<Vec<[usize; 2]>> {
         let (mut others, mut pace) = (vec![], Pace::default());
         for size in &plan.sizes {
@@ -249,6 +305,7 @@ impl Alternation {
             let both: f64 = turns.times.iter().map(|time| time.median).sum();
             pace.saw((), work, Duration::from_secs_f64(both));
             self.ratios.push(turns);
+            told();
         }
         Ok(others)
     }
@@ -257,30 +314,141 @@ impl Alternation {
 /// Runs of a kernel that are timed together, so that starting them does not count.
 const TOGETHER: usize = 3;
 
-/// Two kernels on a size; or why not.
-fn kernels_in_turns(
-    gpu: &Gpu,
-    subject: &Subject,
-    case: &Case,
-    candidates: [&Candidate; 2],
-    repeats: Repeats,
-) -> Result<Result<Turns, String>> {
-    for candidate in candidates {
-        if !subject.is_right(gpu, candidate)? {
-            return Ok(Err(format!("{} computes wrongly", candidate.variant())));
+/// Those of which there are both sides, with weights of one type at least.
+fn able<'a>(subjects: &'a [Subject], sides: &[Side<'_>; 2]) -> Result<Vec<&'a Subject>> {
+    let mut able = vec![];
+    for subject in subjects {
+        let few = (subject.case)(&[1])?;
+        if Side::are_both(sides, &few) {
+            able.push(subject);
         }
     }
-    let [one, other] = candidates.map(|it| kernels::plan(gpu, it, case));
-    let (Some(one), Some(other)) = (one?, other?) else {
-        return Ok(Err("too large for one of the two".to_owned()));
-    };
-    let values = case.values();
-    let time = |plan: &Plan| -> Result<Duration> {
-        let times = plan.time(&case.sizes, &values, TOGETHER)?;
-        let sum: Duration = times.samples.iter().sum();
-        Ok(sum / times.samples.len() as u32)
-    };
-    in_turns(repeats, || time(&one), || time(&other)).map(Ok)
+    Ok(able)
+}
+
+impl Side<'_> {
+    /// Its kernel for a case, if it has one.
+    fn candidate(&self, case: &Case, weight_type: WeightType) -> Option<Candidate> {
+        let Some(name) = self.called else {
+            return kernels::own(self.gpu, case, weight_type);
+        };
+        let mut candidates = verify::candidates(self.gpu, case).into_iter();
+        candidates.find(|it| it.weight_type() == weight_type && it.variant().is_called(name))
+    }
+
+    /// What an adapter runs by itself is always there.
+    fn are_both(sides: &[Self; 2], case: &Case) -> bool {
+        let has = |side: &Self, weight_type| {
+            side.called.is_none() || side.candidate(case, weight_type).is_some()
+        };
+        let mut types = WeightType::ALL.into_iter();
+        types.any(|it| sides.iter().all(|side| has(side, it)))
+    }
+}
+
+/// What was seen to take how long.
+#[derive(Default)]
+struct Past {
+    /// A case, by its numbers.
+    making: Pace<()>,
+    /// A sample of both sides' kernels for an operation, by their work.
+    running: Pace<(&'static str, [Key; 2])>,
+}
+
+/// What both sides run on.
+struct Size<'a> {
+    subject: &'a Subject,
+    tokens: usize,
+    repeats: Repeats,
+    /// When all that is begun on it should be done.
+    until: Instant,
+}
+
+/// What came of two kernels on a size.
+enum Outcome {
+    Timed(Turns),
+    /// Why not.
+    Impossible(String),
+    OutOfTime,
+}
+
+impl Size<'_> {
+    fn in_turns(
+        &self,
+        sides: &[Side<'_>; 2],
+        case: &Case,
+        candidates: &[Candidate; 2],
+        past: &mut Past,
+    ) -> Result<Outcome> {
+        let work = self.subject.work(self.tokens);
+        let pair = (case.operation, candidates.each_ref().map(key));
+        let known = past.running.expect(&pair, work);
+        if !self.has_time(known.unwrap_or_default()) {
+            return Ok(Outcome::OutOfTime);
+        }
+        let [one, other] = match self.plans(sides, case, candidates)? {
+            Ok(plans) => plans,
+            Err(why) => return Ok(Outcome::Impossible(why)),
+        };
+        // Nobody knows how slow they are.
+        if known.is_none() {
+            let once = self.once(case, [&one, &other])?;
+            past.running.saw(pair.clone(), work, once);
+            if !self.has_time(once) {
+                return Ok(Outcome::OutOfTime);
+            }
+        }
+        let values = case.values();
+        let time = |plan: &Plan| -> Result<Duration> {
+            let times = plan.time(&case.sizes, &values, TOGETHER)?;
+            let sum: Duration = times.samples.iter().sum();
+            Ok(sum / times.samples.len() as u32)
+        };
+        let start = Instant::now();
+        let repeats = self.repeats.until(self.until);
+        let turns = in_turns(repeats, || time(&one), || time(&other))?;
+        let warm_up = 1;
+        let each = start.elapsed() / (turns.0.len() as u32 + warm_up);
+        past.running.saw(pair, work, each);
+        Ok(Outcome::Timed(turns))
+    }
+
+    /// For samples that take `each` with both sides.
+    fn has_time(&self, each: Duration) -> bool {
+        fits(self.repeats.cost(each), self.until)
+    }
+
+    /// Both, verified and compiled; or why not.
+    fn plans(
+        &self,
+        sides: &[Side<'_>; 2],
+        case: &Case,
+        candidates: &[Candidate; 2],
+    ) -> Result<Result<[Plan; 2], String>> {
+        for (side, candidate) in sides.iter().zip(candidates) {
+            if !self.subject.is_right(side.gpu, candidate)? {
+                let (variant, adapter) = (candidate.variant(), side.gpu.capabilities());
+                return Ok(Err(format!("{variant} computes wrongly on {adapter}")));
+            }
+        }
+        let plan = |side: usize| kernels::plan(sides[side].gpu, &candidates[side], case);
+        match (plan(0)?, plan(1)?) {
+            (Some(one), Some(other)) => Ok(Ok([one, other])),
+            _ => Ok(Err("too large for one of the two".to_owned())),
+        }
+    }
+
+    /// How long a sample of both will take, by one run of each; no shorter than until the time is over, if that ends them.
+    fn once(&self, case: &Case, plans: [&Plan; 2]) -> Result<Duration> {
+        let start = Instant::now();
+        for plan in plans {
+            if !kernels::is_run_in_time(plan, case, self.until)? {
+                break;
+            }
+        }
+        // Each sample has a run before those that are timed.
+        Ok(start.elapsed() * (TOGETHER as u32 + 1))
+    }
 }
 
 /// What one and the other took, pair by pair, in seconds.
@@ -309,6 +477,8 @@ impl Turns {
         };
         Ratio {
             what,
+            kernels: None,
+            tokens: None,
             times: [summary(|pair| pair[0]), summary(|pair| pair[1])],
             ratio: summary(|pair| pair[1] / pair[0]),
         }

@@ -191,24 +191,25 @@ mod tests {
             "clock": "device",
             "time": summary(1e-3),
             "flops_per_second": flops,
-            "bytes_per_second": 1e9,
+            "bytes_per_second": if kernel == operation { 5e8 } else { 1e9 },
             "of_roof": 0.5,
-            "over_reference": flops.map(|it| it / 5e9),
+            "over_reference": flops.map_or(2.0, |it| it / 5e9),
         })
     }
 
-    const KERNELS: [&str; 3] = ["linear_tile", "linear_<small>", "softmax_rows"];
+    const KERNELS: [&str; 4] = ["linear_tile", "linear_<small>", "softmax_rows", "softmax"];
 
     fn report() -> Report {
         let kernels = [16, 512].into_iter().flat_map(|tokens| {
-            let flops = [Some(2e10), Some(1e10), None];
+            let flops = [Some(2e10), Some(1e10), None, None];
             let each = KERNELS.into_iter().zip(flops);
             each.map(move |(name, flops)| kernel(name, tokens, flops))
         });
         let arithmetic = |kind: &str, peak: f64| json!({"kind": kind, "flops_per_second": peak, "time": summary(1e-3)});
         let run = |texts: usize, tokens: usize| {
             let rate = (texts * tokens) as f64 / 0.01;
-            json!({"texts": texts, "tokens": tokens, "time": summary(0.01), "p50": 0.01, "p95": 0.012, "p99": 0.02,
+            let p99 = (texts == 1).then_some(0.02);
+            json!({"texts": texts, "tokens": tokens, "time": summary(0.01), "p50": 0.01, "p95": 0.012, "p99": p99,
                    "texts_per_second": texts as f64 / 0.01, "tokens_per_second": rate})
         };
         let memory = |access: &str, bytes: u64| json!({"access": access, "bytes": bytes, "bytes_per_second": 1e10, "time": summary(1e-3)});
@@ -306,7 +307,7 @@ mod tests {
             "write",
             "1 text",
             "8 texts",
-            "p99 of each",
+            "1 text, p99",
             "f16",
         ] {
             assert!(page.contains(&format!("<span>{series}</span>")), "{series}");
@@ -318,6 +319,39 @@ mod tests {
         ] {
             assert!(page.contains(missing), "{missing}");
         }
+        assert!(!page.contains("8 texts, p99"), "{page}");
+    }
+
+    #[test]
+    fn a_line_across_the_bars_is_what_the_kernels_are_compared_with() {
+        let report = report();
+        let figure = |operation: &str| {
+            let own = report.kernels.iter().filter(|it| it.operation == operation);
+            let sizes = by_size(own);
+            let figure = bars::of_size(&sizes[0], report.reference.flops_per_second);
+            figure.to_string()
+        };
+        let product = figure("linear");
+        assert!(
+            product.contains("The line: the reference product, 5.00 GFLOP/s."),
+            "{product}"
+        );
+        assert!(product.contains("M25.00,0 V10"), "{product}"); // of 20 GFLOP/s
+        let plain = figure("softmax");
+        assert!(
+            plain.contains("The line: plain softmax, 500 MB/s."),
+            "{plain}"
+        );
+        assert!(plain.contains("M50.00,0 V10"), "{plain}");
+        for length in ["100.00", "50.00"] {
+            assert!(plain.contains(&format!("width=\"{length}\"")), "{plain}");
+        }
+        let softmax = report
+            .kernels
+            .iter()
+            .filter(|it| it.kernel == "softmax_rows");
+        let alone = bars::of_size(&by_size(softmax)[0], 5e9).to_string();
+        assert!(!alone.contains("The line") && alone.contains("width=\"100.00\""));
     }
 
     #[test]
@@ -338,6 +372,10 @@ mod tests {
         let ratio = |what: &str, ratio: f64| json!({"what": what, "times": [summary(1.0), summary(ratio)], "ratio": summary(ratio)});
         let alternation = json!({"sides": ["one", "<other>"], "ratios": [ratio("same", 1.0), ratio("slow", 2.0)], "skipped": ["third: why"]});
         report.alternation = serde_json::from_value(alternation).unwrap();
+        let turns = report.alternation.as_mut().unwrap();
+        turns.ratios[1].kernels = Some(["linear", "linear_small"].map(str::to_owned));
+        report.kernels.clear();
+        report.models.clear();
         let page = page(&report).unwrap();
         html::assert_whole(&page);
         let page = page.to_string();
@@ -346,10 +384,12 @@ mod tests {
             "B: &lt;other&gt;",
             "left out: third: why",
             "2.000 ± 10 % (2.00 s over 1.00 s)",
+            "0 outliers among 36 samples",
         ] {
             assert!(page.contains(text), "{text}: {page}");
         }
         // As fast: no bar. The scale ends where the slower one's whisker does.
+        assert!(page.contains("slow on linear and linear_small"), "{page}");
         assert!(
             page.contains("x=\"50.00\" width=\"0.00\"") && page.contains("H100.00"),
             "{page}"

@@ -128,11 +128,6 @@ enum Outcome {
 }
 
 impl Plan {
-    /// How many sizes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.sizes().count()
-    }
-
     /// # Errors
     /// If a kernel was asked for that none of the sizes can run on here.
     pub(crate) fn check(&self, gpu: &Gpu) -> Result<()> {
@@ -158,8 +153,8 @@ impl Plan {
         }
     }
 
-    /// On devices that `open` gives, one for each sweep; `baseline`: only what it computes. `told` hears of every size when
-    /// it is done, or was left out, for the first time.
+    /// On devices that `open` gives, one for each sweep; `baseline`: only what it computes. `told` hears of every kernel
+    /// that is done.
     ///
     /// # Errors
     /// If the device was lost.
@@ -188,17 +183,13 @@ impl Plan {
             opening = start.elapsed();
             for size in self.sizes() {
                 let until = until.min(Instant::now() + share);
-                self.sample(&sweep, size, until, &mut past)?;
-                if number == 0 {
-                    told();
-                }
+                self.sample(&sweep, size, until, &mut past, &mut told)?;
             }
         }
-        let wrong = self.subjects.iter().map(Subject::wrong);
         Ok(Measured {
             kernels: past.sampled.kernels(device, baseline),
             left_out: past.sampled.left_out(self.sizes()),
-            wrong: wrong.collect::<Result<Vec<_>>>()?.concat(),
+            wrong: self.subjects.iter().flat_map(Subject::wrong).collect(),
         })
     }
 
@@ -219,6 +210,7 @@ impl Plan {
         (tokens, subject): (usize, &Subject),
         until: Instant,
         past: &mut Past,
+        told: &mut impl FnMut(),
     ) -> Result<()> {
         let (numbers, start) = (subject.numbers(tokens), Instant::now());
         let making = past.making.expect(&(), numbers);
@@ -246,6 +238,7 @@ impl Plan {
                 Outcome::Impossible => past.sampled.forget(&about),
                 Outcome::OutOfTime => past.sampled.skip(about),
             }
+            told();
         }
         if !self.own {
             let others = others.iter().map(|it| size.about(it));
@@ -266,12 +259,9 @@ impl Plan {
         let mut plain = BTreeSet::new();
         candidates.into_iter().partition(|it| {
             let (variant, weights) = (it.variant(), it.weight_type());
-            let is_same = |(of, own): &(WeightType, Variant)| {
-                let (kernel, constants) = (own.kernel.name, &own.constants);
-                *of == weights && (kernel, constants) == (variant.kernel.name, &variant.constants)
-            };
             let is_plain = variant.kernel.name == case.operation && !is_product(case.operation);
-            chosen.iter().flatten().any(is_same) || (is_plain && plain.insert(weights.to_string()))
+            chosen.iter().flatten().any(|own| is_same(own, it))
+                || (is_plain && plain.insert(weights.to_string()))
         })
     }
 
@@ -284,7 +274,7 @@ impl Plan {
         best: f64,
         past: &mut Past,
     ) -> Result<Outcome> {
-        if !fits(self.cost(size, candidate, past), size.until) {
+        if !fits(self.cost(sweep, size, candidate, past), size.until) {
             return Ok(Outcome::OutOfTime);
         }
         if !size.is_right(sweep, candidate, past)? {
@@ -297,7 +287,7 @@ impl Plan {
         let key = key(candidate);
         // Nobody knows how slow it is.
         let is_new = past.running.expect(&key, size.work).is_none();
-        if is_new && !size.is_run_in_time(&plan)? {
+        if is_new && !is_run_in_time(&plan, &size.case, size.until)? {
             past.running.saw(key, size.work, start.elapsed());
             return Ok(Outcome::OutOfTime);
         }
@@ -318,9 +308,9 @@ impl Plan {
     }
 
     /// How long a kernel will take, from its verification to the last of its samples, as far as it was seen.
-    fn cost(&self, size: &Size<'_>, candidate: &Candidate, past: &Past) -> Duration {
+    fn cost(&self, sweep: &Sweep, size: &Size<'_>, candidate: &Candidate, past: &Past) -> Duration {
         let key = key(candidate);
-        let verifying = match size.subject.known(candidate) {
+        let verifying = match size.subject.known(&sweep.gpu, candidate) {
             Some(_) => None,
             None => past.verifying.expect(&(), size.subject.work(VERIFIED)),
         };
@@ -376,7 +366,7 @@ impl Size<'_> {
     }
 
     fn is_right(&self, sweep: &Sweep, candidate: &Candidate, past: &mut Past) -> Result<bool> {
-        if let Some(known) = self.subject.known(candidate) {
+        if let Some(known) = self.subject.known(&sweep.gpu, candidate) {
             return Ok(known);
         }
         let start = Instant::now();
@@ -385,16 +375,37 @@ impl Size<'_> {
         past.verifying.saw((), work, start.elapsed());
         Ok(right)
     }
+}
 
-    /// Whether one run is over before the time is.
-    fn is_run_in_time(&self, plan: &wgformer::plan::Plan) -> Result<bool> {
-        let control = Control::new().deadline(self.until);
-        match plan.run_with(&self.case.sizes, &self.case.values(), control) {
-            Ok(_) => Ok(true),
-            Err(wgformer::Error::Deadline { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+/// Whether one run is over before the time is.
+///
+/// # Errors
+/// If the device was lost.
+pub(super) fn is_run_in_time(
+    plan: &wgformer::plan::Plan,
+    case: &Case,
+    until: Instant,
+) -> Result<bool> {
+    let control = Control::new().deadline(until);
+    match plan.run_with(&case.sizes, &case.values(), control) {
+        Ok(_) => Ok(true),
+        Err(wgformer::Error::Deadline { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// The candidate that an adapter runs a case on by itself, with weights of a type.
+pub(super) fn own(gpu: &Gpu, case: &Case, weight_type: WeightType) -> Option<Candidate> {
+    let chosen = chosen(gpu, case, weight_type)?;
+    let mut candidates = verify::candidates(gpu, case).into_iter();
+    candidates.find(|it| is_same(&chosen, it))
+}
+
+fn is_same((weights, own): &(WeightType, Variant), candidate: &Candidate) -> bool {
+    let variant = candidate.variant();
+    let (kernel, constants) = (own.kernel.name, &own.constants);
+    *weights == candidate.weight_type()
+        && (kernel, constants) == (variant.kernel.name, &variant.constants)
 }
 
 /// What this adapter runs a case on by itself.

@@ -56,10 +56,10 @@ pub(crate) struct Run {
     pub(crate) tokens: usize,
     /// Until all have their vectors on the host, in seconds.
     pub(crate) time: Summary,
-    /// Percentiles of that time.
     pub(crate) p50: f64,
-    pub(crate) p95: f64,
-    pub(crate) p99: f64,
+    /// Percentiles of that time, of as many runs as make one of them slower.
+    pub(crate) p95: Option<f64>,
+    pub(crate) p99: Option<f64>,
     pub(crate) texts_per_second: f64,
     pub(crate) tokens_per_second: f64,
 }
@@ -153,7 +153,7 @@ impl Plan {
         self.subjects.len() * self.dtypes.len()
     }
 
-    /// Models, and for which sizes there was no time until `until`; `told` hears of each model.
+    /// Models, and for which sizes there was no time until `until`; `told` hears of each of their sizes.
     ///
     /// # Errors
     /// Those of loading, and if the device was lost.
@@ -175,14 +175,13 @@ impl Plan {
                     let start = Instant::now();
                     let loaded = Loaded::new(adapter, subject, *dtype)?;
                     loading = start.elapsed();
-                    let runs = self.runs(&loaded, subject.vocabulary()?, share)?;
+                    let runs = self.runs(&loaded, subject.vocabulary()?, share, &mut told)?;
                     models.push(loaded.model(subject, *dtype, runs.0));
                     runs.1
                 } else {
                     self.sizes.clone()
                 };
                 left_out.extend(describe(subject, *dtype, &runs));
-                told();
             }
         }
         Ok((models, left_out))
@@ -194,6 +193,7 @@ impl Plan {
         loaded: &Loaded,
         vocabulary: usize,
         until: Instant,
+        told: &mut impl FnMut(),
     ) -> Result<(Vec<Run>, Vec<[usize; 2]>)> {
         let model = &loaded.model;
         let (mut runs, mut others) = (vec![], vec![]);
@@ -211,6 +211,7 @@ impl Plan {
             let run = Run::of(*size, &samples);
             pace.saw((), tokens, Duration::from_secs_f64(run.p50));
             runs.push(run);
+            told();
         }
         Ok((runs, others))
     }
@@ -315,14 +316,18 @@ pub(crate) fn run(model: &models::Model, batches: &[Batch]) -> Result<Duration> 
 impl Run {
     fn of([texts, tokens]: [usize; 2], samples: &[f64]) -> Self {
         let (time, sorted) = (Summary::of(samples), sorted(samples));
-        let [p50, p95, p99] = [0.5, 0.95, 0.99].map(|part| quantile(&sorted, part));
+        // Of 19 runs, the slowest would be both: p95 says something from 20 on.
+        let percentile = |percent: usize| {
+            let is_told = samples.len() * (100 - percent) >= 100;
+            is_told.then(|| quantile(&sorted, percent as f64 / 100.0))
+        };
         Self {
             texts,
             tokens,
             time,
-            p50,
-            p95,
-            p99,
+            p50: time.median,
+            p95: percentile(95),
+            p99: percentile(99),
             texts_per_second: time.rate(texts as f64),
             tokens_per_second: time.rate((texts * tokens) as f64),
         }
@@ -355,8 +360,17 @@ mod tests {
     fn a_run_has_its_percentiles_and_rates() {
         let samples: Vec<f64> = (1..=101).map(f64::from).collect();
         let run = Run::of([8, 128], &samples);
-        assert_eq!((run.p50, run.p95, run.p99), (51.0, 96.0, 100.0));
+        assert_eq!((run.p50, run.p95, run.p99), (51.0, Some(96.0), Some(100.0)));
         assert_eq!(run.texts_per_second, 8.0 / 51.0);
         assert_eq!(run.tokens_per_second, 1024.0 / 51.0);
+        // The slowest of few runs is no percentile.
+        let tails = |count: usize| {
+            let run = Run::of([8, 128], &samples[..count]);
+            (run.p95.is_some(), run.p99.is_some())
+        };
+        assert_eq!(
+            [19, 20, 99, 100].map(tails),
+            [(false, false), (true, false), (true, false), (true, true)]
+        );
     }
 }

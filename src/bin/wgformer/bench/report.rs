@@ -11,6 +11,7 @@ use super::device::Device;
 use super::kernels::Kernel;
 use super::model::Model;
 use super::reference::Reference;
+use super::sampled::is_product;
 use super::samples::Summary;
 use crate::adapter::Adapter;
 use crate::numbers::percent;
@@ -96,7 +97,8 @@ impl Report {
         };
         let kernels = self.kernels.iter().map(|it| (it.key(), it.time));
         let runs = self.models.iter().flat_map(Model::times);
-        let all: Vec<(String, Summary)> = kernels.chain(runs).collect();
+        let turns = self.alternation.iter().flat_map(Alternation::times);
+        let all: Vec<(String, Summary)> = kernels.chain(runs).chain(turns).collect();
         let samples: usize = all.iter().map(|(_, time)| time.samples).sum();
         let outliers: usize = all.iter().map(|(_, time)| time.outliers).sum();
         let drifted = all.iter().filter(|(_, time)| time.drift.abs() > DRIFT);
@@ -125,6 +127,11 @@ impl Report {
 const DRIFT: f64 = 0.1;
 
 impl Kernel {
+    /// Whether it is what the others of its operation are compared with, unless they are products.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kernel == self.operation && !is_product(&self.operation)
+    }
+
     /// What is the same of it in every run on one adapter.
     pub(crate) fn key(&self) -> String {
         format!(

@@ -148,7 +148,8 @@ pub(crate) fn by_size<'a>(kernels: impl IntoIterator<Item = &'a Kernel>) -> Vec<
 /// Texts of so many tokens each.
 fn write_models(stdout: &mut Output, models: &[Model]) -> Result<()> {
     let header = [
-        "model", "weights", "texts", "tokens", "p50", "p95", "p99", "spread", "texts/s", "tokens/s",
+        "model", "weights", "texts", "tokens", "p50", "p95", "p99", "spread", "runs", "texts/s",
+        "tokens/s",
     ];
     let mut table = table(&header, 2);
     for model in models {
@@ -159,9 +160,10 @@ fn write_models(stdout: &mut Output, models: &[Model]) -> Result<()> {
                 run.texts.to_string(),
                 run.tokens.to_string(),
                 seconds(run.p50),
-                seconds(run.p95),
-                seconds(run.p99),
+                run.p95.map_or_else(String::new, seconds),
+                run.p99.map_or_else(String::new, seconds),
                 percent(run.time.spread),
+                run.time.samples.to_string(),
                 rate(run.texts_per_second, ""),
                 rate(run.tokens_per_second, ""),
             ]);
@@ -195,7 +197,7 @@ fn write_alternation(stdout: &mut Output, alternation: &Alternation) -> Result<(
     for ratio in &alternation.ratios {
         let [a, b] = ratio.times.map(|time| seconds(time.median));
         table.add_row([
-            ratio.what.clone(),
+            ratio.title(),
             a,
             b,
             format!("{:.3}", ratio.ratio.median),

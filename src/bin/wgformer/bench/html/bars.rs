@@ -3,6 +3,7 @@
 //! The words are HTML around the bars, so that they wrap on a narrow screen.
 
 use crate::bench::kernels::Kernel;
+use crate::bench::sampled::is_product;
 use crate::html::markup::{Element, element};
 use crate::numbers::{percent, rate};
 
@@ -25,7 +26,10 @@ pub(super) fn key() -> Element {
             Some(key("whisker", "M6,7 H28")),
             "spread between the quartiles",
         ),
-        item(Some(key("reference", "M17,0 V14")), "the reference product"),
+        item(
+            Some(key("reference", "M17,0 V14")),
+            "what it is compared with: for a product the reference, otherwise the operation's plain kernel",
+        ),
         item(None, "%: of what arithmetic and memory allow"),
     ])
 }
@@ -36,9 +40,9 @@ const MOST: usize = 10;
 /// `kernels`: of one size, the fastest first; `reference`: what the textbook's product does a second.
 pub(super) fn of_size(kernels: &[&Kernel], reference: f64) -> Element {
     let first = kernels[0];
-    let is_product = first.over_reference.is_some();
-    let longest = speed(first).max(if is_product { reference } else { 0.0 });
-    let reference = is_product.then_some(100.0 * reference / longest);
+    let line = Line::of(kernels, reference);
+    let longest = line.iter().map(|it| it.speed).fold(speed(first), f64::max);
+    let at = line.as_ref().map(|it| 100.0 * it.speed / longest);
     let bars = kernels.iter().take(MOST).map(|kernel| {
         element("li")
             .child(
@@ -47,13 +51,13 @@ pub(super) fn of_size(kernels: &[&Kernel], reference: f64) -> Element {
                     .child(element("span").class("variant").text(&kernel.variant)),
             )
             .child(element("span").class("value").text(value(kernel)))
-            .child(bar(kernel, longest, reference))
+            .child(bar(kernel, longest, at))
     });
     let left = kernels.len().saturating_sub(MOST);
-    let note = (left > 0).then(|| {
-        let note = format!("{left} that are slower are in the table alone.");
-        element("figcaption").text(note)
-    });
+    let left = (left > 0).then(|| format!("{left} that are slower are in the table alone."));
+    let line = line.map(|it| format!("The line: {}, {}.", it.name, words(first, it.speed)));
+    let notes: Vec<String> = line.into_iter().chain(left).collect();
+    let note = (!notes.is_empty()).then(|| element("figcaption").text(notes.join(" ")));
     element("figure")
         .child(element("h3").text(&first.size))
         .child(element("ul").class("bars").children(bars))
@@ -65,12 +69,39 @@ fn speed(kernel: &Kernel) -> f64 {
     kernel.flops_per_second.unwrap_or(kernel.bytes_per_second)
 }
 
+/// Of a kernel like this one.
+fn words(kernel: &Kernel, speed: f64) -> String {
+    let unit = kernel.flops_per_second.map_or("B/s", |_| "FLOP/s");
+    rate(speed, unit)
+}
+
 fn value(kernel: &Kernel) -> String {
-    let speed = match kernel.flops_per_second {
-        Some(flops) => rate(flops, "FLOP/s"),
-        None => rate(kernel.bytes_per_second, "B/s"),
-    };
+    let speed = words(kernel, speed(kernel));
     format!("{speed}, {}", percent(kernel.of_roof))
+}
+
+/// Across the bars: what the kernels are compared with.
+struct Line {
+    name: String,
+    speed: f64,
+}
+
+impl Line {
+    /// `None` if that was not timed.
+    fn of(kernels: &[&Kernel], reference: f64) -> Option<Self> {
+        if is_product(&kernels[0].operation) {
+            let name = "the reference product".to_owned();
+            return Some(Self {
+                name,
+                speed: reference,
+            });
+        }
+        let plain = kernels.iter().find(|it| it.is_plain())?;
+        Some(Self {
+            name: format!("plain {}", plain.kernel),
+            speed: speed(plain),
+        })
+    }
 }
 
 /// Its length, a whisker as long as the spread, and where the reference is, all of a hundred.

@@ -18,6 +18,8 @@ pub(super) struct Plot {
     pub(super) x: Axis,
     pub(super) y: Axis,
     pub(super) series: Vec<Series>,
+    /// For which the axes have room too: those of plots that are to be compared with this one.
+    pub(super) beside: Vec<[f64; 2]>,
 }
 
 /// Points of one kind.
@@ -32,6 +34,8 @@ pub(super) enum Look {
     /// Marks and a line through them.
     Line,
     Marks,
+    /// What the slowest runs of a measured series took, of which this is the number.
+    Tail(usize),
     /// What others are compared with.
     Context,
     /// A line without marks: what cannot be exceeded.
@@ -80,6 +84,10 @@ impl Plot {
             .children(hints);
         let mut legend = element("ul").class("legend");
         for (series, style) in self.styled() {
+            // It keeps a look for plots beside this one.
+            if series.shown().next().is_none() {
+                continue;
+            }
             let item = element("li").child(key(series.look, style)?);
             legend = legend.child(item.child(element("span").text(&series.name)));
         }
@@ -92,16 +100,18 @@ impl Plot {
     }
 
     fn rulers(&self) -> Option<[Ruler; 2]> {
-        let shown = || self.series.iter().flat_map(Series::shown);
+        self.series.iter().flat_map(Series::shown).next()?;
+        let beside = || shown(&self.beside);
+        let shown = || self.series.iter().flat_map(Series::shown).chain(beside());
         let across = f64::from(WIDTH - LEFT - MARGIN - RIGHT);
         let up = f64::from(HEIGHT - BELOW - 2 * MARGIN);
         let wide = |tick: &Tick| CHARACTER * (tick.label.chars().count() + 1) as f64;
-        let beside =
+        let aside =
             |a: &Tick, b: &Tick| across * (a.place - b.place).abs() > 0.5 * (wide(a) + wide(b));
         let below = |a: &Tick, b: &Tick| up * (a.place - b.place).abs() > LINE;
         let x = Scale::of(self.x, shown().map(|point| point.0))?;
         let y = Scale::of(self.y, shown().map(|point| point.1))?;
-        Some([Ruler::new(x, beside), Ruler::new(y, below)])
+        Some([Ruler::new(x, aside), Ruler::new(y, below)])
     }
 
     /// What a pointer is told, to be put over it.
@@ -134,7 +144,10 @@ impl Plot {
         for (series, style) in self.styled() {
             if series.has_line() {
                 let places = series.shown().map(|point| chart.backend_coord(&point));
-                area.draw(&style.line(places.collect()))?;
+                let places: Vec<_> = places.collect();
+                if places.len() > 1 {
+                    area.draw(&style.line(places))?;
+                }
             }
             if series.has_marks() {
                 for point in series.shown() {
@@ -165,6 +178,7 @@ impl Plot {
             let number = match series.look {
                 Look::Line | Look::Marks => &mut measured,
                 Look::Limit => &mut limits,
+                Look::Tail(of) => return (series, Style::Tail(of % STYLES)),
                 Look::Context => return (series, Style::Context),
             };
             let place = *number;
@@ -180,20 +194,24 @@ impl Plot {
 
 impl Series {
     fn has_line(&self) -> bool {
-        matches!(self.look, Look::Line | Look::Limit)
+        matches!(self.look, Look::Line | Look::Tail(_) | Look::Limit)
     }
 
     fn has_marks(&self) -> bool {
         self.look != Look::Limit
     }
 
-    /// Those that logarithmic axes can show.
     fn shown(&self) -> impl Iterator<Item = (f64, f64)> {
-        let points = self.points.iter().copied();
-        points
-            .filter(|point| point.iter().all(|it| is_shown(*it)))
-            .map(|[x, y]| (x, y))
+        shown(&self.points)
     }
+}
+
+/// Those that logarithmic axes can show.
+fn shown(points: &[[f64; 2]]) -> impl Iterator<Item = (f64, f64)> {
+    let points = points.iter().copied();
+    points
+        .filter(|point| point.iter().all(|it| is_shown(*it)))
+        .map(|[x, y]| (x, y))
 }
 
 fn key(look: Look, style: Style) -> Result<Element> {
@@ -201,7 +219,7 @@ fn key(look: Look, style: Style) -> Result<Element> {
     let (end, middle) = (width as i32 - 1, height as i32 / 2);
     let mut drawn = String::new();
     let area = SVGBackend::with_string(&mut drawn, (width, height)).into_drawing_area();
-    if matches!(look, Look::Line | Look::Limit) {
+    if matches!(look, Look::Line | Look::Tail(_) | Look::Limit) {
         area.draw(&style.line(vec![(1, middle), (end, middle)]))?;
     }
     if look != Look::Limit {
@@ -248,6 +266,7 @@ mod tests {
                 series("two", Look::Line),
                 series("roof", Look::Limit),
             ],
+            beside: vec![],
         }
     }
 
@@ -288,6 +307,33 @@ mod tests {
         );
         assert!(drawn(&[[0.0, 1.0]]).is_none());
         assert!(drawn(&[]).is_none());
+    }
+
+    #[test]
+    fn a_plot_has_room_for_what_is_beside_it_and_looks_stay() {
+        let alone = plot(&[[1.0, 2.0], [2.0, 3.0]]);
+        let mut beside = plot(&[[1.0, 2.0], [2.0, 3.0]]);
+        beside.beside = vec![[2.0, 3000.0]];
+        beside.series[0].points.clear();
+        let [low, high] = [&alone, &beside].map(|it| {
+            let [_, y] = it.rulers().unwrap();
+            y.title()
+        });
+        assert_eq!((&low[..], &high[..]), ("after, s", "after, ks"));
+        let figure = beside.figure().unwrap().unwrap().to_string();
+        assert!(figure.contains("var(--series1)"), "{figure}");
+        assert!(!figure.contains("var(--series0)") && !figure.contains("<span>one"));
+        beside.series.clear();
+        assert!(beside.figure().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_tail_is_in_the_ink_of_its_series() {
+        let mut plot = plot(&[[1.0, 2.0], [2.0, 3.0]]);
+        plot.series.retain(|it| it.name == "two");
+        plot.series[0].look = Look::Tail(4);
+        let figure = plot.figure().unwrap().unwrap().to_string();
+        assert!(figure.contains("var(--series4)"), "{figure}");
     }
 
     #[test]

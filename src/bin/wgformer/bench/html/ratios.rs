@@ -12,7 +12,7 @@ pub(super) fn section(alternation: &Alternation) -> Element {
     let farthest = ratios().map(farthest).fold(f64::MIN_POSITIVE, f64::max);
     let bars = ratios().map(|ratio| {
         element("li")
-            .child(element("span").text(&ratio.what))
+            .child(element("span").text(ratio.title()))
             .child(element("span").class("value").text(value(ratio)))
             .child(bar(ratio, farthest))
     });

@@ -52,6 +52,7 @@ pub(super) fn plot(report: &Report) -> Plot {
         x: INTENSITY,
         y: ARITHMETIC,
         series,
+        beside: vec![],
     }
 }
 

@@ -1,10 +1,14 @@
 //! How rates grow: memory's by the size of a buffer, kernels' by the number of tokens.
 
+use clap::ValueEnum;
+
 use super::axis::{Axis, Ticks};
 use super::plot::{Look, Plot, STYLES, Series};
 use super::roofline::ARITHMETIC;
 use crate::bench::device::Device;
 use crate::bench::kernels::Kernel;
+use crate::bench::subject::of_any_tokens;
+use crate::model_args::{DType, value_name};
 use crate::numbers::bytes;
 
 const BUFFER: Axis = Axis {
@@ -37,6 +41,7 @@ pub(super) fn memory(device: &Device) -> Plot {
         x: BUFFER,
         y: MEMORY,
         series,
+        beside: vec![],
     }
 }
 
@@ -70,8 +75,8 @@ fn plot(title: String, kernels: &[&Kernel]) -> Plot {
     series.sort_by(|a, b| best(b).total_cmp(&best(a)));
     let left = series.len().saturating_sub(STYLES);
     series.truncate(STYLES);
-    // So that most look the same in every plot.
-    series.sort_by(|a, b| a.name.cmp(&b.name));
+    // So that most look the same in every plot, those of whole models too.
+    series.sort_by(|a, b| order(a).cmp(&order(b)));
     let note = match left {
         0 => "Of each kernel and type of weights the fastest variant.".to_owned(),
         left => format!(
@@ -84,6 +89,7 @@ fn plot(title: String, kernels: &[&Kernel]) -> Plot {
         x: TOKENS,
         y: if is_arithmetic { ARITHMETIC } else { MEMORY },
         series,
+        beside: vec![],
     }
 }
 
@@ -91,6 +97,13 @@ fn plot(title: String, kernels: &[&Kernel]) -> Plot {
 fn kind(kernel: &Kernel) -> String {
     let weights = kernel.variant.split(',').next().unwrap_or_default();
     format!("{}, {weights}", kernel.kernel)
+}
+
+/// The kernel, and the place of its weights' type among all.
+fn order(series: &Series) -> (&str, Option<usize>) {
+    let (kernel, weights) = series.name.split_once(", ").unwrap_or((&series.name, ""));
+    let mut types = DType::value_variants().iter();
+    (kernel, types.position(|it| value_name(it) == weights))
 }
 
 pub(super) fn add(all: &mut Vec<Series>, name: &str, point: [f64; 2]) {
@@ -111,64 +124,19 @@ pub(super) fn fastest(mut points: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     points
 }
 
-/// What is left of a size's name without the number of its tokens, with which it begins after the operation.
-fn of_any_tokens(size: &str) -> String {
-    let (operation, rest) = size.split_once(' ').unwrap_or((size, ""));
-    let ends = [" tokens", " x "].map(|end| rest.find(end).map(|place| place + end.len()));
-    match ends.into_iter().flatten().min() {
-        Some(end) => format!(
-            "{operation}, {}",
-            rest[end..].trim_start_matches([',', ' ', 'x'])
-        ),
-        None => size.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wgformer::ops::Pooling;
-    use wgformer::verify::cases::{self, Epilogue};
-    use wgformer::verify::{Case, Values};
 
     #[test]
-    fn an_operation_has_one_name_for_any_tokens() {
-        let unit = Values::Unit;
-        let linear = |rows, columns| cases::linear([rows, columns, 384], Epilogue::default(), unit);
-        type Recipe<'a> = &'a dyn Fn(&[usize]) -> wgformer::Result<Case>;
-        let all: [Recipe; 7] = [
-            &|it| cases::qkv_linear(it.iter().sum(), 12, 32, 0, true),
-            &|it| linear(it.iter().sum(), 384),
-            &|it| linear(it.iter().sum(), 1536),
-            &|it| cases::attention(it, 12, 32, 1.0, unit),
-            &|it| cases::layer_norm(it.iter().sum(), 384, unit, false),
-            &|it| cases::softmax(it.iter().sum(), 384, unit),
-            &|it| cases::pool(it, 384, Pooling::Mean, true, unit),
-        ];
-        let mut names = vec![];
-        for case in all {
-            let [few, many] = [&[16][..], &[197; 41]].map(|lengths| {
-                let size = case(lengths).unwrap().name;
-                of_any_tokens(&size)
-            });
-            assert_eq!(few, many);
-            names.push(few);
+    fn types_of_weights_come_in_one_order() {
+        let mut series = vec![];
+        for name in ["b, f16", "b, int8", "a, f16", "b, f32", "a, f32"] {
+            add(&mut series, name, [1.0, 1.0]);
         }
-        let count = names.len();
-        names.dedup();
-        assert_eq!(names.len(), count, "{names:?}");
-        assert_eq!(
-            of_any_tokens("attention [16] tokens, 12 heads"),
-            "attention, 12 heads"
-        );
-        assert_eq!(
-            of_any_tokens("linear 16 x 384 x 8 + bias"),
-            "linear, 384 x 8 + bias"
-        );
-        assert_eq!(
-            of_any_tokens("pool [16] tokens x 384 Mean"),
-            "pool, 384 Mean"
-        );
+        series.sort_by(|a, b| order(a).cmp(&order(b)));
+        let names: Vec<&str> = series.iter().map(|it| &it.name[..]).collect();
+        assert_eq!(names, ["a, f32", "a, f16", "b, f32", "b, f16", "b, int8"]);
     }
 
     #[test]

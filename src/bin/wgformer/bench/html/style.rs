@@ -11,6 +11,8 @@ use super::ink::Ink;
 #[derive(Clone, Copy)]
 pub(super) enum Style {
     Measured(usize),
+    /// The tail of what is measured under that number: in its ink, thinner, dotted, with hollow marks of its form.
+    Tail(usize),
     /// What cannot be exceeded.
     Limit(usize),
     /// What others are compared with.
@@ -28,6 +30,8 @@ const DASHES: [Option<[u32; 2]>; 7] = [
     Some([3, 6]),
 ];
 
+const DOTS: Option<[u32; 2]> = Some([1, 2]);
+
 /// The corners of marks; the first is a circle.
 const CORNERS: [&[(i32, i32)]; 7] = [
     &[],
@@ -42,7 +46,7 @@ const CORNERS: [&[(i32, i32)]; 7] = [
 impl Style {
     fn color(self) -> RGBAColor {
         match self {
-            Self::Measured(number) => Ink::Series(number).stand_in().to_rgba(),
+            Self::Measured(number) | Self::Tail(number) => Ink::Series(number).stand_in().to_rgba(),
             Self::Limit(_) => Ink::Front.stand_in().to_rgba(),
             Self::Context => Ink::Quiet.stand_in().mix(0.6),
         }
@@ -53,22 +57,25 @@ impl Style {
     where
         B: DrawingBackend,
     {
-        let filled = self.color().filled();
         let number = match self {
-            Self::Measured(number) => number % CORNERS.len(),
+            Self::Measured(number) | Self::Tail(number) => number % CORNERS.len(),
             Self::Limit(_) | Self::Context => 0,
         };
-        let radius = if matches!(self, Self::Measured(_)) {
-            4
-        } else {
-            2
+        let (style, radius) = match self {
+            Self::Measured(_) => (self.color().filled(), 4),
+            Self::Tail(_) => (self.color().stroke_width(1), 4),
+            Self::Limit(_) | Self::Context => (self.color().filled(), 2),
         };
-        match CORNERS[number] {
-            [] => Circle::new((x, y), radius, filled).into_dyn(),
-            corners => {
-                let corners = corners.iter().map(|(dx, dy)| (x + dx, y + dy));
-                Polygon::new(corners.collect::<Vec<_>>(), filled).into_dyn()
+        let corners = CORNERS[number].iter().map(|(dx, dy)| (x + dx, y + dy));
+        let mut corners: Vec<(i32, i32)> = corners.collect();
+        match (&corners[..], self) {
+            ([], _) => Circle::new((x, y), radius, style).into_dyn(),
+            ([first, ..], Self::Tail(_)) => {
+                let first = *first;
+                corners.push(first);
+                PathElement::new(corners, style).into_dyn()
             }
+            _ => Polygon::new(corners, style).into_dyn(),
         }
     }
 
@@ -77,13 +84,14 @@ impl Style {
     where
         B: DrawingBackend,
     {
-        let (number, width) = match self {
-            Self::Limit(number) => (number, 1),
-            Self::Measured(number) => (number, 2),
-            Self::Context => (0, 1),
+        let (dashes, width) = match self {
+            Self::Limit(number) => (DASHES[number % DASHES.len()], 1),
+            Self::Measured(number) => (DASHES[number % DASHES.len()], 2),
+            Self::Tail(_) => (DOTS, 1),
+            Self::Context => (None, 1),
         };
         let stroke: ShapeStyle = self.color().stroke_width(width);
-        match DASHES[number % DASHES.len()] {
+        match dashes {
             None => PathElement::new(through, stroke).into_dyn(),
             Some([dash, between]) => {
                 DashedPathElement::new(through, dash, between, stroke).into_dyn()
