@@ -1,9 +1,9 @@
 //! What was measured on one adapter, in memory and in a file.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,7 @@ struct Fastest {
     bounds: Vec<Bound>,
 }
 
-/// One variant, and the most rows that it was fastest for.
+/// One variant, and the most rows that it is for.
 ///
 /// See [`Measurements::nodes`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,25 @@ pub struct Bound {
     pub most_rows: Option<usize>,
     /// As a plan prints it.
     pub variant: String,
+}
+
+impl Bound {
+    /// Up to `most` rows; for any number if that is [`usize::MAX`].
+    pub(crate) fn new(most: usize, variant: String) -> Self {
+        Self {
+            most_rows: (most < usize::MAX).then_some(most),
+            variant,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.most_rows {
+            Some(rows) => write!(f, "{} up to {rows} rows", self.variant),
+            None => write!(f, "{} for more", self.variant),
+        }
+    }
 }
 
 /// What a measurement depends on: of another adapter, driver or version of the kernels it says nothing.
@@ -159,12 +178,9 @@ impl Measurements {
     /// # let measurements = wgformer::tuning::Measurements::new(gpu.capabilities());
     /// use wgformer::tuning::Bound;
     ///
-    /// let sentence = |Bound { variant, most_rows, .. }: &Bound| match most_rows {
-    ///     Some(rows) => format!("{variant} for up to {rows} rows"),
-    ///     None => format!("{variant} for any more"),
-    /// };
     /// for (class, bounds) in measurements.nodes() {
-    ///     println!("{class}: {:?}", bounds.iter().map(sentence).collect::<Vec<_>>());
+    ///     // Such as `linear_texture 16x64 up to 16 rows, linear_texture 32x64 for more`.
+    ///     println!("{class}: {}", bounds.iter().map(Bound::to_string).collect::<Vec<_>>().join(", "));
     /// }
     /// # Ok::<(), wgformer::Error>(())
     /// ```
@@ -195,7 +211,7 @@ impl Measurements {
     /// What was measured for a class, chosen from these offers; `None` if nothing was.
     ///
     /// # Errors
-    /// [`Outdated`] if it was chosen from others; the log says so.
+    /// [`Outdated`] if it was chosen from others.
     pub(super) fn choose(&self, class: &str, offers: &[Offer]) -> Option<Result<Offer, Outdated>> {
         let Fastest { of, bounds } = self.nodes.get(class)?;
         let bounds = bounds
@@ -207,9 +223,6 @@ impl Measurements {
             .unwrap_or_default()
             .iter()
             .find_map(|offer| offer.rearranged(&bounds));
-        if chosen.is_none() {
-            log::warn!("{class}: it was measured with other tiles than there are; measure again");
-        }
         Some(chosen.ok_or(Outdated))
     }
 }

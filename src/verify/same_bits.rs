@@ -76,11 +76,9 @@ fn check(case: &Case, outer: usize) {
     for weight_type in WeightType::ALL {
         // Cooperative matrices have bits of their own.
         let mut bits = BTreeMap::<_, BTreeSet<_>>::new();
-        for (adapter, offer) in offers(&gpu, &graph, weight_type) {
-            if !adapter.is_software() {
-                let places: BTreeSet<usize> = rows.map(|rows| offer.place(&sizes(rows))).into();
-                assert_eq!(places.len(), offer.variants().len(), "{offer:?}");
-            }
+        for offer in offers(&gpu, &graph, weight_type) {
+            let places: BTreeSet<usize> = rows.map(|rows| offer.place(&sizes(rows))).into();
+            assert_eq!(places.len(), offer.variants().len(), "{offer:?}");
             let class = offer.largest().kernel.cooperative_matrix;
             let mut options = PlanOptions::new(sizes(MOST_ROWS));
             options.weight_type = weight_type;
@@ -123,7 +121,7 @@ fn a_row_has_the_same_bits_wherever_it_stands() {
     let normalize = cases::normalize(ROWS, COLS, Values::Unit).unwrap();
     for case in [layer_norm, rms_norm, softmax, pool, normalize] {
         let graph = fuse(&case.graph);
-        for (_, offer) in offers(&gpu, &graph, WeightType::F32) {
+        for offer in offers(&gpu, &graph, WeightType::F32) {
             let kernel = offer.largest().kernel.name;
             let options = PlanOptions::new(sizes(ROWS));
             let plan = Plan::with_offers(
@@ -159,18 +157,17 @@ fn last_becomes_first(input: &Data, cols: usize, place: usize) -> Data {
     }
 }
 
-/// What every kind of adapter is offered on buffers.
-fn offers(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<(Capabilities, Offer)> {
+/// What every kind of adapter is offered, on buffers and on textures, each once.
+fn offers(gpu: &Gpu, graph: &Graph, weight_type: WeightType) -> Vec<Offer> {
     let of_kind = |adapter: Capabilities| {
         let request = Request::of(graph, &graph.nodes()[0], &adapter, weight_type);
         let offers = graph.nodes()[0].operation.offers(&request);
-        let offers = that_run(&offers, Storage::Buffers, &adapter);
-        offers
-            .into_iter()
-            .map(move |offer| (adapter.clone(), offer))
+        let on = |storage| that_run(&offers, storage, &adapter);
+        [Storage::Buffers, Storage::Textures].map(on).concat()
     };
-    kinds_of_adapter(tested(gpu))
-        .into_iter()
-        .flat_map(of_kind)
+    let offers = kinds_of_adapter(tested(gpu)).into_iter().flat_map(of_kind);
+    let mut seen = BTreeSet::new();
+    offers
+        .filter(|offer| seen.insert(format!("{offer:?}")))
         .collect()
 }
