@@ -66,7 +66,8 @@ fn what_tune_measures_is_used_from_then_on_unless_it_is_damaged() {
     let report = document(&folder, "tune --model tiny --dtype f32 --json");
     let file = report["file"].as_str().unwrap();
     let reason = || {
-        let report = document(&folder, "doctor --plan tiny --json");
+        let ended = run(&mut command(&folder, "doctor --plan tiny --json"), b"");
+        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
         report["plans"][0]["reason"].as_str().unwrap().to_owned()
     };
     let embed = || run(&mut command(&folder, "embed --model tiny hello"), b"");
