@@ -1,9 +1,9 @@
 //! What was measured on one adapter, in memory and in a file.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::{fmt, fs};
 
 use serde::{Deserialize, Serialize};
 
@@ -57,25 +57,6 @@ pub struct Bound {
     pub most_rows: Option<usize>,
     /// As a plan prints it.
     pub variant: String,
-}
-
-impl Bound {
-    /// Up to `most` rows; for any number if that is [`usize::MAX`].
-    pub(crate) fn new(most: usize, variant: String) -> Self {
-        Self {
-            most_rows: (most < usize::MAX).then_some(most),
-            variant,
-        }
-    }
-}
-
-impl fmt::Display for Bound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.most_rows {
-            Some(rows) => write!(f, "{} up to {rows} rows", self.variant),
-            None => write!(f, "{} for more", self.variant),
-        }
-    }
 }
 
 /// What a measurement depends on: of another adapter, driver or version of the kernels it says nothing.
@@ -178,9 +159,12 @@ impl Measurements {
     /// # let measurements = wgformer::tuning::Measurements::new(gpu.capabilities());
     /// use wgformer::tuning::Bound;
     ///
+    /// let sentence = |Bound { variant, most_rows, .. }: &Bound| match most_rows {
+    ///     Some(rows) => format!("{variant} for up to {rows} rows"),
+    ///     None => format!("{variant} for any more"),
+    /// };
     /// for (class, bounds) in measurements.nodes() {
-    ///     // Such as `linear_texture 16x64 up to 16 rows, linear_texture 32x64 for more`.
-    ///     println!("{class}: {}", bounds.iter().map(Bound::to_string).collect::<Vec<_>>().join(", "));
+    ///     println!("{class}: {:?}", bounds.iter().map(sentence).collect::<Vec<_>>());
     /// }
     /// # Ok::<(), wgformer::Error>(())
     /// ```

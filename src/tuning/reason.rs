@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::Bound;
 use crate::gpu::Capabilities;
 use crate::kernel::{Offer, Storage, Variant};
 
@@ -30,8 +29,6 @@ use crate::kernel::{Offer, Storage, Variant};
 pub struct Reason {
     /// Who chose.
     pub chosen_by: ChosenBy,
-    /// What was taken, the variants for the fewest rows first.
-    pub bounds: Vec<Bound>,
     /// What would run here too, by the names of kernels, the built-in choice's best first.
     pub others: Vec<&'static str>,
     /// What would not, and what is in its way.
@@ -74,18 +71,10 @@ impl Reason {
         obstacles.dedup();
         Self {
             chosen_by,
-            bounds: bounds(taken),
             others,
             obstacles,
         }
     }
-}
-
-fn bounds(offer: &Offer) -> Vec<Bound> {
-    let bounds = offer.bounds().zip(offer.variants());
-    bounds
-        .map(|(most, variant)| Bound::new(most, variant.to_string()))
-        .collect()
 }
 
 fn kernels(offers: &[Offer]) -> impl Iterator<Item = &Variant> {
@@ -115,10 +104,6 @@ impl fmt::Display for Reason {
             ChosenBy::Measurements => "measured",
             ChosenBy::Name => "named",
         })?;
-        if self.bounds.len() > 1 {
-            let bounds: Vec<String> = self.bounds.iter().map(Bound::to_string).collect();
-            write!(f, ": {}", bounds.join(", "))?;
-        }
         if !self.others.is_empty() {
             write!(f, ", before {}", self.others.join(" and "))?;
         }
@@ -127,42 +112,5 @@ impl fmt::Display for Reason {
             write!(f, "; not {}: {}", kernels.join(" or "), alike[0].1)?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::graph::{Graph, Request};
-    use crate::tensor::{Dim, WeightType};
-
-    #[test]
-    fn it_says_for_how_many_rows_each_variant_is() {
-        let gpu = crate::Gpu::new().unwrap();
-        let mut graph = Graph::new();
-        let x = graph.input("x", [Dim::Tokens, Dim::Fixed(6)]);
-        let weight = graph.parameter("weight", [6, 6]);
-        graph.linear(x, weight, None).unwrap();
-        let node = &graph.nodes()[0];
-        let request = Request::of(&graph, node, gpu.capabilities(), WeightType::F32);
-        let offers = node.operation.offers(&request);
-        let [small, large] = [4, 8].map(|rows| Variant {
-            tile: Some([rows, 64]),
-            ..offers[0].largest().clone()
-        });
-        let taken = Offer::by_rows(Dim::Tokens, vec![(16, small), (usize::MAX, large)]);
-        let reason = Reason::of(
-            ChosenBy::BuiltIn,
-            &taken,
-            &offers,
-            &offers,
-            Storage::Buffers,
-            gpu.capabilities(),
-        );
-        let text = reason.to_string();
-        assert_eq!(
-            text,
-            "built in: linear 4x64 up to 16 rows, linear 8x64 for more"
-        );
     }
 }

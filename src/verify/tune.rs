@@ -311,7 +311,10 @@ fn bounds(offer: &Offer, times: &Times) -> Vec<Bound> {
             extend(&mut bounds, most, variant);
         }
     }
-    let bound = |(most, variant)| Bound::new(most, variant);
+    let bound = |(most, variant)| Bound {
+        most_rows: (most < usize::MAX).then_some(most),
+        variant,
+    };
     bounds.into_iter().map(bound).collect()
 }
 
