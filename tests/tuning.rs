@@ -35,8 +35,37 @@ fn measured(gpu: &Gpu, graph: &Graph) -> Measurements {
     let tunables = verify::tunables(gpu, graph, WeightType::F32);
     assert_eq!(tunables.len(), 1, "{tunables:?}");
     let mut measurements = Measurements::new(gpu.capabilities());
-    verify::tune(gpu, &tunables[0], &mut measurements).unwrap();
+    assert!(verify::tune(gpu, &tunables, &mut measurements, |_| true).unwrap());
     measurements
+}
+
+#[test]
+fn every_operation_and_type_of_weights_has_its_turn_before_any_has_a_second() {
+    let (gpu, _turn) = plain_device();
+    let mut graph = Graph::new();
+    let x = graph.input("x", [Dim::Tokens, Dim::Fixed(K)]);
+    let first = graph.parameter("first", [N, K]);
+    let second = graph.parameter("second", [K, N]);
+    let x = graph.linear(x, first, None).unwrap();
+    graph.linear(x, second, None).unwrap();
+    let tunables: Vec<_> = [WeightType::F32, WeightType::F16]
+        .into_iter()
+        .flat_map(|weight_type| verify::tunables(&gpu, &graph, weight_type))
+        .collect();
+    let after = |most: usize| {
+        let (mut measurements, mut asked) = (Measurements::new(gpu.capabilities()), 0);
+        let is_complete = verify::tune(&gpu, &tunables, &mut measurements, |_| {
+            asked += 1;
+            asked <= most
+        });
+        assert!(!is_complete.unwrap());
+        let classes = measurements.nodes().map(|(class, _)| class.to_owned());
+        classes.collect::<Vec<_>>()
+    };
+    assert_eq!(after(0), [""; 0]);
+    let [f16, f32] = after(2).try_into().unwrap();
+    assert!(f16.starts_with("linear, f16") && f32.starts_with("linear, f32"));
+    assert_eq!(after(4).len(), 4);
 }
 
 #[test]

@@ -194,6 +194,23 @@ impl Capabilities {
     pub fn is_software(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
+
+    /// Whether the host has AVX-512, 32 vector registers where AVX2 has 16; `None` unless a subgroup is one of the host's
+    /// vectors, as lavapipe's are: SwiftShader's are of 4 lanes on every host.
+    pub(crate) fn host_has_avx512(&self) -> Option<bool> {
+        let is_host_vector = self.is_software() && self.subgroup_size()? >= 8;
+        is_host_vector.then(has_avx512)
+    }
+}
+
+#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+fn has_avx512() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+}
+
+#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
+fn has_avx512() -> bool {
+    false
 }
 
 fn cooperative_matrices(adapter: &wgpu::Adapter, features: wgpu::Features) -> Vec<u32> {

@@ -58,7 +58,8 @@ impl Gpu {
             return;
         }
         if let Err(error) = file.write(self.capabilities()) {
-            log::warn!("cannot write {}: {error}", file.path.display());
+            // It costs time alone, and a system user may have no folder to write to.
+            log::info!("cannot write {}: {error}", file.path.display());
         }
     }
 }
@@ -77,7 +78,7 @@ impl PipelineFile {
             Ok(bytes) => contents(&bytes, capabilities).map(<[u8]>::to_vec),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
-                log::warn!("cannot read {}: {error}", path.display());
+                log::info!("cannot read {}: {error}", path.display());
                 None
             }
         };

@@ -26,6 +26,16 @@ pub(super) struct Choice {
 /// or not on the storage that the options ask for.
 pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
     gpu.capabilities().check_limits()?;
+    let choice = choose_storage(gpu, graph, options)?;
+    if choice.is_by(ChosenBy::OutdatedMeasurements) {
+        log::warn!(
+            "what was measured was chosen from other kernels or tiles than there are, and is ignored: measure again"
+        );
+    }
+    Ok(choice)
+}
+
+fn choose_storage(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<Choice> {
     match options.storage {
         Some(storage) => choose_on(storage, gpu, graph, options),
         None if tuning::preferred_storage(gpu.capabilities()) == Storage::Buffers => {
@@ -48,8 +58,12 @@ pub(super) fn choose(gpu: &Gpu, graph: &Graph, options: &PlanOptions) -> Result<
 impl Choice {
     /// Whether some node runs on what the options name.
     fn has_named(&self) -> bool {
-        let mut chosen_by = self.reasons.iter().map(|reason| reason.chosen_by);
-        chosen_by.any(|it| it == ChosenBy::Name)
+        self.is_by(ChosenBy::Name)
+    }
+
+    /// Whether they chose for some node.
+    fn is_by(&self, chosen_by: ChosenBy) -> bool {
+        self.reasons.iter().any(|it| it.chosen_by == chosen_by)
     }
 }
 

@@ -47,7 +47,7 @@ struct Fastest {
     bounds: Vec<Bound>,
 }
 
-/// One variant, and the most rows that it was fastest for.
+/// One variant, and the most rows that it is for.
 ///
 /// See [`Measurements::nodes`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -195,7 +195,7 @@ impl Measurements {
     /// What was measured for a class, chosen from these offers; `None` if nothing was.
     ///
     /// # Errors
-    /// [`Outdated`] if it was chosen from others; the log says so.
+    /// [`Outdated`] if it was chosen from others.
     pub(super) fn choose(&self, class: &str, offers: &[Offer]) -> Option<Result<Offer, Outdated>> {
         let Fastest { of, bounds } = self.nodes.get(class)?;
         let bounds = bounds
@@ -207,9 +207,6 @@ impl Measurements {
             .unwrap_or_default()
             .iter()
             .find_map(|offer| offer.rearranged(&bounds));
-        if chosen.is_none() {
-            log::warn!("{class}: it was measured with other tiles than there are; measure again");
-        }
         Some(chosen.ok_or(Outdated))
     }
 }

@@ -4,11 +4,13 @@
 //! result does not depend on what it is batched with; only among the variants of one [`Offer`], which give the same
 //! bits, a run takes the one for its size.
 
+mod adapter_class;
 mod measurements;
 mod reason;
 
 use std::sync::Arc;
 
+pub use adapter_class::AdapterClass;
 use measurements::Outdated;
 pub(crate) use measurements::class;
 pub use measurements::{Bound, Measurements, WGPU};

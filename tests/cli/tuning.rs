@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use wgformer::tuning::Measurements;
+use wgformer::tuning::{AdapterClass, Measurements};
 
 use crate::harness::{Folder, ROOT, column, run};
 
@@ -26,10 +26,10 @@ fn document(folder: &Folder, command_line: &str) -> Value {
 fn doctor_shows_what_runs_each_step_of_a_model_and_why() {
     let folder = Folder::new();
     let text = run(&mut command(&folder, "doctor --plan tiny"), b"").text();
-    assert!(
-        text.contains("kernels of embed: the built-in choice for "),
-        "{text}"
-    );
+    let gpu = wgformer::Gpu::new().unwrap();
+    let class = AdapterClass::of(gpu.capabilities());
+    let choice = format!("kernels of embed: the built-in choice for {class}; docs/performance.md");
+    assert!(text.contains(&choice), "no {choice} in {text}");
     assert!(text.contains(" f32 weights, "), "{text}");
     let report = document(&folder, "doctor --plan tiny --dtype int8 --json");
     let plan = &report["plans"][0];
@@ -66,31 +66,46 @@ fn what_tune_measures_is_used_from_then_on_unless_it_is_damaged() {
     let report = document(&folder, "tune --model tiny --dtype f32 --json");
     let file = report["file"].as_str().unwrap();
     let reason = || {
-        let report = document(&folder, "doctor --plan tiny --json");
+        let ended = run(&mut command(&folder, "doctor --plan tiny --json"), b"");
+        let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
         report["plans"][0]["reason"].as_str().unwrap().to_owned()
     };
-    let before = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
-    if report["measured"].as_array().unwrap().is_empty() {
-        // One way to run each step, as on software adapters with subgroups.
-        assert!(!Path::new(file).exists());
+    let embed = || run(&mut command(&folder, "embed --model tiny hello"), b"");
+    let before = embed().text();
+    assert!(!report["measured"].as_array().unwrap().is_empty());
+    assert!(reason().contains(file), "{}", reason());
+
+    // Whatever runs, the bits are the same; and what is ignored is said once, unless RUST_LOG says otherwise.
+    let whole = fs::read_to_string(file).unwrap();
+    let of_other_tiles = whole.replace("\"of\": \"", "\"of\": \"0");
+    for (damaged, why) in [
+        ("{", "ignored: "),
+        (&of_other_tiles, "from other kernels or tiles"),
+    ] {
+        fs::write(file, damaged).unwrap();
         assert!(reason().starts_with("the built-in choice"), "{}", reason());
-    } else {
-        assert!(reason().contains(file), "{}", reason());
-        fs::write(file, "{").unwrap();
-        assert!(reason().starts_with("the built-in choice"), "{}", reason());
+        let after = embed();
+        let warnings: Vec<&str> = after.stderr.lines().collect();
+        let is_warning = |line: &str| line.starts_with("warning: ") && line.contains(why);
+        assert!(
+            warnings.len() == 1 && is_warning(warnings[0]),
+            "{warnings:?}"
+        );
+        assert_eq!(String::from_utf8(after.stdout).unwrap(), before);
+        let mut silent = command(&folder, "embed --model tiny hello");
+        assert_eq!(run(silent.env("RUST_LOG", "off"), b"").text(), before);
     }
-    // Whatever runs, the bits are the same.
-    let after = run(&mut command(&folder, "embed --model tiny hello"), b"").text();
-    assert_eq!(before, after);
 }
 
 #[test]
-fn tune_begins_nothing_after_its_time() {
+fn tune_measures_nothing_after_its_time() {
     let folder = Folder::new();
     let shapes = |command_line: &str| {
         let report = document(&folder, command_line);
         let measured = report["measured"].as_array().unwrap().len() as u64;
-        [measured, report["left"].as_u64().unwrap()]
+        let left = report["left"].as_u64().unwrap();
+        assert_eq!(report["complete"], left == 0, "{report}");
+        [measured, left]
     };
     let [measured, left] = shapes("tune --model tiny --dtype f32 --seconds 600 --json");
     assert_eq!(left, 0);

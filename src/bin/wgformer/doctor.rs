@@ -7,10 +7,10 @@ use std::path::Path;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use serde::Serialize;
-use wgformer::gpu::{AdapterChoice, Capabilities, Vendor};
+use wgformer::gpu::{AdapterChoice, Capabilities};
 use wgformer::models::{MaskedLm, Model, ModelOptions};
 use wgformer::plan;
-use wgformer::tuning::{ChosenBy, Measurements};
+use wgformer::tuning::{AdapterClass, ChosenBy, Measurements};
 use wgformer::verify::{Row, Verdict};
 use wgformer::{Gpu, verify};
 
@@ -183,8 +183,9 @@ fn describe(
     };
     let reason = match ignored {
         None if is_measured => format!(
-            "what `wgformer tune` measured, {}, else the built-in choice",
-            tuned::file(capabilities)?.display()
+            "what `wgformer tune` measured, {}, else the built-in choice for {}",
+            tuned::file(capabilities)?.display(),
+            AdapterClass::of(capabilities)
         ),
         ignored => built_in(capabilities, ignored.as_deref()),
     };
@@ -223,10 +224,12 @@ fn ignored_by(plan: &plan::Plan, dtype: DType, file: &Path) -> Option<String> {
 }
 
 fn built_in(capabilities: &Capabilities, ignored: Option<&str>) -> String {
-    let vendor = Vendor::of(capabilities);
+    let class = AdapterClass::of(capabilities);
     match ignored {
-        Some(why) => format!("the built-in choice for {vendor:?}; ignored: {why}"),
-        None => format!("the built-in choice for {vendor:?}; `wgformer tune` measures instead"),
+        Some(why) => format!("the built-in choice for {class}; ignored: {why}"),
+        None => format!(
+            "the built-in choice for {class}; docs/performance.md has its figures, `wgformer tune` measures instead"
+        ),
     }
 }
 

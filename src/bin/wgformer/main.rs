@@ -45,10 +45,11 @@ mod tuned;
 mod verify;
 mod within;
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use env_logger::Env;
 
 /// Transformer encoders on any GPU.
 #[derive(Parser)]
@@ -114,11 +115,7 @@ pub(crate) const NO_PARQUET: &str =
 const NO_HUB: &str = "this build cannot download; build wgformer with `cargo build --release --features hub`, which needs a C compiler for TLS";
 
 fn main() -> ExitCode {
-    // Off unless RUST_LOG says otherwise.
-    env_logger::Builder::new()
-        .filter_level(log::LevelFilter::Off)
-        .parse_default_env()
-        .init();
+    start_log();
     leave_panics_of_tokenizers_to_errors();
     let matches = Arguments::command().color(color()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
@@ -160,6 +157,16 @@ fn main() -> ExitCode {
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// What RUST_LOG says, else this crate's warnings, in the form of errors.
+fn start_log() {
+    let own = Env::default().default_filter_or("wgformer=warn");
+    let mut log = env_logger::Builder::from_env(own);
+    if std::env::var_os(env_logger::DEFAULT_FILTER_ENV).is_none() {
+        log.format(|stderr, record| writeln!(stderr, "warning: {}", record.args()));
+    }
+    log.init();
 }
 
 /// A panic of the tokenizer crate becomes an error, which says all that a user can use.

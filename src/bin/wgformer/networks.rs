@@ -75,7 +75,7 @@ pub(crate) fn networks(
                 head,
             }),
             // Models of embeddings often keep the name of the class that they were pre-trained as.
-            Err(error @ Error::HeadMissing { .. }) => log::warn!("{error}"),
+            Err(error @ Error::HeadMissing { .. }) => log::info!("{error}"),
             Err(error) => return Err(error.into()),
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     /// For weights of this type alone [default: all].
     #[arg(long, value_enum)]
     dtype: Option<DType>,
-    /// Begin no other shape after so long: what is left stays with the built-in choice.
+    /// Take no longer: of what is left the built-in choice stays.
     #[arg(long, value_name = "N", default_value_t = 10)]
     seconds: u64,
     #[command(flatten)]
@@ -47,6 +47,8 @@ struct Report {
     measured: Vec<Measured>,
     /// Shapes for which there was no time.
     left: usize,
+    /// Whether there was time for every number of rows of every shape.
+    complete: bool,
 }
 
 #[derive(Serialize)]
@@ -78,15 +80,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             }
         }
     }
-    let mut progress = Progress::new(Some(tunables.len() as u64), "shapes");
+    let mut progress = Progress::new(None, "measurements");
     let mut found = Measurements::new(capabilities);
-    let limit = start + Duration::from_secs(arguments.seconds);
-    let mut left = tunables.iter();
-    while Instant::now() < limit {
-        let Some(tunable) = left.next() else { break };
-        verify::tune(&gpu, tunable, &mut found)?;
+    let limit = Duration::from_secs(arguments.seconds);
+    let complete = verify::tune(&gpu, &tunables, &mut found, |longest| {
         progress.advance(1);
-    }
+        start.elapsed() + longest < limit
+    })?;
     drop(progress);
 
     let measured = found.nodes().map(|(node, fastest)| Measured {
@@ -96,7 +96,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let report = Report {
         adapter: Adapter::of(capabilities),
         seconds: start.elapsed().as_secs_f64(),
-        left: left.len(),
+        left: tunables.len() - found.nodes().len(),
+        complete,
         measured: measured.collect(),
         file,
     };
@@ -150,6 +151,11 @@ fn print(report: &Report, adapter: &str) -> Result<()> {
             stdout,
             "{} shapes were not measured, for which the built-in choice stays: give --seconds more time",
             report.left
+        )?;
+    } else if !report.complete {
+        writeln!(
+            stdout,
+            "not every number of rows was measured, for which the built-in choice stays: give --seconds more time"
         )?;
     }
     stdout.finish()

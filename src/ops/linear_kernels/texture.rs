@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use super::{Problem, Projection, parameters};
-use crate::gpu::Capabilities;
 use crate::graph::Request;
 use crate::kernel::{Access, Binding, Dispatch, Kernel, Layout, Offer, Variant};
 
@@ -30,28 +29,12 @@ pub(super) fn offers(
         }
         (few, many) => few.into_iter().chain(many).map(Offer::from).collect(),
     };
-    if !has_registers_for_many(request.capabilities) {
+    // Tiles of many rows load the weight half as often, for twice the sums, which AVX2 has too few registers for
+    // (docs/performance.md).
+    if request.capabilities.host_has_avx512() == Some(false) {
         offers.reverse();
     }
     offers
-}
-
-/// Whether tiles of [`MANY_ROWS`] are the quicker ones (docs/performance.md): they load the weight half as often, for twice
-/// the sums. lavapipe's subgroups are the host's vectors, of which AVX2 has 16, too few for that, and AVX-512 32;
-/// SwiftShader's are of 4 lanes on every host.
-fn has_registers_for_many(capabilities: &Capabilities) -> bool {
-    let lanes = capabilities.subgroup_size().unwrap_or(0);
-    lanes < 8 || has_avx512()
-}
-
-#[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-fn has_avx512() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
-}
-
-#[cfg(not(any(target_arch = "x86", target_arch = "x86_64")))]
-fn has_avx512() -> bool {
-    false
 }
 
 /// Of tiles of so many rows; `None` where they are no multiple of the lanes, or the shapes do not fit.
