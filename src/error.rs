@@ -324,4 +324,16 @@ impl Error {
         }
         self
     }
+
+    /// The error of one text as that of text `index` of many, which it names once.
+    #[cfg(feature = "text")] // which tasks need
+    pub(crate) fn of_text(self, index: usize) -> Self {
+        match self {
+            Self::TooLong { .. } => self.renumbered(|_| index),
+            other => Self::Text {
+                index,
+                source: Box::new(other),
+            },
+        }
+    }
 }

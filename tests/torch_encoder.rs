@@ -93,7 +93,7 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
             json!(1 << 28),
             &["max_length", "1 to 1048576"],
         ),
-        ("kdim", json!(8), &["key \"kdim\"", "dim_feedforward"]),
+        ("kdim", json!(8), &["key \"kdim: 8\"", "dim_feedforward"]),
     ];
     for (key, value, needles) in cases {
         let found = message(with(PLAIN, key, value.clone()).path());

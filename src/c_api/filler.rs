@@ -11,7 +11,6 @@ use super::loading::loaded;
 use super::model_options::wgformer_model_options;
 use super::status::wgformer_status;
 use super::texts::{inputs, wgformer_text};
-use crate::error::Error;
 use crate::tasks::{Filler, Filling};
 
 /// A model that says what could stand where a text has the mask token, `[MASK]` or `<mask>`, with its tokenizer.
@@ -86,10 +85,8 @@ pub unsafe extern "C" fn wgformer_filler_fill(
         let texts = unsafe { inputs(texts, pairs, count) }?;
         let mut listing = Listing::new();
         for (index, text) in texts.into_iter().enumerate() {
-            let masks = filler.fill(text, top).map_err(|error| Error::Text {
-                index,
-                source: Box::new(error),
-            })?;
+            let masks = filler.fill(text, top);
+            let masks = masks.map_err(|error| error.of_text(index))?;
             add(&mut listing, index, masks);
         }
         *out = Some(Box::new(wgformer_fillings(listing)));

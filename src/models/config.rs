@@ -84,6 +84,7 @@ const HARMLESS: &[&str] = &[
     "max_length",
     "min_length",
     "model_max_length",
+    "model_name",
     "name",
     "name_or_path",
     "no_repeat_ngram_size",
@@ -120,6 +121,7 @@ const HARMLESS: &[&str] = &[
     "transformers_version",
     "typical_p",
     "unk_token_id",
+    "unsloth_fixed",
     "unsloth_version",
     "use_bfloat16",
     "use_cache",
@@ -155,7 +157,7 @@ const MAX_SIZE: u64 = 1 << 28;
 /// Of layers, where layers may share their weights, so that none is ever missing.
 const MAX_LAYERS: u64 = 1 << 12;
 
-/// Of positions, for some of which tables are computed: a key with that word, or `max_length`.
+/// Of positions, for some of which tables are computed: a key with `position` in it, or `max_length`.
 const MAX_POSITIONS: u64 = 1 << 20;
 
 impl Config {
@@ -301,7 +303,8 @@ impl Config {
         names.map(str::to_owned).collect()
     }
 
-    /// The same as [`Config::value`], for whoever only tells families apart by it: the key is not understood by that.
+    /// What the file has under a key, null included, which [`Config::value`] leaves out, for whoever only tells one file
+    /// from another by it: the key is not understood by that.
     pub(super) fn peek(&self, key: &str) -> Option<&Value> {
         self.values.get(key)
     }
@@ -310,6 +313,18 @@ impl Config {
     #[must_use]
     pub fn value(&self, key: &'static str) -> Option<&Value> {
         self.get(key)
+    }
+
+    /// An object; `None` where the key is missing.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if it is something else.
+    pub(super) fn object(&self, key: &'static str) -> Result<Option<&Map<String, Value>>> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(Value::Object(object)) => Ok(Some(object)),
+            Some(other) => Err(self.malformed(format!("{key} must be an object, is {other}"))),
+        }
     }
 
     /// The function between the two linear layers of a feed-forward block, as transformers' `ACT2FN` names it;
@@ -373,13 +388,13 @@ impl Config {
         }
     }
 
-    /// Refuses a key that has another value than those this crate does; a missing key is fine.
+    /// Refuses a key that has another value than those this crate does; a missing key is fine. 1 and 1.0 are the same.
     ///
     /// # Errors
     /// [`Error::Unsupported`], listing what is supported.
     pub fn expect(&self, key: &'static str, supported: &[Value]) -> Result<()> {
         match self.get(key) {
-            Some(found) if !supported.contains(found) => {
+            Some(found) if !supported.iter().any(|it| are_the_same(it, found)) => {
                 let found = found
                     .as_str()
                     .map_or_else(|| found.to_string(), str::to_owned);
@@ -394,7 +409,7 @@ impl Config {
     /// Only null passes: it is how transformers writes that a key is not set.
     ///
     /// # Errors
-    /// [`Error::Unsupported`], naming the first such key.
+    /// [`Error::Unsupported`], naming all such keys with their values.
     pub fn refuse_unknown(&self, harmless: &[&str]) -> Result<()> {
         for (key, nothing) in ASKING_FOR_NOTHING {
             self.expect(key, &[nothing.parse().expect("JSON")])?;
@@ -403,14 +418,17 @@ impl Config {
         let known = |key: &str| {
             understood.contains(key) || HARMLESS.contains(&key) || harmless.contains(&key)
         };
-        let is_unknown = |(key, value): &(&String, &Value)| !known(key) && !value.is_null();
-        match self.values.iter().find(is_unknown) {
-            None => Ok(()),
-            Some((key, _)) => {
-                let understood: Vec<&str> = understood.iter().copied().collect();
-                let supported = format!("{}; {}", understood.join(", "), json::UNKNOWN_KEY);
-                Err(self.unsupported("key", key, supported))
-            }
-        }
+        let unknown = self.values.iter().filter(|(key, _)| !known(key));
+        let all: Vec<&str> = understood.iter().copied().collect();
+        let instead = format!("; understood here: {}", all.join(", "));
+        json::refuse_unknown(&self.path, unknown, &instead)
+    }
+}
+
+/// Whether two values are equal: of numbers what they are, not how they are written.
+pub(super) fn are_the_same(a: &Value, b: &Value) -> bool {
+    match (a.as_f64(), b.as_f64()) {
+        (Some(a), Some(b)) => a.total_cmp(&b).is_eq(),
+        _ => a == b,
     }
 }

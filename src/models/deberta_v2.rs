@@ -18,15 +18,17 @@ use crate::error::Result;
 use crate::graph::TensorId;
 use crate::ops::Qkv;
 
-/// Dropout, and what belongs to a convolution where there is none.
+/// Dropout, what belongs to a convolution where there is none, and the tasks that tasksource's models were trained on.
 const HARMLESS: &[&str] = &[
     "attention_probs_dropout_prob",
+    "classifiers_size",
     "cls_dropout",
     "conv_act",
     "conv_groups",
     "hidden_dropout_prob",
     "padding_idx",
     "pooler_dropout",
+    "tasks",
 ];
 
 /// What heads read, or check by the shape of their tensors.

@@ -7,6 +7,7 @@ mod attention_layer;
 mod batch;
 mod bert;
 mod blocks;
+pub(crate) mod bounded_file;
 mod builder;
 mod checkpoint;
 mod classifier_folder;

@@ -1,7 +1,9 @@
 //! ModernBERT (Warner and others, 2024): pre-norm, gated, rotated positions, and on most layers a window; as in
 //! transformers' `modeling_modernbert.py`.
 
-use serde_json::{Value, json};
+mod flex_bert;
+
+use serde_json::{Map, Value, json};
 
 use super::blocks::{
     Attending, EmbeddingNames, FeedForwardNames, LayerNames, LayerSizes, NormNames, embeddings,
@@ -51,12 +53,13 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let is_local = local_layers(config, layers)?;
     let head_dim = sizes.head_dim(config)?;
     let [global, local] = rotaries(config, head_dim)?;
+    flex_bert::expect_the_same(config, [global.theta, local.theta], head_dim)?;
     // What published configurations say, though positions are rotated: the first ModernBERT's, mmBERT's.
     config.expect(
         "position_embedding_type",
         &[json!("absolute"), json!("sans_pos")],
     )?;
-    config.refuse_unknown(&[HARMLESS, HEADS].concat())?;
+    config.refuse_unknown(&[HARMLESS, HEADS, flex_bert::HARMLESS].concat())?;
 
     builder.set_prefixes(&["model."]);
     let names = EmbeddingNames {
@@ -147,11 +150,7 @@ fn local_layers(config: &Config, layers: usize) -> Result<Vec<bool>> {
     let is_local = |kind: &Value| match kind.as_str() {
         Some("full_attention") => Ok(false),
         Some("sliding_attention") => Ok(true),
-        _ => Err(config.unsupported(
-            "layer type",
-            kind.to_string(),
-            "full_attention, sliding_attention",
-        )),
+        _ => Err(config.unsupported("layer type", kind.to_string(), KINDS.join(", "))),
     };
     types.iter().map(is_local).collect()
 }
@@ -165,16 +164,34 @@ fn rotaries(config: &Config, head_dim: usize) -> Result<[Rotary; 2]> {
         _ => 10_000.0,
     };
     let thetas = [global, config.positive("local_rope_theta", local)?];
-    let parameters = config.value("rope_parameters");
+    let [global, local] = KINDS;
+    let parameters = rotations(config)?;
     let of = |kind: &str, theta| match parameters.and_then(|all| all.get(kind)) {
-        Some(parameters) => rotary_from(config, parameters, theta, head_dim),
-        None => Ok(Rotary::plain(theta)),
+        None | Some(Value::Null) => Ok(Rotary::plain(theta)),
+        Some(parameters) => rotary_from(config, ROTATIONS, parameters, theta, head_dim),
     };
-    Ok([
-        of("full_attention", thetas[0])?,
-        of("sliding_attention", thetas[1])?,
-    ])
+    Ok([of(global, thetas[0])?, of(local, thetas[1])?])
 }
+
+/// `rope_parameters`: an object for each kind of layer, if there is one.
+fn rotations(config: &Config) -> Result<Option<&Map<String, Value>>> {
+    let all = config.object(ROTATIONS)?;
+    let mut kinds = all.into_iter().flat_map(Map::keys);
+    match kinds.find(|kind| !KINDS.contains(&&kind[..])) {
+        None => Ok(all),
+        Some(other) => Err(config.unsupported(
+            ROTATIONS,
+            format!("with {other}"),
+            format!("an object for each of {}", KINDS.join(", ")),
+        )),
+    }
+}
+
+/// Where transformers 5 has the rotations.
+const ROTATIONS: &str = "rope_parameters";
+
+/// What layers are called that attend to all of a text, and those that do within a window.
+const KINDS: [&str; 2] = ["full_attention", "sliding_attention"];
 
 fn layer_names(layer: usize, biases: Biases, sizes: &LayerSizes) -> LayerNames {
     let name = |part: &str| format!("layers.{layer}.{part}");

@@ -185,7 +185,7 @@ impl MultiVector {
 
     fn of_colbert(directory: &Path) -> Result<Self> {
         let path = directory.join("artifact.metadata");
-        let artifact: Artifact = json::read_if_there(&path)?.unwrap_or_default();
+        let artifact: Artifact = json::settings_if_there(&path)?.unwrap_or_default();
         let length = artifact.query_maxlen.unwrap_or(32);
         let dense = Dense::of_checkpoint(directory, "linear.")?;
         Ok(Self {
@@ -218,13 +218,13 @@ impl MultiVector {
         mask: &Path,
     ) -> Result<Self> {
         let path = own.transformer.join("sentence_bert_config.json");
-        let lengths: Lengths = json::read_if_there(&path)?.unwrap_or_default();
+        let lengths: Lengths = json::settings_if_there(&path)?.unwrap_or_default();
         let expansion = lengths.query_expansion.unwrap_or_default();
-        let mask_config: TokenMask = json::read(mask)?;
+        let mask_config: TokenMask = json::settings(mask)?;
         json::refuse_others(&path, &expansion.others, &[])?;
         json::refuse_others(mask, &mask_config.others, &[])?;
         let similarity = directory.join("config_sentence_transformers.json");
-        let similarity: Similarity = json::read_if_there(&similarity)?.unwrap_or_default();
+        let similarity: Similarity = json::settings_if_there(&similarity)?.unwrap_or_default();
         let unsupported = |path: &Path, what, found: String, supported: &str| {
             Err(Error::Unsupported {
                 path: path.to_owned(),
@@ -269,7 +269,7 @@ impl MultiVector {
 
     fn of_pylate(directory: &Path, own: &SentenceTransformer) -> Result<Self> {
         let path = directory.join("config_sentence_transformers.json");
-        let config: PyLate = json::read_if_there(&path)?.unwrap_or_default();
+        let config: PyLate = json::settings_if_there(&path)?.unwrap_or_default();
         let prompt = |name: &str, marker: &str| {
             let prompt = own.prompts.get(name).map_or("", |prompt| prompt);
             prompt.strip_prefix(marker).unwrap_or(prompt).to_owned()

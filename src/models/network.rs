@@ -98,7 +98,8 @@ pub struct Network {
     pub labels: Vec<String>,
     /// What the logits of a classification become.
     pub score_function: ScoreFunction,
-    /// What those of a cross-encoder become.
+    /// What those of a cross-encoder become; of no meaning under another head than
+    /// [`Head::SequenceClassification`].
     pub cross_encoder_function: ScoreFunction,
 }
 
@@ -128,6 +129,11 @@ impl Network {
         builder.expanded = expanded;
         let encoder = (family.build)(config, &mut builder)?;
         let (labels, saved_as) = (config.labels()?, config.architectures().join(", "));
+        // Of other models than classifiers nobody asks what their files say of it.
+        let cross_encoder_function = match head {
+            Head::SequenceClassification => ScoreFunction::of_cross_encoder(config, labels.len())?,
+            _ => ScoreFunction::Identity,
+        };
         let (output, columns) = match head {
             Head::HiddenStates => (encoder.hidden_states, encoder.hidden),
             Head::Pooled { pooling, normalize } => {
@@ -179,7 +185,7 @@ impl Network {
             columns,
             expanded,
             score_function: ScoreFunction::of(config, labels.len())?,
-            cross_encoder_function: ScoreFunction::of_cross_encoder(config, labels.len())?,
+            cross_encoder_function,
             labels,
         })
     }

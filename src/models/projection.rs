@@ -99,7 +99,7 @@ impl Dense {
     /// [`Error::Malformed`], or [`Error::Unsupported`] for a function or an input that this crate does not have.
     pub(super) fn read(folder: &Path, features: &str, default: Option<Activation>) -> Result<Self> {
         let path = folder.join("config.json");
-        let config: DenseConfig = json::read(&path)?;
+        let config: DenseConfig = json::settings(&path)?;
         json::refuse_others(&path, &config.others, &[])?;
         let unsupported = |what, found: &str, supported: String| Error::Unsupported {
             path: path.clone(),

@@ -21,6 +21,9 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let max_positions = config.size("max_position_embeddings", 512)?;
     let max_types = config.size("type_vocab_size", 2)?;
     let padding = config.size_or_none("pad_token_id", 1)?;
+    // As CamemBERT 2 says it once more.
+    config.expect("embedding_size", &[json!(sizes.hidden)])?;
+    config.expect("position_biased_input", &[json!(true)])?;
     config.refuse_unknown(HARMLESS)?;
     sizes.head_dim(config)?;
     let max_tokens = positions_left(config, max_positions, padding)?;

@@ -1,9 +1,11 @@
 //! What a checkpoint's logits become.
 
-use serde_json::Value;
+use std::path::Path;
+
+use serde_json::{Map, Value};
 
 use super::{Config, json};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What the logits of a classification become, as the configuration says.
 ///
@@ -59,8 +61,7 @@ impl ScoreFunction {
         let beside = config
             .path()
             .with_file_name("config_sentence_transformers.json");
-        let file: Option<Value> = json::read_if_there(&beside)?;
-        let in_file = file.as_ref().and_then(|file| file.get("activation_fn"));
+        let file: Option<Map<String, Value>> = json::settings_if_there(&beside)?;
         let own = match config.value("sentence_transformers") {
             Some(own) => Some(own.as_object().ok_or_else(|| {
                 config.malformed(format!("sentence_transformers must be an object, is {own}"))
@@ -71,26 +72,40 @@ impl ScoreFunction {
             json::refuse_others(config.path(), own, &OWN_KEYS)?;
         }
         let in_key = own.and_then(|own| own.get("activation_fn"));
-        let old = || config.value("sbert_ce_default_activation_function");
-        let named = in_file.or(in_key).or_else(old).filter(|it| !it.is_null());
-        let named = match named {
-            Some(Value::String(name)) => Some(&name[..]),
-            Some(other) => {
-                let message = format!("activation_fn must be a name, is {other}");
-                return Err(config.malformed(message));
-            }
-            None => None,
-        };
-        match named.map(|name| name.rsplit('.').next().unwrap_or_default()) {
-            Some("Sigmoid") => Ok(Self::Sigmoid),
-            Some("Identity") => Ok(Self::Identity),
+        let old = config.value("sbert_ce_default_activation_function");
+        let places = [
+            (
+                &*beside,
+                file.as_ref().and_then(|it| it.get("activation_fn")),
+            ),
+            (config.path(), in_key.filter(|it| !it.is_null())),
+            (config.path(), old),
+        ];
+        let named = places.into_iter().find_map(|(path, it)| Some((path, it?)));
+        match named {
+            Some((path, function)) => Self::of_torch(path, function),
             None if labels == 1 => Ok(Self::Sigmoid),
             None => Ok(Self::Identity),
-            Some(_) => Err(config.unsupported(
-                "activation_fn",
-                named.unwrap_or_default(),
-                "torch.nn.modules.activation.Sigmoid, torch.nn.modules.linear.Identity",
-            )),
+        }
+    }
+
+    /// The one that a file names by torch's class.
+    fn of_torch(path: &Path, function: &Value) -> Result<Self> {
+        let path = path.to_owned();
+        let Some(name) = function.as_str() else {
+            let message = format!("activation_fn must be a name, is {function}");
+            return Err(Error::Malformed { path, message });
+        };
+        match name.rsplit('.').next() {
+            Some("Sigmoid") => Ok(Self::Sigmoid),
+            Some("Identity") => Ok(Self::Identity),
+            _ => Err(Error::Unsupported {
+                path,
+                what: "activation_fn",
+                found: name.to_owned(),
+                supported: "torch.nn.modules.activation.Sigmoid, torch.nn.modules.linear.Identity"
+                    .to_owned(),
+            }),
         }
     }
 

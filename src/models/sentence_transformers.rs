@@ -147,7 +147,7 @@ impl SentenceTransformer {
     /// [`Error::Malformed`], or [`Error::Unsupported`] for a module, a pooling or a prompt that this crate does not do.
     pub fn read(directory: &Path) -> Result<Self> {
         let modules_path = directory.join("modules.json");
-        let modules: Vec<Module> = json::read_if_there(&modules_path)?.unwrap_or_default();
+        let modules: Vec<Module> = json::settings_if_there(&modules_path)?.unwrap_or_default();
         let mut read = Self {
             directory: directory.to_owned(),
             output: Output::Vector,
@@ -272,7 +272,7 @@ impl SentenceTransformer {
 
     fn add_own_config(&mut self, directory: &Path) -> Result<()> {
         let path = directory.join("config_sentence_transformers.json");
-        let read: OwnConfig = json::read_if_there(&path)?.unwrap_or_default();
+        let read: OwnConfig = json::settings_if_there(&path)?.unwrap_or_default();
         json::refuse_others(&path, &read.others, &KNOWN)?;
         let is_there = |name: &String| read.prompts.contains_key(name);
         if !read.default_prompt_name.as_ref().is_none_or(is_there) {
@@ -375,7 +375,7 @@ const POOLING_KEYS: [&str; 4] = [
 
 /// The columns that are pooled, and the one mode that is set: `"pooling_mode": "mean"`, or one of many flags as older files have it.
 fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>, bool)> {
-    let config: Map<String, Value> = json::read(path)?;
+    let config: Map<String, Value> = json::settings(path)?;
     let is_flag = |(key, value): &(&String, &Value)| {
         key.starts_with("pooling_mode_") && matches!(value, Value::Bool(_))
     };
@@ -383,7 +383,7 @@ fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>, bool)> {
     let others = others.map(|(key, value)| (key.clone(), value.clone()));
     json::refuse_others(path, &others.collect(), &POOLING_KEYS)?;
     let named = match config.get("pooling_mode") {
-        None | Some(Value::Null) => None,
+        None => None,
         Some(Value::String(mode)) => Some(mode.clone()),
         Some(other) => Some(other.to_string()),
     };

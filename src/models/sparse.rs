@@ -60,7 +60,7 @@ impl Splade {
     /// # Errors
     /// [`Error::Malformed`], or [`Error::Unsupported`] for another strategy or function.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let config: SpladeConfig = json::read(path)?;
+        let config: SpladeConfig = json::settings(path)?;
         json::refuse_others(path, &config.others, &SIZES)?;
         let unsupported = |what, found: &str, supported: &str| {
             Err(Error::Unsupported {

@@ -49,10 +49,18 @@ const OUTPUTS: [(&str, &str); 3] = [
     ("logits", "scores"),
 ];
 
-/// Whether an object says no more than that a model's own code may run.
-fn is_without_arguments(value: &Value) -> bool {
+/// Arguments that change none of the outputs there are here: whether a model's own code may run, whether there is a pooler
+/// behind the last layer, and how weights are saved.
+const WITHOUT_EFFECT: [&str; 3] = [
+    "add_pooling_layer",
+    "safe_serialization",
+    "trust_remote_code",
+];
+
+/// Whether an object has no arguments but those.
+fn is_without_effect(value: &Value) -> bool {
     let arguments = value.as_object();
-    arguments.is_some_and(|all| all.keys().all(|key| key == "trust_remote_code"))
+    arguments.is_some_and(|all| all.keys().all(|key| WITHOUT_EFFECT.contains(&&key[..])))
 }
 
 impl TransformerConfig {
@@ -62,9 +70,9 @@ impl TransformerConfig {
     /// [`Error::Malformed`]; [`Error::Unsupported`] for another output, or a key that nothing here asks for.
     pub(super) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("sentence_bert_config.json");
-        let read: Self = json::read_if_there(&path)?.unwrap_or_default();
+        let read: Self = json::settings_if_there(&path)?.unwrap_or_default();
         let mut others = read.others.clone();
-        others.retain(|key, value| !(ARGUMENTS.contains(&&key[..]) && is_without_arguments(value)));
+        others.retain(|key, value| !(ARGUMENTS.contains(&&key[..]) && is_without_effect(value)));
         json::refuse_others(&path, &others, &KNOWN)?;
         let text = read.modality_config.as_ref().map(|all| &all["text"]);
         let Some(text) = text else {

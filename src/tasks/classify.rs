@@ -208,7 +208,10 @@ impl Classifier {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        let texts: Vec<Text<'_>> = texts.into_iter().map(|it| read(it.into())).collect();
+        let texts: Vec<Text<'_>> = texts
+            .into_iter()
+            .map(|it| Text::without_empty_second(it.into()))
+            .collect();
         let outputs = self.text_model.outputs(&texts, control).await?;
         let scores = outputs.into_iter().map(|output| {
             let mut logits = output.values;
@@ -216,14 +219,6 @@ impl Classifier {
             logits
         });
         Ok(scores.collect())
-    }
-}
-
-/// What is read of a text or a pair, to transformers, where no second text and an empty one are the same.
-pub(super) fn read(text: Text<'_>) -> Text<'_> {
-    match text {
-        Text::Pair(first, "") => Text::One(first),
-        other => other,
     }
 }
 

@@ -1,6 +1,5 @@
 use std::path::Path;
 
-use super::classify::read;
 use super::text_model::TextModel;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
@@ -169,7 +168,7 @@ impl Filler {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn is_cut<'a>(&self, text: impl Into<Text<'a>>) -> Result<bool> {
-        let text = read(text.into());
+        let text = Text::without_empty_second(text.into());
         let own = self.with_own_masks(text);
         let tokens = self.text_model.tokenizer.encode([text.with(&own)])?;
         Ok(tokens.iter().any(|tokens| tokens.is_cut))
@@ -205,7 +204,10 @@ impl Filler {
     /// [`Error::Input`] if there is none, or one that is; [`Error::TooLong`] if long texts are refused;
     /// [`Error::Tokenizer`].
     pub(super) fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
-        let texts: Vec<Text<'_>> = texts.iter().map(|text| read(*text)).collect();
+        let texts: Vec<Text<'_>> = texts
+            .iter()
+            .map(|text| text.without_empty_second())
+            .collect();
         let own: Vec<[String; 2]> = texts.iter().map(|it| self.with_own_masks(*it)).collect();
         let with_own = texts.iter().zip(&own).map(|(text, own)| text.with(own));
         let with_own: Vec<Text<'_>> = with_own.collect();

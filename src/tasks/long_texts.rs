@@ -1,6 +1,5 @@
 //! What each task does with a text that is longer than its model takes: says so, refuses it, or splits it.
 
-use super::classify::read;
 use super::passages::{Beside, Passage, passages};
 use super::{Classifier, Embedder, LateInteraction, Reranker, Side, SparseEmbedder, Tagger};
 use super::{ZeroShot, ZeroShotOptions};
@@ -137,7 +136,10 @@ impl Classifier {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<bool>> {
-        let texts: Vec<Text<'_>> = texts.into_iter().map(|it| read(it.into())).collect();
+        let texts: Vec<Text<'_>> = texts
+            .into_iter()
+            .map(|it| Text::without_empty_second(it.into()))
+            .collect();
         self.text_model.are_cut(&texts)
     }
 
@@ -273,7 +275,9 @@ impl Tagger {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<bool>> {
-        let texts = texts.into_iter().map(|it| read(it.into()));
+        let texts = texts
+            .into_iter()
+            .map(|it| Text::without_empty_second(it.into()));
         let tokens = self.text_model.tokenizer.encode(texts)?;
         Ok(tokens.iter().map(|tokens| tokens.is_cut).collect())
     }

@@ -3,7 +3,6 @@ use std::path::Path;
 
 use super::aggregation::{Aggregation, Tag, TaggedToken};
 use super::characters::Characters;
-use super::classify::read;
 use super::overlap::{self, Surest};
 use super::tag_scheme::TagScheme;
 use super::text_model::TextModel;
@@ -282,7 +281,10 @@ impl Tagger {
         options: &TagOptions,
         mut control: Control<'_>,
     ) -> Result<Vec<Vec<Entity>>> {
-        let texts: Vec<Text<'_>> = texts.into_iter().map(|it| read(it.into())).collect();
+        let texts: Vec<Text<'_>> = texts
+            .into_iter()
+            .map(|it| Text::without_empty_second(it.into()))
+            .collect();
         let deadline = control.due();
         let tagged = async {
             let encode = |some: &[Text<'_>]| self.encode(some, options);

@@ -15,6 +15,14 @@ pub enum Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// What is read of it, to transformers, where no second text and an empty one are the same.
+    pub(crate) fn without_empty_second(self) -> Self {
+        match self {
+            Self::Pair(first, "") => Self::One(first),
+            other => other,
+        }
+    }
+
     /// How long all of it is.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -1,17 +1,15 @@
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokenizers::{EncodeInput, ModelWrapper, PostProcessor, TruncationDirection};
 
-use super::truncation::Truncation;
+use super::truncation::{Truncation, truncation_side};
 use super::vocabulary::Vocabulary;
 use super::{Encoding, Text, limits};
 use crate::error::{Error, Result};
-use crate::models::json;
+use crate::models::bounded_file::read_at_most;
 
 /// The largest `tokenizer.json` that is read: those of 250,000 entries have about 17 MB.
 const MAX_BYTES: u64 = 128 << 20;
@@ -62,26 +60,6 @@ pub struct Tokens {
     pub(crate) expansion: usize,
 }
 
-/// Which end of a long text transformers cuts off, if `tokenizer_config.json` says so.
-///
-/// # Errors
-/// [`Error::Malformed`]; [`Error::Unsupported`] for another side than the two.
-fn truncation_side(path: &Path) -> Result<Option<TruncationDirection>> {
-    let config: Option<serde_json::Value> = json::read_if_there(path)?;
-    let side = config.as_ref().map(|config| &config["truncation_side"]);
-    match side.and_then(|side| side.as_str()) {
-        None => Ok(None),
-        Some("right") => Ok(Some(TruncationDirection::Right)),
-        Some("left") => Ok(Some(TruncationDirection::Left)),
-        Some(other) => Err(Error::Unsupported {
-            path: path.to_owned(),
-            what: "truncation_side",
-            found: other.to_owned(),
-            supported: "left, right".to_owned(),
-        }),
-    }
-}
-
 impl Tokenizer {
     /// Reads a directory's `tokenizer.json`; where there is none, `vocab.txt` as BERT has it, or `vocab.json` and
     /// `merges.txt` as RoBERTa has them, with `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
@@ -115,25 +93,10 @@ impl Tokenizer {
     /// file itself says.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be read, [`Error::Tokenizer`] if it is broken or leaves no room for a text.
+    /// [`Error::Io`] if it cannot be read, [`Error::Malformed`] if it is larger than any tokenizer's, [`Error::Tokenizer`] if
+    /// it is broken or leaves no room for a text.
     pub fn load(path: &Path, max_tokens: usize) -> Result<Self> {
-        let io = |source| Error::Io {
-            path: path.to_owned(),
-            source,
-        };
-        let mut json = Vec::new();
-        File::open(path)
-            .map_err(io)?
-            .take(MAX_BYTES + 1)
-            .read_to_end(&mut json)
-            .map_err(io)?;
-        if json.len() as u64 > MAX_BYTES {
-            let message = format!("is larger than {MAX_BYTES} bytes");
-            return Err(Error::Tokenizer {
-                path: path.to_owned(),
-                message,
-            });
-        }
+        let json = read_at_most(path, MAX_BYTES)?;
         Self::new(path, max_tokens, || {
             limits::check(&json)?;
             tokenizers::Tokenizer::from_bytes(&json)

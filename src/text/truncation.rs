@@ -1,6 +1,11 @@
 //! What is left out of a text, or of a pair, that has too many tokens: as Python's tokenizers 0.23.3 does.
 
+use std::path::Path;
+
 use tokenizers::TruncationDirection;
+
+use crate::error::{Error, Result};
+use crate::models::json;
 
 /// How many tokens there may be, and which ones go.
 #[derive(Clone, Copy, Debug)]
@@ -68,5 +73,25 @@ fn longest_first([first, second]: [usize; 2], room: usize) -> [usize; 2] {
         [of_longer, of_shorter]
     } else {
         [of_shorter, of_longer]
+    }
+}
+
+/// Which end of a long text transformers cuts off, if `tokenizer_config.json` says so.
+///
+/// # Errors
+/// [`Error::Malformed`]; [`Error::Unsupported`] for another side than the two.
+pub(super) fn truncation_side(path: &Path) -> Result<Option<TruncationDirection>> {
+    let config: Option<serde_json::Value> = json::read_if_there(path)?;
+    let side = config.as_ref().map(|config| &config["truncation_side"]);
+    match side.and_then(|side| side.as_str()) {
+        None => Ok(None),
+        Some("right") => Ok(Some(TruncationDirection::Right)),
+        Some("left") => Ok(Some(TruncationDirection::Left)),
+        Some(other) => Err(Error::Unsupported {
+            path: path.to_owned(),
+            what: "truncation_side",
+            found: other.to_owned(),
+            supported: "left, right".to_owned(),
+        }),
     }
 }

@@ -2,8 +2,6 @@
 //! the names in them mean, and what holds where they say nothing, is as transformers has it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -18,6 +16,7 @@ use tokenizers::processors::roberta::RobertaProcessing;
 use tokenizers::{AddedToken, Tokenizer};
 
 use crate::error::{Error, Result};
+use crate::models::bounded_file::read_at_most;
 use crate::models::json;
 
 /// No larger file is read: a vocabulary of 500,000 tokens has 5 MB.
@@ -349,21 +348,8 @@ const TOKENIZER_JSON: &str = "tokenizer.json, which `AutoTokenizer.from_pretrain
                               Python's transformers writes";
 
 fn text(path: &Path) -> Result<String> {
-    let io = |source| Error::Io {
+    String::from_utf8(read_at_most(path, MAX_BYTES)?).map_err(|error| Error::Malformed {
         path: path.to_owned(),
-        source,
-    };
-    let malformed = |message: String| Error::Malformed {
-        path: path.to_owned(),
-        message,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(io)?;
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(io)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(malformed(format!("is larger than {MAX_BYTES} bytes")));
-    }
-    String::from_utf8(bytes).map_err(|error| malformed(format!("is no UTF-8: {error}")))
+        message: format!("is no UTF-8: {error}"),
+    })
 }

@@ -215,6 +215,41 @@ fn every_task_says_which_texts_it_cut_and_refuses_them_if_asked() {
             "{command}: {message}"
         );
     }
+    // Only what can be split is to be split.
+    let model = |name: &str| format!("--model '{ROOT}/tests/data/{name}'");
+    for (command, can_be_split) in [
+        (
+            format!("fill '[MASK] {long}' {}", model("tasks/masked-lm")),
+            false,
+        ),
+        (
+            format!("tag '{long}' --pair x {}", model("spans/bert-tags")),
+            false,
+        ),
+        (format!("tag '{long}' {}", model("spans/bert-tags")), true),
+        (
+            format!("classify '{long}' --pair x {}", model("tasks/sentiment")),
+            false,
+        ),
+        (
+            format!("classify '{long}' {}", model("tasks/sentiment")),
+            true,
+        ),
+        (
+            format!("embed '{long}' --pair x {}", model("tiny/plain")),
+            false,
+        ),
+        (format!("embed '{long}' {}", model("tiny/plain")), true),
+    ] {
+        let refused = folder.run(&format!("{command} --overflow error"));
+        assert_eq!(
+            refused.stderr.contains("passages"),
+            can_be_split,
+            "{}",
+            refused.stderr
+        );
+        refused.assert_error(&["error: text 0 is longer than", "let it be cut"]);
+    }
     // What people read says so too.
     for command in ["classify", "rerank x"] {
         let name = if command == "classify" {

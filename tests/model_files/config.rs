@@ -28,12 +28,12 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
         add_cross_attention      |  true                  |  Unsupported    |  add_cross_attention; "true"; supported: false
         is_encoder_decoder       |  true                  |  Unsupported    |  is_encoder_decoder; "true"; supported: false
         is_causal                |  true                  |  Unsupported    |  is_causal; "true"; supported: false
-        rotary_emb_base          |  1000                  |  Unsupported    |  config.json; key "rotary_emb_base"; hidden_size; remove the key; open an issue
-        nobody_knows             |  false                 |  Unsupported    |  config.json; key "nobody_knows"
-        nobody_knows             |  []                    |  Unsupported    |  key "nobody_knows"
-        nobody_knows             |  {}                    |  Unsupported    |  key "nobody_knows"
-        nobody_knows             |  0                     |  Unsupported    |  key "nobody_knows"
-        nobody_knows             |  ""                    |  Unsupported    |  key "nobody_knows"
+        rotary_emb_base          |  1000                  |  Unsupported    |  config.json; key "rotary_emb_base: 1000"; hidden_size; remove the key; open an issue
+        nobody_knows             |  false                 |  Unsupported    |  config.json; key "nobody_knows: false"
+        nobody_knows             |  []                    |  Unsupported    |  key "nobody_knows: []"
+        nobody_knows             |  {}                    |  Unsupported    |  key "nobody_knows: {}"
+        nobody_knows             |  0                     |  Unsupported    |  key "nobody_knows: 0"
+        nobody_knows             |  ""                    |  Unsupported    |  key "nobody_knows: \"\""
         num_attention_heads      |  0                     |  Malformed      |  num_attention_heads; is 0
         num_attention_heads      |  5                     |  Malformed      |  hidden size 32; attention heads, 5
         num_attention_heads      |  64                    |  Malformed      |  hidden size 32; attention heads, 64
@@ -59,7 +59,7 @@ fn a_configuration_that_cannot_be_run_is_refused_by_key_and_value() {
         num_hidden_layers        |  4096                  |  TensorMissing  |  encoder.layer.2.
         num_hidden_layers        |  100000000             |  Malformed      |  num_hidden_layers; 1 to 4096
         max_position_embeddings  |  268435456             |  Malformed      |  max_position_embeddings; 1 to 1048576
-        quantization_config      |  {"bits": 4}           |  Unsupported    |  key "quantization_config"
+        quantization_config      |  {"bits": 4}           |  Unsupported    |  key "quantization_config: {
         pruned_heads             |  {"0": [1]}            |  Unsupported    |  pruned_heads; "{\"0\":[1]}"; supported: {}
         layer_norm_eps           |  0                     |  Malformed      |  layer_norm_eps; is 0
         layer_norm_eps           |  -1e-12                |  Malformed      |  layer_norm_eps; is -1e-12
@@ -111,7 +111,7 @@ fn what_is_not_done_of_deberta_is_refused_by_key_and_value() {
         position_biased_input    |  true                   |  TensorMissing  |  embeddings.position_embeddings.weight
         type_vocab_size          |  2                      |  TensorMissing  |  embeddings.token_type_embeddings.weight
         embedding_size           |  16                     |  TensorShape    |  word_embeddings.weight; [60, 32]; [60, 16]
-        z_steps                  |  2                      |  Unsupported    |  key "z_steps"
+        z_steps                  |  2                      |  Unsupported    |  key "z_steps: 2"
     "#;
     refuses_each("deberta-v3", table);
     let table = r#"
@@ -133,10 +133,11 @@ fn what_nomics_configuration_says_twice_must_agree() {
         hidden_act               |  "gelu"                           |  Unsupported  |  hidden_act; "gelu"
         layer_norm_eps           |  1e-3                             |  Unsupported  |  layer_norm_eps; "0.001"
         rope_parameters          |  {"rope_theta": 7.0}              |  Malformed    |  rope_parameters; contradict
-        moe_every_n_layers       |  2                                |  Unsupported  |  key "moe_every_n_layers"
+        moe_every_n_layers       |  2                                |  Unsupported  |  key "moe_every_n_layers: 2"
     "#;
     refuses_each("nomic-bert-as-published", table);
     let directory = changed("nomic-bert-as-published", |config| {
+        config["rotary_emb_fraction"] = 1.into(); // the same number as 1.0
         config["rope_parameters"] = json!({
             "rope_theta": config["rotary_emb_base"], "rope_type": "default",
         });
@@ -164,9 +165,114 @@ fn keys_of_rotations_that_nobody_asks_for_are_refused() {
         rope_parameters  |  {"rope_type": "yarn"}                                 |  Unsupported  |  rope_type; yarn
     "#;
     refuses_each("gte-as-published", table);
+    let table = r#"
+        rope_parameters  |  7                                      |  Malformed  |  config.json; rope_parameters; object; is 7
+        rope_parameters  |  "linear"                               |  Malformed  |  rope_parameters; object; is "linear"
+        rope_parameters  |  [{"rope_type": "linear"}]              |  Malformed  |  rope_parameters; object; is [{
+        rope_parameters  |  {"rope_type": 7}                       |  Malformed  |  rope_parameters; rope_type; is 7
+        rope_parameters  |  {"rope_theta": "10000"}                |  Malformed  |  rope_parameters; rope_theta; is "10000"
+        rope_scaling     |  "ntk"                                  |  Malformed  |  rope_scaling; object; is "ntk"
+        rope_scaling     |  {"type": ["ntk"], "factor": 2}         |  Malformed  |  rope_scaling; type; is ["ntk"]
+        rope_scaling     |  {"type": "ntk", "factor": "2"}         |  Malformed  |  rope_scaling; factor; is "2"
+        rope_scaling     |  {"type": "ntk", "factor": 0.5}         |  Malformed  |  rope_scaling; factor; 0.5
+    "#;
+    for model in ["gte-as-published", "jina-embeddings-v3", "nomic-bert"] {
+        let rows = table.lines().filter(|row| !row.trim().is_empty());
+        // Two have the newer key, which stands before the older one.
+        let rows = rows.filter(|row| model.starts_with("gte") || !row.contains("rope_scaling "));
+        refuses_each(model, &rows.collect::<Vec<_>>().join("\n"));
+    }
     let plain = r#"{"rope_theta": 10000.0, "partial_rotary_factor": 1.0, "mixed_b": null}"#;
     let found = rewritten("gte-as-published", "rope_parameters", parsed(plain));
     Network::open(found.path(), Head::HiddenStates).unwrap();
+}
+
+/// Transformers has one for each kind of layer.
+#[test]
+fn rotations_of_modernbert_are_by_the_kind_of_layer() {
+    let table = r#"
+        rope_parameters  |  {"rope_theta": 7.0, "rope_type": "default"}           |  Unsupported  |  config.json; rope_parameters; rope_theta; full_attention, sliding_attention
+        rope_parameters  |  {"full_attention": {}, "chunked_attention": {}}       |  Unsupported  |  rope_parameters; chunked_attention; full_attention, sliding_attention
+        rope_parameters  |  7                                                     |  Malformed    |  rope_parameters; object; is 7
+        rope_parameters  |  [{"rope_theta": 7.0}]                                 |  Malformed    |  rope_parameters; object; is [{
+        rope_parameters  |  {"full_attention": 7.0}                               |  Malformed    |  rope_parameters; object; is 7.0
+        rope_parameters  |  {"sliding_attention": {"rope_theta": "7"}}            |  Malformed    |  rope_parameters; rope_theta; is "7"
+    "#;
+    refuses_each("modernbert", table);
+    let found = rewritten(
+        "modernbert",
+        "rope_parameters",
+        json!({ "full_attention": null }),
+    );
+    Network::open(found.path(), Head::HiddenStates).unwrap();
+}
+
+/// What training with FlexBERT leaves in a configuration says some of the architecture a second time.
+#[test]
+fn what_modernberts_configuration_says_twice_must_agree() {
+    let table = r#"
+        activation_function         |  "relu"                        |  Unsupported  |  activation_function; "relu"; "gelu"
+        attention_layer             |  "base"                        |  Unsupported  |  attention_layer; "base"; "rope"
+        attn_out_bias               |  true                          |  Unsupported  |  attn_out_bias; "true"
+        attn_qkv_bias               |  true                          |  Unsupported  |  attn_qkv_bias; "true"
+        bert_layer                  |  "postnorm"                    |  Unsupported  |  bert_layer; "postnorm"
+        embed_norm                  |  false                         |  Unsupported  |  embed_norm; "false"
+        embedding_layer             |  "absolute_pos"                |  Unsupported  |  embedding_layer; "absolute_pos"
+        final_norm                  |  false                         |  Unsupported  |  final_norm; "false"
+        head_pred_act               |  "silu"                        |  Unsupported  |  head_pred_act; "silu"
+        hidden_act                  |  "silu"                        |  Unsupported  |  hidden_act; "silu"
+        initial_mlp_layer           |  "mlp"                         |  Unsupported  |  initial_mlp_layer; "mlp"
+        local_attn_rotary_emb_base  |  20000                         |  Unsupported  |  local_attn_rotary_emb_base; "20000"; 10000
+        local_attn_rotary_emb_base  |  -1                            |  Unsupported  |  local_attn_rotary_emb_base; "-1"; 10000
+        local_attn_rotary_emb_dim   |  8                             |  Unsupported  |  local_attn_rotary_emb_dim; "8"; 16
+        mlp_in_bias                 |  true                          |  Unsupported  |  mlp_in_bias; "true"
+        mlp_layer                   |  "mlp"                         |  Unsupported  |  mlp_layer; "mlp"; "glu"
+        mlp_out_bias                |  true                          |  Unsupported  |  mlp_out_bias; "true"
+        norm_kwargs                 |  {"eps": 1e-6}                 |  Unsupported  |  norm_kwargs; eps; 1e-6; norm_eps
+        norm_kwargs                 |  {"eps": 1e-5, "bias": true}   |  Unsupported  |  norm_kwargs; bias; true; norm_bias
+        normalization               |  "rmsnorm"                     |  Unsupported  |  normalization; "rmsnorm"; "layernorm"
+        rotary_emb_base             |  10000                         |  Unsupported  |  rotary_emb_base; "10000"; 160000
+        rotary_emb_interleaved      |  true                          |  Unsupported  |  rotary_emb_interleaved; "true"
+        rotary_emb_scale_base       |  512                           |  Unsupported  |  rotary_emb_scale_base; "512"
+        skip_first_prenorm          |  false                         |  Unsupported  |  skip_first_prenorm; "false"
+        sliding_window              |  16                            |  Unsupported  |  sliding_window; "16"; 8
+    "#;
+    refuses_each("modernbert", table);
+}
+
+#[test]
+fn all_keys_that_nobody_asks_for_are_named_at_once() {
+    let directory = model(|model| {
+        model.config["b_key"] = json!({ "a": "long value ".repeat(100) });
+        model.config["a_key"] = 2.into();
+        model.config["c_key"] = Value::Null;
+        model.config["d_key"] = "x".into();
+    });
+    let error = Network::open(directory.path(), Head::HiddenStates).unwrap_err();
+    let error = error.to_string();
+    for part in ["keys \"a_key: 2, b_key: {", ", d_key: \\\"x\\\"\" is not"] {
+        assert!(error.contains(part), "no {part} in: {error}");
+    }
+    assert!(!error.contains("c_key"), "{error}");
+    // What to do comes before what there is, and no value makes it unreadable.
+    assert!(
+        error.find("remove the keys") < error.find("hidden_size"),
+        "{error}"
+    );
+    assert!(error.len() < 1500, "{error}");
+
+    let many = model(|model| {
+        for number in 0..1000 {
+            model.config[&format!("key_{number:03}")] = 1.into();
+        }
+    });
+    let error = Network::open(many.path(), Head::HiddenStates).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("key_000: 1, key_001: 1"), "{error}");
+    assert!(
+        error.contains(" and 968 more") && error.len() < 2500,
+        "{error}"
+    );
 }
 
 /// Each family asks for it, or does not know it.
@@ -287,7 +393,8 @@ fn what_published_configurations_hold_is_passed_over() {
                 "pooler_num_fc_layers": 3, "pooler_size_per_head": 128, "pooler_type": "first_token_transform",
                 "cell": {}, "emb_size": 312, "pre_trained": "", "structure": [], "training": "",
                 "matryoshka_dimensions": [8, 16], "classifier_dropout": null, "author": "x", "license": "mit",
-                "unsloth_version": "2025.1", "transformers.js_config": {"dtype": "q8"},
+                "unsloth_version": "2025.1", "transformers.js_config": {"dtype": "q8"}, "unsloth_fixed": true,
+                "model_name": "x",
                 "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity", "version": "4.0.1"},
                 "sbert_ce_default_activation_function": "torch.nn.modules.linear.Identity"}"#,
         ),
@@ -311,6 +418,74 @@ fn what_published_configurations_hold_is_passed_over() {
                 "sparse_pred_ignore_index": -100, "sparse_prediction": false, "layer_norm_eps": 1e-05,
                 "deterministic_flash_attn": false, "cls_token_id": 1, "mask_token_id": 4}"#,
         ),
+        // What is left of its training with FlexBERT, such as in RuModernBERT-small and USER2-base.
+        (
+            "modernbert",
+            r#"{"activation_function": "gelu", "allow_embedding_resizing": true, "attention_layer": "rope",
+                "attention_probs_dropout_prob": 0.0, "attn_out_bias": false, "attn_out_dropout_prob": 0.1,
+                "attn_qkv_bias": false, "bert_layer": "prenorm", "compile_model": true, "deterministic_fa2": true,
+                "embed_dropout_prob": 0.0, "embed_norm": true, "embedding_layer": "sans_pos", "encoder_layer": "base",
+                "final_norm": true, "head_class_act": "silu", "head_class_bias": false, "head_class_dropout": 0.0,
+                "head_class_norm": false, "head_pred_act": "gelu", "head_pred_bias": false, "head_pred_dropout": 0.0,
+                "head_pred_norm": true, "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "init_cutoff_factor": 2.0,
+                "init_method": "full_megatron", "init_small_embedding": false, "init_std": 0.02,
+                "initial_attention_layer": null, "initial_bert_layer": null, "initial_mlp_layer": null,
+                "local_attn_rotary_emb_base": 10000.0, "local_attn_rotary_emb_dim": null,
+                "loss_function": "fa_cross_entropy", "loss_kwargs": {"reduction": "mean"}, "masked_prediction": true,
+                "mlp_dropout_prob": 0.0, "mlp_in_bias": false, "mlp_layer": "glu", "mlp_out_bias": false,
+                "norm_kwargs": {"bias": false, "eps": 1e-05}, "normalization": "layernorm", "num_initial_layers": 1,
+                "pad_logits": true, "padding": "unpadded", "pooling_type": "cls", "rotary_emb_base": 160000,
+                "rotary_emb_dim": null, "rotary_emb_interleaved": false, "rotary_emb_scale_base": null,
+                "skip_first_prenorm": true, "sliding_window": 8, "type_vocab_size": 2, "unpad_embeddings": true,
+                "use_fa2": true, "use_sdpa_attn_mask": false}"#,
+        ),
+        // Where local layers have the theta of global ones, it says so with -1.
+        (
+            "modernbert",
+            r#"{"rope_parameters": null, "global_rope_theta": 10000.0, "local_rope_theta": 10000.0,
+                "local_attn_rotary_emb_base": -1, "local_attn_rotary_emb_dim": 16, "rotary_emb_base": 10000}"#,
+        ),
+        // CamemBERT 2.
+        (
+            "roberta",
+            r#"{"embedding_size": 32, "model_name": "camembertv2-base", "position_biased_input": true,
+                "_num_labels": 3, "output_past": true, "language": "english", "name": "Roberta",
+                "position_embedding_type": "absolute", "gradient_checkpointing": false}"#,
+        ),
+        // DeBERTa v3's own, and of tasksource.
+        (
+            "deberta-v3",
+            r#"{"pooler_dropout": 0, "pooler_hidden_act": "gelu", "pooler_hidden_size": 32, "legacy": true,
+                "classifiers_size": [3, 2], "tasks": ["anli/a1", "glue/cola"], "problem_type": null}"#,
+        ),
+        (
+            "mpnet",
+            r#"{"gradient_checkpointing": false, "_name_or_path": "microsoft/mpnet-base", "architectures": ["MPNetForMaskedLM"]}"#,
+        ),
+        // nomic-embed-text-v1.5 and CodeRankEmbed.
+        (
+            "nomic-bert-as-published",
+            r#"{"bos_token_id": null, "dense_seq_output": true, "embd_pdrop": 0.0, "eos_token_id": null,
+                "fused_bias_fc": true, "fused_dropout_add_ln": true, "initializer_range": 0.02,
+                "pad_vocab_size_multiple": 64, "parallel_block_tied_norm": false, "reorder_and_upcast_attn": false,
+                "resid_pdrop": 0.0, "rotary_emb_fraction": 1, "summary_activation": null,
+                "summary_first_dropout": 0.0, "summary_proj_to_labels": true, "summary_type": "cls_index",
+                "summary_use_proj": true, "use_cache": true, "use_xentropy": true}"#,
+        ),
+        // jina-embeddings-v2.
+        (
+            "jina-bert",
+            r#"{"_name_or_path": "jinaai/jina-bert-implementation", "attn_implementation": null,
+                "classifier_dropout": null, "gradient_checkpointing": false, "hidden_dropout_prob": 0.1,
+                "initializer_range": 0.02, "pad_token_id": 0, "use_cache": true}"#,
+        ),
+        // gte-multilingual-base and arctic-embed-m-v2.0.
+        (
+            "gte-as-published",
+            r#"{"auto_map": {"AutoModel": "modeling.NewModel"}, "matryoshka_dimensions": [16], "rope_scaling":
+                {"factor": 8, "type": "ntk"}, "rope_theta": 20000, "unpad_inputs": true,
+                "use_memory_efficient_attention": true, "id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}"#,
+        ),
     ] {
         let published: Value = parsed(published);
         let directory = changed(model, |config| {
@@ -322,6 +497,15 @@ fn what_published_configurations_hold_is_passed_over() {
             panic!("{model}: {error}");
         }
     }
+}
+
+#[test]
+fn what_of_roberta_others_ask_for_is_refused() {
+    let table = r#"
+        embedding_size         |  16     |  Unsupported  |  embedding_size; "16"; supported: 32
+        position_biased_input  |  false  |  Unsupported  |  position_biased_input; "false"; supported: true
+    "#;
+    refuses_each("roberta", table);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use wgformer::index::Metric;
-use wgformer::models::SentenceTransformer;
+use wgformer::models::{Head, Network, ScoreFunction, SentenceTransformer};
 use wgformer::ops::Pooling;
 use wgformer::tasks::{Embedder, EmbedderOptions};
 
@@ -181,19 +181,126 @@ fn keys_that_nobody_asks_for_are_refused() {
         let read = || SentenceTransformer::read(directory.path());
         expect_error(needles, read, "Unsupported", &format!("{file}; {needles}"));
     }
-    let nothing = json!({
-        "max_seq_length": 9, "processing_kwargs": {}, "unpad_inputs": null,
-        "model_args": { "trust_remote_code": true }, "foo": null,
-        "modality_config": { "text": { "method": "forward", "method_output_name": "last_hidden_state" } },
-        "module_output_name": "token_embeddings",
-    });
-    let directory = sentence_transformer(&[("sentence_bert_config.json", nothing)]);
-    assert_eq!(
-        SentenceTransformer::read(directory.path())
-            .unwrap()
-            .max_tokens,
-        Some(9)
+    for model_args in [
+        json!({ "trust_remote_code": true }),
+        json!({ "add_pooling_layer": false }), // arctic-embed
+        json!({ "add_pooling_layer": true, "safe_serialization": true, "trust_remote_code": true }), // CodeRankEmbed
+    ] {
+        let nothing = json!({
+            "max_seq_length": 9, "processing_kwargs": {}, "unpad_inputs": null,
+            "model_args": model_args, "foo": null,
+            "modality_config": { "text": { "method": "forward", "method_output_name": "last_hidden_state" } },
+            "module_output_name": "token_embeddings",
+        });
+        let directory = sentence_transformer(&[("sentence_bert_config.json", nothing)]);
+        let read = SentenceTransformer::read(directory.path());
+        let read = read.unwrap_or_else(|error| panic!("{model_args}: {error}"));
+        assert_eq!(read.max_tokens, Some(9));
+    }
+    let both = sentence_transformer(&[("sentence_bert_config.json", json!({ "b": 1, "a": [2] }))]);
+    let read = || SentenceTransformer::read(both.path());
+    expect_error(
+        "both",
+        read,
+        "Unsupported",
+        "keys \"a: [2], b: 1\"; remove the keys",
     );
+}
+
+#[test]
+fn null_says_that_a_key_is_not_set() {
+    let dense = modules(&[
+        ("Transformer", ""),
+        ("Pooling", "1_Pooling"),
+        ("Dense", "2_Dense"),
+    ]);
+    let sizes = json!({ "in_features": HIDDEN, "out_features": 8 });
+    let directory =
+        sentence_transformer(&[("modules.json", dense), ("2_Dense/config.json", sizes)]);
+    for (file, keys) in [
+        (
+            "sentence_bert_config.json",
+            "max_seq_length do_lower_case model_args modality_config module_output_name",
+        ),
+        (
+            "config_sentence_transformers.json",
+            "prompts default_prompt_name truncate_dim similarity_fn_name",
+        ),
+        (
+            POOLING,
+            "include_prompt word_embedding_dimension pooling_mode_cls_token",
+        ),
+        (
+            "2_Dense/config.json",
+            "bias activation_function use_residual module_input_name",
+        ),
+    ] {
+        let path = directory.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap_or("{}".to_owned());
+        let before: Value = parsed(&text);
+        for key in keys.split(' ') {
+            let read = |json: &Value| {
+                write_json(&path, json);
+                SentenceTransformer::read(directory.path())
+            };
+            let (mut unset, mut null) = (before.clone(), before.clone());
+            unset.as_object_mut().unwrap().remove(key);
+            null[key] = Value::Null;
+            let (unset, null) = (read(&unset).unwrap(), read(&null));
+            assert_eq!(null.unwrap_or_else(|error| panic!("{key}: {error}")), unset);
+        }
+        write_json(&path, &before);
+    }
+}
+
+/// A cross-encoder's function is in a file that every model of sentence-transformers has.
+#[test]
+fn a_function_that_is_not_there_is_asked_for_by_cross_encoders_alone_and_named_with_its_file() {
+    let own = "config_sentence_transformers.json";
+    let directory = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors"] {
+        let from = format!("tests/data/tasks/cross-encoder/{file}");
+        std::fs::copy(from, directory.path().join(file)).unwrap();
+    }
+    let open = |head: Head| Network::open(directory.path(), head);
+    for (function, variant, needles) in [
+        (
+            json!("torch.nn.modules.activation.Tanh"),
+            "Unsupported",
+            "activation.Tanh; activation.Sigmoid",
+        ),
+        (json!(7), "Malformed", "must be a name, is 7"),
+    ] {
+        write_json(
+            &directory.path().join(own),
+            &json!({ "activation_fn": function }),
+        );
+        let needles = format!("{own}; activation_fn; {needles}");
+        expect_error(
+            own,
+            || open(Head::SequenceClassification),
+            variant,
+            &needles,
+        );
+        open(Head::HiddenStates).unwrap();
+    }
+    // Null is not set there, so that the configuration's own key counts.
+    write_json(
+        &directory.path().join(own),
+        &json!({ "activation_fn": null }),
+    );
+    let path = directory.path().join("config.json");
+    let mut config: Value = parsed(&std::fs::read_to_string(&path).unwrap());
+    let sigmoid = "torch.nn.modules.activation.Sigmoid";
+    config["sentence_transformers"] = json!({ "activation_fn": null, "version": "5.1.0" });
+    config["sbert_ce_default_activation_function"] = "torch.nn.modules.linear.Identity".into();
+    write_json(&path, &config);
+    let found = open(Head::SequenceClassification).unwrap();
+    assert_eq!(found.cross_encoder_function, ScoreFunction::Identity);
+    config["sentence_transformers"]["activation_fn"] = sigmoid.into();
+    write_json(&path, &config);
+    let found = open(Head::SequenceClassification).unwrap();
+    assert_eq!(found.cross_encoder_function, ScoreFunction::Sigmoid);
 }
 
 #[test]

@@ -78,13 +78,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let parts = arguments.parts(&model, texts);
     let progress = Progress::new(parts.total, "texts");
     let mut stdout = Output::stdout();
-    drain_parts(model.stream(parts)?, progress, |next| match next {
+    let drained = drain_parts(model.stream(parts)?, progress, |next| match next {
         Some((part, classification)) => {
             let line = arguments.line(&part, &classification);
             write(&mut stdout, &line, arguments.json)
         }
         None => Ok(stdout.flush()?),
-    })?;
+    });
+    arguments.pairs.of_texts(drained)?;
     stdout.finish()
 }
 

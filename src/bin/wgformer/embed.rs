@@ -89,6 +89,10 @@ enum PoolingChoice {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    arguments.pairs.of_texts(embed(arguments))
+}
+
+fn embed(arguments: &Arguments) -> Result<()> {
     // What can fail at once fails before the model is loaded.
     arguments.check()?;
     let texts = arguments.input.open()?;

@@ -11,6 +11,7 @@ use crate::bulk::drain;
 use crate::input::InputArgs;
 use crate::model_args::TaskModelArgs;
 use crate::output::{Output, printable, write_line};
+use crate::overflow::unsplit;
 use crate::pairs::{Input, PairArgs};
 use crate::progress::Progress;
 
@@ -70,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let stream = filler.stream(texts.texts, top, &stream);
     let mut stdout = Output::stdout();
     let mut index = 0;
-    drain(stream, progress, |next| {
+    let drained = drain(stream, progress, |next| {
         let Some((Input { text, pair }, filled)) = next else {
             return Ok(stdout.flush()?);
         };
@@ -83,7 +84,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         };
         index += 1;
         write(&mut stdout, &line, arguments.json)
-    })?;
+    });
+    unsplit(drained)?;
     stdout.finish()
 }
 

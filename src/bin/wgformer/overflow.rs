@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use wgformer::Error;
 use wgformer::tasks::Passage;
 
 use crate::input::Texts;
@@ -30,6 +31,16 @@ pub(crate) enum Overflow {
     Chunk,
     /// End with an error that names the text.
     Error,
+}
+
+/// What comes of texts that are not split into passages: the error of one that is too long does not advise it.
+pub(crate) fn unsplit<T>(result: Result<T>) -> Result<T> {
+    result.map_err(|error| match error.downcast_ref() {
+        Some(Error::TooLong { index, most }) => anyhow!(
+            "text {index} is longer than the {most} tokens that the model takes: shorten it, or let it be cut"
+        ),
+        _ => error,
+    })
 }
 
 impl OverflowArgs {

@@ -6,7 +6,7 @@ use wgformer::text::Text;
 
 use crate::Usage;
 use crate::input::Texts;
-use crate::overflow::{OverflowArgs, Part};
+use crate::overflow::{OverflowArgs, Part, unsplit};
 
 #[derive(Args)]
 pub(crate) struct PairArgs {
@@ -52,6 +52,14 @@ impl PairArgs {
             return Err(Usage(message).into());
         }
         Ok(())
+    }
+
+    /// What comes of the texts, which are [`unsplit`] where they are pairs.
+    pub(crate) fn of_texts<T>(&self, result: Result<T>) -> Result<T> {
+        match self.are_asked_for() {
+            true => unsplit(result),
+            false => result,
+        }
     }
 
     /// What a model reads of each text.

@@ -121,7 +121,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut stdout = Output::stdout();
     let stream = tagger.stream(texts.texts, &options, &StreamOptions::default());
     let mut index = 0;
-    drain(stream, progress, |next| {
+    let drained = drain(stream, progress, |next| {
         let Some((Input { text, pair }, tagging)) = next else {
             return Ok(stdout.flush()?);
         };
@@ -140,7 +140,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         }
         index += 1;
         Ok(())
-    })?;
+    });
+    arguments.pairs.of_texts(drained)?;
     if !arguments.json && table.is_empty() {
         writeln!(stdout, "nothing is named in the texts")?;
     }

@@ -1,5 +1,7 @@
 //! Queries and keys that are rotated by where they are.
 
+use serde_json::{Map, Value};
+
 use crate::error::Result;
 use crate::graph::TensorId;
 use crate::models::blocks::Attending;
@@ -71,52 +73,70 @@ impl Rotary {
 /// [`crate::Error::Unsupported`] for a kind of scaling that is not done, [`crate::Error::Malformed`] for what is none.
 pub(in crate::models) fn rotary_of(config: &Config, theta: f32, head_dim: usize) -> Result<Rotary> {
     let theta = config.positive("rope_theta", theta)?;
-    let parameters = config.value("rope_parameters");
-    let parameters = parameters.or_else(|| config.value("rope_scaling"));
-    match parameters {
-        None => Ok(Rotary::plain(theta)),
-        Some(parameters) => rotary_from(config, parameters, theta, head_dim),
+    for key in ["rope_parameters", "rope_scaling"] {
+        if let Some(parameters) = config.value(key) {
+            return rotary_from(config, key, parameters, theta, head_dim);
+        }
     }
+    Ok(Rotary::plain(theta))
 }
 
 /// What is understood of one object of `rope_parameters`.
 const KEYS: [&str; 4] = ["rope_type", "type", "rope_theta", "factor"];
 
 /// A key that would change the angles, and that nothing here asks for.
-fn refuse_others(config: &Config, parameters: &serde_json::Value) -> Result<()> {
-    let changes_nothing = |key: &str, value: &serde_json::Value| {
+fn refuse_others(
+    config: &Config,
+    key: &'static str,
+    parameters: &Map<String, Value>,
+) -> Result<()> {
+    let changes_nothing = |key: &str, value: &Value| {
         let of_whole_heads = key == "partial_rotary_factor" && value.as_f64() == Some(1.0);
         KEYS.contains(&key) || value.is_null() || of_whole_heads
     };
-    let mut keys = parameters.as_object().into_iter().flatten();
+    let mut keys = parameters.iter();
     match keys.find(|(key, value)| !changes_nothing(key, value)) {
         None => Ok(()),
-        Some((key, value)) => {
-            let found = format!("with {key} {value}");
-            Err(config.unsupported("rope_parameters", found, KEYS.join(", ")))
+        Some((other, value)) => {
+            let found = format!("with {other} {value}");
+            Err(config.unsupported(key, found, KEYS.join(", ")))
         }
     }
 }
 
-/// Of one object of `rope_parameters`.
+/// Of one object of rotations, which is what the configuration has under `key`, or in it.
+///
+/// # Errors
+/// As [`rotary_of`].
 pub(in crate::models) fn rotary_from(
     config: &Config,
-    parameters: &serde_json::Value,
+    key: &'static str,
+    parameters: &Value,
     theta: f32,
     head_dim: usize,
 ) -> Result<Rotary> {
-    let number = |key: &str| parameters.get(key).and_then(serde_json::Value::as_f64);
-    refuse_others(config, parameters)?;
-    let theta = number("rope_theta").map_or(theta, |theta| theta as f32);
-    let kind = ["rope_type", "type"]
-        .iter()
-        .find_map(|key| parameters.get(*key)?.as_str());
-    let factor = number("factor").map_or(1.0, |factor| factor as f32);
-    if !(theta.is_finite() && theta > 0.0 && factor.is_finite() && factor >= 1.0) {
-        return Err(config.malformed(format!(
-            "rope_parameters must have a positive rope_theta and a factor of at least 1, are {parameters}"
-        )));
-    }
+    let Some(parameters) = parameters.as_object() else {
+        return Err(config.malformed(format!("{key} must be an object, is {parameters}")));
+    };
+    refuse_others(config, key, parameters)?;
+    let set = |name: &str| parameters.get(name).filter(|value| !value.is_null());
+    let must = |name: &str, what: &str, value: &Value| {
+        config.malformed(format!("{key}: {name} must be {what}, is {value}"))
+    };
+    let number = |name: &str, least: f32, what: &str, default: f32| match set(name) {
+        None => Ok(default),
+        Some(value) => match value.as_f64().map(|number| number as f32) {
+            Some(number) if number >= least && number.is_finite() => Ok(number),
+            _ => Err(must(name, what, value)),
+        },
+    };
+    let theta = number("rope_theta", f32::MIN_POSITIVE, "a positive number", theta)?;
+    let factor = number("factor", 1.0, "a number, at least 1", 1.0)?;
+    let mut names = ["rope_type", "type"].into_iter();
+    let kind = match names.find_map(|name| Some((name, set(name)?))) {
+        None => None,
+        Some((name, kind)) => Some(kind.as_str().ok_or_else(|| must(name, "a name", kind))?),
+    };
     match kind {
         None | Some("default") => Ok(Rotary::plain(theta)),
         Some("linear") => Ok(Rotary {

@@ -1,7 +1,7 @@
 //! Labels of any number of texts.
 
 use super::super::batching::Pack;
-use super::super::classify::{Classifier, Label, ranked, read};
+use super::super::classify::{Classifier, Label, ranked};
 use super::super::embed::Embedding;
 use super::super::text_model::{Finite, TextModel};
 use super::batch_model::{BatchModel, Reading, embeddings, only};
@@ -62,7 +62,10 @@ impl BatchModel for Classifier {
     }
 
     fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Reading<()>>> {
-        let texts: Vec<Text<'_>> = texts.iter().map(|text| read(*text)).collect();
+        let texts: Vec<Text<'_>> = texts
+            .iter()
+            .map(|text| text.without_empty_second())
+            .collect();
         Ok(Reading::whole(self.text_model.tokenize(&texts)?))
     }
 

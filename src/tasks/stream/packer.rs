@@ -127,8 +127,7 @@ where
                 }
                 Err(error) => {
                     let index = self.first_index + self.texts.len();
-                    let source = Box::new(error);
-                    return Ok(Some(Error::Text { index, source }));
+                    return Ok(Some(error.of_text(index)));
                 }
             }
         }

@@ -1,7 +1,6 @@
 //! Entities of any number of texts: of a long one, several windows may be read.
 
 use super::super::batching::Pack;
-use super::super::classify::read;
 use super::super::tag::{Entity, Found, Reader, TagOptions, Tagger};
 use super::super::text_model::{Finite, TextModel};
 use super::super::windows::{LongText, Window};
@@ -88,7 +87,10 @@ impl BatchModel for TaggerWithOptions {
 
     fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Reading<Kept>>> {
         let (tagger, options) = (&self.tagger, &self.options);
-        let texts: Vec<Text<'_>> = texts.iter().map(|text| read(*text)).collect();
+        let texts: Vec<Text<'_>> = texts
+            .iter()
+            .map(|text| text.without_empty_second())
+            .collect();
         let encodings = tagger.encode(&texts, options)?;
         let reading = |encoding| {
             let text = LongText::new(encoding, 0);
@@ -111,7 +113,7 @@ impl BatchModel for TaggerWithOptions {
 
     fn finish(&self, text: Text<'_>, kept: Kept, parts: Vec<Vec<f32>>) -> Tagging {
         let reader = Reader::new(&self.tagger, self.options.aggregation);
-        let mut found = Found::new(read(text));
+        let mut found = Found::new(text.without_empty_second());
         for (window, logits) in kept.windows.iter().zip(parts) {
             let tokens = kept.text.tokens(&window.part);
             reader.read(&mut found, &kept.text, window, &tokens.ids, logits);
