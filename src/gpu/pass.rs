@@ -1,6 +1,6 @@
 //! Passes of commands that are no plan's, and how long they take by the clock that plans are timed by.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Gpu, Timestamps};
 use crate::error::Result;
@@ -37,7 +37,10 @@ impl Gpu {
     /// [`Error::Device`](crate::Error::Device) with what the device has against the commands,
     /// [`Error::DeviceLost`](crate::Error::DeviceLost).
     #[cfg(not(target_arch = "wasm32"))] // a browser must not be waited for
-    pub fn time_pass(&self, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> Result<Duration> {
+    pub fn time_pass(
+        &self,
+        record: impl FnOnce(&mut wgpu::ComputePass<'_>),
+    ) -> Result<std::time::Duration> {
         let mut timestamps = match self.has_timestamps() {
             true => Some(self.in_turn(Timestamps::new(self)?)),
             false => None,

@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn it_says_all_that_the_choice_goes_by() {
-        let mut info = crate::Gpu::new().unwrap().capabilities().info.clone();
+        let mut info = crate::gpu::Gpu::new().unwrap().capabilities().info.clone();
         info.name = "one".to_owned();
         let of = |device_type, vendor, [min, max]: [u32; 2], features| {
             let mut info = info.clone();
