@@ -156,5 +156,7 @@ fn the_leak_checker_sees_what_the_library_allocates() {
     let mut with_model = forgotten();
     with_model.arg(MODEL);
     let threads = report(with_model);
-    assert!(threads.contains("spawn_unchecked"), "{threads}");
+    // Where its thread is begun: the compiler may put either into the other.
+    let begins = ["spawn_unchecked", "gpu::polling::"];
+    assert!(begins.iter().any(|it| threads.contains(it)), "{threads}");
 }
