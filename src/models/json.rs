@@ -33,7 +33,9 @@ pub(crate) fn read_if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T
 pub(super) fn settings<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let mut value: Value = read(path)?;
     remove_nulls(&mut value);
-    serde_json::from_value(value).map_err(|error| malformed(path, &error))
+    // Read once more, an error says in which line it is.
+    let in_its_line = |error| read::<T>(path).err().unwrap_or(malformed(path, &error));
+    serde_json::from_value(value).map_err(in_its_line)
 }
 
 /// As [`settings`], but `None` where there is no such file.
