@@ -1,14 +1,13 @@
 //! Drivers and their loaders print to standard error while they start; a run should not.
 
-/// Runs `work` while standard error goes nowhere, unless `RUST_LOG` is set: then everything is shown.
+/// Runs `work` while standard error goes nowhere, unless `RUST_LOG` asks for a log: then everything is shown.
 #[cfg(unix)]
 pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    if asks_for_a_log() {
+        return work();
+    }
     let nowhere = std::fs::OpenOptions::new().write(true).open("/dev/null");
-    let (Ok(nowhere), Ok(stderr), None) = (
-        nowhere,
-        rustix::io::dup(rustix::stdio::stderr()),
-        std::env::var_os("RUST_LOG"),
-    ) else {
+    let (Ok(nowhere), Ok(stderr)) = (nowhere, rustix::io::dup(rustix::stdio::stderr())) else {
         return work();
     };
     if rustix::stdio::dup2_stderr(&nowhere).is_err() {
@@ -18,6 +17,13 @@ pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let value = work();
     drop(restore);
     value
+}
+
+/// `RUST_LOG=off` is set and asks for silence.
+#[cfg(unix)]
+fn asks_for_a_log() -> bool {
+    std::env::var_os(env_logger::DEFAULT_FILTER_ENV).is_some()
+        && log::max_level() != log::LevelFilter::Off
 }
 
 /// Gives standard error back, also when a panic unwinds.
