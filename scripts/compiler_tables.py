@@ -6,8 +6,8 @@ What no variant has, such as tiles that lost, is a copy of a shader with other c
 from itertools import product
 from pathlib import Path
 
-from cost_estimate import constants, specialised, workgroup_memory, written_out
 from issue_slots import issue_slots, matrix_slots, share
+from wgsl import constants, specialised, workgroup_memory, written_out
 
 COPIES = Path("target/compilers")
 TYPES = {"f32": 32, "f16": 16, "int8": 8}
@@ -38,7 +38,7 @@ def copy(kernel, **values):
 
 
 def unrolled(file):
-    return written(file.stem, written_out(file.read_text()))
+    return written(f"{file.stem}-unrolled", written_out(file.read_text()))
 
 
 def extent(file):

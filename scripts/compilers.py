@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler_tables import TABLES, UNCHECKED, Tables
-from cost_estimate import Made, constants, workgroup_memory
+from cost_estimate import Made
 from issue_slots import share
+from wgsl import constants, workgroup_memory
 
 VARIANTS = Path("target/variants")
 DOCUMENT = Path("docs/performance.md")

@@ -21,7 +21,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-from cost_estimate import constants
+from wgsl import constants
 
 
 @dataclass

@@ -1,3 +1,5 @@
+use std::cmp::Reverse;
+
 use super::Capabilities;
 use crate::error::{Error, Result};
 
@@ -14,7 +16,8 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdapterChoice {
-    /// A discrete GPU before an integrated one before software; GL only when nothing else is there.
+    /// A discrete GPU before an integrated one before software, of which what has the widest vectors; GL only when
+    /// nothing else is there.
     #[default]
     Best,
     /// The best one whose name contains this, in whatever case.
@@ -126,17 +129,21 @@ async fn enumerate(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
             .flags
             .contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
     });
-    adapters.sort_by_key(|adapter| rank(adapter.get_info().device_type)); // stable: the driver's order otherwise
+    adapters.sort_by_key(|adapter| {
+        let info = adapter.get_info();
+        rank(info.device_type, info.subgroup_max_size) // stable: the driver's order otherwise
+    });
     adapters
 }
 
-fn rank(device_type: wgpu::DeviceType) -> u8 {
+/// The lower the better. A subgroup of a GPU says nothing of its speed; of software it is a vector of the host's.
+fn rank(device_type: wgpu::DeviceType, lanes: u32) -> (u8, Reverse<u32>) {
     match device_type {
-        wgpu::DeviceType::DiscreteGpu => 0,
-        wgpu::DeviceType::IntegratedGpu => 1,
-        wgpu::DeviceType::VirtualGpu => 2,
-        wgpu::DeviceType::Other => 3,
-        wgpu::DeviceType::Cpu => 4,
+        wgpu::DeviceType::DiscreteGpu => (0, Reverse(0)),
+        wgpu::DeviceType::IntegratedGpu => (1, Reverse(0)),
+        wgpu::DeviceType::VirtualGpu => (2, Reverse(0)),
+        wgpu::DeviceType::Other => (3, Reverse(0)),
+        wgpu::DeviceType::Cpu => (4, Reverse(lanes)),
     }
 }
 
@@ -151,4 +158,22 @@ fn gl_backend() -> wgpu::Backends {
 fn allowed_backends() -> wgpu::Backends {
     wgpu::Backends::from_env().unwrap_or(wgpu::Backends::all())
         & wgpu::Instance::enabled_backend_features()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gpu_is_better_than_software_and_wide_software_than_narrow() {
+        use wgpu::DeviceType as Type;
+        let best_first = [
+            (Type::DiscreteGpu, 32),
+            (Type::IntegratedGpu, 64),
+            (Type::Cpu, 8),
+            (Type::Cpu, 4),
+        ];
+        assert!(best_first.is_sorted_by(|a, b| rank(a.0, a.1) < rank(b.0, b.1)));
+        assert_eq!(rank(Type::DiscreteGpu, 32), rank(Type::DiscreteGpu, 64));
+    }
 }

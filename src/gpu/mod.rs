@@ -20,6 +20,7 @@ mod textures;
 #[cfg_attr(target_arch = "wasm32", path = "timer_web.rs")]
 mod timer;
 mod timestamps;
+mod timestamps_trial;
 mod turns;
 mod vendor;
 mod wanted;

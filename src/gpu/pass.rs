@@ -1,9 +1,19 @@
 //! Passes of commands that are no plan's, and how long they take by the clock that plans are timed by.
 
-use std::time::Instant;
+#![cfg(not(target_arch = "wasm32"))] // a browser must not be waited for
+
+use std::time::{Duration, Instant};
 
 use super::{Gpu, Timestamps};
 use crate::error::Result;
+
+/// How long a pass took.
+pub(super) struct PassTimes {
+    /// From the submit until the device was known to be done.
+    pub(super) by_the_host: Duration,
+    /// By its own clock, where it was asked.
+    pub(super) by_the_device: Option<Duration>,
+}
 
 impl Gpu {
     /// How long the commands that `record` puts into one compute pass take on the device, in a submit of their own: by its
@@ -36,28 +46,40 @@ impl Gpu {
     /// # Errors
     /// [`Error::Device`](crate::Error::Device) with what the device has against the commands,
     /// [`Error::DeviceLost`](crate::Error::DeviceLost).
-    #[cfg(not(target_arch = "wasm32"))] // a browser must not be waited for
-    pub fn time_pass(
-        &self,
-        record: impl FnOnce(&mut wgpu::ComputePass<'_>),
-    ) -> Result<std::time::Duration> {
+    pub fn time_pass(&self, record: impl FnOnce(&mut wgpu::ComputePass<'_>)) -> Result<Duration> {
         let mut timestamps = match self.has_timestamps() {
             true => Some(self.in_turn(Timestamps::new(self)?)),
             false => None,
         };
-        let (submission, start) =
-            self.submit_pass("timing a pass", timestamps.as_deref(), record)?;
-        self.wait(submission)?;
-        let by_the_host = start.elapsed();
-        let Some(timestamps) = &mut timestamps else {
-            return Ok(by_the_host);
-        };
-        let [start, end] = self.block_on(timestamps.read(self, 1))?[0];
-        Ok(end.saturating_sub(start))
+        let times = self.run_pass("timing a pass", timestamps.as_deref_mut(), record)?;
+        Ok(times.by_the_device.unwrap_or(times.by_the_host))
     }
 
-    /// In a submit of its own, and right before when it was submitted; `action`: what an error names.
-    pub(super) fn submit_pass(
+    /// In a submit of its own, to its end; `action`: what an error names.
+    pub(super) fn run_pass(
+        &self,
+        action: &str,
+        timestamps: Option<&mut Timestamps>,
+        record: impl FnOnce(&mut wgpu::ComputePass<'_>),
+    ) -> Result<PassTimes> {
+        let (submission, start) = self.submit_pass(action, timestamps.as_deref(), record)?;
+        self.wait(submission)?;
+        let by_the_host = start.elapsed();
+        let by_the_device = match timestamps {
+            None => None,
+            Some(timestamps) => {
+                let [start, end] = self.block_on(timestamps.read(self, 1))?[0];
+                Some(end.saturating_sub(start))
+            }
+        };
+        Ok(PassTimes {
+            by_the_host,
+            by_the_device,
+        })
+    }
+
+    /// In a submit of its own, and right before when it was submitted.
+    fn submit_pass(
         &self,
         action: &str,
         timestamps: Option<&Timestamps>,

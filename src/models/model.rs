@@ -1,132 +1,11 @@
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{Batch, Head, Network, ScoreFunction};
+use super::model_source::ModelSource;
+use super::{Batch, Head, ModelOptions, Network, ScoreFunction};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::graph::Graph;
-use crate::kernel::Storage;
-use crate::plan::{Control, Forward, Loading, Memory, Plan, PlanOptions, Progress, SUBMIT_TIME};
-use crate::tensor::{Dim, Sizes, WeightType};
-use crate::tuning::{self, Selection};
-
-/// How a model is loaded.
-///
-/// ```
-/// use std::time::Duration;
-/// use wgformer::models::ModelOptions;
-/// use wgformer::tensor::WeightType;
-///
-/// let options = ModelOptions::default()
-///     .weight_type(WeightType::F16)
-///     .batch_tokens(4096)
-///     .submit_time(Duration::from_millis(20))
-///     .memory_budget(256 << 20)
-///     .load_timeout(Duration::from_secs(60))
-///     .load_progress(|progress| println!("{} of {} bytes", progress.done, progress.total));
-/// # let _ = options;
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ModelOptions {
-    pub(crate) weight_type: WeightType,
-    pub(crate) batch_tokens: Option<usize>,
-    pub(crate) selection: Selection,
-    pub(crate) submit_time: Duration,
-    pub(crate) memory_budget: Option<u64>,
-    /// The bytes of the budget that are for what is loaded with the model, such as a head of its own.
-    beside: u64,
-    pub(crate) loading: Loading,
-}
-
-impl ModelOptions {
-    /// How weight matrices are stored: [`WeightType::I8`] for linear layers only.
-    #[must_use]
-    pub fn weight_type(self, weight_type: WeightType) -> Self {
-        Self {
-            weight_type,
-            ..self
-        }
-    }
-
-    /// The most tokens in one GPU batch: by default 8,192, on software adapters 1,024. No batch exceeds what the device's
-    /// limits and the memory budget allow. A longer sequence goes alone.
-    #[must_use]
-    pub fn batch_tokens(self, batch_tokens: usize) -> Self {
-        Self {
-            batch_tokens: Some(batch_tokens),
-            ..self
-        }
-    }
-
-    /// How kernels are chosen.
-    ///
-    /// See [`Selection`] for an example.
-    #[must_use]
-    pub fn selection(self, selection: Selection) -> Self {
-        Self { selection, ..self }
-    }
-
-    /// The longest that one submit is meant to take, [`SUBMIT_TIME`] by default; a dispatch that alone takes longer is
-    /// split.
-    #[must_use]
-    pub fn submit_time(self, submit_time: Duration) -> Self {
-        Self {
-            submit_time,
-            ..self
-        }
-    }
-
-    /// The most bytes that the model may take on the device, its weights and all runs that are under way, without bound
-    /// by default: batches become smaller, and runs wait for one another.
-    #[must_use]
-    pub fn memory_budget(self, memory_budget: u64) -> Self {
-        Self {
-            memory_budget: Some(memory_budget),
-            ..self
-        }
-    }
-
-    /// For a model that shares its budget of memory with what takes so much.
-    #[must_use]
-    pub(crate) fn beside(self, other: &Memory) -> Self {
-        Self {
-            beside: self.beside + other.total(),
-            ..self
-        }
-    }
-
-    /// The longest that compiling and uploading may take, when the model is loaded or recovered, without bound by default;
-    /// then they end with [`Error::Deadline`]. A model of several plans has it for each.
-    #[must_use]
-    pub fn load_timeout(mut self, timeout: Duration) -> Self {
-        self.loading.timeout = Some(timeout);
-        self
-    }
-
-    /// `progress` is called on the thread that loads, with the bytes of weights that are on the device, and of how many;
-    /// for a model of several plans, for one after another.
-    #[must_use]
-    pub fn load_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        self.loading.progress = Some(Arc::new(progress));
-        self
-    }
-}
-
-impl Default for ModelOptions {
-    fn default() -> Self {
-        Self {
-            weight_type: WeightType::F32,
-            batch_tokens: None,
-            selection: Selection::default(),
-            submit_time: SUBMIT_TIME,
-            memory_budget: None,
-            beside: 0,
-            loading: Loading::default(),
-        }
-    }
-}
+use crate::plan::{Control, Forward, Memory, Plan};
 
 /// A compiled graph with its weights on the device. Clones share both, from any thread.
 ///
@@ -145,21 +24,9 @@ impl Default for ModelOptions {
 #[derive(Clone, Debug)]
 pub struct Model {
     plan: Arc<Plan>,
-    source: Arc<Source>,
+    source: Arc<ModelSource>,
     batch_tokens: usize,
 }
-
-/// What a model is compiled from, on any device.
-#[derive(Debug)]
-struct Source {
-    network: Network,
-    /// The longest sequence.
-    max_tokens: usize,
-    options: ModelOptions,
-}
-
-/// The most sequences in one batch.
-const MAX_SEQUENCES: usize = 1024;
 
 impl Model {
     /// Loads `config.json` and the weights of a Hugging Face directory.
@@ -177,7 +44,7 @@ impl Model {
         max_tokens: usize,
         options: &ModelOptions,
     ) -> Result<Self> {
-        let source = Source::open(directory, head, max_tokens, options)?;
+        let source = ModelSource::open(directory, head, max_tokens, options)?;
         Self::compile(gpu, Arc::new(source))
     }
 
@@ -202,7 +69,7 @@ impl Model {
         max_tokens: usize,
         options: &ModelOptions,
     ) -> Result<Self> {
-        let source = Source::of(network, max_tokens, options);
+        let source = ModelSource::of(network, max_tokens, options);
         Self::compile(gpu, Arc::new(source))
     }
 
@@ -256,7 +123,7 @@ impl Model {
         max_tokens: usize,
         options: &ModelOptions,
     ) -> Result<Memory> {
-        let source = Source::open(directory, head, max_tokens, options)?;
+        let source = ModelSource::open(directory, head, max_tokens, options)?;
         let batch_tokens = source.batch_tokens(gpu)?;
         Plan::memory_needed(
             gpu,
@@ -293,7 +160,7 @@ impl Model {
         gpu.off_thread(move || Self::compile(&own, source)).await
     }
 
-    fn compile(gpu: &Gpu, source: Arc<Source>) -> Result<Self> {
+    fn compile(gpu: &Gpu, source: Arc<ModelSource>) -> Result<Self> {
         let batch_tokens = source.batch_tokens(gpu)?;
         let options = source.plan_options(batch_tokens);
         let Network { graph, weights, .. } = &source.network;
@@ -535,147 +402,4 @@ impl Model {
         let values = batch.values(self.plan.graph())?;
         self.plan.begin(&batch.sizes(), &values)
     }
-}
-
-impl Source {
-    fn open(
-        directory: &Path,
-        head: Head,
-        max_tokens: usize,
-        options: &ModelOptions,
-    ) -> Result<Self> {
-        let network = Network::open(directory, head)?;
-        Ok(Self::of(network, max_tokens, options))
-    }
-
-    fn of(network: Network, max_tokens: usize, options: &ModelOptions) -> Self {
-        Self {
-            max_tokens: max_tokens.min(network.encoder.max_tokens),
-            network,
-            options: options.clone(),
-        }
-    }
-
-    /// The most tokens in one batch on this device, within its limits and the budget of memory.
-    fn batch_tokens(&self, gpu: &Gpu) -> Result<usize> {
-        self.check_longest(gpu)?;
-        let wanted = self.options.batch_tokens;
-        let wanted = wanted.unwrap_or_else(|| default_batch_tokens(gpu));
-        let most = wanted.clamp(1, most_tokens(gpu, &self.network.graph).max(1));
-        match self.options.memory_budget {
-            None => Ok(most),
-            Some(budget) => self.tokens_within(budget, most, gpu),
-        }
-    }
-
-    /// The most tokens, up to `most`, that a budget has room for.
-    fn tokens_within(&self, budget: u64, most: usize, gpu: &Gpu) -> Result<usize> {
-        let beside = self.options.beside;
-        let needed = |tokens| -> Result<u64> {
-            let options = self.plan_options(tokens);
-            let own = Plan::memory_needed(gpu, &self.network.graph, &options)?;
-            Ok(own.total() + beside)
-        };
-        let least = needed(1)?;
-        if least > budget {
-            return Err(Error::Limit {
-                thing: format!(
-                    "{} with texts of {} tokens",
-                    self.network.weights.location(),
-                    self.max_tokens
-                ),
-                needed: least,
-                allowed: budget,
-                unit: "bytes of memory",
-                advice: "raise the memory budget, store weights as f16 or int8, or lower max_seq_length in its sentence_bert_config.json",
-            });
-        }
-        let (mut fits, mut too_many) = (1, most + 1);
-        while fits + 1 < too_many {
-            let tokens = fits.midpoint(too_many);
-            if needed(tokens)? <= budget {
-                fits = tokens;
-            } else {
-                too_many = tokens;
-            }
-        }
-        Ok(fits)
-    }
-
-    /// A plan for batches of so many tokens, and for the longest sequence alone.
-    fn plan_options(&self, batch_tokens: usize) -> PlanOptions {
-        let tokens = batch_tokens.max(self.max_tokens);
-        let capacity = Sizes {
-            tokens,
-            sequences: tokens.min(MAX_SEQUENCES),
-            longest: self.max_tokens,
-        };
-        let mut options = PlanOptions::new(capacity)
-            .weight_type(self.options.weight_type)
-            .selection(self.options.selection.clone())
-            .submit_time(self.options.submit_time);
-        options.loading = self.options.loading.clone();
-        match self.options.memory_budget {
-            Some(budget) => options.memory_budget(budget.saturating_sub(self.options.beside)),
-            None => options,
-        }
-    }
-
-    /// A sequence that no batch may hold is refused here: a texture may be far larger than a binding, and a small
-    /// checkpoint of many positions and a wide layer would ask for gigabytes.
-    fn check_longest(&self, gpu: &Gpu) -> Result<()> {
-        gpu.capabilities().check_limits()?; // of a device for no plan at all, that is what there is to say
-        let needed = bytes_per_token(&self.network.graph).saturating_mul(self.max_tokens as u64);
-        let allowed = gpu.capabilities().largest_binding();
-        if needed <= allowed {
-            return Ok(());
-        }
-        Err(Error::Limit {
-            thing: format!(
-                "a text of {} tokens in {}",
-                self.max_tokens,
-                self.network.weights.location()
-            ),
-            needed,
-            allowed,
-            unit: "bytes in one buffer",
-            advice: "lower max_seq_length in its sentence_bert_config.json (of PyTorch's own parts, max_length in config.json), or use an adapter with a larger limit",
-        })
-    }
-}
-
-/// Enough tokens to fill the adapter: a software adapter gains nothing from more, and a batch is the step of a
-/// progress bar.
-fn default_batch_tokens(gpu: &Gpu) -> usize {
-    if gpu.capabilities().is_software() {
-        1024
-    } else {
-        8192
-    }
-}
-
-/// The most tokens of which no activation exceeds one binding, or one texture.
-fn most_tokens(gpu: &Gpu, graph: &Graph) -> usize {
-    let tokens = gpu.capabilities().largest_binding() / bytes_per_token(graph);
-    let tokens = usize::try_from(tokens).unwrap_or(usize::MAX);
-    let limits = &gpu.capabilities().limits;
-    match tuning::preferred_storage(gpu.capabilities()) {
-        Storage::Buffers => tokens,
-        Storage::Textures => tokens.min(limits.max_texture_dimension_2d as usize),
-    }
-}
-
-/// What the widest activation takes for each token; at least 1.
-fn bytes_per_token(graph: &Graph) -> u64 {
-    let one_token = Sizes {
-        tokens: 1,
-        sequences: 0,
-        longest: 1,
-    };
-    let grows = graph
-        .tensors()
-        .iter()
-        .filter(|tensor| tensor.shape.dims().contains(&Dim::Tokens));
-    let bytes = grows.map(|tensor| 4 * tensor.shape.elements(&one_token) as u64);
-    bytes.max().unwrap_or(0).max(1)
 }

@@ -11,9 +11,11 @@ mod inputs;
 mod interpret;
 mod loading;
 mod memory;
+mod options;
 mod parameters;
 mod pipelines;
 mod pool;
+mod printout;
 mod profiled;
 mod readback;
 mod recording;
@@ -33,7 +35,6 @@ mod warm_up;
 mod weights;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub use inputs::Value;
 pub use interpret::interpret;
 pub(crate) use loading::Loading;
 pub use memory::Memory;
+pub use options::{PlanOptions, SUBMIT_TIME};
 pub(crate) use self_test::tested;
 pub(crate) use shared::Shared;
 pub use slots::{Slot, Slots};
@@ -63,122 +65,11 @@ use speed::Speed;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, Pipeline, Resource};
-use crate::graph::{Graph, Source, TensorId, TensorInfo};
+use crate::graph::{Graph, TensorId, TensorInfo};
 use crate::kernel::{Offer, Storage, Variant};
 use crate::profile::Track;
 use crate::tensor::{Sizes, WeightType};
-use crate::tuning::{Reason, Selection};
-
-/// How a graph is compiled.
-///
-/// ```
-/// use std::time::Duration;
-/// use wgformer::kernel::Storage;
-/// use wgformer::plan::PlanOptions;
-/// use wgformer::tensor::{Sizes, WeightType};
-/// use wgformer::tuning::Selection;
-///
-/// let capacity = Sizes { tokens: 1024, sequences: 64, longest: 256 };
-/// let options = PlanOptions::new(capacity)
-///     .weight_type(WeightType::F16)
-///     .selection(Selection::default().named(["linear_tile 64x64"]))
-///     .storage(Storage::Buffers)
-///     .submit_time(Duration::from_millis(20))
-///     .memory_budget(256 << 20)
-///     .load_timeout(Duration::from_secs(60))
-///     .load_progress(|progress| println!("{} of {} bytes", progress.done, progress.total));
-/// # let _ = options;
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct PlanOptions {
-    pub(crate) capacity: Sizes,
-    pub(crate) weight_type: WeightType,
-    pub(crate) selection: Selection,
-    pub(crate) storage: Option<Storage>,
-    pub(crate) submit_time: Duration,
-    pub(crate) memory_budget: Option<u64>,
-    pub(crate) loading: Loading,
-}
-
-/// The longest submit unless [`PlanOptions::submit_time`] says otherwise: far below what any operating system lets a GPU
-/// be busy without an answer.
-pub const SUBMIT_TIME: Duration = Duration::from_millis(100);
-
-impl PlanOptions {
-    /// f32 weights and the built-in choice of kernels, for runs of at most `capacity`.
-    #[must_use]
-    pub fn new(capacity: Sizes) -> Self {
-        Self {
-            capacity,
-            weight_type: WeightType::F32,
-            selection: Selection::default(),
-            storage: None,
-            submit_time: SUBMIT_TIME,
-            memory_budget: None,
-            loading: Loading::default(),
-        }
-    }
-
-    /// How weight matrices are stored: [`WeightType::I8`] for linear layers only. Everything else is f32.
-    #[must_use]
-    pub fn weight_type(self, weight_type: WeightType) -> Self {
-        Self {
-            weight_type,
-            ..self
-        }
-    }
-
-    /// How variants are chosen.
-    #[must_use]
-    pub fn selection(self, selection: Selection) -> Self {
-        Self { selection, ..self }
-    }
-
-    /// What activations are kept in: what suits the adapter, unless this says otherwise.
-    #[must_use]
-    pub fn storage(self, storage: Storage) -> Self {
-        Self {
-            storage: Some(storage),
-            ..self
-        }
-    }
-
-    /// The longest that one submit is meant to take, [`SUBMIT_TIME`] by default; a dispatch that alone takes longer is
-    /// split.
-    #[must_use]
-    pub fn submit_time(self, submit_time: Duration) -> Self {
-        Self {
-            submit_time,
-            ..self
-        }
-    }
-
-    /// The most bytes that its weights and all of its runs together may take on the device ([`Memory`]), without bound by
-    /// default. Where another run does not fit, it waits for one that is under way.
-    #[must_use]
-    pub fn memory_budget(self, memory_budget: u64) -> Self {
-        Self {
-            memory_budget: Some(memory_budget),
-            ..self
-        }
-    }
-
-    /// The longest that compiling and uploading may take, without bound by default; then they end with
-    /// [`Error::Deadline`].
-    #[must_use]
-    pub fn load_timeout(mut self, timeout: Duration) -> Self {
-        self.loading.timeout = Some(timeout);
-        self
-    }
-
-    /// `progress` is called on the thread that loads, with the bytes of weights that are on the device, and of how many.
-    #[must_use]
-    pub fn load_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        self.loading.progress = Some(Arc::new(progress));
-        self
-    }
-}
+use crate::tuning::Reason;
 
 /// A compiled graph with its weights on the device; any number of threads may run it.
 ///
@@ -214,7 +105,7 @@ pub struct Plan {
     weight_type: WeightType,
     /// Where the tables lie that are too large for the device, if there are any.
     weights: Option<Arc<dyn Weights>>,
-    /// What fills the tensors of [`Source::Rows`].
+    /// What fills the tensors of [`Source::Rows`](crate::graph::Source::Rows).
     rows: HashMap<TensorId, Rows>,
     /// What its weights and one run take.
     needed: Memory,
@@ -581,72 +472,6 @@ fn check_sizes(graph: &Graph, capacity: &Sizes) -> Result<()> {
             advice: "use a smaller token budget",
         }),
     }
-}
-
-impl fmt::Debug for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan")
-            .field("steps", &self.steps.len())
-            .field("capacity", &self.capacity)
-            .finish()
-    }
-}
-
-impl fmt::Display for Plan {
-    /// One line per dispatch at full capacity: what is read and written, where, by which kernel and how many workgroups.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limits = &self.gpu.capabilities().limits;
-        let slots = self.slots.slots.iter().map(|slot| slot.bytes(limits));
-        let without_reuse: usize = self
-            .slots
-            .of_tensor
-            .keys()
-            .map(|tensor| self.graph.tensor(*tensor).shape.elements(&self.capacity))
-            .sum();
-        writeln!(
-            f,
-            "plan: {} steps, {} weights, {} slots, {:.1} MiB activations ({:.1} MiB without reuse), at most {} tokens",
-            self.steps.len(),
-            self.weight_type,
-            self.slots.slots.len(),
-            mebibytes(slots.sum()),
-            mebibytes(4 * without_reuse as u64),
-            self.capacity.tokens,
-        )?;
-        for (index, (node, step)) in self.graph.nodes().iter().zip(&self.steps).enumerate() {
-            let location = |tensor| match self.slots.of_tensor.get(tensor) {
-                Some(slot) => format!("slot {slot}"),
-                None => self.graph.tensor(*tensor).name.clone(),
-            };
-            let reads: Vec<String> = node
-                .inputs
-                .iter()
-                .filter(|input| self.graph.tensor(**input).source != Source::Parameter)
-                .map(location)
-                .collect();
-            write!(
-                f,
-                "{index:4} {} -> {} {} ",
-                reads.join(", "),
-                location(&node.output),
-                self.graph.tensor(node.output).shape,
-            )?;
-            for (variant, most) in step.offer.variants().zip(step.offer.bounds()) {
-                write!(f, " {variant}")?;
-                if most < usize::MAX {
-                    write!(f, " up to {most} rows,")?;
-                }
-            }
-            let workgroups = (step.at(&self.capacity).dispatch)(&self.capacity).workgroups;
-            writeln!(f, "  {workgroups} workgroups")?;
-        }
-        Ok(())
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "for people to read")]
-fn mebibytes(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]

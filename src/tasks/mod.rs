@@ -10,6 +10,7 @@ mod cosine;
 mod embed;
 mod fill;
 mod fit;
+mod found_answers;
 mod late_interaction;
 mod long_texts;
 mod max_sim;

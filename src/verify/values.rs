@@ -1,5 +1,7 @@
 //! What the inputs of cases hold.
 
+use std::fmt;
+
 use half::f16;
 
 use super::Random;
@@ -51,6 +53,18 @@ impl Values {
             Self::Unit | Self::Equal | Self::Offset => 2.0,
             Self::Extreme => 160.0,
         }
+    }
+}
+
+/// As a case's name ends: with nothing where there is nothing special.
+impl fmt::Display for Values {
+    fn fmt(&self, into: &mut fmt::Formatter<'_>) -> fmt::Result {
+        into.write_str(match self {
+            Self::Unit => "",
+            Self::Equal => ", equal values",
+            Self::Offset => ", values about 10,000",
+            Self::Extreme => ", values to 80",
+        })
     }
 }
 

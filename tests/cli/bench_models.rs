@@ -273,8 +273,8 @@ fn what_neither_side_runs_has_not_been_short_of_time() {
         "--variant softmax=softmax,softmax_vec4 --model tiny --dtype f32 --time-budget 0s";
     let report = bench(&folder, arguments);
     let left_out = json!([
-        "minilm-l6: softmax, 384 Unit, of 128 tokens",
-        "minilm-l6: softmax, 384 Unit, of 16 tokens",
+        "minilm-l6: softmax, 384, of 128 tokens",
+        "minilm-l6: softmax, 384, of 16 tokens",
         "tiny, f32: 1 x 16, 1 x 128, 8 x 128 tokens"
     ]);
     assert_eq!(report["left_out"], left_out);

@@ -11,8 +11,8 @@ mod pace;
 mod product;
 mod reference;
 mod report;
-mod sampled;
 mod samples;
+mod summary;
 mod shapes;
 mod subject;
 mod table;
@@ -32,11 +32,11 @@ use crate::progress::Progress;
 use alternate::{Alternation, Pair};
 use device::Device;
 use kernels::Kernel;
-use model::{Model, Subject};
+use model::{Model, ModelOrigin};
 use reference::Baseline;
 use report::{Host, Report, SCHEMA_VERSION};
-use samples::Repeats;
 use shapes::Shape;
+use summary::Repeats;
 
 #[derive(Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -264,7 +264,7 @@ impl Arguments {
             shapes => shapes,
         };
         let subjects = match self.kernels.is_empty() {
-            true => Subject::all(self.model.as_deref(), shapes)?,
+            true => ModelOrigin::all(self.model.as_deref(), shapes)?,
             false => vec![],
         };
         let dtypes = match &self.dtypes[..] {

@@ -248,8 +248,8 @@ fn is_same(a: &Capabilities, b: &Capabilities) -> bool {
 }
 
 fn reason(arguments: &Arguments, choice: &AdapterChoice) -> String {
-    const BEST: &str =
-        "a discrete GPU before an integrated one before software, GL only without another";
+    const BEST: &str = "a discrete GPU before an integrated one before software, \
+                        wide vectors before narrow ones, GL only without another";
     match (choice, std::env::var("WGPU_BACKEND")) {
         _ if arguments.adapter.adapter.is_some() => "--adapter names it".to_owned(),
         (AdapterChoice::Named(_), _) => "WGPU_ADAPTER_NAME names it".to_owned(),

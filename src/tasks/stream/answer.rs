@@ -1,7 +1,8 @@
 //! Answers in any number of contexts: of a long one, several windows are read.
 
-use super::super::answer::{Answer, AnswerOptions, Answerer, Found, ReadWindow};
+use super::super::answer::{Answer, AnswerOptions, Answerer};
 use super::super::batching::Pack;
+use super::super::found_answers::{Found, ReadWindow};
 use super::super::text_model::{Finite, TextModel};
 use super::super::windows::{LongText, Window};
 use super::batch_model::{BatchModel, Reading, finite_rows};

@@ -30,7 +30,7 @@ pub fn activation(rows: usize, cols: usize, kind: Activation, values: Values) ->
     let x = case.input("x", cols, values);
     case.graph.activation(x, kind)?;
     Ok(case.finish(
-        format!("{rows} x {cols} {kind:?} {values:?}"),
+        format!("{rows} x {cols} {kind:?}{values}"),
         Tolerance::elementwise(),
     ))
 }

@@ -234,7 +234,7 @@ pub fn attention_with(
     case.graph.attention(qkv, segment_offsets, options)?;
     let lengths = describe(lengths);
     let name = format!(
-        "{lengths} tokens, {heads} heads of {head_dim}, scores to about {peak}, {values:?}{}",
+        "{lengths} tokens, {heads} heads of {head_dim}, scores to about {peak}{values}{}",
         distances.describe()
     );
     let (longest, magnitude) = (case.sizes.longest, values.magnitude());

@@ -71,7 +71,7 @@ pub fn disentangled_attention(
         .disentangled_attention(qkv, segment_offsets, positions, scale)?;
     let lengths = describe(lengths);
     let name = format!(
-        "{lengths} tokens, {heads} heads of {head_dim}, reach {reach}, scores to about {peak}, {values:?}"
+        "{lengths} tokens, {heads} heads of {head_dim}, reach {reach}, scores to about {peak}{values}"
     );
     let terms = case.sizes.longest + 3 * head_dim;
     let tolerance = Tolerance::exponentials(terms, 5.0 * peak).scaled(values.magnitude());

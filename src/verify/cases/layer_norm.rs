@@ -48,7 +48,7 @@ pub fn layer_norm(rows: usize, cols: usize, values: Values, residual: bool) -> R
     case.graph.layer_norm(x, weight, bias, EPS)?;
     let sum = if residual { " + residual" } else { "" };
     let tolerance = Tolerance::norm(cols, values.magnitude(), deviation(cols, values));
-    Ok(case.finish(format!("{rows} x {cols} {values:?}{sum}"), tolerance))
+    Ok(case.finish(format!("{rows} x {cols}{sum}{values}"), tolerance))
 }
 
 /// Large enough that a row of one column or of equal values does not divide by next to nothing.

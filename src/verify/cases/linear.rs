@@ -178,5 +178,5 @@ pub fn linear([m, n, k]: [usize; 3], epilogue: Epilogue, values: Values) -> Resu
         Some(Combine::Gate) => Tolerance::product_of_dots(k).scaled(magnitude * magnitude),
         _ => Tolerance::dot(k).scaled(magnitude),
     };
-    Ok(case.finish(format!("{name} {values:?}"), tolerance))
+    Ok(case.finish(format!("{name}{values}"), tolerance))
 }

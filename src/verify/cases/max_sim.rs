@@ -39,7 +39,7 @@ pub fn max_sim(lengths: &[usize], queries: usize, cols: usize, values: Values) -
     let magnitude = values.magnitude() * (queries as f32).sqrt();
     let tolerance = Tolerance::dot(cols + queries).scaled(magnitude);
     let name = format!(
-        "{} tokens x {cols}, {queries} queries {values:?}",
+        "{} tokens x {cols}, {queries} queries{values}",
         describe(lengths)
     );
     Ok(case.finish(name, tolerance))

@@ -33,5 +33,5 @@ pub fn normalize(rows: usize, cols: usize, values: Values) -> Result<Case> {
     let x = case.input("x", cols, values);
     case.graph.normalize(x)?;
     let tolerance = Tolerance::norm(cols, 1.0, 1.0); // squares add up without cancelling
-    Ok(case.finish(format!("{rows} x {cols} {values:?}"), tolerance))
+    Ok(case.finish(format!("{rows} x {cols}{values}"), tolerance))
 }

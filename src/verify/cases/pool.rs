@@ -58,6 +58,6 @@ pub fn pool(
     } else {
         Tolerance::dot(case.sizes.longest).scaled(values.magnitude())
     };
-    let name = format!("{lengths} tokens x {hidden} {pooling:?}{length} {values:?}");
+    let name = format!("{lengths} tokens x {hidden} {pooling:?}{length}{values}");
     Ok(case.finish(name, tolerance))
 }

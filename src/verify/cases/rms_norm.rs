@@ -43,5 +43,5 @@ pub fn rms_norm(rows: usize, cols: usize, values: Values, residual: bool) -> Res
         _ => deviation(cols, values),
     };
     let tolerance = Tolerance::norm(cols, values.magnitude(), divisor);
-    Ok(case.finish(format!("{rows} x {cols} {values:?}{sum}"), tolerance))
+    Ok(case.finish(format!("{rows} x {cols}{sum}{values}"), tolerance))
 }

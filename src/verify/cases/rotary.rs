@@ -53,8 +53,7 @@ pub fn rotary(
     let dims = [three, heads_dim, Dim::Tokens, Dim::Fixed(head_dim)];
     let qkv = case.graph.input("qkv", dims);
     turn(&mut case, qkv, rotated)?;
-    let name =
-        format!("{tokens} tokens, {heads} heads of {head_dim}, {rotated} turned, {values:?}");
+    let name = format!("{tokens} tokens, {heads} heads of {head_dim}, {rotated} turned{values}");
     let tolerance = Tolerance::dot(2).scaled(values.magnitude());
     Ok(case.finish(name, tolerance))
 }

@@ -33,5 +33,5 @@ pub fn softmax(rows: usize, cols: usize, values: Values) -> Result<Case> {
     let x = case.input("x", cols, values);
     case.graph.softmax(x)?;
     let tolerance = Tolerance::exponentials(cols, values.range());
-    Ok(case.finish(format!("{rows} x {cols} {values:?}"), tolerance))
+    Ok(case.finish(format!("{rows} x {cols}{values}"), tolerance))
 }

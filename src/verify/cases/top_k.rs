@@ -51,7 +51,7 @@ pub fn top_k(rows: usize, cols: usize, k: usize, best: bool, values: Values) -> 
     let count = cols - usize::from(cols > 1);
     case.graph.top_k(scores, best, first..first + count, k)?;
     let before = if best.is_some() { " and best" } else { "" };
-    let name = format!("{k} of {rows} x {cols}{before} {values:?}");
+    let name = format!("{k} of {rows} x {cols}{before}{values}");
     Ok(case.finish(name, Tolerance::elementwise()))
 }
 

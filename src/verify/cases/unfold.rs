@@ -33,6 +33,6 @@ pub fn unfold(lengths: &[usize], cols: usize, size: usize, values: Values) -> Re
     let x = case.input("x", cols, values);
     case.graph.unfold(x, segment_offsets, size)?;
     let lengths = describe(lengths);
-    let name = format!("{lengths} tokens x {cols}, {size} side by side, {values:?}");
+    let name = format!("{lengths} tokens x {cols}, {size} side by side{values}");
     Ok(case.finish(name, Tolerance::elementwise()))
 }

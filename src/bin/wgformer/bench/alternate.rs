@@ -14,8 +14,8 @@ use wgformer::tuning::Selection;
 use wgformer::verify::{self, Candidate, Case};
 
 use super::pace::{Pace, fits, left};
-use super::samples::{Repeats, Summary};
 use super::subject::{Key, Subject, key};
+use super::summary::{Repeats, Summary};
 use super::{kernels, model};
 use crate::model_args::{DType, value_name};
 use crate::tuned::Named;
@@ -91,7 +91,7 @@ pub(crate) fn adapters(
     let half = Instant::now() + left(until) / 2;
     let mut left_out =
         alternation.measure_kernels(&sides, kernels, models.repeats, half, &mut told)?;
-    let load = |side: usize, subject: &model::Subject, dtype: DType| {
+    let load = |side: usize, subject: &model::ModelOrigin, dtype: DType| {
         let options = ModelOptions::default().weight_type(dtype.into());
         subject.load(gpus[side], &options)
     };
@@ -119,7 +119,7 @@ pub(crate) fn variants(
     let half = Instant::now() + left(until) / 2;
     let mut left_out =
         alternation.measure_kernels(&sides, kernels, models.repeats, half, &mut told)?;
-    let load = |side: usize, subject: &model::Subject, dtype: DType| {
+    let load = |side: usize, subject: &model::ModelOrigin, dtype: DType| {
         let named = [&pair.variants[side]].into_iter();
         let options = ModelOptions::default()
             .weight_type(dtype.into())
@@ -245,7 +245,7 @@ impl Alternation {
         plan: &model::Plan,
         until: Instant,
         mut told: impl FnMut(),
-        load: impl Fn(usize, &model::Subject, DType) -> Result<Model>,
+        load: impl Fn(usize, &model::ModelOrigin, DType) -> Result<Model>,
         runs: impl Fn(usize, &Model) -> bool,
     ) -> Result<Vec<String>> {
         let mut left_out = vec![];

@@ -11,7 +11,7 @@ use super::alternate::Ratio;
 use super::kernels::Kernel;
 use super::model::Model;
 use super::report::Report;
-use super::samples::Summary;
+use super::summary::Summary;
 use crate::numbers::{bytes, percent, rate, seconds, table};
 use crate::output::{Output, print_document};
 

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use wgformer::Gpu;
 
-use super::samples::{Repeats, Summary};
+use super::summary::{Repeats, Summary};
 
 pub(crate) use arithmetic::Kind;
 

@@ -15,9 +15,9 @@ use wgformer::verify::{self, Candidate, Case};
 use super::device::Device;
 use super::pace::{Pace, fits, left};
 use super::reference::Baseline;
-use super::sampled::{About, Sampled, Timed, is_product};
-use super::samples::Summary;
+use super::samples::{About, Sampled, Timed, is_product};
 use super::subject::{Key, Subject, VERIFIED, key};
+use super::summary::Summary;
 
 /// A kernel on one size.
 #[derive(Debug, Deserialize, Serialize)]

@@ -12,8 +12,8 @@ use wgformer::verify::Random;
 
 use super::SEED;
 use super::pace::{Pace, fits, left};
-use super::samples::{Repeats, Summary, quantile, sorted};
 use super::shapes::{Shape, VOCABULARY};
+use super::summary::{Repeats, Summary, quantile, sorted};
 use crate::adapter::AdapterArgs;
 use crate::locate::locate;
 use crate::model_args::{DType, value_name};
@@ -66,7 +66,7 @@ pub(crate) struct Run {
 
 /// What is measured.
 pub(crate) struct Plan {
-    pub(crate) subjects: Vec<Subject>,
+    pub(crate) subjects: Vec<ModelOrigin>,
     pub(crate) dtypes: Vec<DType>,
     /// Texts, and the tokens of each.
     pub(crate) sizes: Vec<[usize; 2]>,
@@ -74,12 +74,12 @@ pub(crate) struct Plan {
 }
 
 /// A folder with a model, or a shape for which weights are made.
-pub(crate) enum Subject {
+pub(crate) enum ModelOrigin {
     Folder { name: String, path: PathBuf },
     Shape(Shape),
 }
 
-impl Subject {
+impl ModelOrigin {
     /// What `--model` names, else the encoders of texts among the shapes.
     ///
     /// # Errors
@@ -218,7 +218,11 @@ impl Plan {
 }
 
 /// Sizes for which a model had no time, if there are any.
-pub(crate) fn describe(subject: &Subject, dtype: DType, sizes: &[[usize; 2]]) -> Option<String> {
+pub(crate) fn describe(
+    subject: &ModelOrigin,
+    dtype: DType,
+    sizes: &[[usize; 2]],
+) -> Option<String> {
     let sizes = sizes
         .iter()
         .map(|[texts, tokens]| format!("{texts} x {tokens}"));
@@ -236,7 +240,7 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(adapter: &AdapterArgs, subject: &Subject, dtype: DType) -> Result<Self> {
+    fn new(adapter: &AdapterArgs, subject: &ModelOrigin, dtype: DType) -> Result<Self> {
         let options = ModelOptions::default().weight_type(dtype.into());
         let vocabulary = subject.vocabulary()?;
         let start = Instant::now();
@@ -254,11 +258,11 @@ impl Loaded {
         })
     }
 
-    fn model(&self, subject: &Subject, dtype: DType, runs: Vec<Run>) -> Model {
+    fn model(&self, subject: &ModelOrigin, dtype: DType, runs: Vec<Run>) -> Model {
         let memory = self.model.memory();
         Model {
             model: subject.name(),
-            synthetic: matches!(subject, Subject::Shape(_)),
+            synthetic: matches!(subject, ModelOrigin::Shape(_)),
             dtype: value_name(&dtype),
             cold_load: self.cold_load.as_secs_f64(),
             warm_load: self.warm_load.as_secs_f64(),

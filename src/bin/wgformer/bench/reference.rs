@@ -9,7 +9,7 @@ use wgformer::verify::Random;
 
 use super::SEED;
 use super::product::Product;
-use super::samples::{Repeats, Summary};
+use super::summary::{Repeats, Summary};
 
 /// What it came to.
 #[derive(Debug, Deserialize, Serialize)]

@@ -11,8 +11,8 @@ use super::device::Device;
 use super::kernels::Kernel;
 use super::model::Model;
 use super::reference::Reference;
-use super::sampled::is_product;
-use super::samples::Summary;
+use super::samples::is_product;
+use super::summary::Summary;
 use crate::adapter::Adapter;
 use crate::numbers::percent;
 

@@ -1,171 +1,228 @@
-//! Repeated measurements of one thing, and what they say together.
+//! What the kernels' samples come to, once all of them are there.
 
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::Result;
-use serde::{Deserialize, Serialize};
+use wgformer::profile::Clock;
+use wgformer::verify::{Candidate, Case};
 
-use super::pace::left;
+use super::device::{Device, Kind};
+use super::kernels::Kernel;
+use super::reference::Baseline;
+use super::subject::Subject;
+use super::summary::Summary;
+use crate::model_args::value_name;
 
-/// What measurements come to. Seconds, unless whoever made it says otherwise.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub(crate) struct Summary {
-    pub(crate) median: f64,
-    /// The distance between the quartiles, over the median.
-    pub(crate) spread: f64,
-    pub(crate) least: f64,
-    pub(crate) samples: usize,
-    /// How many are more than three times the quartiles' distance above the upper quartile.
-    pub(crate) outliers: usize,
-    /// The median of the second half over that of the first, less 1: a device that grows hot has a positive one.
-    pub(crate) drift: f64,
+/// Of the kernels that were timed so far, and those that there was no time for yet.
+#[derive(Default)]
+pub(super) struct Sampled {
+    samples: Vec<Samples>,
+    left: BTreeSet<About>,
+    begun: BTreeSet<Place>,
 }
 
-impl Summary {
-    /// # Panics
-    /// If there is no measurement.
-    pub(crate) fn of(samples: &[f64]) -> Self {
-        let halves = samples.split_at(samples.len().div_ceil(2));
-        let sorted = sorted(samples);
-        let [lower, median, upper] = [0.25, 0.5, 0.75].map(|part| quantile(&sorted, part));
-        let between = upper - lower;
-        // Of what takes no time that a clock could tell.
-        let over = |part: f64, whole: f64| if whole == 0.0 { 0.0 } else { part / whole };
-        let high = sorted.iter().filter(|it| **it > upper + 3.0 * between);
-        let drift = match halves {
-            (_, []) => 0.0,
-            (first, second) => {
-                let [first, second] =
-                    [first, second].map(|half| quantile(&self::sorted(half), 0.5));
-                over(second - first, first)
+/// A size: its shape's name, its tokens, and its subject's place among those of the shape.
+type Place = (String, usize, usize);
+
+fn place((tokens, subject): (usize, &Subject)) -> Place {
+    (value_name(&subject.shape), tokens, subject.place)
+}
+
+/// A kernel on one size.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct About {
+    shape: String,
+    operation: &'static str,
+    size: String,
+    tokens: usize,
+    kernel: &'static str,
+    variant: String,
+    /// The edge of the matrices that it multiplies by, if any.
+    cooperative_matrix: Option<u32>,
+}
+
+/// What it came to in one sweep.
+pub(super) struct Timed {
+    /// In seconds.
+    pub(super) times: Vec<f64>,
+    /// Of the reference meanwhile, in seconds.
+    pub(super) reference: Vec<f64>,
+    pub(super) clock: Clock,
+    /// 0 where an operation is no matter of arithmetic.
+    pub(super) flops: f64,
+    pub(super) bytes: f64,
+}
+
+/// What it came to in all of them.
+struct Samples {
+    about: About,
+    timed: Timed,
+}
+
+impl Sampled {
+    pub(super) fn add(&mut self, about: About, timed: Timed) {
+        self.left.remove(&about);
+        match self.samples.iter_mut().find(|it| it.about == about) {
+            None => self.samples.push(Samples { about, timed }),
+            Some(samples) => {
+                samples.timed.times.extend(timed.times);
+                samples.timed.reference.extend(timed.reference);
             }
+        }
+    }
+
+    /// In the order in which they came.
+    pub(super) fn kernels(&self, device: &Device, baseline: &Baseline) -> Vec<Kernel> {
+        let kernels = self.samples.iter();
+        kernels
+            .map(|it| it.kernel(device, self.reference(it, baseline)))
+            .collect()
+    }
+
+    /// What a kernel is compared with, as the time that it would take itself at that speed: the textbook's product for a
+    /// product, timed in turns with it, and otherwise the operation's plain kernel on the same size, if it was timed.
+    fn reference(&self, samples: &Samples, baseline: &Baseline) -> Option<f64> {
+        let Samples { about, timed } = samples;
+        if is_product(about.operation) {
+            return Some(least(&timed.reference) * timed.flops / baseline.flops());
+        }
+        let is_plain = |it: &&Samples| {
+            let size = (&it.about.shape, &it.about.size);
+            size == (&about.shape, &about.size) && it.about.kernel == about.operation
         };
+        let plain = self.samples.iter().filter(is_plain);
+        plain
+            .map(|it| least(&it.timed.times))
+            .min_by(f64::total_cmp)
+    }
+
+    /// There was time for some of its kernels, or might have been.
+    pub(super) fn begin(&mut self, subject: &Subject, tokens: usize) {
+        self.begun.insert(place((tokens, subject)));
+    }
+
+    /// There was no time for it yet.
+    pub(super) fn skip(&mut self, about: About) {
+        if self.samples.iter().all(|it| it.about != about) {
+            self.left.insert(about);
+        }
+    }
+
+    /// It cannot be timed, however much time there is.
+    pub(super) fn forget(&mut self, about: &About) {
+        self.left.remove(about);
+    }
+
+    /// For what of these sizes there was no time, a line for each shape.
+    pub(super) fn left_out<'a>(
+        &self,
+        sizes: impl Iterator<Item = (usize, &'a Subject)>,
+    ) -> Vec<String> {
+        let sizes: Vec<Place> = sizes.map(place).collect();
+        let mut shapes: Vec<&String> = sizes.iter().map(|(shape, ..)| shape).collect();
+        let mut seen = BTreeSet::new();
+        shapes.retain(|shape| seen.insert(*shape));
+        let lines = shapes.into_iter().filter_map(|shape| {
+            let own = sizes.iter().filter(|(of, ..)| of == shape).collect();
+            let parts = self.left_out_of(shape, own);
+            (!parts.is_empty()).then(|| format!("{shape}: {}", parts.join("; ")))
+        });
+        lines.collect()
+    }
+
+    fn left_out_of(&self, shape: &str, sizes: Vec<&Place>) -> Vec<String> {
+        let mut all: BTreeMap<usize, [usize; 2]> = BTreeMap::new();
+        for size in sizes {
+            let [count, begun] = all.entry(size.1).or_default();
+            *count += 1;
+            *begun += usize::from(self.begun.contains(size));
+        }
+        let is_whole = |(_, [_, begun]): &(usize, [usize; 2])| *begun == 0;
+        let (whole, parts): (Vec<_>, Vec<_>) = all.into_iter().partition(is_whole);
+        let whole: Vec<String> = whole.iter().map(|(tokens, _)| tokens.to_string()).collect();
+        let whole = (!whole.is_empty()).then(|| format!("all of {} tokens", whole.join(", ")));
+        let parts = parts.into_iter().flat_map(|(tokens, [count, begun])| {
+            let left = self.left.iter();
+            let left = left.filter(|it| it.shape == shape && it.tokens == tokens);
+            let counts = [(count - begun, "operation"), (left.count(), "kernel")];
+            let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+            let counts: Vec<String> = counts.map(counted).collect();
+            (!counts.is_empty()).then(|| format!("{} of {tokens} tokens", counts.join(" and ")))
+        });
+        whole.into_iter().chain(parts).collect()
+    }
+}
+
+fn counted((count, what): (usize, &str)) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+impl About {
+    pub(super) fn new(
+        subject: &Subject,
+        case: &Case,
+        tokens: usize,
+        candidate: &Candidate,
+    ) -> Self {
+        let kernel = candidate.variant().kernel;
         Self {
-            median,
-            spread: over(between, median),
-            least: sorted[0],
-            samples: sorted.len(),
-            outliers: high.count(),
-            drift,
+            shape: value_name(&subject.shape),
+            operation: case.operation,
+            size: case.name.clone(),
+            tokens,
+            kernel: kernel.name,
+            variant: candidate.describe(),
+            cooperative_matrix: kernel.cooperative_matrix,
+        }
+    }
+}
+
+/// Whether it is compared with the textbook's product, rather than with a plain kernel of its own.
+pub(super) fn is_product(operation: &str) -> bool {
+    operation.contains("linear")
+}
+
+fn least(samples: &[f64]) -> f64 {
+    Summary::of(samples).least
+}
+
+impl Samples {
+    fn kernel(&self, device: &Device, reference: Option<f64>) -> Kernel {
+        let Self { about, timed } = self;
+        let time = Summary::of(&timed.times);
+        let flops = (timed.flops > 0.0).then_some(timed.flops);
+        Kernel {
+            shape: about.shape.clone(),
+            operation: about.operation.to_owned(),
+            size: about.size.clone(),
+            tokens: about.tokens,
+            kernel: about.kernel.to_owned(),
+            variant: about.variant.clone(),
+            clock: match timed.clock {
+                Clock::Device => "device",
+                _ => "host",
+            }
+            .to_owned(),
+            flops_per_second: flops.map(|flops| time.rate(flops)),
+            bytes_per_second: time.rate(timed.bytes),
+            of_roof: self.roof_share(device, time.median),
+            over_reference: reference.map(|it| it / time.least),
+            time,
         }
     }
 
-    /// Of a rate: so much work a measurement, a second. The best is then the greatest.
-    pub(crate) fn rate(&self, work: f64) -> f64 {
-        work / self.median
-    }
-}
-
-pub(crate) fn sorted(samples: &[f64]) -> Vec<f64> {
-    let mut sorted = samples.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted
-}
-
-/// Between the two nearest measurements, as numpy's default has it.
-pub(crate) fn quantile(sorted: &[f64], part: f64) -> f64 {
-    let place = part * (sorted.len() - 1) as f64;
-    let (below, above) = (place.floor() as usize, place.ceil() as usize);
-    sorted[below] + (place - place.floor()) * (sorted[above] - sorted[below])
-}
-
-/// How often a thing is measured.
-#[derive(Clone, Copy)]
-pub(crate) struct Repeats {
-    /// As long as this is not over, up to `most` times, and at least `least` times.
-    pub(crate) budget: Duration,
-    pub(crate) least: usize,
-    pub(crate) most: usize,
-}
-
-impl Repeats {
-    /// The same, but no longer than there is time, unless they are too few then.
-    pub(crate) fn until(self, until: Instant) -> Self {
-        Self {
-            budget: self.budget.min(left(until)),
-            ..self
+    /// Williams and others, 2009: no more than the arithmetic there is, nor than what memory brings for it.
+    fn roof_share(&self, device: &Device, seconds: f64) -> f64 {
+        let Timed { flops, bytes, .. } = self.timed;
+        let bandwidth = device.bandwidth();
+        if flops == 0.0 {
+            return bytes / seconds / bandwidth;
         }
-    }
-
-    /// How long they take of what takes `each`, the one for warming up included, and one more because some take longer.
-    pub(crate) fn cost(self, each: Duration) -> Duration {
-        (2 + self.least as u32) * each
-    }
-
-    /// What the samples come to.
-    ///
-    /// # Errors
-    /// Those of `measure`.
-    pub(crate) fn of(self, measure: impl FnMut() -> Result<Duration>) -> Result<Summary> {
-        Ok(Summary::of(&self.samples(measure)?))
-    }
-
-    /// What `measure` says, after it was called once for warming up, in seconds.
-    ///
-    /// # Errors
-    /// Those of `measure`.
-    pub(crate) fn samples(self, mut measure: impl FnMut() -> Result<Duration>) -> Result<Vec<f64>> {
-        measure()?;
-        let (start, mut samples) = (Instant::now(), Vec::new());
-        while self.goes_on(samples.len(), start) {
-            samples.push(measure()?.as_secs_f64());
-        }
-        Ok(samples)
-    }
-
-    /// After so many samples since `start`.
-    pub(crate) fn goes_on(self, done: usize, start: Instant) -> bool {
-        done < self.least || (done < self.most && start.elapsed() < self.budget)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quartiles_are_numpys_and_one_late_sample_is_an_outlier() {
-        let summary = Summary::of(&[1.0, 2.0, 3.0, 4.0, 100.0]);
-        assert_eq!((summary.median, summary.least), (3.0, 1.0));
-        assert_eq!(summary.spread, 2.0 / 3.0); // quartiles 2 and 4
-        assert_eq!((summary.samples, summary.outliers), (5, 1));
-        assert_eq!(Summary::of(&[2.0, 2.0, 3.0, 3.0]).drift, 0.5);
-        let nothing = Summary::of(&[0.0; 4]);
-        assert_eq!((nothing.spread, nothing.drift), (0.0, 0.0));
-        let one = Summary::of(&[7.0]);
-        assert_eq!((one.median, one.spread, one.drift), (7.0, 0.0, 0.0));
-    }
-
-    #[test]
-    fn where_there_is_no_time_they_are_as_few_as_may_be() {
-        let repeats = Repeats {
-            budget: Duration::from_secs(1000),
-            least: 3,
-            most: 10,
+        let peak = match self.about.cooperative_matrix {
+            Some(8) => device.peak(Kind::Cooperative8),
+            Some(_) => device.peak(Kind::Cooperative16),
+            None => None,
         };
-        let measure = || Ok(Duration::from_secs(1));
-        let summary = repeats.until(Instant::now()).of(measure).unwrap();
-        assert_eq!(summary.samples, 3);
-        assert_eq!(
-            repeats.cost(Duration::from_secs(2)),
-            Duration::from_secs(10)
-        );
-    }
-
-    #[test]
-    fn it_is_measured_often_enough_and_not_for_ever() {
-        let mut calls = 0;
-        let mut measure = || {
-            calls += 1;
-            Ok(Duration::from_secs(1))
-        };
-        let repeats = |budget, least, most| Repeats {
-            budget,
-            least,
-            most,
-        };
-        let few = repeats(Duration::ZERO, 3, 10).of(&mut measure).unwrap();
-        let many = repeats(Duration::MAX, 3, 10).of(&mut measure).unwrap();
-        assert_eq!((few.samples, many.samples, calls), (3, 10, 15));
+        let peak = peak.unwrap_or_else(|| device.peak_f32());
+        flops / seconds / peak.min(flops / bytes * bandwidth)
     }
 }

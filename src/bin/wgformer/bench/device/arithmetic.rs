@@ -7,7 +7,7 @@ use wgpu::util::DeviceExt;
 
 use super::Arithmetic;
 use crate::bench::checked::checked;
-use crate::bench::samples::Repeats;
+use crate::bench::summary::Repeats;
 
 /// What is multiplied, and added up in what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

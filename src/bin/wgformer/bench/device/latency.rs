@@ -8,7 +8,7 @@ use wgformer::Gpu;
 
 use super::Rate;
 use crate::bench::checked::{checked, wait};
-use crate::bench::samples::{Repeats, Summary};
+use crate::bench::summary::{Repeats, Summary};
 
 /// What a dispatch adds to a pass of one.
 ///

@@ -5,7 +5,7 @@ use wgformer::Gpu;
 
 use super::Memory;
 use crate::bench::checked::checked;
-use crate::bench::samples::Repeats;
+use crate::bench::summary::Repeats;
 
 /// Buffers from what a cache holds to what none does, as far as the device allows.
 const SIZES: [u64; 6] = [256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20];

@@ -3,7 +3,7 @@
 //! The words are HTML around the bars, so that they wrap on a narrow screen.
 
 use crate::bench::kernels::Kernel;
-use crate::bench::sampled::is_product;
+use crate::bench::samples::is_product;
 use crate::html::markup::{Element, element};
 use crate::numbers::{percent, rate};
 
