@@ -21,7 +21,8 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_timed = arguments.iter().any(|argument| argument == "--bench");
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let is_timed = has("--bench") && !has("--test"); // cargo gives the first to every benchmark
     let mut names = arguments.iter().filter(|name| !name.starts_with('-'));
     let few = if is_timed { 100_000 } else { 1000 };
     let Ok(count) = names.next().map_or(Ok(few), |count| count.parse()) else {
@@ -162,6 +163,8 @@ fn verify(found: &[Vec<Hit>], expected: &[Vec<Nearest>], weight_type: WeightType
         WeightType::I8 => 1e-2,
         other => panic!("nothing is known of {other}"),
     };
+    let counts = |all: &[usize]| all.iter().all(|count| *count == HITS);
+    assert!(counts(&found.iter().map(Vec::len).collect::<Vec<_>>()));
     for (found, expected) in found.iter().flatten().zip(expected.iter().flatten()) {
         let difference = (found.score - expected.score).abs();
         assert!(difference < within, "{found:?}, {expected:?}");

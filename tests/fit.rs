@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use wgformer::evaluation::classification;
 use wgformer::logistic::{ClassWeight, LogisticOptions, LogisticRegression, Validation, validate};
-use wgformer::models::{ClassifierFolder, Output, SentenceTransformer};
+use wgformer::models::{ClassifierFolder, ModelOptions, Output, SentenceTransformer};
 use wgformer::ops::Pooling;
 use wgformer::plan::Control;
 use wgformer::tasks::{Classifier, Embedder, EmbedderOptions, FitOptions, FittedClassifier};
@@ -329,6 +329,11 @@ fn nothing_but_a_classifier_is_replaced() {
         Output::Logits
     );
     fitted.save(other.join(".")).unwrap(); // a classifier
+    let options = ModelOptions::default();
+    let needed = Classifier::memory_needed(&gpu, &other, &options).unwrap();
+    let loaded = Classifier::load(&gpu, &other, &options).unwrap();
+    loaded.model().warm_up().unwrap();
+    assert_eq!(loaded.model().memory(), needed);
     let taken = folder.path().join("taken");
     fs::create_dir(&taken).unwrap();
     fs::write(taken.join("letter.txt"), "dear").unwrap();

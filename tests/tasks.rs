@@ -243,6 +243,20 @@ fn a_summary_that_is_late_ends_before_its_sentences_are_compared() {
     assert_eq!(embedded, 100);
 }
 
+#[test]
+fn a_summary_that_cannot_be_made_is_refused_before_any_work() {
+    let (gpu, _turn) = common::gpu();
+    let folder = "tests/data/tiny/plain";
+    let embedder = Embedder::load(&gpu, folder).unwrap();
+    let late = || Control::new().timeout(Duration::ZERO);
+    let long = embedder.summarize_with(&"A. ".repeat(16_385), 1, late());
+    assert!(matches!(long, Err(Error::Limit { needed: 16_385, .. })));
+    let options = EmbedderOptions::default().per_token(true);
+    let per_token = Embedder::load_with(&gpu, folder, &options).unwrap();
+    let error = per_token.summarize("A cat. A dog sat.", 1).unwrap_err();
+    assert!(error.to_string().contains("per_token"), "{error}");
+}
+
 /// Any executor may move the work between its threads.
 #[test]
 fn tasks_and_their_futures_go_where_they_are_needed() {

@@ -45,8 +45,6 @@ impl Openblas {
 fn sample(python: &str) -> Result<serde_json::Value, String> {
     let output = Command::new(python)
         .arg("scripts/openblas.py")
-        .env_remove("OPENBLAS_CORETYPE")
-        .env_remove("OPENBLAS_L2_SIZE")
         .output()
         .map_err(|error| error.to_string())?;
     if !output.status.success() {

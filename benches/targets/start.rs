@@ -1,6 +1,6 @@
 //! From the start of a process to its first embedding: the command line embeds one text and ends.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::report::{Row, Target};
 use super::{Bench, Best, minilm};
@@ -34,9 +34,10 @@ fn embed(cache: &std::path::Path) -> String {
     command
         .args(["embed", "some text", "--model", minilm::MODEL])
         .env("MESA_SHADER_CACHE_DIR", cache)
-        .env("XDG_CACHE_HOME", cache) // nobody's measurements
-        .stderr(Stdio::null());
+        .env("XDG_CACHE_HOME", cache); // nobody's measurements
     let output = command.output().expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
     String::from_utf8(output.stdout).expect("it writes JSON")
 }
 

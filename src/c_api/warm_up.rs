@@ -14,7 +14,6 @@ use super::status::wgformer_status;
 use super::tagger::wgformer_tagger;
 use super::zero_shot::wgformer_zero_shot;
 use crate::error::Result as Outcome;
-use crate::plan::Plan;
 
 /// Runs each of the model's pipelines once.
 #[unsafe(no_mangle)]
@@ -29,9 +28,7 @@ pub extern "C" fn wgformer_embedder_warm_up(
 pub extern "C" fn wgformer_sparse_embedder_warm_up(
     sparse_embedder: Option<&wgformer_sparse_embedder>,
 ) -> wgformer_status {
-    warm_up(sparse_embedder, "sparse_embedder", |it| {
-        it.0.plans().into_iter().try_for_each(Plan::warm_up)
-    })
+    warm_up(sparse_embedder, "sparse_embedder", |it| it.0.warm_up())
 }
 
 /// Runs each of the pipelines of model and comparison once.

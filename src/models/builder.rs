@@ -10,6 +10,10 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorId};
 use crate::plan::Weights;
 
+/// The most elements of a table that follows from the configuration: 1 GiB of f32, where those of the longest models in
+/// use have some millions.
+const MOST_COMPUTED: usize = 1 << 28;
+
 /// A graph being built over a checkpoint: every parameter is looked up, and its shape checked, as it is named.
 ///
 /// ```
@@ -248,14 +252,29 @@ impl<'a> Builder<'a> {
         self.derive(format!("zeros {shape:?}"), shape, Derived::Zeros)
     }
 
-    /// What follows from the configuration, row-major.
+    /// What `values` makes of the configuration, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Limit`], before anything is made, for a table that only a wrong configuration asks for.
     pub(super) fn computed<const N: usize>(
         &mut self,
         name: &str,
         shape: [usize; N],
-        values: impl Into<Arc<[f32]>>,
-    ) -> TensorId {
-        self.derive(name.to_owned(), shape, Derived::Values(values.into()))
+        values: impl FnOnce() -> Vec<f32>,
+    ) -> Result<TensorId> {
+        let elements = shape
+            .iter()
+            .fold(1, |all: usize, it| all.saturating_mul(*it));
+        if elements > MOST_COMPUTED {
+            return Err(Error::Limit {
+                thing: format!("the table \"{name}\" of {}", self.weights.location()),
+                needed: elements as u64,
+                allowed: MOST_COMPUTED as u64,
+                unit: "elements",
+                advice: "lower the number of positions in its config.json",
+            });
+        }
+        Ok(self.derive(name.to_owned(), shape, Derived::Values(values().into())))
     }
 
     /// A weight of the checkpoint, each of its elements times a number.
@@ -485,5 +504,23 @@ impl std::fmt::Debug for Builder<'_> {
             .field("graph", &self.graph)
             .field("weights", &self.weights.location())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::Tensor;
+
+    #[test]
+    fn a_table_that_no_device_would_hold_is_refused_before_it_is_made() {
+        let weights = HashMap::<String, Tensor>::new();
+        let mut builder = Builder::new(&weights);
+        let mut make = |rows| builder.computed("t", [rows, 4], || vec![0.5; 4]);
+        make(1).unwrap();
+        for rows in [(MOST_COMPUTED / 4) + 1, usize::MAX] {
+            let error = make(rows).unwrap_err().to_string();
+            assert!(error.contains("table \"t\" of"), "{error}");
+        }
     }
 }

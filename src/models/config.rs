@@ -157,6 +157,9 @@ const MAX_SIZE: u64 = 1 << 28;
 /// Of layers, where layers may share their weights, so that none is ever missing.
 const MAX_LAYERS: u64 = 1 << 12;
 
+/// Of labels, each of which has a name.
+const MAX_LABELS: u64 = 1 << 20;
+
 /// Of positions, for some of which tables are computed: a key with `position` in it, or `max_length`.
 const MAX_POSITIONS: u64 = 1 << 20;
 
@@ -231,6 +234,7 @@ impl Config {
         };
         let most = match key {
             _ if key.contains("layer") => MAX_LAYERS,
+            "num_labels" => MAX_LABELS,
             _ if key.contains("position") || key == "max_length" => MAX_POSITIONS,
             _ => MAX_SIZE,
         };

@@ -69,23 +69,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
             .then_some(("embeddings.token_type_embeddings.weight", max_types)),
         norm: Some(NormNames::new("embeddings.LayerNorm")),
     };
-    let mut x = if embedding_size == hidden {
-        embeddings(builder, &names, vocabulary, hidden, sizes.eps)?
-    } else {
-        // A sum of rows through a linear layer is the sum of what it makes of each.
-        let project = LinearNames::new("embeddings.embed_proj").bias(false);
-        embeddings_from(
-            builder,
-            &names,
-            vocabulary,
-            hidden,
-            sizes.eps,
-            |builder, name, rows| {
-                let table = Table::new(name, [rows, embedding_size]);
-                builder.projected(&table, &project, hidden)
-            },
-        )?
-    };
+    let mut x = embedded(builder, &names, vocabulary, embedding_size, &sizes)?;
     let segment_offsets = builder.graph.segment_offsets();
     for layer in 0..layers {
         let disentangled = match &relative {
@@ -110,6 +94,26 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         reads_types: max_types > 0,
         ..Encoder::new(x, segment_offsets, &sizes, vocabulary, max_positions)
     })
+}
+
+/// Embeddings of `columns`, brought to the layers' width: a sum of rows through a linear layer is the sum of what it makes
+/// of each.
+fn embedded(
+    builder: &mut Builder<'_>,
+    names: &EmbeddingNames,
+    vocabulary: usize,
+    columns: usize,
+    sizes: &LayerSizes,
+) -> Result<TensorId> {
+    let hidden = sizes.hidden;
+    if columns == hidden {
+        return embeddings(builder, names, vocabulary, hidden, sizes.eps);
+    }
+    let project = LinearNames::new("embeddings.embed_proj").bias(false);
+    let table = |builder: &mut Builder<'_>, name: &str, rows| {
+        builder.projected(&Table::new(name, [rows, columns]), &project, hidden)
+    };
+    embeddings_from(builder, names, vocabulary, hidden, sizes.eps, table)
 }
 
 /// How scores depend on where tokens are to each other.

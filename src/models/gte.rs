@@ -46,7 +46,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         norm: Some(NormNames::new("embeddings.LayerNorm")),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
-    let attending = rotated(builder, max_positions, head_dim, &rotary);
+    let attending = rotated(builder, max_positions, head_dim, &rotary)?;
     let old = builder.has("encoder.layer.0.attn_ln.weight");
     let names = (0..layers).map(|layer| match old {
         true => published_layer(layer, packed, &sizes),

@@ -55,7 +55,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
     let segment_offsets = builder.graph.segment_offsets();
     let attending = Attending {
-        bias: Some(alibi_table(builder, sizes.heads, max_positions - 1)),
+        bias: Some(alibi_table(builder, sizes.heads, max_positions - 1)?),
         ..Attending::everywhere(segment_offsets)
     };
     let names = (0..layers).map(|layer| layer_names(layer, &sizes));

@@ -40,7 +40,7 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
         })),
     };
     let x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
-    let attending = rotated(builder, max_positions, head_dim, &rotary);
+    let attending = rotated(builder, max_positions, head_dim, &rotary)?;
     let names = (0..layers).map(|layer| match old {
         true => published_layer(layer, sizes.hidden),
         false => transformers_layer(layer),

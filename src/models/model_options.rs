@@ -92,7 +92,7 @@ impl ModelOptions {
     }
 
     /// The longest that compiling and uploading may take, when the model is loaded or recovered, without bound by default;
-    /// then they end with [`Error::Deadline`]. A model of several plans has it for each.
+    /// then they end with [`Error::Deadline`](crate::Error::Deadline). A model of several plans has it for each.
     #[must_use]
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.loading.timeout = Some(timeout);

@@ -71,8 +71,8 @@ pub(super) fn build(config: &Config, builder: &mut Builder<'_>) -> Result<Encode
     let mut x = embeddings(builder, &names, vocabulary, sizes.hidden, sizes.eps)?;
     let positions = builder.graph.ids("positions", max_positions);
     let segment_offsets = builder.graph.segment_offsets();
-    let [global, local] =
-        [global, local].map(|rotary| rotary_table(builder, max_positions, head_dim, &rotary));
+    let global = rotary_table(builder, max_positions, head_dim, &global)?;
+    let local = rotary_table(builder, max_positions, head_dim, &local)?;
     for (layer, is_local) in is_local.into_iter().enumerate() {
         let table = if is_local { local } else { global };
         let attending = Attending {

@@ -5,7 +5,7 @@ use super::derived::{NetworkWeights, Source};
 use super::masked_lm_head::MaskedLmHead;
 use super::{Builder, Checkpoint, Config, Encoder, Family, Projection, ScoreFunction};
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, TensorId};
 use crate::ops::Pooling;
 use crate::plan::Weights;
 
@@ -46,9 +46,73 @@ pub enum Head {
     QuestionAnswering,
 }
 
-#[cfg(feature = "text")] // which tasks need
 impl Head {
+    /// What follows an encoder, and the columns of the result.
+    ///
+    /// # Errors
+    /// [`Error::HeadMissing`], and those of operations.
+    fn build(
+        &self,
+        config: &Config,
+        family: &Family,
+        builder: &mut Builder<'_>,
+        encoder: &Encoder,
+        labels: usize,
+    ) -> Result<(TensorId, usize)> {
+        let (hidden_states, hidden) = (encoder.hidden_states, encoder.hidden);
+        let offsets = encoder.segment_offsets;
+        let heads = || (family.build_heads)(config);
+        let saved_as = config.architectures().join(", ");
+        match self {
+            Self::HiddenStates => Ok((hidden_states, hidden)),
+            Self::Pooled { pooling, normalize } => {
+                let graph = &mut builder.graph;
+                let pooled = graph.pool(hidden_states, offsets, *pooling, *normalize)?;
+                Ok((pooled, hidden))
+            }
+            Self::Projected {
+                pooling,
+                projections,
+            } => {
+                let graph = &mut builder.graph;
+                let pooled = graph.pool(hidden_states, offsets, *pooling, false)?;
+                Projection::build_all(projections, builder, pooled, hidden)
+            }
+            Self::ProjectedTokens { projections, .. } => {
+                Projection::build_all(projections, builder, hidden_states, hidden)
+            }
+            Self::SequenceClassification => {
+                refuse_class(config, "ForTokenClassification", "one for whole texts")?;
+                let logits = heads()?.classify_sequences(builder, encoder, labels);
+                Ok((named(logits, "classifying texts", &saved_as)?, labels))
+            }
+            Self::TokenClassification => {
+                refuse_class(config, "ForSequenceClassification", "one for tokens")?;
+                let logits = heads()?.classify_tokens(builder, encoder, labels);
+                Ok((named(logits, "classifying tokens", &saved_as)?, labels))
+            }
+            Self::QuestionAnswering => {
+                let logits = heads()?.find_spans(builder, encoder);
+                Ok((named(logits, "answering questions", &saved_as)?, 2))
+            }
+        }
+    }
+
+    /// Whether its columns may be labels: the last of what follows a pooling may be a classifier.
+    fn may_classify(&self) -> bool {
+        match self {
+            Self::Projected { .. } | Self::SequenceClassification | Self::TokenClassification => {
+                true
+            }
+            Self::HiddenStates
+            | Self::Pooled { .. }
+            | Self::ProjectedTokens { .. }
+            | Self::QuestionAnswering => false,
+        }
+    }
+
     /// Whether it gives a row for each token, rather than one for each sequence.
+    #[cfg(feature = "text")] // which tasks need
     #[must_use]
     pub(crate) fn is_per_token(&self) -> bool {
         match self {
@@ -94,7 +158,7 @@ pub struct Network {
     pub columns: usize,
     /// Whether every sequence is added by [`Batch::push_expanded`](super::Batch::push_expanded).
     pub expanded: bool,
-    /// The names of the labels, as `id2label` has them, or `LABEL_0` and so on: of a classification, a name per column.
+    /// The names of a classification's labels, one per column: as `id2label` has them, or `LABEL_0` and so on.
     pub labels: Vec<String>,
     /// What the logits of a classification become.
     pub score_function: ScoreFunction,
@@ -128,53 +192,13 @@ impl Network {
         let mut builder = Builder::new(&*source);
         builder.expanded = expanded;
         let encoder = (family.build)(config, &mut builder)?;
-        let (labels, saved_as) = (config.labels()?, config.architectures().join(", "));
-        // Of other models than classifiers nobody asks what their files say of it.
-        let cross_encoder_function = match head {
-            Head::SequenceClassification => ScoreFunction::of_cross_encoder(config, labels.len())?,
-            _ => ScoreFunction::Identity,
+        let labels = match head.may_classify() {
+            true => config.labels()?,
+            false => Vec::new(),
         };
-        let (output, columns) = match head {
-            Head::HiddenStates => (encoder.hidden_states, encoder.hidden),
-            Head::Pooled { pooling, normalize } => {
-                let (hidden_states, offsets) = (encoder.hidden_states, encoder.segment_offsets);
-                let pooled = builder
-                    .graph
-                    .pool(hidden_states, offsets, pooling, normalize)?;
-                (pooled, encoder.hidden)
-            }
-            Head::Projected {
-                pooling,
-                projections,
-            } => {
-                let (hidden_states, offsets) = (encoder.hidden_states, encoder.segment_offsets);
-                let pooled = builder.graph.pool(hidden_states, offsets, pooling, false)?;
-                Projection::build_all(&projections, &mut builder, pooled, encoder.hidden)?
-            }
-            Head::ProjectedTokens { projections, .. } => {
-                let hidden_states = encoder.hidden_states;
-                Projection::build_all(&projections, &mut builder, hidden_states, encoder.hidden)?
-            }
-            Head::SequenceClassification => {
-                refuse_class(config, "ForTokenClassification", "one for whole texts")?;
-                let heads = (family.build_heads)(config)?;
-                let logits = heads.classify_sequences(&mut builder, &encoder, labels.len());
-                (named(logits, "classifying texts", &saved_as)?, labels.len())
-            }
-            Head::TokenClassification => {
-                refuse_class(config, "ForSequenceClassification", "one for tokens")?;
-                let heads = (family.build_heads)(config)?;
-                let logits = heads.classify_tokens(&mut builder, &encoder, labels.len());
-                (
-                    named(logits, "classifying tokens", &saved_as)?,
-                    labels.len(),
-                )
-            }
-            Head::QuestionAnswering => {
-                let logits = (family.build_heads)(config)?.find_spans(&mut builder, &encoder);
-                (named(logits, "answering questions", &saved_as)?, 2)
-            }
-        };
+        let [score_function, cross_encoder_function] =
+            score_functions(config, &head, labels.len())?;
+        let (output, columns) = head.build(config, family, &mut builder, &encoder, labels.len())?;
         builder.graph.set_output(output);
         let Builder { graph, derived, .. } = builder;
         let weights = Arc::new(NetworkWeights { source, derived });
@@ -184,7 +208,7 @@ impl Network {
             encoder,
             columns,
             expanded,
-            score_function: ScoreFunction::of(config, labels.len())?,
+            score_function,
             cross_encoder_function,
             labels,
         })
@@ -227,6 +251,19 @@ impl Network {
         let head = MaskedLmHead::open(directory)?;
         head.network(0..head.encoder.vocabulary)
     }
+}
+
+/// What logits become, in the end and in a cross-encoder's; of models that give none nobody asks what their files say.
+fn score_functions(config: &Config, head: &Head, labels: usize) -> Result<[ScoreFunction; 2]> {
+    let own = match head.may_classify() {
+        true => ScoreFunction::of(config, labels)?,
+        false => ScoreFunction::Identity,
+    };
+    let cross_encoder = match head {
+        Head::SequenceClassification => ScoreFunction::of_cross_encoder(config, labels)?,
+        _ => ScoreFunction::Identity,
+    };
+    Ok([own, cross_encoder])
 }
 
 /// Refuses a checkpoint that was saved with another head, whose tensors have the same names.

@@ -102,7 +102,7 @@ impl PlanOptions {
     }
 
     /// The longest that compiling and uploading may take, without bound by default; then they end with
-    /// [`Error::Deadline`].
+    /// [`Error::Deadline`](crate::Error::Deadline).
     #[must_use]
     pub fn load_timeout(mut self, timeout: Duration) -> Self {
         self.loading.timeout = Some(timeout);

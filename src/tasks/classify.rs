@@ -69,6 +69,14 @@ pub struct Label {
     pub index: usize,
 }
 
+/// What gives a directory's logits: its last modules, if they do, else the checkpoint's own head.
+fn head(own: &SentenceTransformer) -> Head {
+    match own.output {
+        Output::Logits => own.head(own.pooling, own.normalize),
+        _ => Head::SequenceClassification,
+    }
+}
+
 impl Classifier {
     /// Loads a checkpoint with a head for sequence classification, or a directory that
     /// [`FittedClassifier::save`](super::FittedClassifier::save) wrote.
@@ -77,11 +85,7 @@ impl Classifier {
     /// As [`Model::load`], [`crate::Error::HeadMissing`] if it has no such head, and [`crate::Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
-        let head = match own.output {
-            Output::Logits => own.head(own.pooling, own.normalize),
-            _ => Head::SequenceClassification,
-        };
-        let text_model = TextModel::load(gpu, &own, head, options)?;
+        let text_model = TextModel::load(gpu, &own, head(&own), options)?;
         text_model.model.expect_labels(text_model.model.columns())?;
         let score_function = text_model.model.score_function();
         Ok(Self {
@@ -100,7 +104,7 @@ impl Classifier {
         options: &ModelOptions,
     ) -> Result<Memory> {
         let own = SentenceTransformer::read(directory.as_ref())?;
-        TextModel::memory_needed(gpu, &own, Head::SequenceClassification, options)
+        TextModel::memory_needed(gpu, &own, head(&own), options)
     }
 
     /// [`Classifier::load`], on a thread of its own, without blocking this one.
@@ -208,10 +212,7 @@ impl Classifier {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<Vec<f32>>> {
-        let texts: Vec<Text<'_>> = texts
-            .into_iter()
-            .map(|it| Text::without_empty_second(it.into()))
-            .collect();
+        let texts = Text::all_without_empty_second(texts);
         let outputs = self.text_model.outputs(&texts, control).await?;
         let scores = outputs.into_iter().map(|output| {
             let mut logits = output.values;

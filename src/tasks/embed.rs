@@ -406,7 +406,7 @@ impl Embedder {
             None | Some("cosine") => Ok(Metric::Cosine),
             Some("dot" | "dot_product") => Ok(Metric::DotProduct),
             Some(other) => Err(Error::Unsupported {
-                path: self.own.transformer.clone(),
+                path: self.own.directory.clone(),
                 what: "similarity_fn_name",
                 found: other.to_owned(),
                 supported: "cosine, dot".to_owned(),
@@ -655,13 +655,22 @@ impl Embedder {
     /// # Errors
     /// [`Error::Input`] if there is one per token.
     pub(super) fn as_directory(&self) -> Result<SentenceTransformer> {
-        if self.text_model.is_per_token() {
-            return Err(Error::Input {
-                name: "per_token".to_owned(),
-                message: "is set, and a classifier reads one vector per text".to_owned(),
-            });
-        }
+        self.expect_one_vector("a classifier")?;
         Ok((*self.own).clone())
+    }
+
+    /// Checks that there is one vector per text, which `reader` reads.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if there is one per token.
+    pub(super) fn expect_one_vector(&self, reader: &str) -> Result<()> {
+        if !self.text_model.is_per_token() {
+            return Ok(());
+        }
+        Err(Error::Input {
+            name: "per_token".to_owned(),
+            message: format!("is set, and {reader} reads one vector per text"),
+        })
     }
 
     /// The texts as one batch, in order, for [`Model::begin`]; the result has a row per text,

@@ -163,36 +163,8 @@ impl Filler {
         &self.model
     }
 
-    /// Whether of the text or the pair only a part is read: what is cut off has no part in what its masks are filled with.
-    ///
-    /// # Errors
-    /// [`Error::Tokenizer`].
-    pub fn is_cut<'a>(&self, text: impl Into<Text<'a>>) -> Result<bool> {
-        let text = Text::without_empty_second(text.into());
-        let own = self.with_own_masks(text);
-        let tokens = self.text_model.tokenizer.encode([text.with(&own)])?;
-        Ok(tokens.iter().any(|tokens| tokens.is_cut))
-    }
-
-    /// The same model; whether a text that is longer than it takes is [`Error::TooLong`], as
-    /// [`EmbedderOptions::refuse_long_texts`](super::EmbedderOptions::refuse_long_texts).
-    ///
-    /// ```
-    /// # use wgformer::{models::ModelOptions, tasks::Filler};
-    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tasks/masked-lm");
-    /// let filler = Filler::load(&gpu, folder, &ModelOptions::default())?.refuse_long_texts(true);
-    /// let error = filler.fill(&"the [MASK] sat ".repeat(50), 3).unwrap_err();
-    /// assert!(matches!(error, wgformer::Error::TooLong { index: 0, .. }));
-    /// # Ok::<(), wgformer::Error>(())
-    /// ```
-    #[must_use]
-    pub fn refuse_long_texts(mut self, refuse: bool) -> Self {
-        self.text_model = self.text_model.refusing_long_texts(refuse);
-        self
-    }
-
     /// Both texts with the mask token that the vocabulary has, in place of any other's.
-    fn with_own_masks(&self, text: Text<'_>) -> [String; 2] {
+    pub(super) fn with_own_masks(&self, text: Text<'_>) -> [String; 2] {
         let own = |text: String, mask: &&str| text.replace(mask, self.mask.token);
         let texts = text.prompted("", false);
         texts.map(|text| MASKS.iter().fold(text, own))
@@ -204,10 +176,7 @@ impl Filler {
     /// [`Error::Input`] if there is none, or one that is; [`Error::TooLong`] if long texts are refused;
     /// [`Error::Tokenizer`].
     pub(super) fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Tokens>> {
-        let texts: Vec<Text<'_>> = texts
-            .iter()
-            .map(|text| text.without_empty_second())
-            .collect();
+        let texts = Text::all_without_empty_second(texts.iter().copied());
         let own: Vec<[String; 2]> = texts.iter().map(|it| self.with_own_masks(*it)).collect();
         let with_own = texts.iter().zip(&own).map(|(text, own)| text.with(own));
         let with_own: Vec<Text<'_>> = with_own.collect();

@@ -1,7 +1,9 @@
 //! What each task does with a text that is longer than its model takes: says so, refuses it, or splits it.
 
 use super::passages::{Beside, Passage, passages};
-use super::{Classifier, Embedder, LateInteraction, Reranker, Side, SparseEmbedder, Tagger};
+use super::{
+    Classifier, Embedder, Filler, LateInteraction, Reranker, Side, SparseEmbedder, Tagger,
+};
 use super::{ZeroShot, ZeroShotOptions};
 use crate::error::Result;
 use crate::text::Text;
@@ -136,10 +138,7 @@ impl Classifier {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<bool>> {
-        let texts: Vec<Text<'_>> = texts
-            .into_iter()
-            .map(|it| Text::without_empty_second(it.into()))
-            .collect();
+        let texts = Text::all_without_empty_second(texts);
         self.text_model.are_cut(&texts)
     }
 
@@ -275,14 +274,42 @@ impl Tagger {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<bool>> {
-        let texts = texts
-            .into_iter()
-            .map(|it| Text::without_empty_second(it.into()));
+        let texts = Text::all_without_empty_second(texts);
         let tokens = self.text_model.tokenizer.encode(texts)?;
         Ok(tokens.iter().map(|tokens| tokens.is_cut).collect())
     }
 
     /// As [`SparseEmbedder::refuse_long_texts`], also where [`TagOptions::stride`](super::TagOptions::stride) would read on.
+    #[must_use]
+    pub fn refuse_long_texts(mut self, refuse: bool) -> Self {
+        self.text_model = self.text_model.refusing_long_texts(refuse);
+        self
+    }
+}
+
+impl Filler {
+    /// Whether of the text or the pair only a part is read: what is cut off has no part in what its masks are filled with.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`](crate::Error::Tokenizer).
+    pub fn is_cut<'a>(&self, text: impl Into<Text<'a>>) -> Result<bool> {
+        let text = Text::without_empty_second(text.into());
+        let own = self.with_own_masks(text);
+        let tokens = self.text_model.tokenizer.encode([text.with(&own)])?;
+        Ok(tokens.iter().any(|tokens| tokens.is_cut))
+    }
+
+    /// The same model; whether a text that is longer than it takes is [`Error::TooLong`](crate::Error::TooLong), as
+    /// [`EmbedderOptions::refuse_long_texts`](super::EmbedderOptions::refuse_long_texts).
+    ///
+    /// ```
+    /// # use wgformer::{models::ModelOptions, tasks::Filler};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/tasks/masked-lm");
+    /// let filler = Filler::load(&gpu, folder, &ModelOptions::default())?.refuse_long_texts(true);
+    /// let error = filler.fill(&"the [MASK] sat ".repeat(50), 3).unwrap_err();
+    /// assert!(matches!(error, wgformer::Error::TooLong { index: 0, .. }));
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
     #[must_use]
     pub fn refuse_long_texts(mut self, refuse: bool) -> Self {
         self.text_model = self.text_model.refusing_long_texts(refuse);

@@ -1,4 +1,8 @@
-//! What a user asks for.
+//! What a user asks for: a file each, on the model with its tokenizer of `text_model.rs`.
+//!
+//! A new task is a file here and a row of [`TASKS`]; what it does with long texts in `long_texts.rs`, its stream in
+//! `stream/`, its subcommand in `src/bin/wgformer/`, its functions for C in `src/c_api/`, what it takes on the device in
+//! `tests/task_memory.rs`.
 
 mod aggregation;
 mod answer;

@@ -57,7 +57,8 @@ impl Embedder {
     /// ```
     ///
     /// # Errors
-    /// As [`Embedder::embed`], and [`Error::Limit`] for more than 16,384 sentences.
+    /// As [`Embedder::embed`]; [`Error::Input`] of an embedder with a vector per token; [`Error::Limit`] for more than 16,384
+    /// sentences.
     pub fn summarize(&self, text: &str, count: usize) -> Result<Vec<Sentence>> {
         self.text_model.block_on(self.summarize_async(text, count))
     }
@@ -94,11 +95,14 @@ impl Embedder {
         count: usize,
         control: Control<'_>,
     ) -> Result<Vec<Sentence>> {
+        self.expect_one_vector("a summary")?;
         let sentences: Vec<&str> = text.unicode_sentences().map(str::trim).collect();
+        check_count(sentences.len())?;
         let deadline = control.due();
         let vectors = self.vectors(&sentences, control).await?;
         let gpu = self.model().plan().gpu();
-        let scores = gpu.before(deadline, centralities(vectors)).await?;
+        let scores = async { Ok(centralities(vectors).await) };
+        let scores = gpu.before(deadline, scores).await?;
         let sentence = |(index, score): (usize, f64)| Sentence {
             index,
             score: score as f32,
@@ -137,22 +141,27 @@ impl Embedder {
     }
 }
 
-/// The share of each vector: it is given by every other, the more the smaller the angle between them is. After each row
-/// of the matrix of all pairs others, and a deadline, have their turn.
+/// Checks, before any work, that the matrix of all pairs is not too large.
 ///
 /// # Errors
-/// [`Error::Limit`] if the matrix would be too large.
-async fn centralities(vectors: Vec<Vec<f32>>) -> Result<Vec<f64>> {
-    let count = vectors.len();
-    if count > MOST {
-        return Err(Error::Limit {
-            thing: "a summary compares every sentence with every other and".to_owned(),
-            needed: count as u64,
-            allowed: MOST as u64,
-            unit: "sentences",
-            advice: "summarise parts of the text",
-        });
+/// [`Error::Limit`] if it is.
+fn check_count(sentences: usize) -> Result<()> {
+    if sentences <= MOST {
+        return Ok(());
     }
+    Err(Error::Limit {
+        thing: "a summary compares every sentence with every other and".to_owned(),
+        needed: sentences as u64,
+        allowed: MOST as u64,
+        unit: "sentences",
+        advice: "summarise parts of the text",
+    })
+}
+
+/// The share of each vector: it is given by every other, the more the smaller the angle between them is. After each row
+/// of the matrix of all pairs others, and a deadline, have their turn.
+async fn centralities(vectors: Vec<Vec<f32>>) -> Vec<f64> {
+    let count = vectors.len();
     let of_length_1 = vectors
         .iter()
         .map(|it| Metric::Cosine.scaled(it).into_owned());
@@ -178,7 +187,7 @@ async fn centralities(vectors: Vec<Vec<f32>>) -> Result<Vec<f64>> {
             break;
         }
     }
-    Ok(scores)
+    scores
 }
 
 /// What a vector, of length 1 like all, gives to each of the others, 1 in all; what points away from it gets nothing. One
@@ -202,7 +211,7 @@ mod tests {
     use std::pin::pin;
     use std::task::{Context, Waker};
 
-    use super::centralities;
+    use super::{MOST, centralities, check_count};
 
     #[test]
     fn a_deadline_has_its_turn_after_every_row() {
@@ -220,7 +229,7 @@ mod tests {
     #[test]
     fn the_middle_of_a_fan_is_most_central() {
         let vector = |degrees: f32| vec![degrees.to_radians().cos(), degrees.to_radians().sin()];
-        let centralities = |vectors| pollster::block_on(centralities(vectors)).unwrap();
+        let centralities = |vectors| pollster::block_on(centralities(vectors));
         let scores = centralities([0.0, 40.0, 80.0, 200.0].map(vector).to_vec());
         let sum: f64 = scores.iter().sum();
         assert!((sum - 1.0).abs() < 1e-6, "{scores:?}");
@@ -232,8 +241,8 @@ mod tests {
 
     #[test]
     fn more_sentences_than_can_be_compared_are_refused() {
-        let error = pollster::block_on(centralities(vec![Vec::new(); super::MOST + 1]));
-        let error = error.unwrap_err().to_string();
+        check_count(MOST).unwrap();
+        let error = check_count(MOST + 1).unwrap_err().to_string();
         assert!(error.contains("16385 sentences"), "{error}");
     }
 }

@@ -281,10 +281,7 @@ impl Tagger {
         options: &TagOptions,
         mut control: Control<'_>,
     ) -> Result<Vec<Vec<Entity>>> {
-        let texts: Vec<Text<'_>> = texts
-            .into_iter()
-            .map(|it| Text::without_empty_second(it.into()))
-            .collect();
+        let texts = Text::all_without_empty_second(texts);
         let deadline = control.due();
         let tagged = async {
             let encode = |some: &[Text<'_>]| self.encode(some, options);

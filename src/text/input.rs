@@ -23,6 +23,14 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Texts as [`Text::without_empty_second`] has them.
+    pub(crate) fn all_without_empty_second(
+        texts: impl IntoIterator<Item = impl Into<Self>>,
+    ) -> Vec<Self> {
+        let texts = texts.into_iter().map(Into::into);
+        texts.map(Self::without_empty_second).collect()
+    }
+
     /// How long all of it is.
     pub(crate) fn bytes(&self) -> usize {
         match self {

@@ -323,6 +323,26 @@ fn refuses_each(model: &str, table: &str) {
     }
 }
 
+/// An encoder may have been saved with whatever a classifier of it would not take.
+#[test]
+fn labels_are_read_for_classifiers_alone() {
+    let open = |directory: &TempDir, head: Head| Network::open(directory.path(), head);
+    for (key, value, needles) in [
+        (
+            "id2label",
+            json!({"0": "cat", "7": "dog"}),
+            "id2label; from 0 on",
+        ),
+        ("num_labels", json!(1 << 28), "num_labels; 1 to 1048576"),
+    ] {
+        let directory = rewritten("plain", key, value);
+        open(&directory, Head::HiddenStates).unwrap();
+        for head in [Head::SequenceClassification, Head::TokenClassification] {
+            expect_error(key, || open(&directory, head.clone()), "Malformed", needles);
+        }
+    }
+}
+
 /// A tiny model whose configuration has this value.
 fn rewritten(model: &str, key: &str, value: Value) -> TempDir {
     changed(model, |config| config[key] = value)

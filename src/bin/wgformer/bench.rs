@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     /// End after so long, such as 60s or 5m: what would take longer is left out, and named. The device comes first, which
     /// takes some seconds whatever there is; of the rest kernels have two thirds, then whole models
     /// [default: 60s, with --quick 50s].
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = budget)]
     time_budget: Option<Duration>,
     /// The encoders whose sizes are measured, or attention by itself; may be given several times [default: all; with --quick,
     /// and of whole models, minilm-l6].
@@ -130,7 +130,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     } else if arguments.is_page_printed() {
         Ok(())
     } else {
-        table::print(&report, &report.adapter.to_string())
+        table::print(&report)
+    }
+}
+
+/// The longest time that a run may be given.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn budget(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if time <= LONGEST => Ok(time),
+        Ok(_) => Err("must be a day at most".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -1,20 +1,27 @@
 //! Scores that fall with the distance.
 
+use crate::error::Result;
 use crate::graph::TensorId;
 use crate::models::Builder;
 
 /// `slope(head) * -|distance|` for each head and distance up to `reach` (Press and others, 2022):
 /// `[heads, 2 * reach + 1]`.
+///
+/// # Errors
+/// As [`Builder::computed`].
 pub(in crate::models) fn alibi_table(
     builder: &mut Builder<'_>,
     heads: usize,
     reach: usize,
-) -> TensorId {
-    let mut values = Vec::with_capacity(heads * (2 * reach + 1));
-    for slope in alibi_slopes(heads) {
-        let distances = (0..=reach).rev().chain(1..=reach);
-        values.extend(distances.map(|distance| -slope * distance as f32));
-    }
+) -> Result<TensorId> {
+    let values = || {
+        let mut values = Vec::with_capacity(heads * (2 * reach + 1));
+        for slope in alibi_slopes(heads) {
+            let distances = (0..=reach).rev().chain(1..=reach);
+            values.extend(distances.map(|distance| -slope * distance as f32));
+        }
+        values
+    };
     builder.computed("alibi", [heads, 2 * reach + 1], values)
 }
 

@@ -10,7 +10,7 @@ use crate::models::Builder;
 /// `[heads, 2 * max_distance + 1]`; farther keys have the last bucket's.
 ///
 /// # Errors
-/// As [`Builder::parameter`].
+/// As [`Builder::parameter`] and [`Builder::computed`].
 pub(in crate::models) fn bucket_table(
     builder: &mut Builder<'_>,
     name: &str,
@@ -19,15 +19,17 @@ pub(in crate::models) fn bucket_table(
 ) -> Result<TensorId> {
     let of_buckets = builder.values(name, &[buckets, heads])?;
     let distances = 2 * max_distance + 1;
-    let mut values = Vec::with_capacity(heads * distances);
-    for head in 0..heads {
-        for place in 0..distances {
+    let buckets: Vec<usize> = (0..distances)
+        .map(|place| {
             let later = place as i64 - max_distance as i64; // of the key
-            let bucket = bucket_of(later, buckets, max_distance);
-            values.push(of_buckets[bucket * heads + head]);
-        }
-    }
-    Ok(builder.computed("relative positions", [heads, distances], values))
+            bucket_of(later, buckets, max_distance)
+        })
+        .collect();
+    let of_head = |head| buckets.iter().map(move |bucket| bucket * heads + head);
+    let values = || (0..heads).flat_map(of_head).map(|place| of_buckets[place]);
+    builder.computed("relative positions", [heads, distances], || {
+        values().collect()
+    })
 }
 
 /// As transformers' `relative_position_bucket`: half of the buckets for keys before the query and half for those

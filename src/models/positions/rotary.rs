@@ -9,42 +9,49 @@ use crate::models::{Builder, Config};
 
 /// The cosines and sines that rotate a head of `head_dim` columns at each position (Su and others, 2021):
 /// `[max_positions, head_dim]`, a cosine and a sine for each pair. In f32 as transformers computes them.
+///
+/// # Errors
+/// As [`Builder::computed`].
 pub(in crate::models) fn rotary_table(
     builder: &mut Builder<'_>,
     max_positions: usize,
     head_dim: usize,
     rotary: &Rotary,
-) -> TensorId {
-    let half = head_dim / 2;
-    let frequencies: Vec<f32> = (0..half)
-        .map(|pair| {
-            let exponent = (2 * pair) as f32 / head_dim as f32;
-            1.0 / rotary.theta.powf(exponent) / rotary.divisor
-        })
-        .collect();
-    let mut values = Vec::with_capacity(max_positions * head_dim);
-    for position in 0..max_positions {
-        let angles = frequencies.iter().map(|it| position as f32 * it);
-        values.extend(angles.flat_map(|angle| [angle.cos(), angle.sin()]));
-    }
+) -> Result<TensorId> {
+    let frequency = |pair: usize| {
+        let exponent = (2 * pair) as f32 / head_dim as f32;
+        1.0 / rotary.theta.powf(exponent) / rotary.divisor
+    };
+    let values = || {
+        let frequencies: Vec<f32> = (0..head_dim / 2).map(frequency).collect();
+        let mut values = Vec::with_capacity(max_positions * head_dim);
+        for position in 0..max_positions {
+            let angles = frequencies.iter().map(|it| position as f32 * it);
+            values.extend(angles.flat_map(|angle| [angle.cos(), angle.sin()]));
+        }
+        values
+    };
     let name = format!("rotary {} {}", rotary.theta, rotary.divisor);
     builder.computed(&name, [max_positions, head_dim], values)
 }
 
 /// Attention whose queries and keys are rotated by their positions, for all layers.
+///
+/// # Errors
+/// As [`Builder::computed`].
 pub(in crate::models) fn rotated(
     builder: &mut Builder<'_>,
     max_positions: usize,
     head_dim: usize,
     rotary: &Rotary,
-) -> Attending {
+) -> Result<Attending> {
     let positions = builder.graph.ids("positions", max_positions);
     let segment_offsets = builder.graph.segment_offsets();
-    let table = rotary_table(builder, max_positions, head_dim, rotary);
-    Attending {
+    let table = rotary_table(builder, max_positions, head_dim, rotary)?;
+    Ok(Attending {
         rotary: Some((positions, table)),
         ..Attending::everywhere(segment_offsets)
-    }
+    })
 }
 
 /// What a table of rotations follows from.

@@ -62,10 +62,7 @@ impl BatchModel for Classifier {
     }
 
     fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Reading<()>>> {
-        let texts: Vec<Text<'_>> = texts
-            .iter()
-            .map(|text| text.without_empty_second())
-            .collect();
+        let texts = Text::all_without_empty_second(texts.iter().copied());
         Ok(Reading::whole(self.text_model.tokenize(&texts)?))
     }
 

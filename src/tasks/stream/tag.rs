@@ -87,10 +87,7 @@ impl BatchModel for TaggerWithOptions {
 
     fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Reading<Kept>>> {
         let (tagger, options) = (&self.tagger, &self.options);
-        let texts: Vec<Text<'_>> = texts
-            .iter()
-            .map(|text| text.without_empty_second())
-            .collect();
+        let texts = Text::all_without_empty_second(texts.iter().copied());
         let encodings = tagger.encode(&texts, options)?;
         let reading = |encoding| {
             let text = LongText::new(encoding, 0);

@@ -265,9 +265,7 @@ impl Alternation {
                     self.skipped.push(skipped);
                     continue;
                 }
-                let vocabulary = subject.vocabulary()?;
-                let others =
-                    self.measure_model(plan, &name, &models, vocabulary, until, &mut told)?;
+                let others = self.measure_model(plan, &name, &models, until, &mut told)?;
                 left_out.extend(model::describe(subject, *dtype, &others));
             }
         }
@@ -280,7 +278,6 @@ impl Alternation {
         plan: &model::Plan,
         name: &str,
         models: &[Model; 2],
-        vocabulary: usize,
         until: Instant,
         told: &mut impl FnMut(),
     ) -> Result<Vec<[usize; 2]>> {
@@ -296,9 +293,7 @@ impl Alternation {
                 others.push(*size);
                 continue;
             }
-            let batches = models
-                .each_ref()
-                .map(|it| model::batches(it, *size, vocabulary));
+            let batches = models.each_ref().map(|it| model::batches(it, *size));
             let time = |side: usize| model::run(&models[side], &batches[side]);
             let turns = in_turns(plan.repeats.until(until), || time(0), || time(1))?;
             let turns = turns.called(format!("{name}: {texts} x {tokens} tokens"));

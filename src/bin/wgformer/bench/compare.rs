@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::alternate::Ratio;
 use super::kernels::Kernel;
 use super::model::Model;
+use super::reference::Reference;
 use super::report::Report;
 use super::summary::Summary;
 use crate::numbers::{bytes, percent, rate, seconds, table};
@@ -75,6 +76,9 @@ struct Comparison {
     /// Both, where they are not the same one.
     adapters: Option<[String; 2]>,
     changes: Vec<Change>,
+    /// How many of them are of kernels, models and what ran in turns.
+    #[serde(skip)]
+    judged: usize,
     /// How much is in one of the two alone.
     unmatched: usize,
     /// How many times as long the reference product takes after: how much of the ratios of times is the machine's.
@@ -129,6 +133,7 @@ impl Comparison {
         let slower = slower.map(|change| change.what.clone()).collect();
         let missing = work.gone.into_iter().filter(|it| !it.is_left_out(after));
         let wrong = after.wrong.iter().filter(|it| !before.wrong.contains(it));
+        let judged = work.changes.len();
         let mut changes = [device.changes, work.changes].concat();
         slowest_first(&mut changes);
         let adapters = [before, after].map(|report| report.adapter.to_string());
@@ -137,6 +142,7 @@ impl Comparison {
             slower,
             wrong: wrong.cloned().collect(),
             missing: missing.map(|it| it.what).collect(),
+            judged,
             unmatched,
             reference: reference.ratio,
             changes,
@@ -151,7 +157,7 @@ impl Comparison {
         };
         let slower = format!(
             "of {} slower than the limit and the spread allow, the worst",
-            self.changes.len()
+            self.judged
         );
         let parts = [
             counted(&self.wrong, "computing wrongly now, the first"),
@@ -289,10 +295,17 @@ fn of_device(report: &Report) -> Vec<Measured> {
         ("read back", device.read_back),
         ("upload", device.upload.time),
         ("compile", device.compile),
-        ("reference", report.reference.time),
     ];
     let others = others.map(|(what, time)| Measured::new(what, time.median, Unit::Seconds, time));
-    arithmetic.chain(memory).chain(others).collect()
+    // By its rate, since adapters may have references of other sizes.
+    let Reference {
+        flops_per_second,
+        time,
+        ..
+    } = report.reference;
+    let reference = Measured::new("reference", flops_per_second, Unit::Flops, time);
+    let all = arithmetic.chain(memory).chain(others);
+    all.chain([reference]).collect()
 }
 
 /// Kernels, models and alternations.

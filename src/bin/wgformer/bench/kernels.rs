@@ -146,7 +146,7 @@ impl Plan {
         match self.only.iter().find(|name| !is_there(name)) {
             None => Ok(()),
             Some(name) => Err(anyhow!(
-                "--kernel {name:?} is no kernel, or kernel with a tile, that is measured on {}; these are: {}",
+                "{name:?} is no kernel, or kernel with a tile, that is measured on {}; these are: {}",
                 gpu.capabilities(),
                 names.into_iter().collect::<Vec<_>>().join(", ")
             )),

@@ -12,7 +12,7 @@ use wgformer::verify::Random;
 
 use super::SEED;
 use super::pace::{Pace, fits, left};
-use super::shapes::{Shape, VOCABULARY};
+use super::shapes::Shape;
 use super::summary::{Repeats, Summary, quantile, sorted};
 use crate::adapter::AdapterArgs;
 use crate::locate::locate;
@@ -132,19 +132,6 @@ impl ModelOrigin {
             }
         }
     }
-
-    /// How many ids there are.
-    ///
-    /// # Errors
-    /// Those of the folder.
-    pub(crate) fn vocabulary(&self) -> Result<usize> {
-        let Self::Folder { path, .. } = self else {
-            return Ok(VOCABULARY);
-        };
-        let folder = SentenceTransformer::read(path)?.transformer;
-        let config = Config::read(&folder.join("config.json"))?;
-        Ok(config.size("vocab_size", VOCABULARY)?)
-    }
 }
 
 impl Plan {
@@ -175,7 +162,7 @@ impl Plan {
                     let start = Instant::now();
                     let loaded = Loaded::new(adapter, subject, *dtype)?;
                     loading = start.elapsed();
-                    let runs = self.runs(&loaded, subject.vocabulary()?, share, &mut told)?;
+                    let runs = self.runs(&loaded, share, &mut told)?;
                     models.push(loaded.model(subject, *dtype, runs.0));
                     runs.1
                 } else {
@@ -191,7 +178,6 @@ impl Plan {
     fn runs(
         &self,
         loaded: &Loaded,
-        vocabulary: usize,
         until: Instant,
         told: &mut impl FnMut(),
     ) -> Result<(Vec<Run>, Vec<[usize; 2]>)> {
@@ -206,7 +192,7 @@ impl Plan {
                 others.push(*size);
                 continue;
             }
-            let batches = batches(model, *size, vocabulary);
+            let batches = batches(model, *size);
             let samples = self.repeats.until(until).samples(|| run(model, &batches))?;
             let run = Run::of(*size, &samples);
             pace.saw((), tokens, Duration::from_secs_f64(run.p50));
@@ -242,12 +228,11 @@ struct Loaded {
 impl Loaded {
     fn new(adapter: &AdapterArgs, subject: &ModelOrigin, dtype: DType) -> Result<Self> {
         let options = ModelOptions::default().weight_type(dtype.into());
-        let vocabulary = subject.vocabulary()?;
         let start = Instant::now();
         let gpu = adapter.open_cold()?;
         let model = subject.load(&gpu, &options)?;
         let cold_load = start.elapsed();
-        let first_run = run(&model, &batches(&model, [1, FIRST], vocabulary))?;
+        let first_run = run(&model, &batches(&model, [1, FIRST]))?;
         drop(model);
         let start = Instant::now();
         Ok(Self {
@@ -281,11 +266,7 @@ impl Loaded {
 const FIRST: usize = 16;
 
 /// Texts of random tokens, as a task would make batches of them.
-pub(crate) fn batches(
-    model: &models::Model,
-    [texts, tokens]: [usize; 2],
-    vocabulary: usize,
-) -> Vec<Batch> {
+pub(crate) fn batches(model: &models::Model, [texts, tokens]: [usize; 2]) -> Vec<Batch> {
     let most = (model.batch_tokens() / tokens).clamp(1, model.batch_sequences());
     let mut random = Random::new(SEED);
     let mut left = texts;
@@ -295,7 +276,7 @@ pub(crate) fn batches(
         let mut batch = Batch::new();
         for _ in 0..count {
             let ids: Vec<u32> = (0..tokens)
-                .map(|_| random.below(vocabulary) as u32)
+                .map(|_| random.below(model.vocabulary()) as u32)
                 .collect();
             batch.push(&ids, &vec![0; tokens]);
         }

@@ -76,7 +76,7 @@ mod tests {
     fn nothing_fits_into_no_time() {
         let now = Instant::now();
         assert!(!fits(Duration::ZERO, now));
-        assert!(fits(seconds(59), now + seconds(60)));
-        assert!(!fits(seconds(61), now + seconds(60)));
+        assert!(fits(seconds(59), now + seconds(3600)));
+        assert!(!fits(seconds(3601), now + seconds(3600)));
     }
 }

@@ -208,6 +208,8 @@ fn sizes(lengths: &[usize]) -> Sizes {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use clap::ValueEnum;
     use wgformer::ops::Pooling;
@@ -236,9 +238,8 @@ mod tests {
             assert_eq!(few, many);
             names.push(few);
         }
-        let count = names.len();
-        names.dedup();
-        assert_eq!(names.len(), count, "{names:?}");
+        let distinct: BTreeSet<&String> = names.iter().collect();
+        assert_eq!(distinct.len(), names.len(), "{names:?}");
         assert_eq!(
             of_any_tokens("attention [16] tokens, 12 heads"),
             "attention, 12 heads"

@@ -50,7 +50,7 @@ impl Summary {
         }
     }
 
-    /// Of a rate: so much work a measurement, a second. The best is then the greatest.
+    /// Of a rate: so much work a measurement, a second.
     pub(crate) fn rate(&self, work: f64) -> f64 {
         work / self.median
     }

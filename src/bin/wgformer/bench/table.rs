@@ -12,9 +12,9 @@ use super::report::Report;
 use crate::numbers::{bytes, percent, rate, seconds, table};
 use crate::output::Output;
 
-pub(crate) fn print(report: &Report, adapter: &str) -> Result<()> {
+pub(crate) fn print(report: &Report) -> Result<()> {
     let mut stdout = Output::stdout();
-    writeln!(stdout, "{adapter}\n")?;
+    writeln!(stdout, "{}\n", report.adapter)?;
     write_device(&mut stdout, &report.device)?;
     let reference = &report.reference;
     let [m, n, k] = reference.shape;

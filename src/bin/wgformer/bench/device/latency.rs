@@ -106,13 +106,13 @@ pub(super) fn compile(gpu: &Gpu, repeats: Repeats) -> Result<Summary> {
     })
 }
 
-/// One that does nothing with the outside, in which `seed` stands.
+/// One that does nothing with the outside, in which `seed` stands: as an integer, since a float is the same for many.
 fn pipeline(gpu: &Gpu, seed: u32) -> Result<wgpu::ComputePipeline> {
     let text = format!(
         "var<workgroup> sums: array<vec4<f32>, 64>;\n\
          @compute @workgroup_size(64)\n\
          fn nothing(@builtin(local_invocation_index) lane: u32) {{\n\
-             sums[lane] = vec4(f32(lane), {seed}.0, 1.0, 2.0);\n\
+             sums[lane] = vec4(f32(lane ^ {seed}u), 0.0, 1.0, 2.0);\n\
              workgroupBarrier();\n\
              for (var step = 32u; step > 0u; step /= 2u) {{\n\
                  if lane < step {{ sums[lane] = fma(sums[lane], sums[lane + step], sums[lane + step]); }}\n\

@@ -10,7 +10,7 @@ use crate::bench::summary::Repeats;
 /// Buffers from what a cache holds to what none does, as far as the device allows.
 const SIZES: [u64; 6] = [256 << 10, 1 << 20, 4 << 20, 16 << 20, 64 << 20, 256 << 20];
 
-/// By how many times a buffer is more than its bytes: of these, what the access reads and writes.
+/// An access, and how many bytes it moves for each of the buffer's.
 const ACCESSES: [(&str, f64); 3] = [("read", 1.0), ("write", 1.0), ("copy", 2.0)];
 
 /// Bytes of a vector.

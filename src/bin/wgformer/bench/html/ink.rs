@@ -13,7 +13,7 @@ pub(super) enum Ink {
     Series(usize),
 }
 
-/// As many series are told apart: `page.css` has a colour for each.
+/// As many series are told apart: `html/base.css` has a colour for each.
 pub(super) const SERIES: usize = 7;
 
 impl Ink {

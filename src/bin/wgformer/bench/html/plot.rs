@@ -142,14 +142,14 @@ impl Plot {
             .draw()?;
         let mut hints = vec![];
         for (series, style) in self.styled() {
-            if series.has_line() {
+            if series.look.has_line() {
                 let places = series.shown().map(|point| chart.backend_coord(&point));
                 let places: Vec<_> = places.collect();
                 if places.len() > 1 {
                     area.draw(&style.line(places))?;
                 }
             }
-            if series.has_marks() {
+            if series.look.has_marks() {
                 for point in series.shown() {
                     let place = chart.backend_coord(&point);
                     area.draw(&style.mark(place))?;
@@ -192,15 +192,17 @@ impl Plot {
     }
 }
 
+impl Look {
+    fn has_line(self) -> bool {
+        matches!(self, Self::Line | Self::Tail(_) | Self::Limit)
+    }
+
+    fn has_marks(self) -> bool {
+        self != Self::Limit
+    }
+}
+
 impl Series {
-    fn has_line(&self) -> bool {
-        matches!(self.look, Look::Line | Look::Tail(_) | Look::Limit)
-    }
-
-    fn has_marks(&self) -> bool {
-        self.look != Look::Limit
-    }
-
     fn shown(&self) -> impl Iterator<Item = (f64, f64)> {
         shown(&self.points)
     }
@@ -219,10 +221,10 @@ fn key(look: Look, style: Style) -> Result<Element> {
     let (end, middle) = (width as i32 - 1, height as i32 / 2);
     let mut drawn = String::new();
     let area = SVGBackend::with_string(&mut drawn, (width, height)).into_drawing_area();
-    if matches!(look, Look::Line | Look::Tail(_) | Look::Limit) {
+    if look.has_line() {
         area.draw(&style.line(vec![(1, middle), (end, middle)]))?;
     }
-    if look != Look::Limit {
+    if look.has_marks() {
         area.draw(&style.mark((end / 2, middle)))?;
     }
     area.present()?;
