@@ -25,7 +25,7 @@ const LONGEST: [usize; 2] = [8192, 2048];
 const NOISE: f64 = 1.25;
 
 /// The best of so many runs of each length, and of up to the second number where the machine is not quiet.
-const ROUNDS: [usize; 2] = [5, 20];
+const ROUNDS: [usize; 2] = [5, 100];
 
 /// The most seconds of one run.
 const PATIENCE: f64 = 4.0;

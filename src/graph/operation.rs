@@ -47,7 +47,7 @@ pub trait Operation: Any + fmt::Debug + Send + Sync {
     /// The result's shape.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the operands do not fit together.
+    /// [`Error::Shape`](crate::Error::Shape) if the operands do not fit together.
     fn infer(&self, operands: &[&TensorInfo]) -> Result<Shape>;
 
     /// Its definition: the same function as `reference/` has it.

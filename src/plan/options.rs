@@ -91,7 +91,7 @@ impl PlanOptions {
         }
     }
 
-    /// The most bytes that its weights and all of its runs together may take on the device ([`Memory`]), without bound by
+    /// The most bytes that its weights and all of its runs together may take on the device ([`Memory`](super::Memory)), without bound by
     /// default. Where another run does not fit, it waits for one that is under way.
     #[must_use]
     pub fn memory_budget(self, memory_budget: u64) -> Self {
