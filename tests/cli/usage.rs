@@ -51,6 +51,8 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         "search sea snow --overflow split",
         "answer sea --context input.txt --top 0",
         "doctor sea",
+        "bench --time-budget soon",
+        "bench --time-budget 18446744073709551615s",
     ] {
         let Ended {
             code,
