@@ -90,14 +90,14 @@ fn not_found(choice: &AdapterChoice, seen: &[wgpu::Adapter]) -> Error {
 }
 
 fn none_at_all() -> Error {
-    let names = allowed_backends()
-        .iter_names()
-        .map(|(name, _)| name.to_lowercase());
-    let names = names.collect::<Vec<_>>().join(", ");
+    let names = names_of(allowed_backends());
     if names.is_empty() {
         return Error::NoAdapter {
-            tried: "WGPU_BACKEND names no back end that this build has".to_owned(),
-            advice: "unset it, or set it to vulkan, metal, dx12 or gl",
+            tried: format!(
+                "WGPU_BACKEND names no back end that this build has, which are {}",
+                names_of(wgpu::Instance::enabled_backend_features())
+            ),
+            advice: "unset it, or set it to one of these",
         };
     }
     Error::NoAdapter {
@@ -105,6 +105,12 @@ fn none_at_all() -> Error {
         advice: "install your GPU's driver, or a software one: on Debian and Ubuntu \
                  `apt-get install libvulkan1 mesa-vulkan-drivers`",
     }
+}
+
+fn names_of(backends: wgpu::Backends) -> String {
+    let names = backends.iter_names();
+    let names = names.map(|(name, _)| name.to_lowercase());
+    names.collect::<Vec<_>>().join(", ")
 }
 
 fn matches(adapter: &wgpu::Adapter, name: &str) -> bool {

@@ -177,7 +177,7 @@ impl AnswerOptions {
             needed: needed as u64,
             allowed: most as u64,
             unit: "tokens",
-            advice: "ask a shorter question, or set a smaller `doc_stride`",
+            advice: "ask a shorter question, or let windows overlap less (`doc_stride`)",
         })
     }
 }

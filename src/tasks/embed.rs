@@ -8,7 +8,7 @@ use super::text_model::{Output, TextModel};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::index::Metric;
-use crate::models::{Batch, Head, Model, ModelOptions, SentenceTransformer};
+use crate::models::{Batch, Config, Head, Model, ModelOptions, SentenceTransformer};
 use crate::ops::Pooling;
 use crate::plan::{Control, Memory};
 use crate::text::Text;
@@ -219,6 +219,7 @@ impl Embedder {
         options: &EmbedderOptions,
     ) -> Result<Self> {
         let mut own = SentenceTransformer::read(directory.as_ref())?;
+        warn_of_head(&own)?;
         let head = options.head(&own)?;
         let text_model = TextModel::load(gpu, &own, head, &options.model)?;
         let hidden = text_model.model.hidden();
@@ -700,6 +701,29 @@ impl Embedder {
         }
         Ok(batch)
     }
+}
+
+/// Heads whose checkpoints are hardly meant for embeddings.
+const OTHER_TASKS: [&str; 3] = [
+    "ForSequenceClassification",
+    "ForTokenClassification",
+    "ForQuestionAnswering",
+];
+
+/// Says so if nothing but the lack of another head makes a directory one of embeddings, as sentence-transformers does.
+fn warn_of_head(own: &SentenceTransformer) -> Result<()> {
+    if own.directory.join("modules.json").exists() {
+        return Ok(());
+    }
+    let config = Config::read(&own.transformer.join("config.json"))?;
+    let mut classes = config.architectures().into_iter();
+    if let Some(class) = classes.find(|it| OTHER_TASKS.iter().any(|task| it.ends_with(task))) {
+        log::warn!(
+            "{} was saved as {class}: its head is left out, and the encoder was not trained to give embeddings",
+            own.directory.display()
+        );
+    }
+    Ok(())
 }
 
 impl From<Output> for Embedding {

@@ -67,7 +67,9 @@ pub(super) fn passages<'a>(
     if overlap >= room {
         return Err(Error::Input {
             name: "overlap".to_owned(),
-            message: format!("is {overlap} tokens, and a passage has room for {room}"),
+            message: format!(
+                "is {overlap} tokens, and a passage has room for {room}: it must be less"
+            ),
         });
     }
     let text = Characters::of(text);
@@ -131,7 +133,8 @@ impl Beginning {
                 return Ok(all);
             }
         }
-        let mut tokens = self.word_start(room.min(self.origins.len()));
+        let whole_words = |tokens| self.word_start(tokens).unwrap_or(tokens);
+        let mut tokens = whole_words(room.min(self.origins.len()));
         loop {
             let end = self.origins[..tokens].iter().map(|origin| origin.end).max();
             let passage = Passage::of(text, start, start + end.unwrap_or(0).max(1));
@@ -139,27 +142,39 @@ impl Beginning {
             if tokens <= 1 || model.fits(beside.with(passage.text))? {
                 return Ok(passage);
             }
-            tokens = self.word_start(tokens - tokens.div_ceil(16));
+            tokens = whole_words(tokens - tokens.div_ceil(16));
         }
     }
 
     /// Where the passage after one of `end` characters begins, counted from where that does.
     fn next(&self, end: usize, overlap: usize) -> usize {
         let tokens = self.origins.iter().take_while(|origin| origin.end <= end);
-        let token = self.word_start(tokens.count().saturating_sub(overlap));
+        let tokens = tokens.count();
+        // One token further at least, and where no word begins so early, as early as one does.
+        let wanted = tokens.saturating_sub(overlap).max(1);
+        let token = self.word_start(wanted).or_else(|| {
+            let mut later = wanted..tokens;
+            later.find(|place| self.begins_word(*place))
+        });
+        let token = token.unwrap_or(wanted);
         let start = self.origins.get(token).map_or(end, |origin| origin.start);
         // Several tokens may be of one character.
         if start == 0 { end } else { start }
     }
 
-    /// The last token up to the one at `end`, but not the first, that begins a word; that at `end` itself where none does.
-    fn word_start(&self, end: usize) -> usize {
+    /// The last token up to the one at `end`, but not the first, that begins a word.
+    fn word_start(&self, end: usize) -> Option<usize> {
+        let mut places = (1..=end).rev();
+        places.find(|place| self.begins_word(*place))
+    }
+
+    /// Of a token that is not the first.
+    fn begins_word(&self, place: usize) -> bool {
         let word = |place: usize| self.origins.get(place).and_then(|origin| origin.word_id);
-        let begins_word = |place: &usize| match self.origins.get(*place) {
+        match self.origins.get(place) {
             None => self.is_all,
-            Some(origin) => origin.word_id.is_none() || word(*place - 1) != origin.word_id,
-        };
-        (1..=end).rev().find(begins_word).unwrap_or(end)
+            Some(origin) => origin.word_id.is_none() || word(place - 1) != origin.word_id,
+        }
     }
 }
 
@@ -191,5 +206,48 @@ impl TextModel {
             unit: "tokens",
             advice: "shorten what a passage is read with",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passage_shares_as_much_as_it_can_and_begins_with_a_word() {
+        // Words of two tokens, of two characters each, and a space.
+        let token = |place: usize| {
+            let (word, part) = (place / 2, place % 2);
+            TokenOrigin {
+                start: 5 * word + 2 * part,
+                end: 5 * word + 2 * part + 2,
+                is_special: false,
+                word_id: Some(word as u32),
+                sequence_id: Some(0),
+            }
+        };
+        let beginning = Beginning {
+            origins: (0..10).map(token).collect(),
+            is_all: false,
+        };
+        let of_four_words = 19;
+        for (overlap, word) in [
+            (0, 4),
+            (1, 3),
+            (2, 3),
+            (4, 2),
+            (6, 1),
+            (7, 1),
+            (8, 1),
+            (99, 1),
+        ] {
+            assert_eq!(
+                beginning.next(of_four_words, overlap),
+                5 * word,
+                "{overlap}"
+            );
+        }
+        // Within a word there is nothing else.
+        assert_eq!(beginning.next(4, 1), 2);
     }
 }

@@ -55,6 +55,8 @@ fn a_model_has_its_loads_its_memory_and_a_row_for_each_batch() {
         .text();
     assert!(text.contains("tiny, int8: 1 x 16 tokens"), "{text}");
     assert!(text.contains("tiny, f32: warm load"), "{text}");
+    let lost = folder.run("bench compare a.json lost.json");
+    lost.assert_error(&["cannot read lost.json: "]);
     // And where it takes twice as long, the batch is named; loads are measured once, which proves nothing.
     let steady = with_spreads(report, 0.01);
     folder.write("a.json", steady.to_string());

@@ -238,6 +238,8 @@ fn pairs_are_embedded_together() {
     );
     let refused = folder.run("embed sea --pairs --model tiny");
     refused.assert_error(&["text 0 has no tab"]);
+    let three = folder.embed("'a\tb\tc' --pairs");
+    three.assert_error(&["text 0 has 2 tabs"]);
 
     let sparse = format!("embed --sparse --model '{ROOT}/tests/data/retrieval/bge-m3'");
     let line = &folder.run(&format!("{sparse} cat --pair dog")).lines()[0];

@@ -95,7 +95,7 @@ fn a_record_without_its_text_is_an_error_that_names_it() {
         (
             "a.jsonl",
             b"{\"text\":\"sea\"}\n{\"text\":\"s",
-            "line 2 is no JSON object",
+            "line 2 is no JSON object, and every line is one: EOF while parsing a string at column 11",
         ),
         (
             "a.json",
@@ -146,6 +146,10 @@ fn the_name_of_the_output_says_its_format() {
         .embed("sea sun --output lines.npy --format jsonl")
         .bytes();
     assert_eq!(folder.read("lines.npy"), folder.embed("sea sun").bytes());
+    for name in ["out.csv", "out.TSV"] {
+        let ended = folder.embed(&format!("sea --output {name}"));
+        assert!(ended.code == 2 && ended.stderr.contains("CSV"), "{name}");
+    }
 }
 
 #[cfg(not(feature = "parquet"))]

@@ -338,6 +338,8 @@ fn a_model_for_another_task_is_refused() {
     assert!(ended.stderr.contains("--model"), "{}", ended.stderr);
     let none = format!("classify x --labels '' {}", model("inference"));
     assert_eq!(folder.run(&none).code, 2);
+    let twice = format!("classify x --labels 'a, b,,a' {}", model("inference"));
+    assert_eq!(folder.run(&twice).code, 2);
     let both = format!("classify x --labels a,b --pairs {}", model("inference"));
     assert_eq!(folder.run(&both).code, 2);
 }

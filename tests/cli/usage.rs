@@ -45,6 +45,7 @@ fn wrong_usage_ends_with_2_and_help_with_0() {
         "answer --context input.txt",
         "answer sea snow --context input.txt",
         "answer sea --input input.txt --context input.txt",
+        "tag sea --overlap 8",
         "summarize",
         "summarize sea --input input.txt",
         "summarize --input input.txt --field text",

@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// How many answers to show of each text.
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     top: u32,
+    /// How many tokens the windows of a long context share with the next [default: 128, or half of a window].
+    #[arg(long, value_name = "TOKENS")]
+    overlap: Option<u32>,
     /// Let "there is no answer" be one of them, as an empty text with its score (for models that were trained for it, such as
     /// on SQuAD 2).
     #[arg(long)]
@@ -91,9 +94,13 @@ enum Asked {
 
 impl Arguments {
     fn options(&self) -> AnswerOptions {
-        AnswerOptions::default()
+        let options = AnswerOptions::default()
             .top_k(self.top as usize)
-            .handle_impossible_answer(self.no_answer)
+            .handle_impossible_answer(self.no_answer);
+        match self.overlap {
+            Some(overlap) => options.doc_stride(overlap as usize),
+            None => options,
+        }
     }
 
     fn answer_many(

@@ -119,7 +119,13 @@ impl Arguments {
             Some(pair) => Text::Pair(text, pair),
             None => Text::One(text),
         };
-        Ok((reader.read(read)?, reader.layer().layers()))
+        let weights = reader.read(read).map_err(|error| match error {
+            Error::TooLong { most, .. } => anyhow!(
+                "the text is longer than the {most} tokens that the model takes: shorten it"
+            ),
+            error => error.into(),
+        });
+        Ok((weights?, reader.layer().layers()))
     }
 
     /// With the number of layers that there are.

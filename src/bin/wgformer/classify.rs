@@ -1,5 +1,6 @@
 //! `classify`: the labels of each text.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anyhow::Result;
@@ -120,6 +121,9 @@ impl Arguments {
         let labels: Vec<String> = labels.map(str::to_owned).collect();
         if labels.is_empty() && !self.labels.is_empty() {
             return Err(Usage("--labels names no label").into());
+        }
+        if labels.iter().collect::<BTreeSet<_>>().len() < labels.len() {
+            return Err(Usage("--labels names a label twice").into());
         }
         if labels.is_empty() {
             let load =

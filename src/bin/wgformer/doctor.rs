@@ -78,6 +78,8 @@ struct Listed {
 #[derive(Serialize)]
 struct SelfTest {
     verdict: Verdict,
+    /// Whether the adapter has timestamps that are right.
+    timestamps: bool,
     results: Vec<Row>,
 }
 
@@ -262,7 +264,11 @@ fn self_test(gpu: &Gpu) -> Result<SelfTest> {
     let results = verify::report(gpu, &verify::cases::quick(), || ())?;
     let failed = results.iter().any(|row| row.verdict == Verdict::Fail);
     let verdict = if failed { Verdict::Fail } else { Verdict::Pass };
-    Ok(SelfTest { verdict, results })
+    Ok(SelfTest {
+        verdict,
+        timestamps: gpu.has_timestamps(),
+        results,
+    })
 }
 
 fn print(report: &Report) -> Result<()> {
@@ -274,8 +280,9 @@ fn print(report: &Report) -> Result<()> {
         .chosen
         .map_or_else(|| "none".to_owned(), |chosen| chosen.to_string());
     writeln!(stdout, "\nchosen: {chosen} ({})", report.reason)?;
-    let results = report.self_test.as_ref().map(|test| &test.results[..]);
-    print_self_test(&mut stdout, results.unwrap_or_default())?;
+    if let Some(test) = &report.self_test {
+        print_self_test(&mut stdout, test)?;
+    }
     for plan in &report.plans {
         print_plan(&mut stdout, plan)?;
     }
@@ -328,8 +335,9 @@ fn print_limits(stdout: &mut Output, limits: &Limits) -> Result<()> {
     Ok(())
 }
 
-/// How many checks agree, and each that does not.
-fn print_self_test(stdout: &mut Output, results: &[Row]) -> Result<()> {
+/// How many checks agree, and each that does not; and which clock times what runs.
+fn print_self_test(stdout: &mut Output, test: &SelfTest) -> Result<()> {
+    let results = &test.results;
     let with = |verdict| results.iter().filter(move |row| row.verdict == verdict);
     let (right, wrong) = (with(Verdict::Pass).count(), with(Verdict::Fail));
     let total = right + wrong.clone().count();
@@ -345,6 +353,11 @@ fn print_self_test(stdout: &mut Output, results: &[Row]) -> Result<()> {
             row.operation, row.kernel, row.variant
         )?;
     }
+    let clock = match test.timestamps {
+        true => "the adapter's timestamps",
+        false => "the host, since the adapter has no timestamps that work",
+    };
+    writeln!(stdout, "clock: {clock}")?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use wgformer::ops::Pooling;
 use wgformer::tasks::{EmbedderOptions, LateInteraction, Side, SparseEmbedder, StreamOptions};
 
 use crate::Usage;
-use crate::input::{InputArgs, Texts};
+use crate::input::{InputArgs, Texts, extension};
 use crate::model_args::{ModelArgs, value_name};
 use crate::output::check_is_not;
 use crate::overflow::{OverflowArgs, Part};
@@ -122,6 +122,11 @@ impl Arguments {
         }
         if self.is_per_token() && self.long.splits() {
             let message = "--pooling none gives a vector per token: --overflow chunk, which gives one per passage, does not go with it";
+            return Err(Usage(message).into());
+        }
+        let ending = self.output.as_deref().map(extension);
+        if self.format.is_none() && matches!(ending.as_deref(), Some("csv" | "tsv")) {
+            let message = "vectors are not written as CSV: name a .jsonl, .npy or .parquet as --output, or say --format";
             return Err(Usage(message).into());
         }
         if (self.sparse || self.multi) && self.format() != Format::Jsonl {
@@ -251,7 +256,7 @@ impl Arguments {
             ("--prompt", self.prompt.clone()),
             ("--dimensions", self.dimensions.map(|it| it.to_string())),
             ("--overflow", Some(value_name(&self.long.overflow))),
-            ("--overlap", Some(self.long.overlap.to_string())),
+            ("--overlap", Some(self.long.overlap().to_string())),
             ("--precision", Some(value_name(&self.precision))),
             ("--sparse", self.sparse.then(String::new)),
             ("--multi", self.multi.then(String::new)),

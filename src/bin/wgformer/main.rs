@@ -71,7 +71,7 @@ enum Command {
     Fit(fit::Arguments),
     /// Measure how good a model is on examples whose labels, tags, relevance or similarity are known.
     Eval(eval::Arguments),
-    /// Say what could stand where a text has [MASK].
+    /// Say what could stand where a text has [MASK], or <mask>.
     Fill(fill::Arguments),
     /// Say what a model makes of token ids at every position: the likeliest tokens, all logits, or the hidden state.
     Forward(forward::Arguments),
@@ -152,11 +152,22 @@ fn main() -> ExitCode {
                 reason = "the one place where errors reach the user"
             )]
             {
-                eprintln!("error: {error}");
+                eprintln!("error: {}", said(&error));
             }
             ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
         }
     }
+}
+
+/// An error with its causes, but for those that it names itself.
+fn said(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// What RUST_LOG says, else this crate's warnings, in the form of errors.

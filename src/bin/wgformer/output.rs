@@ -161,14 +161,34 @@ pub(crate) fn write_line(output: &mut Output, document: &impl Serialize) -> Resu
     Ok(())
 }
 
-/// A file's control characters must not reach the terminal.
+/// A file's control characters must not reach the terminal, nor what ends lines or turns their direction.
 pub(crate) fn printable(text: &str) -> String {
     let shown = |c: char| {
-        if c.is_control() {
+        if c.is_control() || is_of_layout(c) {
             c.escape_default().to_string()
         } else {
             c.to_string()
         }
     };
     text.chars().map(shown).collect()
+}
+
+/// Line and paragraph separators, and the marks, embeddings, overrides and isolates of Unicode's bidirectional algorithm
+/// (Standard Annex 9).
+fn is_of_layout(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn what_moves_a_terminals_text_is_shown_by_its_number() {
+        let shown = printable("\u{202e}\u{1b}[2J雪 é\u{2028}\u{2066}");
+        assert_eq!(shown, "\\u{202e}\\u{1b}[2J雪 é\\u{2028}\\u{2066}");
+    }
 }

@@ -16,9 +16,9 @@ pub(crate) struct OverflowArgs {
     /// What to do with a text that is longer than the model takes.
     #[arg(long, value_enum, default_value_t = Overflow::Truncate)]
     pub(crate) overflow: Overflow,
-    /// How many tokens a passage shares with the next, with --overflow chunk.
-    #[arg(long, value_name = "TOKENS", default_value_t = 32)]
-    pub(crate) overlap: u32,
+    /// How many tokens a passage shares with the next, with --overflow chunk [default: 32].
+    #[arg(long, value_name = "TOKENS", requires = "overflow")]
+    overlap: Option<u32>,
 }
 
 /// `--overflow`
@@ -26,8 +26,8 @@ pub(crate) struct OverflowArgs {
 pub(crate) enum Overflow {
     /// Cut it.
     Truncate,
-    /// Split it into passages that overlap, each for itself, with its first character and the one after its last; rerank
-    /// keeps the best of a text, and tag puts together what they have.
+    /// Split it into passages that overlap. embed, classify and search have a line for each, with its first character and
+    /// the one after its last; rerank keeps the best of a text, and tag puts together what they have.
     Chunk,
     /// End with an error that names the text.
     Error,
@@ -44,6 +44,11 @@ pub(crate) fn unsplit<T>(result: Result<T>) -> Result<T> {
 }
 
 impl OverflowArgs {
+    /// In tokens.
+    pub(crate) fn overlap(&self) -> usize {
+        self.overlap.unwrap_or(32) as usize
+    }
+
     pub(crate) fn splits(&self) -> bool {
         self.overflow == Overflow::Chunk
     }
@@ -67,7 +72,7 @@ impl OverflowArgs {
         }
         let mut parts = Vec::new();
         for (index, text) in texts {
-            let passages = passages(text, self.overlap as usize)?;
+            let passages = passages(text, self.overlap())?;
             parts.extend(Part::passages(index, passages, |text| text));
         }
         Ok(parts)
@@ -82,7 +87,7 @@ impl OverflowArgs {
         if !self.splits() {
             return inputs.map(|index, input| Ok(Part::whole(index, input)));
         }
-        let overlap = self.overlap as usize;
+        let overlap = self.overlap();
         let split = move |index, input: Result<Input>| -> Result<Vec<Part<Input>>> {
             let input = input?;
             let passages = passages(&input.text, overlap)?;

@@ -70,14 +70,21 @@ impl PairArgs {
                 let pair = pair.clone();
                 return Ok(Input { text, pair });
             }
+            let tabs = text.matches('\t').count();
             match text.split_once('\t') {
-                Some((first, second)) => Ok(Input {
+                Some((first, second)) if tabs == 1 => Ok(Input {
                     text: first.to_owned(),
                     pair: Some(second.to_owned()),
                 }),
-                None => Err(anyhow!(
-                    "text {number} has no tab: --pairs wants two sentences in each"
-                )),
+                _ => {
+                    let tabs = match tabs {
+                        0 => "no tab".to_owned(),
+                        _ => format!("{tabs} tabs"),
+                    };
+                    Err(anyhow!(
+                        "text {number} has {tabs}: --pairs wants two sentences in each, and a tab between them"
+                    ))
+                }
             }
         })
     }

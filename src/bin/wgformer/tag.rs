@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let tagger = tagger.refuse_long_texts(long.refuses());
     let mut options = arguments.aggregation.options();
     if long.splits() {
-        options = options.stride(long.overlap as usize);
+        options = options.stride(long.overlap());
     }
     let progress = Progress::new(texts.total, "texts");
     let are_pairs = arguments.pairs.are_asked_for();

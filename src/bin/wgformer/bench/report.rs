@@ -119,6 +119,13 @@ impl Report {
                 percent(time.drift)
             ));
         }
+        let beyond = self.kernels.iter().filter(|it| it.of_roof > 1.0).count();
+        if beyond > 0 {
+            notes.push(format!(
+                "{beyond} are beyond their roof, which is by what memory brings of the largest buffers: what they read stays \
+                 in a cache"
+            ));
+        }
         notes
     }
 }

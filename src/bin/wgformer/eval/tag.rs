@@ -44,7 +44,7 @@ pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
         .aggregation(Aggregation::None)
         .ignore_labels::<&str>([]);
     if long.splits() {
-        options = options.stride(long.overlap as usize);
+        options = options.stride(long.overlap());
     }
     let texts: Vec<&str> = sentences.iter().map(|it| &it.text[..]).collect();
     let (found, seconds) = timed(texts.len(), |progress| {

@@ -38,9 +38,15 @@ fn each<T>(
                 Ok(line) => line,
                 Err(error) => return Some(Err(error)),
             };
-            let record = serde_json::from_str(&line);
-            let record =
-                record.map_err(|error| anyhow!("{} is no JSON object: {error}", lines.place()));
+            let record = serde_json::from_str(&line).map_err(|error: serde_json::Error| {
+                // The line of an error is that of a document, and each line here is one.
+                let place = format!("line {} column", error.line());
+                let error = error.to_string().replace(&place, "column");
+                anyhow!(
+                    "{} is no JSON object, and every line is one: {error}",
+                    lines.place()
+                )
+            });
             return Some(record.and_then(|record| read(record, &lines)));
         }
     })
