@@ -139,7 +139,7 @@ fn queries_without_inference_have_the_weights_of_their_tokens_in_a_table() {
             }
             let prompted = model.with_prompt(prompt).unwrap();
             assert_eq!(prompted.embed(&texts).unwrap(), found, "{name}, {key}");
-            let named = texts.clone().into_iter().map(Ok::<_, wgformer::Error>);
+            let named = texts.clone().into_iter().map(Ok::<_, Error>);
             let stream = embedder.stream(named, &StreamOptions::default());
             let streamed: Vec<_> = stream.map(|it| it.unwrap().1).collect();
             assert_eq!(streamed, found, "{name}, {key}");
@@ -298,7 +298,7 @@ fn vectors_of_tokens_and_their_scores_are_those_of_sentence_transformers() {
         }
         let named: Vec<_> = texts
             .iter()
-            .map(|text| Ok::<_, wgformer::Error>(text.clone()))
+            .map(|text| Ok::<_, Error>(text.clone()))
             .collect();
         let stream = model.stream(Side::Document, named, &StreamOptions::default());
         let streamed: Vec<_> = stream.map(|it| it.unwrap().1).collect();
