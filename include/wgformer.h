@@ -411,7 +411,7 @@ typedef struct {
      */
     const uint32_t *ids;
     /**
-     * Their weights, each more than 0.
+     * Their weights, each more than 0; of a query without inference they may be less, where its table was trained so.
      */
     const float *weights;
     /**
@@ -1141,7 +1141,8 @@ wgformer_status wgformer_to_ubinary(const float *vectors,
                                     size_t capacity);
 
 /**
- * Loads a Hugging Face directory of a masked language model (SPLADE), or of BGE-M3 with its `sparse_linear.pt`.
+ * Loads a Hugging Face directory of a masked language model (SPLADE), with the table that weighs queries if it has one, or
+ * of BGE-M3 with its `sparse_linear.pt`.
  *
  * `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the
  * model's own.
@@ -1157,7 +1158,8 @@ wgformer_status wgformer_sparse_embedder_load(const wgformer_gpu *gpu,
 wgformer_sparse_embedder *wgformer_sparse_embedder_clone(const wgformer_sparse_embedder *sparse_embedder);
 
 /**
- * A handle to the same model with one of its prompts before every text, such as `query` or `document`. Nothing of the
+ * A handle to the same model with one of its prompts before every text, such as `query` or `document`; of a model that
+ * reads queries otherwise than documents, these two names say which a text is, whatever the prompts are. Nothing of the
  * model is copied.
  *
  * `name`: the prompt's, in UTF-8, ended by a NUL.

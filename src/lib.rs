@@ -43,8 +43,8 @@
 //!   times what an operation offers (`tune`).
 //! * [`models`]: a Hugging Face directory -> graph and weights. A file per family maps names and switches to `blocks`;
 //!   `heads` builds what follows, `masked_lm` runs the one that predicts tokens; `projection`, `sparse` and `multi_vector`
-//!   are what models for retrieval end with; `derived` makes the parameters that a checkpoint has otherwise; `attention_layer` looks
-//!   into one layer.
+//!   are what models for retrieval end with, and `static_weights` what their queries may have instead; `derived` makes the
+//!   parameters that a checkpoint has otherwise; `attention_layer` looks into one layer.
 //! * [`index`]: vectors, and of them the nearest to a query; a file to keep them in.
 //! * [`evaluation`]: how good predictions are: metrics, plain functions.
 //! * [`logistic`]: logistic regression on the host, to its optimum.

@@ -8,7 +8,9 @@ mod results;
 use std::path::{Path, PathBuf};
 
 use results::{is_near, list, strings};
+use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
+use wgformer::Error;
 use wgformer::models::ModelOptions;
 use wgformer::tasks::{
     Embedder, EmbedderOptions, LateInteraction, Side, SparseEmbedder, StreamOptions,
@@ -87,7 +89,13 @@ fn are_weights(found: &[(u32, String, f32)], expected: &Value, what: &str) {
 #[test]
 fn sparse_vectors_are_those_of_sentence_transformers() {
     let (gpu, _turn) = common::gpu();
-    for name in ["splade", "splade-sum", "bge-m3"] {
+    for name in [
+        "splade",
+        "splade-sum",
+        "bge-m3",
+        "inference-free",
+        "inference-free-as-published",
+    ] {
         let (folder, expected) = retrieval(name);
         let embedder = SparseEmbedder::load(&gpu, &folder, &ModelOptions::default()).unwrap();
         let texts = strings(&expected["texts"]);
@@ -104,6 +112,119 @@ fn sparse_vectors_are_those_of_sentence_transformers() {
             assert_eq!(&embedder.embed([text]).unwrap()[0], found);
         }
         assert!(embedder.embed([""; 0]).unwrap().is_empty());
+    }
+}
+
+/// What sentence-transformers' `encode_query` and `encode_document` give.
+#[test]
+fn queries_without_inference_have_the_weights_of_their_tokens_in_a_table() {
+    let (gpu, _turn) = common::gpu();
+    for name in ["inference-free", "inference-free-as-published"] {
+        let (folder, expected) = retrieval(name);
+        let model = SparseEmbedder::load(&gpu, &folder, &ModelOptions::default()).unwrap();
+        let texts = strings(&expected["all"]);
+        let queries = model.for_queries().unwrap();
+        let documents = queries.for_documents().unwrap(); // there is a way back
+        for (embedder, prompt, key) in [
+            (&queries, "query", "queries"),
+            (&documents, "document", "documents"),
+        ] {
+            let found = embedder.embed(&texts).unwrap();
+            for ((text, found), expected) in texts.iter().zip(&found).zip(list(&expected[key])) {
+                let what = format!("{name}, {key}, {text:?}");
+                let named = found.weights.iter();
+                let named = named.map(|it| (it.id, embedder.token(it.id).unwrap(), it.weight));
+                are_weights(&named.collect::<Vec<_>>(), expected, &what);
+                assert_eq!(&embedder.embed([text]).unwrap()[0], found, "{what}");
+            }
+            let prompted = model.with_prompt(prompt).unwrap();
+            assert_eq!(prompted.embed(&texts).unwrap(), found, "{name}, {key}");
+            let named = texts.clone().into_iter().map(Ok::<_, Error>);
+            let stream = embedder.stream(named, &StreamOptions::default());
+            let streamed: Vec<_> = stream.map(|it| it.unwrap().1).collect();
+            assert_eq!(streamed, found, "{name}, {key}");
+        }
+        let found = queries.embed(&texts).unwrap();
+        let weights = found.iter().flat_map(|it| &it.weights);
+        let is_any_negative = weights.clone().any(|it| it.weight < 0.0);
+        assert_eq!(is_any_negative, name == "inference-free");
+        // As many as the tokenizer of queries takes; there are no special tokens.
+        let long = &found[4];
+        assert!(long.is_cut && long.tokens == 12, "{long:?}");
+        let passages = queries.passages(&texts[4], 1).unwrap();
+        assert!(passages.len() > 4, "{name}");
+        let of_passages = queries.embed(passages.iter().map(|it| it.text)).unwrap();
+        assert!(of_passages.iter().all(|it| !it.is_cut), "{name}");
+        let refusing = queries.refuse_long_texts(true);
+        let error = refusing.embed(["film", &texts[4]]).unwrap_err();
+        let is_named = matches!(error, Error::TooLong { index: 1, most: 12 });
+        assert!(is_named, "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_text_is_what_the_files_say_if_nobody_else_does() {
+    let (gpu, _turn) = common::gpu();
+    let (folder, _) = retrieval("inference-free-as-published");
+    let copy = copied(&folder);
+    let path = copy.path().join("router_config.json");
+    let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    config["parameters"]["default_route"] = "query".into();
+    std::fs::write(path, config.to_string()).unwrap();
+    // Prompts need not be there to choose by.
+    std::fs::remove_file(copy.path().join("config_sentence_transformers.json")).unwrap();
+    let load = |folder: &Path| SparseEmbedder::load(&gpu, folder, &ModelOptions::default());
+    let (documents, queries) = (load(&folder).unwrap(), load(copy.path()).unwrap());
+    let of = |model: &SparseEmbedder| model.embed(["a film"]).unwrap();
+    assert_eq!(of(&queries), of(&documents.for_queries().unwrap()));
+    assert_eq!(
+        of(&documents),
+        of(&queries.with_prompt("document").unwrap())
+    );
+    assert_ne!(of(&documents), of(&queries));
+    let error = queries.with_prompt("poem").unwrap_err().to_string();
+    assert!(error.contains("\"poem\""), "{error}");
+}
+
+/// Nothing of a query without inference runs on the device, so that it need not even be there any more.
+#[test]
+fn queries_without_inference_need_no_device() {
+    let (gpu, _turn) = common::gpu();
+    let lost = common::plain(&gpu);
+    let (folder, _) = retrieval("inference-free");
+    let documents = SparseEmbedder::load(&lost, folder, &ModelOptions::default()).unwrap();
+    let queries = documents.for_queries().unwrap();
+    let expected = [&queries, &documents].map(|it| it.embed(["a film"]).unwrap());
+    lost.device().destroy();
+    assert_eq!(queries.embed(["a film"]).unwrap(), expected[0]);
+    let error = documents.embed(["a film"]).unwrap_err();
+    assert!(matches!(error, Error::DeviceLost { .. }), "{error}");
+    let recovered = queries.recover(&gpu).unwrap();
+    assert_eq!(recovered.embed(["a film"]).unwrap(), expected[0]);
+    let documents = recovered.with_prompt("document").unwrap();
+    let without_prompt = documents.embed(["a film"]).unwrap();
+    assert!(!without_prompt[0].weights.is_empty());
+}
+
+#[test]
+fn a_tokenizer_of_queries_that_does_not_fit_their_weights_is_named() {
+    let (gpu, _turn) = common::gpu();
+    let copy = copied(&retrieval("inference-free").0);
+    let file = copy
+        .path()
+        .join("query_0_SparseStaticEmbedding/model.safetensors");
+    let few = TensorView::new(Dtype::F32, vec![5], &[0; 20]).unwrap();
+    safetensors::serialize_to_file([("weight", few)], None, &file).unwrap();
+    let model = SparseEmbedder::load(&gpu, copy.path(), &ModelOptions::default()).unwrap();
+    let queries = model.for_queries().unwrap();
+    let error = queries.embed(["film"]).unwrap_err();
+    assert!(matches!(error, Error::Malformed { .. }), "{error}");
+    for needle in [
+        "query_0_SparseStaticEmbedding",
+        "tokenizer.json",
+        "5 weights",
+    ] {
+        assert!(error.to_string().contains(needle), "{error}");
     }
 }
 
@@ -177,7 +298,7 @@ fn vectors_of_tokens_and_their_scores_are_those_of_sentence_transformers() {
         }
         let named: Vec<_> = texts
             .iter()
-            .map(|text| Ok::<_, wgformer::Error>(text.clone()))
+            .map(|text| Ok::<_, Error>(text.clone()))
             .collect();
         let stream = model.stream(Side::Document, named, &StreamOptions::default());
         let streamed: Vec<_> = stream.map(|it| it.unwrap().1).collect();
@@ -192,12 +313,7 @@ fn of_a_long_text_the_end_has_vectors_where_the_tokenizer_cuts_the_beginning() {
     let (gpu, _turn) = common::gpu();
     let load = |folder: &Path| LateInteraction::load(&gpu, folder, &ModelOptions::default());
     let cutting_left = |folder: &Path| {
-        let copy = tempfile::tempdir().unwrap();
-        for entry in walk(folder) {
-            let to = copy.path().join(entry.strip_prefix(folder).unwrap());
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(&entry, to).unwrap();
-        }
+        let copy = copied(folder);
         let config = copy.path().join("tokenizer_config.json");
         let mut read: Value = serde_json::from_slice(&std::fs::read(&config).unwrap()).unwrap();
         read["truncation_side"] = "left".into();
@@ -234,6 +350,17 @@ fn of_a_long_text_the_end_has_vectors_where_the_tokenizer_cuts_the_beginning() {
             assert_eq!(found.values, expected.values, "{name}, {side:?}");
         }
     }
+}
+
+/// A folder like it, to be changed.
+fn copied(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in walk(folder) {
+        let to = copy.path().join(entry.strip_prefix(folder).unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(&entry, to).unwrap();
+    }
+    copy
 }
 
 /// The files of a folder and of those in it.

@@ -131,7 +131,11 @@ fn of_several_parts_it_is_all_of_theirs() {
         memory: LateInteraction::memory,
         warm_up: LateInteraction::warm_up,
     };
-    for name in ["retrieval/splade", "retrieval/bge-m3"] {
+    for name in [
+        "retrieval/splade",
+        "retrieval/bge-m3",
+        "retrieval/inference-free",
+    ] {
         sparse.check(&gpu, name);
     }
     for name in ["retrieval/colbert", "retrieval/pylate", "retrieval/bge-m3"] {

@@ -34,13 +34,14 @@ pub struct wgformer_sparse_embedding {
     pub count: usize,
     /// Their places in the vocabulary.
     pub ids: *const u32,
-    /// Their weights, each more than 0.
+    /// Their weights, each more than 0; of a query without inference they may be less, where its table was trained so.
     pub weights: *const f32,
     /// What the vocabulary has there, such as `##ing`; "" where it has nothing.
     pub entries: *const *const c_char,
 }
 
-/// Loads a Hugging Face directory of a masked language model (SPLADE), or of BGE-M3 with its `sparse_linear.pt`.
+/// Loads a Hugging Face directory of a masked language model (SPLADE), with the table that weighs queries if it has one, or
+/// of BGE-M3 with its `sparse_linear.pt`.
 ///
 /// `directory`: its path in UTF-8, ended by a NUL; its files must not change during the call. `options`: null for the
 /// model's own.
@@ -69,7 +70,8 @@ pub extern "C" fn wgformer_sparse_embedder_clone(
     sparse_embedder.map(|it| Box::new(wgformer_sparse_embedder(it.0.clone())))
 }
 
-/// A handle to the same model with one of its prompts before every text, such as `query` or `document`. Nothing of the
+/// A handle to the same model with one of its prompts before every text, such as `query` or `document`; of a model that
+/// reads queries otherwise than documents, these two names say which a text is, whatever the prompts are. Nothing of the
 /// model is copied.
 ///
 /// `name`: the prompt's, in UTF-8, ended by a NUL.

@@ -37,10 +37,12 @@ mod pickle;
 mod positions;
 mod projection;
 mod roberta;
+mod router;
 mod safetensors_file;
 mod score_function;
 mod sentence_transformers;
 mod sparse;
+mod static_weights;
 mod synthetic;
 mod table_product;
 mod torch_encoder;
@@ -65,6 +67,7 @@ pub(crate) use safetensors_file::SafetensorsFile;
 pub use score_function::ScoreFunction;
 pub use sentence_transformers::{Output, SentenceTransformer};
 pub use sparse::{SparseHead, Splade};
+pub use static_weights::StaticWeights;
 #[cfg(feature = "text")] // for summaries
 pub(crate) use table_product::dot;
 

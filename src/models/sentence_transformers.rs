@@ -6,8 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::router::Router;
 use super::transformer_module::TransformerConfig;
-use super::{Dense, Head, Projection, Splade, json};
+use super::{Dense, Head, Projection, Splade, StaticWeights, json};
 use crate::error::{Error, Result};
 use crate::ops::{Activation, Pooling};
 
@@ -40,6 +41,11 @@ pub struct SentenceTransformer {
     pub projections: Vec<Projection>,
     /// The file that says which tokens have no vector, where there is a vector per token and such a file.
     pub token_mask: Option<PathBuf>,
+    /// The folder of what weighs queries by their tokens alone, where they are not read as documents are:
+    /// [`StaticWeights`](super::StaticWeights).
+    pub queries: Option<PathBuf>,
+    /// Whether a text is such a query unless something else is asked for.
+    pub reads_queries: bool,
     /// Whether vectors have length 1: whether the last of these brings them to it.
     pub normalize: bool,
     /// The longest text, in tokens, special tokens included; `None` where only the model's positions limit it.
@@ -83,10 +89,12 @@ pub enum Output {
     Logits,
 }
 
-#[derive(Deserialize)]
-struct Module {
+/// A step that texts go through.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Module {
     #[serde(default)]
     name: String,
+    /// Its folder, beside the file that lists it.
     #[serde(default)]
     path: String,
     #[serde(rename = "type")]
@@ -126,8 +134,31 @@ const KNOWN: [&str; 11] = [
 ];
 
 impl Module {
+    pub(super) fn new(folder: &str, class: &str) -> Self {
+        Self {
+            name: String::new(),
+            path: folder.to_owned(),
+            kind: class.to_owned(),
+        }
+    }
+
+    /// Its folder. `list`: the file that lists it.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if that is anywhere else than beside the list.
+    fn folder(&self, list: &Path) -> Result<PathBuf> {
+        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if Path::new(&self.path).components().all(is_inside) {
+            return Ok(list.with_file_name(&self.path));
+        }
+        Err(Error::Malformed {
+            path: list.to_owned(),
+            message: format!("{:?} is not a folder of this model", self.path),
+        })
+    }
+
     /// The class's own name; where it lives has changed over the years.
-    fn class(&self) -> &str {
+    pub(super) fn class(&self) -> &str {
         self.kind.rsplit('.').next().unwrap_or_default()
     }
 
@@ -146,8 +177,8 @@ impl SentenceTransformer {
     /// # Errors
     /// [`Error::Malformed`], or [`Error::Unsupported`] for a module, a pooling or a prompt that this crate does not do.
     pub fn read(directory: &Path) -> Result<Self> {
-        let modules_path = directory.join("modules.json");
-        let modules: Vec<Module> = json::settings_if_there(&modules_path)?.unwrap_or_default();
+        let mut list = directory.join("modules.json");
+        let mut modules: Vec<Module> = json::settings_if_there(&list)?.unwrap_or_default();
         let mut read = Self {
             directory: directory.to_owned(),
             output: Output::Vector,
@@ -156,6 +187,8 @@ impl SentenceTransformer {
             dimensions: None,
             projections: Vec::new(),
             token_mask: None,
+            queries: None,
+            reads_queries: false,
             normalize: false,
             max_tokens: None,
             lower_case: false,
@@ -165,14 +198,21 @@ impl SentenceTransformer {
             truncate_dim: None,
             similarity: None,
         };
+        if let Some(router) = router(&modules, &list)? {
+            let queries = router.queries.folder(&router.path)?;
+            StaticWeights::check(&queries)?;
+            read.queries = Some(queries);
+            read.reads_queries = router.reads_queries;
+            (list, modules) = (router.path, router.documents);
+        }
         let has = |class: &str| modules.iter().any(|module| module.class() == class);
         if !has("Pooling") && (has("Dense") || has("MultiVectorMask")) {
             read.output = Output::VectorPerToken;
         }
         for module in &modules {
-            read.add(module, &modules_path)?;
+            read.add(module, &list)?;
         }
-        check_order(&modules, &modules_path)?;
+        check_order(&modules, &list)?;
         if modules.last().is_some_and(Module::classifies) {
             read.output = Output::Logits;
         }
@@ -194,6 +234,9 @@ impl SentenceTransformer {
             return Ok("");
         };
         let Some(prompt) = self.prompts.get(name) else {
+            if self.queries.is_some() && ["query", "document"].contains(&name) {
+                return Ok(""); // which chooses what reads a text
+            }
             let names: Vec<&str> = self.prompts.keys().map(String::as_str).collect();
             let message = if names.is_empty() {
                 format!("{name:?} is none of this model's, which has no prompts")
@@ -288,15 +331,8 @@ impl SentenceTransformer {
         Ok(())
     }
 
-    fn add(&mut self, module: &Module, modules_path: &Path) -> Result<()> {
-        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if !Path::new(&module.path).components().all(is_inside) {
-            return Err(Error::Malformed {
-                path: modules_path.to_owned(),
-                message: format!("{:?} is not a folder of this model", module.path),
-            });
-        }
-        let folder = modules_path.with_file_name(&module.path);
+    fn add(&mut self, module: &Module, list: &Path) -> Result<()> {
+        let folder = module.folder(list)?;
         match module.class() {
             "Transformer" | "MLMTransformer" => {
                 let config = TransformerConfig::read(&folder)?;
@@ -329,12 +365,11 @@ impl SentenceTransformer {
             "Normalize" => self.projections.push(Projection::Normalize),
             other => {
                 return Err(Error::Unsupported {
-                    path: modules_path.to_owned(),
+                    path: list.to_owned(),
                     what: "module",
                     found: other.to_owned(),
-                    supported:
-                        "Transformer, Pooling, Dense, Normalize, MultiVectorMask, SpladePooling"
-                            .to_owned(),
+                    supported: "Transformer, Pooling, Dense, Normalize, MultiVectorMask, SpladePooling, or a Router alone"
+                        .to_owned(),
                 });
             }
         }
@@ -342,8 +377,16 @@ impl SentenceTransformer {
     }
 }
 
+/// What the only module says of others, if it is a `Router`.
+fn router(modules: &[Module], list: &Path) -> Result<Option<Router>> {
+    match modules {
+        [only] if only.class() == "Router" => Router::read(&only.folder(list)?).map(Some),
+        _ => Ok(None),
+    }
+}
+
 /// Modules run one after another, and only in one order do they mean what this crate does.
-fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
+fn check_order(modules: &[Module], list: &Path) -> Result<()> {
     let classes: Vec<&str> = modules.iter().map(Module::class).collect();
     let may_follow_tokens =
         |class: &&str| ["Dense", "MultiVectorMask", "Normalize"].contains(class);
@@ -357,7 +400,7 @@ fn check_order(modules: &[Module], modules_path: &Path) -> Result<()> {
         }
         ["Transformer", "Pooling", others @ ..] if others.iter().all(may_follow) => Ok(()),
         _ => Err(Error::Unsupported {
-            path: modules_path.to_owned(),
+            path: list.to_owned(),
             what: "order of modules",
             found: classes.join(", "),
             supported: "Transformer, then Pooling, then any of Dense and Normalize; Transformer, then any of Dense, MultiVectorMask and Normalize; Transformer, then SpladePooling".to_owned(),
@@ -416,7 +459,11 @@ fn read_pooling(path: &Path) -> Result<(Pooling, Option<usize>, bool)> {
     Ok((pooling, dimensions, include_prompt))
 }
 
-fn tokenizer_limit(directory: &Path) -> Result<Option<usize>> {
+/// The longest text that a directory's tokenizer takes, in tokens; `None` if it does not say so.
+///
+/// # Errors
+/// [`Error::Malformed`].
+pub(super) fn tokenizer_limit(directory: &Path) -> Result<Option<usize>> {
     let config: TokenizerConfig =
         json::read_if_there(&directory.join("tokenizer_config.json"))?.unwrap_or_default();
     #[expect(

@@ -50,15 +50,14 @@ impl SparseEmbedder {
     /// # Errors
     /// As [`Embedder::passages`].
     pub fn passages<'a>(&self, text: &'a str, overlap: usize) -> Result<Vec<Passage<'a>>> {
-        passages(&self.text_model, Beside::Nothing, text, overlap)
+        passages(self.text_model(), Beside::Nothing, text, overlap)
     }
 
     /// The same model; whether a text that is longer than it takes is [`Error::TooLong`](crate::Error::TooLong), as
     /// [`EmbedderOptions::refuse_long_texts`](super::EmbedderOptions::refuse_long_texts).
     #[must_use]
-    pub fn refuse_long_texts(mut self, refuse: bool) -> Self {
-        self.text_model = self.text_model.refusing_long_texts(refuse);
-        self
+    pub fn refuse_long_texts(self, refuse: bool) -> Self {
+        self.each_text_model(|it| it.refusing_long_texts(refuse))
     }
 }
 

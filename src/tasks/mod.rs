@@ -24,6 +24,7 @@ mod precision;
 mod rerank;
 mod spans;
 mod sparse;
+mod static_queries;
 #[cfg(not(target_arch = "wasm32"))] // a browser has no threads to share a device with
 mod stream;
 mod summarize;

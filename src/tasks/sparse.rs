@@ -3,19 +3,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::batching::{Pack, pack};
+use super::static_queries::StaticQueries;
 #[cfg(not(target_arch = "wasm32"))]
 use super::stream::{Stream, StreamOptions};
 use super::text_model::{Finite, TextModel, finite};
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
 use crate::models::{
-    Dense, Head, MaskedLm, Model, ModelOptions, Projection, SentenceTransformer, SparseHead, Splade,
+    Dense, Head, MaskedLm, Model, ModelOptions, Projection, SentenceTransformer, SparseHead,
+    Splade, StaticWeights,
 };
 use crate::plan::{Control, Memory, Plan};
 use crate::text::Text;
 
 /// Turns texts into sparse vectors: weights of few of the vocabulary's entries, for an index of words. By a masked language
-/// model (SPLADE), or a weight for each of a text's own tokens (BGE-M3). Clones share the model, from any thread.
+/// model (SPLADE), or a weight for each of a text's own tokens (BGE-M3); queries, where the files say so, by a table alone
+/// ([`SparseEmbedder::for_queries`]). Clones share the model, from any thread.
 ///
 /// ```
 /// use wgformer::models::ModelOptions;
@@ -62,9 +65,13 @@ use crate::text::Text;
 /// ```
 #[derive(Clone, Debug)]
 pub struct SparseEmbedder {
-    /// The encoder, or what weighs each token.
-    pub(super) text_model: TextModel,
+    /// What reads documents; its model is the encoder, or what weighs each token.
+    documents: TextModel,
     head: TaskHead,
+    /// What reads queries, where that is something else.
+    queries: Option<StaticQueries>,
+    /// Which of the two reads texts.
+    reads_queries: bool,
     own: Arc<SentenceTransformer>,
 }
 
@@ -84,7 +91,7 @@ enum TaskHead {
 pub struct TokenWeight {
     /// Its place in the vocabulary.
     pub id: u32,
-    /// More than 0.
+    /// More than 0; of a query without inference it may be less, where its table was trained so.
     pub weight: f32,
 }
 
@@ -106,13 +113,14 @@ pub struct SparseEmbedding {
 const UNWEIGHED: [&str; 4] = ["<s>", "</s>", "<pad>", "<unk>"];
 
 impl SparseEmbedder {
-    /// Loads a directory with a head of [`SparseHead`].
+    /// Loads a directory with a head of [`SparseHead`], and its [`StaticWeights`], if it has some.
     ///
     /// # Errors
-    /// As [`SparseHead::of`], [`Model::load`] and [`MaskedLm::load`], and [`Error::Tokenizer`].
+    /// As [`SparseHead::of`], [`StaticWeights::of`], [`Model::load`] and [`MaskedLm::load`], and [`Error::Tokenizer`].
     pub fn load(gpu: &Gpu, directory: impl AsRef<Path>, options: &ModelOptions) -> Result<Self> {
         let own = SentenceTransformer::read(directory.as_ref())?;
-        let (text_model, head) = match SparseHead::of(directory.as_ref(), &own)? {
+        let weights = StaticWeights::of(&own)?;
+        let (documents, head) = match SparseHead::of(directory.as_ref(), &own)? {
             SparseHead::Splade(splade) => {
                 let max_tokens = own.max_tokens.unwrap_or(usize::MAX);
                 let model = MaskedLm::load(gpu, &own.transformer, max_tokens, options)?;
@@ -128,8 +136,11 @@ impl SparseEmbedder {
                 )
             }
         };
+        let queries = weights.map(|it| StaticQueries::new(it, &documents));
         Ok(Self {
-            text_model,
+            queries: queries.transpose()?,
+            reads_queries: own.reads_queries,
+            documents,
             head,
             own: Arc::new(own),
         })
@@ -171,7 +182,8 @@ impl SparseEmbedder {
         }
     }
 
-    /// The same model with one of its prompts before every text, such as `query` or `document`.
+    /// The same model with one of its prompts before every text, such as `query` or `document`; of a model that reads
+    /// queries otherwise than documents, these two names say which a text is, whatever the prompts are.
     ///
     /// ```
     /// # use wgformer::{models::ModelOptions, tasks::SparseEmbedder};
@@ -185,11 +197,86 @@ impl SparseEmbedder {
     /// # Errors
     /// As [`SentenceTransformer::prompt`].
     pub fn with_prompt(&self, name: &str) -> Result<Self> {
-        let prompt = self.own.prompt(Some(name))?;
+        let reads_queries = match name {
+            "query" => true,
+            "document" => false,
+            _ => self.own.reads_queries,
+        };
+        self.reading(reads_queries, Some(name))
+    }
+
+    /// The same model for queries: with its prompt `query`, if it has one, as sentence-transformers' `encode_query`. Of a
+    /// model without inference for them (OpenSearch's `doc` models, `splade-v3-doc`) nothing runs on the device: a query's
+    /// vector is the weights of its tokens in a table.
+    ///
+    /// ```
+    /// # use wgformer::{models::ModelOptions, tasks::SparseEmbedder};
+    /// # let (gpu, folder) = (wgformer::Gpu::new()?, "tests/data/retrieval/inference-free");
+    /// let model = SparseEmbedder::load(&gpu, folder, &ModelOptions::default())?;
+    /// let query = &model.for_queries()?.embed(&["a film"])?[0];
+    /// let document = &model.for_documents()?.embed(&["The cat saw a film."])?[0];
+    /// let of_both = query.weights.iter().filter_map(|it| {
+    ///     let other = document.weights.iter().find(|other| other.id == it.id)?;
+    ///     Some(it.weight * other.weight)
+    /// });
+    /// println!("{:.3}", of_both.sum::<f32>());
+    /// # Ok::<(), wgformer::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`SentenceTransformer::prompt`].
+    pub fn for_queries(&self) -> Result<Self> {
+        self.reading(true, self.first_prompt(&["query"]))
+    }
+
+    /// The same model for what is searched: with the first there is of its prompts `document`, `passage` and `corpus`, as
+    /// sentence-transformers' `encode_document`.
+    ///
+    /// See [`SparseEmbedder::for_queries`] for an example.
+    ///
+    /// # Errors
+    /// As [`SentenceTransformer::prompt`].
+    pub fn for_documents(&self) -> Result<Self> {
+        let names = ["document", "passage", "corpus"];
+        self.reading(false, self.first_prompt(&names))
+    }
+
+    fn first_prompt<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
+        let mut names = names.iter().copied();
+        names.find(|name| self.own.prompts.contains_key(*name))
+    }
+
+    /// `prompt`: its name; without one the default.
+    fn reading(&self, reads_queries: bool, prompt: Option<&str>) -> Result<Self> {
+        let prompt = self.own.prompt(prompt)?;
+        let prompted = self.clone().each_text_model(|it| it.with_prompt(prompt));
         Ok(Self {
-            text_model: self.text_model.clone().with_prompt(prompt),
-            ..self.clone()
+            reads_queries,
+            ..prompted
         })
+    }
+
+    /// The same with something changed in what reads texts, of either kind.
+    pub(super) fn each_text_model(self, change: impl Fn(TextModel) -> TextModel) -> Self {
+        Self {
+            documents: change(self.documents),
+            queries: self.queries.map(|queries| StaticQueries {
+                text_model: change(queries.text_model),
+                ..queries
+            }),
+            ..self
+        }
+    }
+
+    /// What reads texts, if no model does.
+    fn static_queries(&self) -> Option<&StaticQueries> {
+        self.queries.as_ref().filter(|_| self.reads_queries)
+    }
+
+    /// What reads texts.
+    pub(super) fn text_model(&self) -> &TextModel {
+        let queries = self.static_queries();
+        queries.map_or(&self.documents, |queries| &queries.text_model)
     }
 
     /// The same on another device, after its own was lost: [`Model::recover`].
@@ -197,19 +284,17 @@ impl SparseEmbedder {
     /// # Errors
     /// As [`Model::recover`].
     pub fn recover(&self, gpu: &Gpu) -> Result<Self> {
-        let (text_model, head) = match &self.head {
+        let (model, head) = match &self.head {
             TaskHead::Splade(model, splade) => {
                 let model = model.recover(gpu)?;
-                let text_model = self.text_model.clone().with_model(model.encoder().clone());
-                (text_model, TaskHead::Splade(model, *splade))
+                (model.encoder().clone(), TaskHead::Splade(model, *splade))
             }
-            TaskHead::Lexical(_) => (self.text_model.recover(gpu)?, self.head.clone()),
+            TaskHead::Lexical(_) => (self.model().recover(gpu)?, self.head.clone()),
         };
-        Ok(Self {
-            text_model,
-            head,
-            own: Arc::clone(&self.own),
-        })
+        let recovered = self
+            .clone()
+            .each_text_model(|it| it.with_model(model.clone()));
+        Ok(Self { head, ..recovered })
     }
 
     /// [`SparseEmbedder::recover`], on a thread of its own, without blocking this one.
@@ -246,7 +331,7 @@ impl SparseEmbedder {
     /// The encoder.
     #[must_use]
     pub fn model(&self) -> &Model {
-        &self.text_model.model
+        &self.documents.model
     }
 
     /// All that runs: the encoder's plan and, of a masked language model, the head's.
@@ -270,7 +355,7 @@ impl SparseEmbedder {
     /// What the vocabulary has under an id, such as `##ing`.
     #[must_use]
     pub fn token(&self, id: u32) -> Option<String> {
-        self.text_model.tokenizer.token(id)
+        self.text_model().tokenizer.token(id)
     }
 
     /// One sparse vector per text or pair of texts, in order.
@@ -293,7 +378,7 @@ impl SparseEmbedder {
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
         control: Control<'_>,
     ) -> Result<Vec<SparseEmbedding>> {
-        self.text_model
+        self.documents
             .block_on(self.embed_with_async(texts, control))
     }
 
@@ -320,7 +405,7 @@ impl SparseEmbedder {
         let texts: Vec<Text<'_>> = texts.into_iter().map(Into::into).collect();
         let deadline = control.due();
         let embed = async {
-            let tokens = self.text_model.tokenize_in_turns(&texts).await?;
+            let tokens = self.text_model().tokenize_in_turns(&texts).await?;
             let mut results: Vec<Option<Finite<SparseEmbedding>>> = vec![None; tokens.len()];
             let mut done = 0;
             for pack in pack(&tokens, self.model()) {
@@ -371,13 +456,14 @@ impl SparseEmbedder {
 
     /// The sparse vector of each text of a pack, in its order.
     pub(super) async fn run(&self, pack: &Pack) -> Result<Vec<Finite<SparseEmbedding>>> {
-        let mut embeddings = match &self.head {
-            TaskHead::Splade(model, splade) => {
+        let mut embeddings = match (self.static_queries(), &self.head) {
+            (Some(queries), _) => queries.weighed(pack)?.into_iter().map(Ok).collect(),
+            (None, TaskHead::Splade(model, splade)) => {
                 let pooled = pooled(model, *splade, pack).await;
-                pooled.map_err(|error| self.text_model.tokenizer.blamed(error))?
+                pooled.map_err(|error| self.documents.tokenizer.blamed(error))?
             }
-            TaskHead::Lexical(unweighed) => {
-                let weights = self.text_model.run(pack).await?;
+            (None, TaskHead::Lexical(unweighed)) => {
+                let weights = self.documents.run(pack).await?;
                 lexical(pack, &weights, unweighed)
             }
         };
@@ -392,9 +478,9 @@ impl SparseEmbedder {
     /// How many entries of the vocabulary a text of so many tokens can have a weight for.
     #[cfg(not(target_arch = "wasm32"))]
     pub(super) fn most_weights(&self, tokens: usize) -> usize {
-        match &self.head {
-            TaskHead::Splade(model, _) => model.vocabulary(),
-            TaskHead::Lexical(_) => tokens,
+        match (self.static_queries(), &self.head) {
+            (None, TaskHead::Splade(model, _)) => model.vocabulary(),
+            (Some(_), _) | (None, TaskHead::Lexical(_)) => tokens,
         }
     }
 }
@@ -492,8 +578,8 @@ impl Pool {
 }
 
 impl SparseEmbedding {
-    fn of(tokens: usize, weights: impl IntoIterator<Item = (u32, f32)>) -> Self {
-        let weights = weights.into_iter().filter(|(_, weight)| *weight > 0.0);
+    pub(super) fn of(tokens: usize, weights: impl IntoIterator<Item = (u32, f32)>) -> Self {
+        let weights = weights.into_iter().filter(|(_, weight)| *weight != 0.0);
         let weights = weights.map(|(id, weight)| TokenWeight { id, weight });
         let mut weights: Vec<TokenWeight> = weights.collect();
         weights.sort_by(|a, b| b.weight.total_cmp(&a.weight).then(a.id.cmp(&b.id)));

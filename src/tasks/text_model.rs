@@ -132,6 +132,15 @@ impl TextModel {
         Self { model, ..self }
     }
 
+    /// The same model, for texts that another tokenizer reads, and cuts.
+    pub(super) fn read_by(self, tokenizer: Tokenizer) -> Self {
+        Self {
+            tokenizer: Arc::new(tokenizer),
+            lower_case: false,
+            ..self
+        }
+    }
+
     /// The same model for late interaction, which reads texts in this form.
     pub(super) fn with_form(self, form: Form) -> Self {
         Self {
@@ -196,7 +205,7 @@ impl TextModel {
     /// The most tokens of a text that are read, special tokens included.
     pub(super) fn max_tokens(&self) -> usize {
         let of_form = self.form.as_ref().map(|form| form.max_tokens());
-        of_form.unwrap_or(self.model.max_tokens())
+        of_form.unwrap_or(self.tokenizer.max_tokens())
     }
 
     /// How many tokens are read with a text, or a pair, besides those of a text that is not there.

@@ -42,6 +42,8 @@ pub struct Tokenizer {
     /// Cuts nothing.
     tokenizer: Arc<tokenizers::Tokenizer>,
     truncation: Truncation,
+    /// Whether texts have special tokens around them.
+    adds_special_tokens: bool,
 }
 
 /// A text as tokens, special tokens included.
@@ -124,6 +126,7 @@ impl Tokenizer {
                 direction: direction.unwrap_or(TruncationDirection::Right),
                 only_first: false,
             },
+            adds_special_tokens: true,
         })
     }
 
@@ -152,7 +155,21 @@ impl Tokenizer {
             path: self.path.clone(),
             tokenizer: self.tokenizer.clone(),
             truncation,
+            adds_special_tokens: self.adds_special_tokens,
         }
+    }
+
+    /// The same that reads texts as they are.
+    pub(crate) fn without_special_tokens(self) -> Self {
+        Self {
+            adds_special_tokens: false,
+            ..self
+        }
+    }
+
+    /// The most tokens of a text, special tokens included.
+    pub(crate) fn max_tokens(&self) -> usize {
+        self.truncation.max_tokens
     }
 
     /// The tokens of each text or pair of texts, in order.
@@ -163,7 +180,8 @@ impl Tokenizer {
         &self,
         texts: impl IntoIterator<Item = impl Into<Text<'a>>>,
     ) -> Result<Vec<Tokens>> {
-        let encode = |texts| self.tokenizer.encode_batch_fast(texts, true);
+        let special = self.adds_special_tokens;
+        let encode = |texts| self.tokenizer.encode_batch_fast(texts, special);
         let encodings = self.encode_beginnings(texts, self.truncation.max_tokens, encode)?;
         let tokens = encodings.iter().map(|encoding| {
             let kept = self.kept(encoding)?;
@@ -323,7 +341,8 @@ impl Tokenizer {
         &self,
         texts: Vec<EncodeInput<'_>>,
     ) -> tokenizers::Result<Vec<tokenizers::Encoding>> {
-        self.tokenizer.encode_batch_char_offsets(texts, true)
+        let special = self.adds_special_tokens;
+        self.tokenizer.encode_batch_char_offsets(texts, special)
     }
 
     /// The mask token and its id, if there is one.

@@ -18,7 +18,7 @@ use crate::library::{Linking, program, scratch, succeed};
 use crate::lines::{bits, memory, ready};
 
 const EMBEDDER: &str = "tests/data/tasks/prompts";
-const SPLADE: &str = "tests/data/retrieval/splade-sum";
+const SPLADE: &str = "tests/data/retrieval/inference-free";
 const BGE_M3: &str = "tests/data/retrieval/bge-m3";
 const COLBERT: &str = "tests/data/retrieval/colbert";
 

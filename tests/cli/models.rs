@@ -82,7 +82,7 @@ fn a_model_that_is_not_there_is_not_fetched_but_explained() {
     folder
         .run("embed sea")
         .assert_error(&["\"all-MiniLM-L6-v2\"", "make model"]);
-    embed("empty").assert_error(&["empty", "no config.json"]);
+    embed("empty").assert_error(&["empty", "neither config.json nor modules.json"]);
     assert_eq!(folder.names(), names, "nothing is downloaded");
 
     folder.write("tiny/model.safetensors", "");

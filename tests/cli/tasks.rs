@@ -351,8 +351,14 @@ fn retrieval(name: &str) -> String {
 #[test]
 fn embed_writes_sparse_vectors_the_heaviest_token_first() {
     let folder = Folder::new();
-    for name in ["splade", "bge-m3"] {
-        let command_line = format!("embed 'The cat sat' '' --sparse {}", retrieval(name));
+    for (name, options) in [
+        ("splade", ""),
+        ("bge-m3", ""),
+        ("inference-free", ""),
+        ("inference-free", "--prompt query"),
+    ] {
+        let own = retrieval(name);
+        let command_line = format!("embed 'The cat sat' '' --sparse {options} {own}");
         let printed = folder.run(&command_line).text();
         assert!(printed.starts_with(r#"{"index":0,"text":"The cat sat","tokens":"#));
         let first = printed.lines().next().unwrap();
@@ -367,6 +373,16 @@ fn embed_writes_sparse_vectors_the_heaviest_token_first() {
             })
             .collect();
         assert!(!weights.is_empty());
+        // No others than its own and its prompt's.
+        if options == "--prompt query" {
+            let tokens: Vec<&str> = line["sparse"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(|it| &it[..])
+                .collect();
+            assert_eq!(tokens, ["cat", "sat", "the"], "{first}");
+        }
         weights.sort_by_key(|(place, _)| *place);
         assert!(weights.is_sorted_by(|a, b| a.1 >= b.1), "{name}: {first}");
     }

@@ -20,10 +20,10 @@ from tempfile import TemporaryDirectory
 import torch
 from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer, SparseEncoder
-from sentence_transformers.base.modules import Dense, Normalize, Transformer
+from sentence_transformers.base.modules import Dense, Normalize, Router, Transformer
 from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 from sentence_transformers.sentence_transformer.modules import Pooling
-from sentence_transformers.sparse_encoder.modules import SpladePooling
+from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding, SpladePooling
 from torch import nn
 from torch.nn.functional import normalize
 from transformers import AutoConfig, AutoModel, AutoModelForMaskedLM, AutoTokenizer
@@ -96,14 +96,60 @@ def splade_sum(folder, generator):
 
 def weighted(folder):
     model = SparseEncoder(str(folder), device="cpu")
+    return {"texts": TEXTS, "sparse": [pairs(model, model.encode, text) for text in TEXTS]}
 
-    def pairs(text):
-        weights = model.encode(text, convert_to_sparse_tensor=False)
-        ids = weights.nonzero()[:, 0].tolist()
-        tokens = model.tokenizer.convert_ids_to_tokens(ids)
-        return [[id, token, weights[id].item()] for id, token in zip(ids, tokens)]
 
-    return {"texts": TEXTS, "sparse": [pairs(text) for text in TEXTS]}
+def pairs(model, encode, text):
+    weights = encode(text, convert_to_sparse_tensor=False)
+    ids = weights.nonzero()[:, 0].tolist()
+    tokens = model.tokenizer.convert_ids_to_tokens(ids)
+    return [[id, token, weights[id].item()] for id, token in zip(ids, tokens)]
+
+
+def inference_free(folder, generator, published=False):
+    """Queries are weighed by their tokens alone, as they were trained: some less than 0, some not at all."""
+    transformer = Transformer(str(folder), transformer_task="fill-mask")
+    tokenizer = AutoTokenizer.from_pretrained(folder, model_max_length=12)
+    weight = torch.randn(len(tokenizer), generator=generator)
+    weight[::5] = 0
+    queries = SparseStaticEmbedding(tokenizer, weight.abs() if published else weight, frozen=published)
+    router = Router.for_query_document([queries], [transformer, SpladePooling("max", "log1p_relu")])
+    prompts = None if published else {"query": "the cat ", "document": "on the mat "}
+    saved_over(folder, SparseEncoder(modules=[router], device="cpu", prompts=prompts))
+
+
+def inference_free_as_published(folder, generator):
+    """The encoder in the folder itself, as those who use transformers alone read it, and classes as sentence-transformers
+    5 calls them."""
+    inference_free(folder, generator, published=True)
+    encoder = folder / "document_0_Transformer"
+    (encoder / "sentence_bert_config.json").unlink()
+    for path in encoder.iterdir():
+        path.rename(folder / path.name)
+    encoder.rmdir()
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Router"}]
+    (folder / "modules.json").write_text(json.dumps(modules, indent=2) + "\n")
+    classes = {
+        "query_0_SparseStaticEmbedding": "SparseStaticEmbedding.SparseStaticEmbedding",
+        "": "MLMTransformer.MLMTransformer",
+        "document_1_SpladePooling": "SpladePooling.SpladePooling",
+    }
+    config = {
+        "types": {name: f"sentence_transformers.sparse_encoder.models.{kind}" for name, kind in classes.items()},
+        "structure": {"query": ["query_0_SparseStaticEmbedding"], "document": ["", "document_1_SpladePooling"]},
+        "parameters": {"default_route": "document", "allow_empty_key": True},
+    }
+    (folder / "router_config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def weighted_by_route(folder):
+    model = SparseEncoder(str(folder), device="cpu")
+    texts = [*TEXTS, "film", "the cat the [SEP] cat"]
+    return weighted(folder) | {
+        "all": texts,
+        "queries": [pairs(model, model.encode_query, text) for text in texts],
+        "documents": [pairs(model, model.encode_document, text) for text in texts],
+    }
 
 
 def bge_m3(folder, generator):
@@ -273,6 +319,14 @@ MODELS = {
     "pylate-modernbert": (MODERNBERT, marked, AutoModel, pylate, interacting),
     "colbert": ({"model_type": "bert"}, marked, AutoModel, colbert, interacting),
     "multi-vector": ({"model_type": "bert"}, marked, AutoModel, multi_vector, interacting_with_ends),
+    "inference-free": ({"model_type": "bert"}, word_pieces, AutoModelForMaskedLM, inference_free, weighted_by_route),
+    "inference-free-as-published": (
+        {"model_type": "bert"},
+        word_pieces,
+        AutoModelForMaskedLM,
+        inference_free_as_published,
+        weighted_by_route,
+    ),
 }
 
 

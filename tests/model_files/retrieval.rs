@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use safetensors::{Dtype, tensor::TensorView};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use wgformer::models::{MultiVector, SentenceTransformer, SparseHead};
+use wgformer::models::{MultiVector, SentenceTransformer, SparseHead, StaticWeights};
 
 use crate::generated_model::{HIDDEN, write_json};
 use crate::harness::{expect_error, parsed, rows, with};
@@ -92,4 +93,106 @@ fn files_of_sparse_vectors_that_ask_for_more_are_refused() {
         "Malformed",
         "sparse_linear.pt; zip archive",
     );
+}
+
+const ROUTER: &str = "router_config.json";
+const STATIC: &str = "0_SparseStaticEmbedding/config.json";
+
+/// A router as sentence-transformers saves it, with a change.
+fn router(change: impl FnOnce(&mut Value)) -> TempDir {
+    let mut config = json!({
+        "types": { "0_SparseStaticEmbedding": "x.SparseStaticEmbedding", "": "x.Transformer", "1": "x.SpladePooling" },
+        "structure": { "query": ["0_SparseStaticEmbedding"], "document": ["", "1"] },
+        "parameters": { "default_route": "document", "allow_empty_key": true, "route_mappings": {} },
+    });
+    change(&mut config);
+    with(&[
+        ("modules.json", modules(&[("Router", "")])),
+        (ROUTER, config),
+        (STATIC, json!({ "frozen": true })),
+        ("1/config.json", json!({ "pooling_strategy": "max" })),
+    ])
+}
+
+#[test]
+fn routers_of_other_routes_are_refused_and_so_is_what_their_files_say_besides() {
+    let own = SentenceTransformer::read(router(|_| ()).path()).unwrap();
+    assert!(own.queries.unwrap().ends_with("0_SparseStaticEmbedding") && !own.reads_queries);
+    let table = r#"
+        {"types": {}}                                                    |  Malformed    |  router_config.json; names no type; folder ""
+        {"types": 7}                                                     |  Malformed    |  router_config.json; map
+        {"foo": 1}                                                       |  Unsupported  |  router_config.json; foo: 1; remove the key
+        {"structure": {"image": [], "query": [], "document": []}}        |  Unsupported  |  image: []
+        {"structure": {"document": ["", "1"]}}                           |  Unsupported  |  "document: Transformer, SpladePooling; query: "; query: SparseStaticEmbedding
+        {"structure": {"query": ["0_SparseStaticEmbedding", "1"], "document": ["", "1"]}}  |  Unsupported  |  query: SparseStaticEmbedding, SpladePooling
+        {"structure": {"query": ["0_SparseStaticEmbedding"], "document": [""]}}  |  Unsupported  |  "document: Transformer; query: SparseStaticEmbedding"
+        {"structure": {"query": ["", "1"], "document": ["", "1"]}}       |  Unsupported  |  query: Transformer, SpladePooling
+        {"parameters": {}}                                               |  Unsupported  |  default_route "none"; document or query
+        {"parameters": {"default_route": "image"}}                       |  Unsupported  |  default_route "image"
+        {"parameters": {"default_route": "query", "foo": 1}}             |  Unsupported  |  foo: 1
+        {"parameters": {"default_route": "query", "route_mappings": {"(None, 'text')": "query"}}}  |  Unsupported  |  route_mappings "(None, 'text')"; by its name
+        {"types": {"../a": "x.SparseStaticEmbedding", "": "x.Transformer", "1": "x.SpladePooling"}, "structure": {"query": ["../a"], "document": ["", "1"]}}  |  Malformed  |  router_config.json; "../a"; not a folder
+    "#;
+    for row in rows::<3>(table) {
+        let [changes, variant, needles] = row;
+        let changes: Value = parsed(changes);
+        let changed = router(|config| {
+            config
+                .as_object_mut()
+                .unwrap()
+                .extend(changes.as_object().unwrap().clone());
+        });
+        let read = || SentenceTransformer::read(changed.path());
+        expect_error(&row.join(" "), read, variant, needles);
+    }
+    let two = router(|_| ());
+    let list = modules(&[("Router", ""), ("Normalize", "2_Normalize")]);
+    write_json(&two.path().join("modules.json"), &list);
+    let read = || SentenceTransformer::read(two.path());
+    expect_error(
+        "two",
+        read,
+        "Unsupported",
+        "modules.json; \"Router\"; a Router alone",
+    );
+    let missing = router(|_| ());
+    fs::remove_file(missing.path().join(ROUTER)).unwrap();
+    let read = || SentenceTransformer::read(missing.path());
+    expect_error("missing", read, "Io", ROUTER);
+}
+
+#[test]
+fn tables_of_weights_that_are_not_as_their_files_say_are_refused() {
+    let directory = router(|_| ());
+    let read = |config: Value| {
+        write_json(&directory.path().join(STATIC), &config);
+        SentenceTransformer::read(directory.path())
+    };
+    let path = json!({ "frozen": true, "path": "idf.json" });
+    let needles = "0_SparseStaticEmbedding; path \"idf.json\"; weights beside this file";
+    expect_error("path", || read(path), "Unsupported", needles);
+    let needles = "0_SparseStaticEmbedding; foo: 1; remove the key";
+    expect_error("foo", || read(json!({ "foo": 1 })), "Unsupported", needles);
+
+    let own = read(json!({ "path": null })).unwrap();
+    let of = || StaticWeights::of(&own);
+    expect_error(
+        "none",
+        of,
+        "Io",
+        "0_SparseStaticEmbedding; model.safetensors",
+    );
+    let nan = f32::NAN.to_le_bytes();
+    for (name, shape, variant, needles) in [
+        ("weights", vec![1], "TensorMissing", "\"weight\""),
+        ("weight", vec![1, 1], "TensorShape", "[1, 1]; [1]"),
+        ("weight", vec![1], "NotFinite", "\"weight\"; NaN; element 0"),
+    ] {
+        let tensor = TensorView::new(Dtype::F32, shape, &nan).unwrap();
+        let file = directory
+            .path()
+            .join("0_SparseStaticEmbedding/model.safetensors");
+        safetensors::serialize_to_file([(name, tensor)], None, &file).unwrap();
+        expect_error(name, of, variant, needles);
+    }
 }

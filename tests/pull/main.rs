@@ -161,6 +161,11 @@ fn every_file_that_a_model_is_loaded_from_is_fetched() {
         ("retrieval/bge-m3", "--sparse"),
         ("retrieval/bge-m3", "--multi"),
         ("retrieval/colbert", "--multi"),
+        ("retrieval/inference-free", "--sparse"),
+        (
+            "retrieval/inference-free-as-published",
+            "--sparse --prompt query",
+        ),
         ("heads/torch-encoder-sinusoidal-scaled", ""),
     ] {
         let source = Path::new(harness::ROOT).join("tests/data").join(model);

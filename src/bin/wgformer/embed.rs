@@ -57,7 +57,8 @@ pub(crate) struct Arguments {
     /// Keep this many of a vector's elements, the first ones, for models that were trained for it (Matryoshka).
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     dimensions: Option<u32>,
-    /// Weights of the vocabulary's entries instead of a vector, with a model for that (SPLADE, BGE-M3).
+    /// Weights of the vocabulary's entries instead of a vector, with a model for that (SPLADE, BGE-M3); with --prompt query of
+    /// queries, which some models weigh by a table alone.
     #[arg(long, conflicts_with_all = ["pooling", "normalize", "no_normalize", "dimensions"])]
     sparse: bool,
     /// A vector per token, for late interaction, with a model for that (ColBERT, BGE-M3); of documents, or with --prompt

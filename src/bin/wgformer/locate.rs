@@ -14,10 +14,7 @@ pub(crate) fn locate(model: &str) -> Result<PathBuf> {
         Path::new("models").join(model),
         Path::new("models").join(name),
     ];
-    if let Some(found) = folders
-        .into_iter()
-        .find(|folder| folder.join("config.json").is_file())
-    {
+    if let Some(found) = folders.into_iter().find(|folder| holds_model(folder)) {
         return Ok(found);
     }
     if Path::new(model).join("adapter_config.json").is_file() {
@@ -27,12 +24,12 @@ pub(crate) fn locate(model: &str) -> Result<PathBuf> {
     }
     if Path::new(model).is_dir() {
         return Err(anyhow!(
-            "{model}: this folder has no config.json, so it holds no model"
+            "{model}: this folder has neither config.json nor modules.json, so it holds no model"
         ));
     }
     if !is_name(model) {
         return Err(anyhow!(
-            "{model:?} is neither a folder with a config.json nor a model's name, NAME or ORG/NAME"
+            "{model:?} is neither a folder with a config.json or a modules.json nor a model's name, NAME or ORG/NAME"
         ));
     }
     let cache = hugging_face_cache();
@@ -54,6 +51,12 @@ pub(crate) fn locate(model: &str) -> Result<PathBuf> {
             ))
         }
     }
+}
+
+/// Whether a folder does: its own, or in the folders that sentence-transformers' list of modules names.
+fn holds_model(folder: &Path) -> bool {
+    let is_there = |name| folder.join(name).is_file();
+    is_there("config.json") || is_there("modules.json")
 }
 
 fn how_to_get(model: &str, cache: Option<&Path>) -> String {
@@ -122,14 +125,13 @@ fn in_cache(cache: &Path, model: &str) -> Vec<PathBuf> {
 /// What the `main` branch points at, else the only snapshot there is.
 fn snapshot(repository: &Path) -> Option<PathBuf> {
     let snapshots = repository.join("snapshots");
-    let holds_model = |folder: &PathBuf| folder.join("config.json").is_file();
     if let Ok(revision) = fs::read_to_string(repository.join("refs").join("main")) {
-        return Some(snapshots.join(revision.trim())).filter(holds_model);
+        return Some(snapshots.join(revision.trim())).filter(|it| holds_model(it));
     }
     let mut all = fs::read_dir(snapshots)
         .ok()?
         .flatten()
         .map(|entry| entry.path())
-        .filter(holds_model);
+        .filter(|it| holds_model(it));
     all.next().filter(|_| all.next().is_none())
 }

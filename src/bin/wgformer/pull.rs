@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             Store::cache(&cache, &repository)
         }
     };
-    let (folders, fetched_list) = choice::folders(&hub, &repository, &store)?;
+    let (folders, fetched_lists) = choice::folders(&hub, &repository, &store)?;
     let chosen = choice::files(&repository, &folders)?;
 
     let total = chosen.iter().map(|file| file.size).sum();
@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         lines.push(Line {
             file: &file.name,
             bytes: file.size,
-            fetched: fetched || (fetched_list && file.name == choice::MODULES),
+            fetched: fetched || fetched_lists.contains(&file.name),
             commit: &repository.commit,
             path: store.path(file),
         });

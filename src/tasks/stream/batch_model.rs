@@ -109,7 +109,7 @@ impl BatchModel for SparseEmbedder {
     type Kept = ();
 
     fn text_model(&self) -> &TextModel {
-        &self.text_model
+        self.text_model()
     }
 
     fn most_values(&self, tokens: usize) -> usize {
@@ -117,7 +117,7 @@ impl BatchModel for SparseEmbedder {
     }
 
     fn read(&self, texts: &[Text<'_>]) -> Result<Vec<Reading<()>>> {
-        Ok(Reading::whole(self.text_model.tokenize(texts)?))
+        Ok(Reading::whole(self.text_model().tokenize(texts)?))
     }
 
     async fn run(&self, pack: &Pack) -> Result<Vec<Finite<SparseEmbedding>>> {

@@ -1,23 +1,27 @@
 //! Which of a repository's files this engine reads.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context, Result, anyhow};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::hub::{Hub, RemoteFile, Repository};
 use super::store::Store;
 
 /// Small files, wherever they are: settings, of ColBERT too, and of an adapter, with which a model is refused; BGE-M3's
 /// heads.
-const SMALL: [&str; 12] = [
+const SMALL: [&str; 13] = [
     "adapter_config.json",
     "added_tokens.json",
     "artifact.metadata",
     "colbert_linear.pt",
     "config.json",
     "config_sentence_transformers.json",
-    "modules.json",
+    MODULES,
+    ROUTER,
     "sentence_bert_config.json",
     "sparse_linear.pt",
     "special_tokens_map.json",
@@ -45,36 +49,84 @@ const WEIGHTS: [(&str, &str, &str); 4] = [
     ("model.pth", "model-", ".pth"),
 ];
 
+/// What lists a model's modules.
+const MODULES: &str = "modules.json";
+
+/// What lists those of a module that chooses between others, in its folder.
+const ROUTER: &str = "router_config.json";
+
 #[derive(Deserialize)]
 struct Module {
     #[serde(default)]
     path: String,
 }
 
-/// What lists a model's modules.
-pub(super) const MODULES: &str = "modules.json";
+#[derive(Deserialize)]
+struct Router {
+    /// By their folders.
+    types: BTreeMap<String, Value>,
+}
 
-/// The folders of a model: its own, and those that `modules.json` names; and whether that had to be fetched.
+/// The folders of a model: its own, and those that its lists of modules name; and which of these had to be fetched.
 pub(super) fn folders(
     hub: &Hub,
     repository: &Repository,
     store: &Store,
-) -> Result<(Vec<String>, bool)> {
-    let mut folders = vec![String::new()];
-    let is_list = |file: &&RemoteFile| file.name == MODULES;
-    let Some(list) = repository.files.iter().find(is_list) else {
-        return Ok((folders, false));
+) -> Result<(Vec<String>, Vec<String>)> {
+    let mut lists = Lists {
+        hub,
+        repository,
+        store,
+        fetched: Vec::new(),
     };
-    let fetched = super::pull(hub, repository, store, list, |_| ())?;
-    let path = store.path(list);
-    let text = fs::read_to_string(&path);
-    let text = text.with_context(|| format!("cannot read {}", path.display()))?;
-    let modules: Result<Vec<Module>, _> = serde_json::from_str(&text);
-    let modules = modules.map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    let modules: Vec<Module> = lists.read(MODULES)?.unwrap_or_default();
+    let mut folders = vec![String::new()];
     folders.extend(modules.into_iter().map(|module| module.path));
+    for folder in folders.clone() {
+        let list: Option<Router> = lists.read(&inside(&folder, ROUTER))?;
+        let named = list.into_iter().flat_map(|list| list.types.into_keys());
+        folders.extend(named.map(|name| inside(&folder, &name)));
+    }
     folders.sort();
     folders.dedup();
-    Ok((folders, fetched))
+    Ok((folders, lists.fetched))
+}
+
+/// The name that something has in a folder, which is "" for the model's own.
+fn inside(folder: &str, name: &str) -> String {
+    match folder {
+        "" => name.to_owned(),
+        _ => format!("{folder}/{name}"),
+    }
+}
+
+/// Files that say which others are read.
+struct Lists<'a> {
+    hub: &'a Hub,
+    repository: &'a Repository,
+    store: &'a Store,
+    /// Those that were not there.
+    fetched: Vec<String>,
+}
+
+impl Lists<'_> {
+    /// What one says, if the model has it.
+    fn read<T: DeserializeOwned>(&mut self, name: &str) -> Result<Option<T>> {
+        let is_list = |file: &&RemoteFile| file.name == name;
+        let Some(list) = self.repository.files.iter().find(is_list) else {
+            return Ok(None);
+        };
+        if super::pull(self.hub, self.repository, self.store, list, |_| ())? {
+            self.fetched.push(name.to_owned());
+        }
+        let path = self.store.path(list);
+        let text = fs::read_to_string(&path);
+        let text = text.with_context(|| format!("cannot read {}", path.display()))?;
+        let read = serde_json::from_str(&text);
+        Ok(Some(
+            read.map_err(|error| anyhow!("{}: {error}", path.display()))?,
+        ))
+    }
 }
 
 /// The files in these folders that are read.
