@@ -42,7 +42,7 @@ pub struct SentenceTransformer {
     /// The file that says which tokens have no vector, where there is a vector per token and such a file.
     pub token_mask: Option<PathBuf>,
     /// The folder of what weighs queries by their tokens alone, where they are not read as documents are:
-    /// [`StaticWeights`](super::StaticWeights).
+    /// [`StaticWeights`].
     pub queries: Option<PathBuf>,
     /// Whether a text is such a query unless something else is asked for.
     pub reads_queries: bool,
