@@ -109,7 +109,7 @@ fn store(row: u32, column: u32, sum: vec4<f32>) {
         if params.other == 1u { v += other[(row * params.n + column) / 4u]; }
         if params.other == 2u { v *= other[(row * params.n + column) / 4u]; }
         if params.gated == 1u {
-            y[(row * params.n + column) / 4u] = v.xy * passed;
+            y[row * (params.n / 4u) + column / 4u] = v.xy * passed;
         } else {
             store_pairs(row, column, v);
         }

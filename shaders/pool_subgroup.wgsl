@@ -1,5 +1,6 @@
-// One vector per sequence, four columns at a time: the mean, the maximum, the first or the last of its tokens'
-// rows; then, if NORMALIZE, divided by its length: y[s] = v / max(|v|, 1e-12).
+// One vector per sequence, four columns at a time: the mean, the maximum, the first or the last of its tokens' rows, their
+// sum divided by the root of their count, or their mean weighted by 1, 2, 3, …;
+// then, if NORMALIZE, divided by its length: y[s] = v / max(|v|, 1e-12).
 // A sequence without tokens gives zeros. hidden is a multiple of 4.
 // One subgroup per sequence, so that nothing passes through workgroup memory and no barrier is waited at; each lane
 // keeps its columns in registers, four to a vector.

@@ -212,7 +212,7 @@ pub enum WeightType {
     /// 16-bit float: half the memory, and half the bytes that a kernel reads.
     F16,
     /// 8-bit integer, for the matrices of linear layers: a row (an output) is stored as integers from -127 to 127 and
-    /// one f32 scale, the row's largest magnitude over 127. Tables of embeddings are stored as [`WeightType::F16`].
+    /// one f32 scale, about the row's largest magnitude over 127: of a few near that the one with the least error. Tables of embeddings are stored as [`WeightType::F16`].
     I8,
 }
 

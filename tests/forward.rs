@@ -12,8 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use wgformer::kernel::Storage;
 use wgformer::models::{Batch, Head, Model, ModelOptions};
-use wgformer::ops::Pooling;
+use wgformer::ops::{AttentionOptions, Pooling};
 use wgformer::plan::{Control, Forward, Plan, PlanOptions, Value};
 use wgformer::tensor::{Dim, Sizes};
 use wgformer::verify::Random;
@@ -158,6 +159,30 @@ fn a_budget_holds_as_many_steps_as_are_estimated_to_fit() {
     let again = forward.record(&mut encoder, half);
     assert!(matches!(again, Err(Error::Input { .. })), "{again:?}");
     assert!(again.unwrap_err().to_string().contains("begin another one"));
+}
+
+/// A kernel counts its workgroups in a `u32`: those of as many sequences as there may be, had each the longest's tiles.
+#[test]
+fn more_workgroups_than_can_be_counted_are_refused() {
+    let (gpu, _turn) = common::gpu();
+    let (empty, tokens, heads) = (1 << 23, 1 << 14, 4);
+    let mut graph = Graph::new();
+    let offsets = graph.segment_offsets();
+    let dims = [Dim::Fixed(3), Dim::Fixed(heads), Dim::Tokens, Dim::Fixed(4)];
+    let qkv = graph.input("qkv", dims);
+    graph
+        .attention(qkv, offsets, AttentionOptions::new(1.0))
+        .unwrap();
+    let mut segments = vec![0; empty + 1];
+    segments.push(tokens as u32);
+    let sizes = Sizes::from_segments(&segments);
+    let options = PlanOptions::new(sizes).storage(Storage::Buffers);
+    let weights = Arc::new(HashMap::new());
+    let plan = Plan::compile(&gpu, &graph, weights, &options).unwrap();
+    let values = vec![0.0; 3 * heads * tokens * 4];
+    let values = [Value::U32(&segments), Value::F32(&values)];
+    let error = plan.run(&sizes, &values).unwrap_err().to_string();
+    assert!(error.contains("workgroups"), "{error}");
 }
 
 #[test]

@@ -169,12 +169,17 @@ fn a_damaged_file_is_an_error_wherever_the_damage_is() {
         damaged[place] ^= 0x55;
         folder.write("in.parquet", damaged);
         let ended = folder.embed("--input in.parquet --output out.jsonl");
-        // A bit may be one that nobody reads; a crash is never right.
-        assert!([0, 1].contains(&ended.code), "{place}: {}", ended.stderr);
-        assert!(
-            ended.code == 0 || ended.stderr.contains("error: "),
-            "{place}"
-        );
+        let ranked = folder.run("search dog --input in.parquet --model tiny");
+        let fitted = "fit --train in.parquet --label-field text --model tiny --out fitted";
+        for ended in [ended, ranked, folder.run(fitted)] {
+            // A bit may be one that nobody reads; a crash is never right.
+            assert!([0, 1].contains(&ended.code), "{place}: {}", ended.stderr);
+            assert!(
+                ended.code == 0 || ended.stderr.starts_with("error: "),
+                "{place}: {}",
+                ended.stderr
+            );
+        }
     }
 }
 

@@ -172,7 +172,7 @@ impl Capabilities {
             max_compute_workgroup_storage_size: least.max_compute_workgroup_storage_size,
             max_compute_invocations_per_workgroup: least.max_compute_invocations_per_workgroup,
             max_compute_workgroup_size_x: least.max_compute_workgroup_size_x,
-            // Squared, it is enough for any grid.
+            // Squared, it is enough for nearly any grid; each run is checked.
             max_compute_workgroups_per_dimension: least.max_compute_workgroups_per_dimension,
             ..self.limits.clone()
         };

@@ -17,7 +17,7 @@ pub(crate) struct Profiler {
 impl Gpu {
     /// A handle on the same device: what is loaded with it, and all that runs on that, is collected in `profile`.
     ///
-    /// Each dispatch is then timed by itself, by the device's clock where it has `TIMESTAMP_QUERY`, and else by the host's,
+    /// Each dispatch is then timed by itself, by the device's clock where it [`has_timestamps`](Self::has_timestamps), and else by the host's,
     /// which submits it alone and waits for it; the host waits for every submit before the next. So a profiled run takes
     /// longer than another, while its results are the same, to the bit. What an application records into its own
     /// encoders is not profiled.

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::task::Poll;
 use std::thread;
 use std::time::Instant;
@@ -24,7 +25,12 @@ impl Gpu {
         let Some(deadline) = deadline else {
             return call.await;
         };
-        let mut alarm = self.timer().at(deadline);
+        let alarm = self.timer().at(deadline);
+        let failed = |error: io::Error| {
+            let message = format!("there is no thread for it: {error}");
+            self.device_error("waiting for a deadline", &message)
+        };
+        let mut alarm = alarm.map_err(failed)?;
         let mut call = pin!(call);
         poll_fn(|context| {
             let is_time = Pin::new(&mut alarm).poll(context).is_ready();
@@ -41,28 +47,34 @@ impl Gpu {
 /// Wakes whoever has a deadline, on a thread of its own that starts with the first and sleeps in between.
 #[derive(Debug, Default)]
 pub(super) struct Timer {
-    alarms: OnceLock<mpsc::Sender<Alarm>>,
+    alarms: Mutex<Option<mpsc::Sender<Alarm>>>,
 }
 
 /// When, and who is told.
 type Alarm = (Instant, oneshot::Sender<()>);
 
 impl Timer {
-    /// Completes at that time, or at once if the system gives no thread to wait on; one that is dropped before costs
-    /// nothing more.
-    pub(super) fn at(&self, time: Instant) -> oneshot::Receiver<()> {
+    /// Completes at that time; one that is dropped before costs nothing more.
+    ///
+    /// # Errors
+    /// The operating system's, if it gives no thread to wait on; it may the next time.
+    pub(super) fn at(&self, time: Instant) -> io::Result<oneshot::Receiver<()>> {
         let (sender, receiver) = oneshot::channel();
-        let alarms = self.alarms.get_or_init(|| {
-            let (alarms, receiver) = mpsc::channel();
-            let thread = thread::Builder::new().name("wgformer deadlines".to_owned());
-            if let Err(error) = thread.spawn(move || ring(&receiver)) {
-                log::warn!("there is no thread for deadlines: {error}");
-            }
-            alarms
-        });
+        let mut alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        let alarms = match &mut *alarms {
+            Some(alarms) => alarms,
+            none => none.insert(start()?),
+        };
         let _ = alarms.send((time, sender)); // the thread lives as long as this sender
-        receiver
+        Ok(receiver)
     }
+}
+
+fn start() -> io::Result<mpsc::Sender<Alarm>> {
+    let (alarms, receiver) = mpsc::channel();
+    let thread = thread::Builder::new().name("wgformer deadlines".to_owned());
+    thread.spawn(move || ring(&receiver))?;
+    Ok(alarms)
 }
 
 fn ring(alarms: &mpsc::Receiver<Alarm>) {

@@ -156,7 +156,9 @@ impl Plan {
         let Value::U32(offsets) = inputs.collect::<Vec<_>>().iter().find(is_offsets)?.1 else {
             return None;
         };
-        let lengths = offsets.windows(2).map(|pair| f64::from(pair[1] - pair[0]));
+        let lengths = offsets
+            .windows(2)
+            .map(|pair| f64::from(pair[1].saturating_sub(pair[0])));
         let (pairs, tokens) = lengths.fold((0.0, 0.0), |(pairs, tokens), length| {
             (pairs + length * length, tokens + length)
         });

@@ -8,9 +8,10 @@ use futures_channel::oneshot;
 use super::activations::Activations;
 use super::pool::Lease;
 use super::uploads::Uploads;
-use super::{Plan, Value, inputs};
+use super::{Plan, Step, Value, inputs};
 use crate::error::{Error, Result};
 use crate::gpu::{Gpu, InTurn};
+use crate::graph::Node;
 use crate::kernel::{Dispatch, Variant};
 use crate::tensor::Sizes;
 
@@ -121,11 +122,11 @@ impl Recording {
     }
 
     fn with(mut lease: Lease, plan: &Plan, sizes: &Sizes, values: &[Value<'_>]) -> Result<Self> {
+        let launches = plan.launches(sizes)?;
         let activations = match lease.activations.take() {
             Some(activations) => activations,
             None => plan.gpu.in_turn(Activations::allocate(plan)?),
         };
-        let launches = plan.launches(sizes);
         let uploads = Uploads::new(plan, &activations, sizes, values, &launches);
         lease.activations = Some(activations);
         Ok(Self {
@@ -407,15 +408,32 @@ impl Plan {
     }
 
     /// What each step dispatches in a run of `sizes`.
-    pub(super) fn launches(&self, sizes: &Sizes) -> Vec<Launch> {
-        let steps = self.graph.nodes().iter().zip(&self.steps);
-        steps
-            .map(|(node, step)| Launch {
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for more workgroups than a kernel can count: as many sequences as there may be, of which one is as
+    /// long as one may be.
+    fn launches(&self, sizes: &Sizes) -> Result<Vec<Launch>> {
+        let limits = &self.gpu.capabilities().limits;
+        let most = most_workgroups(limits.max_compute_workgroups_per_dimension);
+        let launch = |(node, step): (&Node, &Step)| {
+            let dispatch = (step.at(sizes).dispatch)(sizes);
+            if dispatch.workgroups as u64 > most {
+                return Err(Error::Limit {
+                    thing: format!("{} of {sizes:?}", node.operation.name()),
+                    needed: dispatch.workgroups as u64,
+                    allowed: most,
+                    unit: "workgroups",
+                    advice: "run fewer sequences at once, or shorter ones",
+                });
+            }
+            Ok(Launch {
                 place: step.offer.place(sizes),
-                dispatch: (step.at(sizes).dispatch)(sizes),
+                dispatch,
                 work: self.graph.work(node, sizes),
             })
-            .collect()
+        };
+        let steps = self.graph.nodes().iter().zip(&self.steps);
+        steps.map(launch).collect()
     }
 
     pub(super) fn encoder(&self) -> wgpu::CommandEncoder {
@@ -455,6 +473,12 @@ impl Plan {
     }
 }
 
+/// As many as a folded grid has, whose numbers are a `u32`, those of its last row that idle too.
+fn most_workgroups(of_dimension: u32) -> u64 {
+    let of_dimension = u64::from(of_dimension);
+    of_dimension.pow(2).min(u32::MAX.into()) - of_dimension
+}
+
 /// A grid of at least `workgroups`, at most `most` wide: kernels count `x + y * width` and let those idle that are beyond
 /// their last; those beyond a part do what the next part does again.
 fn fold(workgroups: usize, most: u32) -> [u32; 2] {
@@ -464,7 +488,7 @@ fn fold(workgroups: usize, most: u32) -> [u32; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::fold;
+    use super::{fold, most_workgroups};
 
     #[test]
     fn a_folded_grid_covers_every_workgroup_and_wastes_less_than_a_row() {
@@ -476,6 +500,9 @@ mod tests {
         ] {
             assert_eq!(fold(workgroups, 65_535), expected);
         }
+        let most = most_workgroups(65_535);
+        let [x, y] = fold(most as usize, 65_535);
+        assert!(y <= 65_535 && x.checked_mul(y).is_some());
         let [x, y] = fold(1_000_003, 65_535);
         assert!((1_000_003..1_000_003 + u64::from(x)).contains(&(u64::from(x) * u64::from(y))));
     }

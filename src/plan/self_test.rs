@@ -165,33 +165,34 @@ impl Place {
 fn agrees(gpu: &Gpu, kernel: &'static Kernel) -> Result<bool> {
     for probe in PROBES {
         let probe = probe()?;
-        if let Some(variant) = probe.offered(gpu, kernel.name) {
-            return probe.agrees(gpu, Variant { kernel, ..variant });
+        for variant in probe.offered(gpu, kernel.name) {
+            if !probe.agrees(gpu, Variant { kernel, ..variant })? {
+                return Ok(false);
+            }
         }
     }
-    Ok(true) // nobody is offered it
+    Ok(true)
 }
 
 impl Probe {
-    /// The variant of a kernel.
-    fn offered(&self, gpu: &Gpu, kernel: &str) -> Option<Variant> {
+    /// The variants of a kernel, such as its tiles.
+    fn offered(&self, gpu: &Gpu, kernel: &str) -> Vec<Variant> {
         let node = &self.graph.nodes()[0];
         let request = Request::of(&self.graph, node, gpu.capabilities(), WeightType::F16);
         let offers = node.operation.offers(&request);
-        let mut variants = offers.iter().flat_map(Offer::variants);
-        variants
-            .find(|variant| variant.kernel.name == kernel)
-            .cloned()
+        let variants = offers.iter().flat_map(Offer::variants);
+        let own = variants.filter(|variant| variant.kernel.name == kernel);
+        own.cloned().collect()
     }
 
-    fn agrees(self, gpu: &Gpu, variant: Variant) -> Result<bool> {
+    fn agrees(&self, gpu: &Gpu, variant: Variant) -> Result<bool> {
         let options = PlanOptions {
             weight_type: WeightType::F16,
             ..PlanOptions::new(self.sizes)
         };
         let offers = vec![variant.into()];
         let weights = Arc::clone(&self.weights) as _;
-        let plan = Plan::with_offers(gpu, self.graph, weights, &options, offers)?;
+        let plan = Plan::with_offers(gpu, self.graph.clone(), weights, &options, offers)?;
         for inputs in &self.runs {
             let values: Vec<Value<'_>> = inputs.iter().map(Value::from).collect();
             let found = plan.run(&self.sizes, &values)?;
@@ -325,6 +326,19 @@ mod tests {
                 let reason = failure(&gpu, mutant(kernel, from, &to));
                 assert_eq!(reason.as_deref(), Some("it computes wrongly"), "{to}");
             }
+        }
+    }
+
+    /// A tile of few rows has one block of them.
+    #[test]
+    fn every_tile_of_a_kernel_is_tested() {
+        let gpu = Gpu::new().unwrap();
+        let linear = KERNELS.iter().filter(|kernel| is_doubtful(kernel));
+        let linear = linear.filter(|kernel| kernel.name.starts_with("linear"));
+        for kernel in linear.filter(|kernel| gpu.capabilities().obstacle(kernel).is_none()) {
+            let block = "let block_row = block % BLOCKS / BLOCKS_ACROSS * BLOCK_ROWS;";
+            let reason = failure(&gpu, mutant(kernel, block, "let block_row = 0u;"));
+            assert_eq!(reason.as_deref(), Some("it computes wrongly"));
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Row {
     pub operation: String,
     /// The kernel, by its file stem.
     pub kernel: &'static str,
-    /// How the kernel was specialised: the weights' type, and the subgroup size where it has one.
+    /// How the kernel was specialised: the weights' type, its tile, and what depends on the adapter.
     pub variant: String,
     /// How many cases it ran.
     pub cases: usize,

@@ -18,7 +18,8 @@ pub(crate) struct WholeFolder {
 }
 
 impl WholeFolder {
-    /// Beside `path`. What a process that was killed left of such a folder is removed.
+    /// Beside `path`. What a process that was killed while it wrote left of such a folder is removed; one that was killed
+    /// while it gave the folder its name may leave the old one under another.
     ///
     /// # Errors
     /// The operating system's.
@@ -28,14 +29,21 @@ impl WholeFolder {
         let name = path.file_name().ok_or(ErrorKind::InvalidFilename)?;
         let path = folder(&path).join(name);
         remove_abandoned(&path);
-        let temporary = temporary(&path)?;
-        let lock = File::create(temporary.path().join(LOCK))?;
-        let _ = try_lock(&lock); // where files cannot be locked, none is taken for abandoned
-        Ok(Self {
-            temporary,
-            lock,
-            path,
-        })
+        loop {
+            let temporary = temporary(&path)?;
+            let file = temporary.path().join(LOCK);
+            let lock = File::create(&file)?;
+            // Where files cannot be locked, none is taken for abandoned.
+            let is_taken = matches!(try_lock(&lock), Err(fs4::TryLockError::WouldBlock));
+            // Before that it looked abandoned, and somebody may have removed it.
+            if !is_taken && file.exists() {
+                return Ok(Self {
+                    temporary,
+                    lock,
+                    path,
+                });
+            }
+        }
     }
 
     /// Where its files are written.
@@ -46,25 +54,53 @@ impl WholeFolder {
     /// Gives it its name. A folder that has it is put aside first, and removed afterwards.
     ///
     /// # Errors
-    /// The operating system's; then all is as it was.
+    /// The operating system's; then all is as it was, or the error says where the old folder is.
     pub(crate) fn persist(self) -> io::Result<()> {
-        drop(self.lock); // some systems move no folder with an open file
-        fs::remove_file(self.temporary.path().join(LOCK))?;
-        let path = &self.path;
-        if !path.exists() {
-            fs::rename(self.temporary.path(), path)?;
+        let Self {
+            temporary,
+            lock,
+            path,
+        } = self;
+        remove(lock, &temporary.path().join(LOCK))?;
+        if path.exists() {
+            replace(&path, temporary.path())?;
         } else {
-            let aside = temporary(path)?;
-            let old = aside.path().join("old");
-            fs::rename(path, &old)?;
-            if let Err(error) = fs::rename(self.temporary.path(), path) {
-                fs::rename(old, path)?;
-                return Err(error);
-            }
+            fs::rename(temporary.path(), path)?;
         }
-        let _ = self.temporary.keep(); // under its name
+        let _ = temporary.keep(); // under its name
         Ok(())
     }
+}
+
+/// A lock, as long as which is held nobody takes its folder for abandoned.
+#[cfg(unix)]
+fn remove(lock: File, path: &Path) -> io::Result<()> {
+    fs::remove_file(path)?;
+    drop(lock);
+    Ok(())
+}
+
+/// A lock, which has to be closed first here.
+#[cfg(not(unix))]
+fn remove(lock: File, path: &Path) -> io::Result<()> {
+    drop(lock);
+    fs::remove_file(path)
+}
+
+/// Puts the folder `new` in the place of that at `path`.
+fn replace(path: &Path, new: &Path) -> io::Result<()> {
+    let aside = temporary(path)?;
+    let old = aside.path().join("old");
+    fs::rename(path, &old)?;
+    let Err(error) = fs::rename(new, path) else {
+        return Ok(());
+    };
+    if fs::rename(&old, path).is_err() {
+        let old = aside.keep().join("old");
+        let words = format!("{error}; what was there is now in {}", old.display());
+        return Err(io::Error::new(error.kind(), words));
+    }
+    Err(error)
 }
 
 fn temporary(path: &Path) -> io::Result<TempDir> {
@@ -113,6 +149,20 @@ mod tests {
         second.persist().unwrap();
         assert_eq!(names(&path), ["second"]);
         assert_eq!(names(parent.path()), ["out"]);
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_as_it_was() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("out");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("old"), "").unwrap();
+        let error = replace(&path, &parent.path().join("nothing")).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert_eq!(
+            (names(parent.path()), names(&path)),
+            (vec!["out".to_owned()], vec!["old".to_owned()])
+        );
     }
 
     #[test]

@@ -205,9 +205,23 @@ fn results_come_in_the_order_of_the_input() {
 }
 
 #[test]
+fn a_model_of_another_task_is_said_to_be_one() {
+    let folder = Folder::new();
+    let own = |command: &str| format!("{command} --model '{ROOT}/tests/data/spans/bert-tags'");
+    for command in ["embed sea", "search sea snow rain"] {
+        let ended = folder.run(&own(command));
+        assert_eq!(ended.code, 0, "{command}");
+        let warning = ended.stderr.strip_prefix("warning: ").unwrap();
+        assert!(warning.contains("BertForTokenClassification"), "{warning}");
+        assert_eq!(warning.lines().count(), 1, "{warning}");
+    }
+    folder.run(&own("tag sea")).text();
+}
+
+#[test]
 fn pairs_are_embedded_together() {
     let folder = Folder::new();
-    let model = format!("--model '{ROOT}/tests/data/spans/bert-tags'");
+    let model = format!("--model '{ROOT}/tests/data/tasks/prompts'");
     let embed = |options: &str| folder.run(&format!("embed {options} {model}"));
     let alone = embed("'a cat' 'a dog'").vectors();
     let pairs = embed("'a cat' 'a dog' --pair 'it sat'").lines();

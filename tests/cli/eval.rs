@@ -286,6 +286,14 @@ fn similarity_is_that_of_the_vectors() {
         (&found["pearson"], &found["spearman"]),
         (&Value::Null, &Value::Null)
     );
+    let long = "sea ".repeat(100);
+    folder.write(
+        "data.csv",
+        format!("text1,text2,score\na,b,3\nc,{long},4\n"),
+    );
+    let refused = folder.run(&format!("eval {task} --overflow error"));
+    assert!(!refused.stderr.contains("passages"), "{}", refused.stderr);
+    refused.assert_error(&["text 1 is longer"]);
     folder.write("data.csv", "text1,text2,score\na,b,3\nc,d,much\n");
     folder
         .run(&format!("eval {task}"))

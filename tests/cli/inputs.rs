@@ -95,7 +95,7 @@ fn a_record_without_its_text_is_an_error_that_names_it() {
         (
             "a.jsonl",
             b"{\"text\":\"sea\"}\n{\"text\":\"s",
-            "line 2 is no JSON object, and every line is one: EOF while parsing a string at column 11",
+            "line 2 is no JSON object, and every line is one: EOF while parsing a string at column 10",
         ),
         (
             "a.json",

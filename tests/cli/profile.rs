@@ -98,6 +98,16 @@ fn a_trace_that_cannot_be_written_is_an_error_at_once() {
         assert_eq!(ended.code, 2, "{}", ended.stderr);
         assert!(ended.stderr.contains("--trace"), "{}", ended.stderr);
     }
+    // Under whatever name, and whether it is there yet.
+    folder.write("in.txt", "sea\n");
+    for (command_line, needle) in [
+        ("--input in.txt --trace ./in.txt", "--input in.txt"),
+        ("sea --output a.jsonl --trace ./a.jsonl", "--output a.jsonl"),
+    ] {
+        let ended = folder.embed(command_line);
+        ended.assert_error(&["--trace ./", needle, "name another --trace"]);
+    }
+    assert_eq!(folder.read("in.txt"), b"sea\n");
     // What failed later leaves none behind.
     let names = folder.names();
     let ended = folder.run("embed sea --model nowhere --trace trace.json");

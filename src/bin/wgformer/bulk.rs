@@ -1,5 +1,7 @@
 //! The results of a stream, as they come.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -28,10 +30,12 @@ pub(crate) fn drain<T, R>(
     }
 }
 
-/// The same of parts of texts; an error of one names its text.
+/// The same of parts of texts; an error of one names its text. `first`: the number of the text that the first part is of,
+/// once that is read.
 pub(crate) fn drain_parts<T, R>(
     stream: Stream<Part<T>, anyhow::Error, R>,
     progress: Progress,
+    first: &AtomicUsize,
     mut each: impl FnMut(Option<(Part<T>, R)>) -> Result<()>,
 ) -> Result<()> {
     let mut text = None;
@@ -41,10 +45,12 @@ pub(crate) fn drain_parts<T, R>(
         }
         each(next)
     });
-    drained.map_err(|error| match (error.downcast::<wgformer::Error>(), text) {
+    drained.map_err(|error| match error.downcast::<wgformer::Error>() {
         // It comes after all parts before it.
-        (Ok(error), Some(text)) => error.renumbered(|_| text).into(),
-        (Ok(error), None) => error.into(),
-        (Err(other), _) => other,
+        Ok(error) => {
+            let text = text.unwrap_or_else(|| first.load(Relaxed));
+            error.renumbered(|_| text).into()
+        }
+        Err(other) => other,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::sync::atomic::AtomicUsize;
 
 use anyhow::Result;
 use clap::Args;
@@ -79,7 +80,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let parts = arguments.parts(&model, texts);
     let progress = Progress::new(parts.total, "texts");
     let mut stdout = Output::stdout();
-    let drained = drain_parts(model.stream(parts)?, progress, |next| match next {
+    let first = AtomicUsize::new(0);
+    let drained = drain_parts(model.stream(parts)?, progress, &first, |next| match next {
         Some((part, classification)) => {
             let line = arguments.line(&part, &classification);
             write(&mut stdout, &line, arguments.json)

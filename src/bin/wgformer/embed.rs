@@ -134,8 +134,10 @@ impl Arguments {
             let message = "--sparse and --multi write JSON lines: leave --format out, or name another --output";
             return Err(Usage(message).into());
         }
-        self.profile.check(self.output.as_deref())?;
-        check_is_not(self.input.input.as_deref(), self.output.as_deref())
+        let input = ("--input", self.input.input.as_deref());
+        let output = ("--output", self.output.as_deref());
+        self.profile.check(input, output)?;
+        check_is_not(input, output)
     }
 
     fn is_per_token(&self) -> bool {

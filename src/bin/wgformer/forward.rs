@@ -270,6 +270,9 @@ impl Loaded {
         match &self.network {
             Network::Hidden(model) => {
                 let hidden_states = model.run(&batch)?;
+                if let Some(value) = hidden_states.iter().find(|it| !it.is_finite()) {
+                    return Err(not_finite("hidden state", number, sequences.len(), *value));
+                }
                 let rows = hidden_states.chunks_exact(model.columns());
                 positions.extend(rows.map(|row| Position {
                     top: vec![],
@@ -292,10 +295,7 @@ impl Loaded {
                 };
                 pollster::block_on(model.for_each_async(&batch, &places, Control::new(), each))?;
                 if let Some(value) = overflow {
-                    let last = number + sequences.len() - 1;
-                    return Err(anyhow!(
-                        "a logit of sequences {number} to {last} is {value}: run the model with f32 weights, or check them"
-                    ));
+                    return Err(not_finite("logit", number, sequences.len(), value));
                 }
             }
         }
@@ -329,4 +329,11 @@ fn best(logits: &[f32], count: usize) -> Vec<Token> {
         logit: logits[place],
     };
     order.into_iter().map(token).collect()
+}
+
+fn not_finite(what: &str, first: usize, count: usize, value: f32) -> anyhow::Error {
+    let last = first + count - 1;
+    anyhow!(
+        "a {what} of sequences {first} to {last} is {value}: run the model with f32 weights, or check them"
+    )
 }

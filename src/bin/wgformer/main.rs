@@ -116,7 +116,7 @@ const NO_HUB: &str = "this build cannot download; build wgformer with `cargo bui
 
 fn main() -> ExitCode {
     start_log();
-    leave_panics_of_tokenizers_to_errors();
+    leave_panics_of_readers_to_errors();
     let matches = Arguments::command().color(color()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let result = match arguments.command {
@@ -180,12 +180,15 @@ fn start_log() {
     log.init();
 }
 
-/// A panic of the tokenizer crate becomes an error, which says all that a user can use.
-fn leave_panics_of_tokenizers_to_errors() {
+/// A panic of the crates for tokenizers and Parquet becomes an error, which says all that a user can use.
+fn leave_panics_of_readers_to_errors() {
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        let is_tokenizers = |place: &std::panic::Location<'_>| place.file().contains("tokenizers-");
-        if !panic.location().is_some_and(is_tokenizers) {
+        let is_readers = |place: &std::panic::Location<'_>| {
+            let readers = ["tokenizers-", "parquet-"];
+            readers.iter().any(|reader| place.file().contains(reader))
+        };
+        if !panic.location().is_some_and(is_readers) {
             print(panic);
         }
     }));

@@ -14,7 +14,7 @@ use wgformer::{Embedder, Gpu};
 
 use crate::adapter::AdapterArgs;
 use crate::locate::locate;
-use crate::tuned::{self, Named};
+use crate::tuned::{self, NamedVariant};
 
 pub(crate) const DEFAULT_MODEL: &str = "all-MiniLM-L6-v2";
 
@@ -48,7 +48,7 @@ struct EngineArgs {
     /// For experiments: the kernel, or its tile, that runs an operation, such as matmul=linear_small or
     /// "matmul=linear_tile 64x64"; may be given several times.
     #[arg(long = "variant", value_name = "OPERATION=VARIANT")]
-    variants: Vec<Named>,
+    variants: Vec<NamedVariant>,
     /// The most tokens in one GPU batch; a longer text goes alone [default: by the adapter].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
     batch_tokens: Option<u32>,
@@ -183,7 +183,7 @@ impl EngineArgs {
                 .clone()
                 .flat_map(|plan| plan.variants(plan.capacity()))
         };
-        for Named { variant } in &self.variants {
+        for NamedVariant { variant } in &self.variants {
             if !variants().any(|it| it.is_called(variant)) {
                 let mut used: Vec<String> = variants().map(Variant::to_string).collect();
                 used.sort();

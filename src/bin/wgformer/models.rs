@@ -4,11 +4,11 @@ use std::io::Write;
 
 use anyhow::Result;
 use clap::Args;
-use comfy_table::{Table, presets};
 use serde::Serialize;
 use wgformer::models::{FAMILIES, Family as Known};
 use wgformer::tasks::TASKS;
 
+use crate::numbers::table;
 use crate::output::{Output, print_document};
 
 #[derive(Args)]
@@ -64,23 +64,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 fn print(document: &Document) -> Result<()> {
     let mut stdout = Output::stdout();
-    let mut families = table(&[&["family", "model_type"], &Known::HEADS[..]].concat());
+    let header = [&["family", "model_type"], &Known::HEADS[..]].concat();
+    let mut families = table(&header, header.len());
     for family in &document.families {
         let has = |head| family.heads.contains(&head);
         let heads = Known::HEADS.map(|head| if has(head) { "yes" } else { "" });
         families.add_row([&[family.name, family.model_type], &heads[..]].concat());
     }
-    let mut tasks = table(&["task", "command", "library", "checkpoints of"]);
+    let mut tasks = table(&["task", "command", "library", "checkpoints of"], 4);
     for task in &document.tasks {
         tasks.add_row([task.name, task.command, task.library, task.head]);
     }
     writeln!(stdout, "{}\n", families.trim_fmt())?;
     writeln!(stdout, "{}", tasks.trim_fmt())?;
     stdout.finish()
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(header);
-    table
 }

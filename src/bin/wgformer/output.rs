@@ -92,25 +92,38 @@ impl Output {
     }
 }
 
-/// An output that is the input, under whatever name, would take its place.
+/// What an option names, if it is given.
+pub(crate) type Given<'a> = (&'static str, Option<&'a Path>);
+
+/// An output that is also another file, under whatever name, would take its place.
 ///
 /// # Errors
 /// If it is.
-pub(crate) fn check_is_not(input: Option<&Path>, output: Option<&Path>) -> Result<()> {
-    let (Some(input), Some(output)) = (input, output) else {
+pub(crate) fn check_is_not((option, other): Given<'_>, (own, output): Given<'_>) -> Result<()> {
+    let (Some(other), Some(output)) = (other, output) else {
         return Ok(());
     };
-    let is_same = match (fs::canonicalize(input), fs::canonicalize(output)) {
-        (Ok(input), Ok(output)) => input == output && output.is_file(),
-        _ => false, // one is not there, or is `-`
+    let is_same = match (place(other), place(output)) {
+        (Some(other), Some(output)) => other == output && (output.is_file() || !output.exists()),
+        _ => false,
     };
     if is_same {
-        let (input, output) = (input.display(), output.display());
+        let (other, output) = (other.display(), output.display());
         return Err(anyhow!(
-            "--output {output} is the file of --input {input}, and it would replace it: name another --output"
+            "{own} {output} is the file of {option} {other}, and it would replace it: name another {own}"
         ));
     }
     Ok(())
+}
+
+/// A file's name without links, also of one that is not there yet; `None` of `-`.
+fn place(path: &Path) -> Option<PathBuf> {
+    if path == Path::new("-") {
+        return None;
+    }
+    let parent = || fs::canonicalize(folder(path)).ok();
+    let place = fs::canonicalize(path).ok();
+    place.or_else(|| Some(parent()?.join(path.file_name()?)))
 }
 
 /// The same kind of error, in words that name the file.

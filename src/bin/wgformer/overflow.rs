@@ -34,8 +34,8 @@ pub(crate) enum Overflow {
 }
 
 /// What comes of texts that are not split into passages: the error of one that is too long does not advise it.
-pub(crate) fn unsplit<T>(result: Result<T>) -> Result<T> {
-    result.map_err(|error| match error.downcast_ref() {
+pub(crate) fn unsplit<T>(result: Result<T, impl Into<anyhow::Error>>) -> Result<T> {
+    result.map_err(Into::into).map_err(|error| match error.downcast_ref() {
         Some(Error::TooLong { index, most }) => anyhow!(
             "text {index} is longer than the {most} tokens that the model takes: shorten it, or let it be cut"
         ),

@@ -10,7 +10,7 @@ use wgformer::profile::{Clock, KernelTime, Profile, Track};
 
 use crate::Usage;
 use crate::numbers::{percent, rate, seconds, table};
-use crate::output::Output;
+use crate::output::{Given, Output, check_is_not};
 
 #[derive(Args)]
 pub(crate) struct ProfileArgs {
@@ -32,14 +32,19 @@ pub(crate) struct Profiling {
 }
 
 impl ProfileArgs {
-    /// `output`: where the data goes.
-    pub(crate) fn check(&self, output: Option<&Path>) -> Result<()> {
+    /// `input`: where texts come from; `output`: where the data goes.
+    ///
+    /// # Errors
+    /// If the trace would take the place of one.
+    pub(crate) fn check(&self, input: Given<'_>, output: Given<'_>) -> Result<()> {
         let stdout = Path::new("-");
-        if self.trace.as_deref() == Some(output.unwrap_or(stdout)) {
+        let trace = self.trace.as_deref();
+        if trace == Some(output.1.unwrap_or(stdout)) {
             let message = "--trace and --output are the same file: name two";
             return Err(Usage(message).into());
         }
-        Ok(())
+        check_is_not(input, ("--trace", trace))?;
+        check_is_not(output, ("--trace", trace))
     }
 
     /// From now on; a trace that cannot be written is an error now.

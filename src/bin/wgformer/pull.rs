@@ -10,17 +10,18 @@ mod download;
 mod hub;
 mod store;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::CellAlignment;
 use indicatif::DecimalBytes;
 use serde::Serialize;
 
 use crate::locate;
-use crate::output::Output;
+use crate::numbers::table;
+use crate::output::{Output, print_lines};
 use crate::progress::Progress;
 use hub::{Hub, RemoteFile, Repository};
 use store::Store;
@@ -109,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     // Last, so that the name stands for a model that is whole.
     store.name(&arguments.revision, &repository.commit)?;
     if arguments.json {
-        print_json(&lines)
+        print_lines(&lines)
     } else {
         print_table(&repository, &store, &lines)
     }
@@ -137,21 +138,9 @@ fn pull(
     Ok(true)
 }
 
-fn print_json(lines: &[Line<'_>]) -> Result<()> {
-    let mut stdout = Output::stdout();
-    for line in lines {
-        serde_json::to_writer(&mut stdout, line).map_err(io::Error::from)?;
-        stdout.write_all(b"\n")?;
-    }
-    stdout.finish()
-}
-
 fn print_table(repository: &Repository, store: &Store, lines: &[Line<'_>]) -> Result<()> {
     let mut stdout = Output::stdout();
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_header(["file", "size", ""]);
+    let mut table = table(&["file", "size", ""], 3);
     if let Some(size) = table.column_mut(1) {
         size.set_cell_alignment(CellAlignment::Right);
     }

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::Args;
-use comfy_table::{Table, presets};
 use serde::Serialize;
 use wgformer::tensor::WeightType;
 use wgformer::tuning::{Bound, Measurements};
@@ -17,6 +16,7 @@ use crate::adapter::{Adapter, AdapterArgs};
 use crate::locate::locate;
 use crate::model_args::{DEFAULT_MODEL, DType};
 use crate::networks::{Named, networks};
+use crate::numbers::table;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
 use crate::tuned;
@@ -126,10 +126,7 @@ fn print(report: &Report, adapter: &str) -> Result<()> {
     } else if report.measured.is_empty() {
         writeln!(stdout, "There was time for nothing, and nothing is kept.")?;
     } else {
-        let mut table = Table::new();
-        table
-            .load_preset(presets::NOTHING)
-            .set_header(["step", "up to rows", "fastest"]);
+        let mut table = table(&["step", "up to rows", "fastest"], 3);
         for measured in &report.measured {
             for (place, bound) in measured.fastest.iter().enumerate() {
                 let node = if place == 0 { &measured.node[..] } else { "" };

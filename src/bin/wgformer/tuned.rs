@@ -40,7 +40,7 @@ pub(crate) fn measurements(capabilities: &Capabilities) -> Option<Measurements> 
 }
 
 /// What the user names, else what was measured, else the built-in choice.
-pub(crate) fn selection(named: &[Named], measurements: Option<Measurements>) -> Selection {
+pub(crate) fn selection(named: &[NamedVariant], measurements: Option<Measurements>) -> Selection {
     let selection = Selection::default().named(named.iter().map(|named| &named.variant));
     match measurements {
         Some(measurements) => selection.measured(measurements),
@@ -50,7 +50,7 @@ pub(crate) fn selection(named: &[Named], measurements: Option<Measurements>) -> 
 
 /// `--variant OPERATION=VARIANT`
 #[derive(Clone, Debug)]
-pub(crate) struct Named {
+pub(crate) struct NamedVariant {
     pub(crate) variant: String,
 }
 
@@ -72,7 +72,7 @@ fn operations() -> Vec<&'static str> {
     named.collect()
 }
 
-impl std::str::FromStr for Named {
+impl std::str::FromStr for NamedVariant {
     type Err = String;
 
     fn from_str(argument: &str) -> Result<Self, String> {

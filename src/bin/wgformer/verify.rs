@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::CellAlignment;
 use serde::Serialize;
 use wgformer::models::Network;
 use wgformer::plan::{Plan, PlanOptions};
@@ -16,6 +16,7 @@ use wgformer::{Gpu, verify};
 use crate::adapter::{Adapter, AdapterArgs};
 use crate::locate::locate;
 use crate::networks::{Named, networks};
+use crate::numbers::table;
 use crate::output::{Output, print_document};
 use crate::progress::Progress;
 
@@ -95,8 +96,30 @@ fn steps(gpu: &Gpu, networks: Vec<Named>) -> Result<Vec<Row>> {
 fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {
     let mut stdout = Output::stdout();
     writeln!(stdout, "{}\n", gpu.capabilities())?;
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header([
+    writeln!(stdout, "{}", table_of(rows))?;
+    for row in rows.iter().filter(|row| row.verdict == Verdict::Fail) {
+        let reason = row.reason.as_deref().unwrap_or_default();
+        writeln!(
+            stdout,
+            "\n{} by {} ({}): {reason}",
+            row.operation, row.kernel, row.variant
+        )?;
+    }
+    let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
+    let (passed, failed, skipped) = (
+        count(Verdict::Pass),
+        count(Verdict::Fail),
+        count(Verdict::Skipped),
+    );
+    writeln!(
+        stdout,
+        "\n{passed} passed, {failed} failed, {skipped} skipped"
+    )?;
+    stdout.finish()
+}
+
+fn table_of(rows: &[Row]) -> String {
+    let header = [
         "operation",
         "kernel",
         "variant",
@@ -104,9 +127,10 @@ fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {
         "worst error",
         "tolerance",
         "verdict",
-    ]);
-    for column in table.column_iter_mut().skip(3).take(3) {
-        column.set_cell_alignment(CellAlignment::Right);
+    ];
+    let mut table = table(&header, 3);
+    if let Some(verdict) = table.column_mut(6) {
+        verdict.set_cell_alignment(CellAlignment::Left);
     }
     for row in rows {
         let [cases, worst, tolerance] = match row.verdict {
@@ -134,26 +158,7 @@ fn print(gpu: &Gpu, rows: &[Row]) -> Result<()> {
             &verdict,
         ]);
     }
-    writeln!(stdout, "{}", table.trim_fmt())?;
-    for row in rows.iter().filter(|row| row.verdict == Verdict::Fail) {
-        let reason = row.reason.as_deref().unwrap_or_default();
-        writeln!(
-            stdout,
-            "\n{} by {} ({}): {reason}",
-            row.operation, row.kernel, row.variant
-        )?;
-    }
-    let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
-    let (passed, failed, skipped) = (
-        count(Verdict::Pass),
-        count(Verdict::Fail),
-        count(Verdict::Skipped),
-    );
-    writeln!(
-        stdout,
-        "\n{passed} passed, {failed} failed, {skipped} skipped"
-    )?;
-    stdout.finish()
+    table.trim_fmt()
 }
 
 #[cfg(test)]

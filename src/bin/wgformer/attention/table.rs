@@ -41,10 +41,7 @@ fn all(shown: &Shown<'_>) -> comfy_table::Table {
 
 /// Tokens are counted from 1, since one may be there more than once.
 fn largest(shown: &Shown<'_>) -> comfy_table::Table {
-    let mut table = comfy_table::Table::new();
-    table
-        .load_preset(comfy_table::presets::NOTHING)
-        .set_header(["place", "query", "attends most to"]);
+    let mut table = table(&["place", "query", "attends most to"], 3);
     for (place, (query, weights)) in (1..).zip(shown.rows()) {
         let mut order: Vec<usize> = (0..weights.len()).collect();
         order.sort_by(|a, b| weights[*b].total_cmp(&weights[*a])); // stable

@@ -18,7 +18,7 @@ use super::subject::{Key, Subject, key};
 use super::summary::{Repeats, Summary};
 use super::{kernels, model};
 use crate::model_args::{DType, value_name};
-use crate::tuned::Named;
+use crate::tuned::NamedVariant;
 
 /// One side and the other, on everything that both can run.
 #[derive(Debug, Deserialize, Serialize)]
@@ -62,7 +62,7 @@ impl FromStr for Pair {
         };
         let [one, other] =
             parts().ok_or("it is no OPERATION=A,B, such as matmul=linear_small,linear_tile")?;
-        let named = |argument: String| Ok::<_, String>(Named::from_str(&argument)?.variant);
+        let named = |argument: String| Ok::<_, String>(NamedVariant::from_str(&argument)?.variant);
         let variants = [named(one)?, named(other)?];
         Ok(Self { variants })
     }

@@ -93,6 +93,11 @@ impl<'a> Row<'a> {
 pub(super) trait Rows {
     fn write(&mut self, row: &Row<'_>) -> Result<()>;
 
+    /// No row has come for a moment: what can be read so far may be.
+    fn rest(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// `dimensions`: of every row, for a file that has none.
     fn finish(self: Box<Self>, dimensions: usize) -> Result<()>;
 }

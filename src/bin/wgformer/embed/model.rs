@@ -1,5 +1,9 @@
 //! What makes rows of texts: one vector per text, weights of the vocabulary's entries, or a vector per token.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use anyhow::Result;
 use wgformer::plan::Plan;
 use wgformer::tasks::{
@@ -36,7 +40,7 @@ impl Sink for Box<dyn Rows> {
     }
 
     fn rest(&mut self) -> Result<()> {
-        Ok(())
+        Rows::rest(&mut **self)
     }
 }
 
@@ -118,20 +122,31 @@ impl Model {
         done: usize,
         sink: &mut impl Sink,
     ) -> Result<()> {
-        // What cannot be read again ends the rest, as it did before.
-        let passed = texts
+        let first = Arc::new(AtomicUsize::new(0)); // text of which a part is not passed over
+        let next = Arc::clone(&first);
+        let rest = texts
             .enumerate()
-            .filter(move |(number, part)| *number >= done || part.is_err());
-        let rest = passed.map(|(_, part)| part);
+            .filter_map(move |(number, part)| match part {
+                Ok(part) if number < done => {
+                    next.store(part.next_index(), Relaxed);
+                    None
+                }
+                // What cannot be read again ends the rest, as it did before.
+                part => Some(part),
+            });
         let (options, progress) = (
             options.first_index(done),
             Progress::new(total, "texts").from(done),
         );
         match self {
-            Self::Vectors(embedder) => self.drain(embedder.stream(rest, &options), progress, sink),
-            Self::Sparse(embedder) => self.drain(embedder.stream(rest, &options), progress, sink),
+            Self::Vectors(embedder) => {
+                self.drain(embedder.stream(rest, &options), progress, &first, sink)
+            }
+            Self::Sparse(embedder) => {
+                self.drain(embedder.stream(rest, &options), progress, &first, sink)
+            }
             Self::Multi(model, side) => {
-                self.drain(model.stream(*side, rest, &options), progress, sink)
+                self.drain(model.stream(*side, rest, &options), progress, &first, sink)
             }
         }
     }
@@ -140,9 +155,10 @@ impl Model {
         &self,
         stream: Stream<Part<Input>, anyhow::Error, R>,
         progress: Progress,
+        first: &AtomicUsize,
         sink: &mut impl Sink,
     ) -> Result<()> {
-        drain_parts(stream, progress, |next| {
+        drain_parts(stream, progress, first, |next| {
             let Some((part, result)) = next else {
                 return sink.rest();
             };

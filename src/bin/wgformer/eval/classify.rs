@@ -7,6 +7,7 @@ use wgformer::text::Text;
 
 use super::report::{Found, Report};
 use super::{Arguments, Run, count, known, timed, watched};
+use crate::overflow::unsplit;
 
 pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
     let text = arguments.text(&["text"]);
@@ -39,9 +40,9 @@ pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
     let right = right.map(|(record, label)| known(record, label, &arguments.label_names, labels));
     let right = right.collect::<Result<Vec<_>>>()?;
     let all = texts.iter().copied();
-    let (found, seconds) = timed(texts.len(), |progress| {
+    let (found, seconds) = unsplit(timed(texts.len(), |progress| {
         model.classify_with(all.clone(), watched(progress, texts.len()))
-    })?;
+    }))?;
     let predicted = found.iter().map(|labels| &labels[0].label[..]);
     let predicted: Vec<&str> = predicted.collect();
     let cut = long.cut(texts.len(), || model.are_cut(all.clone()))?;

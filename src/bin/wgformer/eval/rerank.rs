@@ -9,6 +9,7 @@ use wgformer::plan::Control;
 use super::report::{Found, Ranking, Report};
 use super::{Arguments, Run, count, timed};
 use crate::input::records::{Field, Record};
+use crate::overflow::unsplit;
 use crate::rerank::Model;
 
 pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
@@ -16,11 +17,12 @@ pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
     let long = &arguments.long;
     let model = Model::load(&arguments.model, arguments.late, long.refuses())?;
     let texts = queries.iter().map(|query| query.texts.len()).sum();
-    let (scores, seconds) = timed(texts, |progress| {
+    let (scores, seconds) = unsplit(timed(texts, |progress| {
         let mut done = 0;
         let ranked = queries.iter().map(|query| {
             let own = Control::new().progress(|now| progress.reach((done + now.done) as u64));
-            let ranked = model.rank(&query.text, &query.texts, own)?;
+            let ranked = model.rank(&query.text, &query.texts, own);
+            let ranked = ranked.map_err(|error| error.renumbered(|index| done + index))?;
             done += query.texts.len();
             let mut scores = vec![0.0; ranked.len()];
             for it in ranked {
@@ -29,7 +31,7 @@ pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
             Ok(scores)
         });
         ranked.collect::<wgformer::Result<Vec<Vec<f64>>>>()
-    })?;
+    }))?;
     let k = arguments.at.map(|at| at as usize);
     let (mut reciprocal_ranks, mut gains) = (0.0, 0.0);
     for (query, scores) in queries.iter().zip(&scores) {

@@ -8,6 +8,7 @@ use wgformer::tasks::{EmbedderOptions, cosine};
 
 use super::report::{Found, Report, Similarity};
 use super::{Arguments, Run, timed, watched};
+use crate::overflow::unsplit;
 
 pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
     let first = arguments.text(&["text1", "sentence1"]);
@@ -27,9 +28,10 @@ pub(super) fn measure(arguments: &Arguments) -> Result<Report> {
     };
     let model = arguments.model.load(load, |it| vec![it.model().plan()])?;
     let metric = model.metric()?;
-    let (found, seconds) = timed(texts.len(), |progress| {
-        model.embeddings_with(&texts, watched(progress, texts.len()))
-    })?;
+    let (found, seconds) = unsplit(timed(texts.len(), |progress| {
+        let found = model.embeddings_with(&texts, watched(progress, texts.len()));
+        found.map_err(|error| error.renumbered(|index| index / 2)) // that of the pair
+    }))?;
     let alike = |pair: &[wgformer::tasks::Embedding]| {
         let (a, b) = (&pair[0].values, &pair[1].values);
         f64::from(match metric {

@@ -1,7 +1,7 @@
 //! A column of strings in a Parquet file, or several of anything.
 
 use std::fs::File;
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,8 +37,7 @@ pub(super) fn texts(path: &Path, column: &str) -> Result<Texts> {
     let rows = (1..).zip(table.rows(|name| name == column)?);
     let column = column.to_owned();
     let texts = rows.map(move |(number, row)| {
-        row.map_err(|error| error.to_string())
-            .and_then(text)
+        row.and_then(text)
             .map_err(|message| anyhow!("{name}: row {number}, column {column:?}: {message}"))
     });
     Ok(Texts {
@@ -101,9 +100,8 @@ impl Table {
         }
         let name = path.display().to_string();
         let file = source::open(path)?;
-        // The crate has panicked on damaged files; the rows are read in a stage that catches that.
-        let reader = catch_unwind(|| SerializedFileReader::new(file))
-            .map_err(|_| anyhow!("cannot read {name}: its metadata is damaged"))?
+        let reader = caught(|| SerializedFileReader::new(file))
+            .map_err(|Damaged| anyhow!("cannot read {name}: its metadata is damaged"))?
             .map_err(|error| anyhow!("cannot read {name}: {error}"))?;
         Ok(Self { name, reader })
     }
@@ -113,7 +111,7 @@ impl Table {
     }
 
     /// Of each row the columns whose names are wanted.
-    fn rows(self, is_wanted: impl Fn(&str) -> bool) -> Result<RowIter<'static>> {
+    fn rows(self, is_wanted: impl Fn(&str) -> bool) -> Result<Rows> {
         let Self { name, reader } = self;
         let broken = |error| anyhow!("cannot read {name}: {error}");
         if let Some((column, compression)) = unreadable_compression(reader.metadata(), &is_wanted) {
@@ -128,8 +126,35 @@ impl Table {
             .with_fields(fields.collect())
             .build()
             .map_err(broken)?;
-        let rows = RowIter::from_file_into(Box::new(reader)).project(Some(projection));
-        rows.map_err(broken)
+        let rows = || RowIter::from_file_into(Box::new(reader)).project(Some(projection));
+        let rows = caught(rows).map_err(|Damaged| anyhow!("cannot read {name}: it is damaged"))?;
+        Ok(Rows(Some(rows.map_err(broken)?)))
+    }
+}
+
+/// The crate has panicked on damaged files.
+struct Damaged;
+
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Damaged> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Damaged)
+}
+
+/// Rows until the end, or until one cannot be read.
+struct Rows(Option<RowIter<'static>>);
+
+impl Iterator for Rows {
+    type Item = Result<Row, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rows = self.0.as_mut()?;
+        let next = match caught(|| rows.next()) {
+            Ok(next) => next?.map_err(|error| error.to_string()),
+            Err(Damaged) => Err("the file is damaged here".to_owned()),
+        };
+        if next.is_err() {
+            self.0 = None;
+        }
+        Some(next)
     }
 }
 

@@ -1,13 +1,13 @@
 //! A JSON line per text, or per passage.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
 use wgformer::tasks::SparseEmbedder;
 
 use super::{Kind, Row, Rows, Shape, Vector};
-use crate::output::Output;
+use crate::output::{Output, write_line};
 
 pub(super) struct Jsonl {
     output: Output,
@@ -89,8 +89,11 @@ impl Rows for Jsonl {
                 Kind::Sparse(embedder) => Made::Sparse(weights(row.values, embedder)),
             },
         };
-        serde_json::to_writer(&mut self.output, &line).map_err(io::Error::from)?;
-        Ok(self.output.write_all(b"\n")?)
+        write_line(&mut self.output, &line)
+    }
+
+    fn rest(&mut self) -> anyhow::Result<()> {
+        Ok(self.output.flush()?)
     }
 
     fn finish(self: Box<Self>, _: usize) -> anyhow::Result<()> {
