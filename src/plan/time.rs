@@ -34,7 +34,7 @@ impl Times {
 
 impl Plan {
     /// How long the steps of `repeats` runs, at least one, take on the device, once it has the inputs and has run them once;
-    /// nothing is read back. By the device's clock where it [`Gpu::has_timestamps`], when each run is one submit at least. None
+    /// nothing is read back. By the device's clock where it [`has_timestamps`](crate::gpu::Gpu::has_timestamps), when each run is one submit at least. None
     /// is meant to take longer than [`super::PlanOptions::submit_time`], by what the first run took.
     ///
     /// ```
