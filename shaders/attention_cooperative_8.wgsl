@@ -165,8 +165,7 @@ fn keys_left(query: u32, first: u32, end: u32) -> u32 {
 // What keys `first`.. of a tile weigh, of whose keys `left` count. Their bits are cut off to what f16
 // holds, so that no compiler adds up other weights than it multiplies.
 fn weights_of(scores: vec4<f32>, scale: f32, maximum: f32, first: u32, left: u32) -> vec4<f32> {
-    // Of scores in the millions the maximum was rounded more than LARGEST leaves room for.
-    let weights = exp2(min(fma(scores, vec4(scale), vec4(LARGEST - maximum)), vec4(LARGEST)));
+    let weights = exp2(fma(scores, vec4(scale), vec4(LARGEST - maximum)));
     let in_f16 = bitcast<vec4<f32>>(bitcast<vec4<u32>>(weights) & vec4(0xffffe000u));
     return select(vec4(0.0), in_f16, count(first, left));
 }

@@ -2,7 +2,7 @@
 //!
 //! Queries, keys, values and softmax weights are rounded to f16 to be multiplied, and products added up in f32, in
 //! whatever order the unit has: other bits than those of all other kernels. What ends at 65504 are queries, keys and
-//! values; a row's weights are at most 2^15.
+//! values; a row's weights are at most 2^15, as long as its scores stay below some millions.
 
 use std::sync::Arc;
 
