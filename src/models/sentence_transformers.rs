@@ -259,6 +259,24 @@ impl SentenceTransformer {
         Ok(prompt)
     }
 
+    /// The name of the prompt for queries, as sentence-transformers' `encode_query` chooses it.
+    #[cfg(feature = "text")] // which tasks need
+    pub(crate) fn query_prompt(&self) -> Option<&'static str> {
+        self.first_prompt(&["query"])
+    }
+
+    /// The name of that for what is searched, as `encode_document` chooses it.
+    #[cfg(feature = "text")]
+    pub(crate) fn document_prompt(&self) -> Option<&'static str> {
+        self.first_prompt(&["document", "passage", "corpus"])
+    }
+
+    #[cfg(feature = "text")]
+    fn first_prompt(&self, names: &[&'static str]) -> Option<&'static str> {
+        let mut names = names.iter().copied();
+        names.find(|name| self.prompts.contains_key(*name))
+    }
+
     /// Checks that its modules give one vector.
     ///
     /// # Errors

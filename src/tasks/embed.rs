@@ -316,7 +316,7 @@ impl Embedder {
     /// # Errors
     /// As [`SentenceTransformer::prompt`].
     pub fn for_queries(&self) -> Result<Self> {
-        self.with_first_prompt(&["query"])
+        self.with_prompt_if_any(self.own.query_prompt())
     }
 
     /// The same model for what is searched: with the first there is of its prompts `document`, `passage` and `corpus`, as
@@ -327,13 +327,10 @@ impl Embedder {
     /// # Errors
     /// As [`SentenceTransformer::prompt`].
     pub fn for_documents(&self) -> Result<Self> {
-        self.with_first_prompt(&["document", "passage", "corpus"])
+        self.with_prompt_if_any(self.own.document_prompt())
     }
 
-    fn with_first_prompt(&self, names: &[&str]) -> Result<Self> {
-        let name = names
-            .iter()
-            .find(|name| self.own.prompts.contains_key(**name));
+    fn with_prompt_if_any(&self, name: Option<&str>) -> Result<Self> {
         name.map_or_else(|| Ok(self.clone()), |name| self.with_prompt(name))
     }
 

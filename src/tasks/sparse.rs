@@ -226,7 +226,7 @@ impl SparseEmbedder {
     /// # Errors
     /// As [`SentenceTransformer::prompt`].
     pub fn for_queries(&self) -> Result<Self> {
-        self.reading(true, self.first_prompt(&["query"]))
+        self.reading(true, self.own.query_prompt())
     }
 
     /// The same model for what is searched: with the first there is of its prompts `document`, `passage` and `corpus`, as
@@ -237,13 +237,7 @@ impl SparseEmbedder {
     /// # Errors
     /// As [`SentenceTransformer::prompt`].
     pub fn for_documents(&self) -> Result<Self> {
-        let names = ["document", "passage", "corpus"];
-        self.reading(false, self.first_prompt(&names))
-    }
-
-    fn first_prompt<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
-        let mut names = names.iter().copied();
-        names.find(|name| self.own.prompts.contains_key(*name))
+        self.reading(false, self.own.document_prompt())
     }
 
     /// `prompt`: its name; without one the default.

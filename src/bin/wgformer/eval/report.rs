@@ -132,7 +132,7 @@ impl Report {
             Found::Similarity(found) => {
                 let value = |value: Option<f64>| match value {
                     Some(value) => format!("{value:.3}"),
-                    None => "undefined, since all scores are the same,".to_owned(),
+                    None => "undefined (all scores are the same)".to_owned(),
                 };
                 vec![
                     format!(
@@ -140,7 +140,7 @@ impl Report {
                         value(found.spearman),
                         found.pairs
                     ),
-                    format!("Pearson {}", value(found.pearson).trim_end_matches(',')),
+                    format!("Pearson {}", value(found.pearson)),
                 ]
             }
         }
